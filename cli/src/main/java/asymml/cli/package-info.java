@@ -1,0 +1,6 @@
+/// The `asymml` command: options, progress, summaries. Trust level: trusted (it runs in the trusted
+/// process); it starts the worker as a process and never links it.
+@NullMarked
+package asymml.cli;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,9 @@
+/// Float32 NHWC kernels over oneDNN; used by both halves, knows nothing of privacy.
+module asymml.kernels {
+  requires static transitive org.jspecify;
+  requires jdk.incubator.vector;
+  requires org.bytedeco.dnnl;
+  requires org.bytedeco.javacpp;
+
+  exports asymml.kernels;
+}

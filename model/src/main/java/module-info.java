@@ -1,0 +1,7 @@
+/// The layer graph, the model zoo, initialisers and model files.
+module asymml.model {
+  requires static transitive org.jspecify;
+  requires tools.jackson.databind;
+
+  exports asymml.model;
+}

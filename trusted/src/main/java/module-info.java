@@ -1,0 +1,10 @@
+/// The TEE half: the only module that sees private data.
+module asymml.trusted {
+  requires static transitive org.jspecify;
+  requires transitive asymml.kernels;
+  requires transitive asymml.model;
+  requires asymml.wire;
+  requires java.desktop;
+  requires jdk.incubator.vector;
+  requires tools.jackson.databind;
+}

@@ -1,0 +1,7 @@
+/// The untrusted half: the worker process, which sees only what the release door lets out.
+module asymml.untrusted {
+  requires static transitive org.jspecify;
+  requires asymml.kernels;
+  requires asymml.wire;
+  requires info.picocli;
+}
