@@ -1,0 +1,257 @@
+package asymml.model;
+
+import asymml.model.Layer.Add;
+import asymml.model.Layer.AvgPool;
+import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Conv2d;
+import asymml.model.Layer.Dropout;
+import asymml.model.Layer.Flatten;
+import asymml.model.Layer.GlobalAvgPool;
+import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.Linear;
+import asymml.model.Layer.MaxPool;
+import asymml.model.Layer.Relu;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/// A network: nodes in topological order, the last one giving the logits. Shapes are inferred when
+/// the graph is made, so that a graph that exists fits together.
+public final class Graph {
+  /// The index that stands for the network's input.
+  public static final int INPUT = -1;
+
+  private final String name;
+  private final Shape input;
+  private final List<Node> nodes;
+  private final List<Shape> shapes;
+
+  /// Checks a graph and infers its shapes.
+  ///
+  /// @param name the model's name
+  /// @param input shape of one example
+  /// @param nodes in topological order, at least one
+  /// @throws IllegalArgumentException if a layer does not fit its input; names the layer
+  public Graph(String name, Shape input, List<Node> nodes) {
+    if (nodes.isEmpty()) {
+      throw new IllegalArgumentException("a graph needs at least one layer");
+    }
+    this.name = name;
+    this.input = input;
+    this.nodes = List.copyOf(nodes);
+    this.shapes = new ArrayList<>(nodes.size());
+    Set<String> names = new HashSet<>();
+    for (Node node : this.nodes) {
+      if (!names.add(node.name())) {
+        throw new IllegalArgumentException("two layers are called " + node.name());
+      }
+      shapes.add(infer(node));
+    }
+  }
+
+  /// The model's name.
+  ///
+  /// @return for example `resnet20`
+  public String name() {
+    return name;
+  }
+
+  /// The shape of one input example.
+  ///
+  /// @return `[H, W, C]`
+  public Shape input() {
+    return input;
+  }
+
+  /// The nodes in topological order.
+  ///
+  /// @return immutable
+  public List<Node> nodes() {
+    return nodes;
+  }
+
+  /// The output shape of a node for one example.
+  ///
+  /// @param index a node's index, or [#INPUT]
+  /// @return `[H, W, C]`
+  public Shape shape(int index) {
+    return index == INPUT ? input : shapes.get(index);
+  }
+
+  /// The input shape of a node for one example (of the first of its inputs).
+  ///
+  /// @param index a node's index
+  /// @return `[H, W, C]`
+  public Shape inputShape(int index) {
+    return shape(nodes.get(index).inputs().getFirst());
+  }
+
+  /// The number of logits.
+  ///
+  /// @return channels of the last node
+  public int classes() {
+    return shapes.getLast().channels();
+  }
+
+  /// The nodes that read a node's output.
+  ///
+  /// @param index a node's index, or [#INPUT]
+  /// @return their indices, rising
+  public List<Integer> consumers(int index) {
+    List<Integer> found = new ArrayList<>();
+    for (int i = 0; i < nodes.size(); i++) {
+      if (nodes.get(i).inputs().contains(index)) {
+        found.add(i);
+      }
+    }
+    return found;
+  }
+
+  /// The indices of the linear layers, in order.
+  ///
+  /// @return indices of [Layer.LinearLayer] nodes
+  public List<Integer> linearLayers() {
+    List<Integer> found = new ArrayList<>();
+    for (int i = 0; i < nodes.size(); i++) {
+      if (nodes.get(i).layer() instanceof Layer.LinearLayer) {
+        found.add(i);
+      }
+    }
+    return found;
+  }
+
+  /// All parameters in node order.
+  ///
+  /// @return trained parameters and running statistics
+  public List<Parameter> parameters() {
+    List<Parameter> all = new ArrayList<>();
+    for (int i = 0; i < nodes.size(); i++) {
+      all.addAll(parameters(i));
+    }
+    return all;
+  }
+
+  /// The parameters of one node.
+  ///
+  /// @param index a node's index
+  /// @return weights first
+  public List<Parameter> parameters(int index) {
+    Node node = nodes.get(index);
+    int in = inputShape(index).channels();
+    String prefix = node.name() + ".";
+    return switch (node.layer()) {
+      case Conv2d(int out, int kernel, int _, int _) ->
+          List.of(weight(prefix, out, kernel, kernel, in));
+      case Linear(int out) ->
+          List.of(weight(prefix, out, 1, 1, in), vector(prefix + "bias", Parameter.Kind.BIAS, out));
+      case BatchNorm _ ->
+          List.of(
+              vector(prefix + "weight", Parameter.Kind.SCALE, in),
+              vector(prefix + "bias", Parameter.Kind.SHIFT, in),
+              vector(prefix + "running_mean", Parameter.Kind.RUNNING_MEAN, in),
+              vector(prefix + "running_var", Parameter.Kind.RUNNING_VARIANCE, in));
+      case GroupNorm _ ->
+          List.of(
+              vector(prefix + "weight", Parameter.Kind.SCALE, in),
+              vector(prefix + "bias", Parameter.Kind.SHIFT, in));
+      case Relu _, MaxPool _, AvgPool _, GlobalAvgPool _, Add _, Flatten _, Dropout _ -> List.of();
+    };
+  }
+
+  /// Multiply-adds of one example's forward pass through a linear layer.
+  ///
+  /// @param index index of a linear layer
+  /// @return `OH OW O k k C`
+  public long multiplyAdds(int index) {
+    Shape out = shape(index);
+    int in = inputShape(index).channels();
+    return switch (nodes.get(index).layer()) {
+      case Conv2d conv -> (long) out.size() * conv.kernel() * conv.kernel() * in;
+      case Linear _ -> (long) out.size() * in;
+      case BatchNorm _,
+          GroupNorm _,
+          Relu _,
+          MaxPool _,
+          AvgPool _,
+          GlobalAvgPool _,
+          Add _,
+          Flatten _,
+          Dropout _ ->
+          0;
+    };
+  }
+
+  private static Parameter weight(String prefix, int... axes) {
+    return Parameter.of(prefix + "weight", Parameter.Kind.WEIGHT, axes);
+  }
+
+  private static Parameter vector(String name, Parameter.Kind kind, int length) {
+    return Parameter.of(name, kind, length);
+  }
+
+  private Shape infer(Node node) {
+    int wanted = node.layer() instanceof Add ? 2 : 1;
+    if (node.inputs().size() != wanted) {
+      throw misfit(node, "takes " + wanted + " input(s), not " + node.inputs().size());
+    }
+    for (int source : node.inputs()) {
+      if (source < INPUT || source >= shapes.size()) {
+        throw misfit(node, "reads node " + source + ", which does not come before it");
+      }
+    }
+    Shape in = shape(node.inputs().getFirst());
+    return switch (node.layer()) {
+      case Conv2d(int out, int kernel, int stride, int padding) ->
+          window(node, in, kernel, stride, padding, out);
+      case MaxPool(int kernel, int stride, int padding) ->
+          window(node, in, kernel, stride, padding, in.channels());
+      case AvgPool(int kernel, int stride, int padding) ->
+          window(node, in, kernel, stride, padding, in.channels());
+      case Linear(int out) -> {
+        if (in.pixels() != 1) {
+          throw misfit(node, "needs a flat input (put Flatten before it), not " + in);
+        }
+        yield new Shape(1, 1, out);
+      }
+      case GroupNorm(int groups, float _) -> {
+        if (in.channels() % groups != 0) {
+          throw misfit(node, groups + " groups do not divide " + in.channels() + " channels");
+        }
+        yield in;
+      }
+      case Add _ -> {
+        Shape other = shape(node.inputs().getLast());
+        if (!in.equals(other)) {
+          throw misfit(node, "adds " + in + " and " + other + ", which differ");
+        }
+        yield in;
+      }
+      case GlobalAvgPool _ -> new Shape(1, 1, in.channels());
+      case Flatten _ -> new Shape(1, 1, in.size());
+      case BatchNorm _, Relu _, Dropout _ -> in;
+    };
+  }
+
+  private static Shape window(
+      Node node, Shape in, int kernel, int stride, int padding, int channels) {
+    int height = in.height() + 2 * padding - kernel;
+    int width = in.width() + 2 * padding - kernel;
+    if (height < 0 || width < 0) {
+      throw misfit(
+          node,
+          "its "
+              + kernel
+              + "x"
+              + kernel
+              + " window does not fit the map "
+              + in
+              + ": the images are too small for this model");
+    }
+    return new Shape(height / stride + 1, width / stride + 1, channels);
+  }
+
+  private static IllegalArgumentException misfit(Node node, String what) {
+    return new IllegalArgumentException("layer " + node.name() + ": " + what);
+  }
+}

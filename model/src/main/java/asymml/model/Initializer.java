@@ -1,0 +1,52 @@
+package asymml.model;
+
+import java.util.Arrays;
+import java.util.SplittableRandom;
+
+/// Initial values of parameters, fixed by a seed.
+public final class Initializer {
+  private final long seed;
+
+  /// Creates an initialiser.
+  ///
+  /// @param seed fixes all values
+  public Initializer(long seed) {
+    this.seed = seed;
+  }
+
+  /// Initial values of one parameter: weights He-normal (He et al. 2015, fan-out for windows above
+  /// 1x1 as in residual networks, fan-in for 1x1 and linear layers), scales and running variances
+  /// 1, the rest 0. They depend on the seed and the parameter's name and shape only.
+  ///
+  /// @param parameter which
+  /// @return new array of its size
+  public float[] values(Parameter parameter) {
+    float[] values = new float[Math.toIntExact(parameter.size())];
+    switch (parameter.kind()) {
+      case SCALE, RUNNING_VARIANCE -> Arrays.fill(values, 1);
+      case BIAS, SHIFT, RUNNING_MEAN -> {
+        // already zero
+      }
+      case WEIGHT -> {
+        int[] axes = parameter.shape();
+        int window = axes[1] * axes[2];
+        int fan = window == 1 ? axes[3] : window * axes[0];
+        double deviation = Math.sqrt(2.0 / fan);
+        SplittableRandom random = new SplittableRandom(seed ^ mix(parameter.name()));
+        for (int i = 0; i < values.length; i++) {
+          values[i] = (float) (deviation * random.nextGaussian());
+        }
+      }
+    }
+    return values;
+  }
+
+  /// A stable 64-bit hash of a name (FNV-1a): `String.hashCode` is only 32 bits wide.
+  private static long mix(String name) {
+    long hash = 0xcbf29ce484222325L;
+    for (int i = 0; i < name.length(); i++) {
+      hash = (hash ^ name.charAt(i)) * 0x100000001b3L;
+    }
+    return hash;
+  }
+}

@@ -1,0 +1,122 @@
+package asymml.model;
+
+/// One operation of a network on NHWC feature maps. The set is closed: executors switch over it
+/// without a default, so that a new layer does not compile until it is handled everywhere.
+public sealed interface Layer {
+
+  /// A layer that is linear in its input and has weights: what a plan can split.
+  sealed interface LinearLayer extends Layer permits Conv2d, Linear {}
+
+  /// Convolution with square kernel, without bias (a normalisation follows it in every model here).
+  /// Weights `[O, k, k, C]`.
+  ///
+  /// @param outChannels O, at least 1
+  /// @param kernel k, at least 1
+  /// @param stride at least 1
+  /// @param padding zeros on each side, 0 to k - 1
+  record Conv2d(int outChannels, int kernel, int stride, int padding) implements LinearLayer {
+    /// Checks the ranges above.
+    public Conv2d {
+      require(outChannels >= 1, "output channels", outChannels);
+      require(kernel >= 1, "kernel", kernel);
+      require(stride >= 1, "stride", stride);
+      require(padding >= 0 && padding < kernel, "padding", padding);
+    }
+  }
+
+  /// Fully connected layer with bias on a flat input. Weights `[O, 1, 1, C]`, bias `[O]`.
+  ///
+  /// @param outFeatures O, at least 1
+  record Linear(int outFeatures) implements LinearLayer {
+    /// Checks the range above.
+    public Linear {
+      require(outFeatures >= 1, "output features", outFeatures);
+    }
+  }
+
+  /// Batch normalisation per channel, with running statistics for inference.
+  ///
+  /// @param epsilon added to the variance, above 0
+  /// @param momentum weight of the newest batch in the running statistics, above 0 and at most 1
+  record BatchNorm(float epsilon, float momentum) implements Layer {
+    /// Checks the ranges above.
+    public BatchNorm {
+      if (!(epsilon > 0) || !(momentum > 0 && momentum <= 1)) {
+        throw new IllegalArgumentException(
+            "batch norm needs epsilon > 0 and momentum in (0, 1]: " + epsilon + ", " + momentum);
+      }
+    }
+  }
+
+  /// Group normalisation per example: no example touches another.
+  ///
+  /// @param groups must divide the channels
+  /// @param epsilon added to the variance, above 0
+  record GroupNorm(int groups, float epsilon) implements Layer {
+    /// Checks the ranges above.
+    public GroupNorm {
+      require(groups >= 1, "groups", groups);
+      if (!(epsilon > 0)) {
+        throw new IllegalArgumentException("group norm needs epsilon > 0: " + epsilon);
+      }
+    }
+  }
+
+  /// `max(x, 0)`.
+  record Relu() implements Layer {}
+
+  /// Maximum over square windows.
+  ///
+  /// @param kernel at least 1
+  /// @param stride at least 1
+  /// @param padding 0 to kernel - 1; padded places never win
+  record MaxPool(int kernel, int stride, int padding) implements Layer {
+    /// Checks the ranges above.
+    public MaxPool {
+      require(kernel >= 1, "kernel", kernel);
+      require(stride >= 1, "stride", stride);
+      require(padding >= 0 && padding < kernel, "padding", padding);
+    }
+  }
+
+  /// Mean over square windows; padding is not counted.
+  ///
+  /// @param kernel at least 1
+  /// @param stride at least 1
+  /// @param padding 0 to kernel - 1
+  record AvgPool(int kernel, int stride, int padding) implements Layer {
+    /// Checks the ranges above.
+    public AvgPool {
+      require(kernel >= 1, "kernel", kernel);
+      require(stride >= 1, "stride", stride);
+      require(padding >= 0 && padding < kernel, "padding", padding);
+    }
+  }
+
+  /// Mean over the whole map: `[H, W, C]` to `[1, 1, C]`.
+  record GlobalAvgPool() implements Layer {}
+
+  /// Sum of two inputs of equal shape (a residual shortcut).
+  record Add() implements Layer {}
+
+  /// `[H, W, C]` to `[1, 1, H W C]`; moves nothing.
+  record Flatten() implements Layer {}
+
+  /// Zeroes each value with a probability in training, scaling the others up; identity otherwise.
+  ///
+  /// @param rate probability, 0 to below 1
+  record Dropout(float rate) implements Layer {
+    /// Checks the range above.
+    public Dropout {
+      if (!(rate >= 0 && rate < 1)) {
+        throw new IllegalArgumentException("dropout rate must be in [0, 1): " + rate);
+      }
+    }
+  }
+
+  private static void require(boolean holds, String what, int value) {
+    if (!holds) {
+      throw new IllegalArgumentException(what + " out of range: " + value);
+    }
+  }
+}

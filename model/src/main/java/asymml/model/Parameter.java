@@ -1,0 +1,63 @@
+package asymml.model;
+
+import java.util.Arrays;
+import java.util.List;
+
+/// A trained or tracked array of a network.
+///
+/// @param name node name and role, for example `conv1.weight`
+/// @param kind its role
+/// @param axes axis lengths; convolution weights are `[O, kH, kW, C]`
+public record Parameter(String name, Kind kind, List<Integer> axes) {
+  /// What a parameter is for.
+  public enum Kind {
+    /// Weights of a linear layer: trained, decayed.
+    WEIGHT,
+    /// Bias of a linear layer: trained.
+    BIAS,
+    /// Scale of a normalisation: trained.
+    SCALE,
+    /// Shift of a normalisation: trained.
+    SHIFT,
+    /// Running mean of a batch normalisation: tracked.
+    RUNNING_MEAN,
+    /// Running variance of a batch normalisation: tracked.
+    RUNNING_VARIANCE;
+
+    /// Whether the optimiser updates it.
+    ///
+    /// @return false for running statistics
+    public boolean trained() {
+      return this != RUNNING_MEAN && this != RUNNING_VARIANCE;
+    }
+  }
+
+  /// Copies the axes.
+  public Parameter {
+    axes = List.copyOf(axes);
+  }
+
+  /// Creates a parameter.
+  ///
+  /// @param name node name and role
+  /// @param kind its role
+  /// @param axes axis lengths
+  /// @return a new parameter
+  public static Parameter of(String name, Kind kind, int... axes) {
+    return new Parameter(name, kind, Arrays.stream(axes).boxed().toList());
+  }
+
+  /// The axis lengths as an array.
+  ///
+  /// @return a new array
+  public int[] shape() {
+    return axes.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  /// The number of values.
+  ///
+  /// @return the product of the axis lengths
+  public long size() {
+    return axes.stream().mapToLong(Integer::longValue).reduce(1, Math::multiplyExact);
+  }
+}

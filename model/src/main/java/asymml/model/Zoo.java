@@ -1,0 +1,187 @@
+package asymml.model;
+
+import asymml.model.Layer.Add;
+import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Conv2d;
+import asymml.model.Layer.Dropout;
+import asymml.model.Layer.Flatten;
+import asymml.model.Layer.GlobalAvgPool;
+import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.Linear;
+import asymml.model.Layer.MaxPool;
+import asymml.model.Layer.Relu;
+import java.util.List;
+
+/// The models that come with AsymML.
+///
+/// VGG with normalisation after each convolution (Simonyan and Zisserman 2014; configurations A, B,
+/// D, E), ResNet-18/34 with basic blocks and ResNet-20 for CIFAR (He et al. 2015; projection
+/// shortcuts), and a small CNN. Images below 64 pixels get the CIFAR stem (3x3, no pooling; VGG
+/// ends in one linear layer), larger ones the ImageNet stem (7x7 stride 2 and pooling; VGG ends in
+/// three linear layers with dropout).
+public final class Zoo {
+  /// The normalisation of a model.
+  public enum Norm {
+    /// Batch normalisation: mixes examples, so no per-example bound holds through it.
+    BATCH,
+    /// Group normalisation: each example by itself.
+    GROUP
+  }
+
+  private static final int IMAGENET_STEM_FROM = 64;
+  private static final int POOL = 0;
+
+  private Zoo() {}
+
+  /// The models' names, smallest first.
+  ///
+  /// @return what [#build] accepts
+  public static List<String> names() {
+    return List.of("cnn", "resnet20", "resnet18", "resnet34", "vgg11", "vgg13", "vgg16", "vgg19");
+  }
+
+  /// Builds a model.
+  ///
+  /// @param name one of [#names]
+  /// @param input shape of one image
+  /// @param classes number of logits, at least 2
+  /// @param norm the normalisation
+  /// @return its graph
+  /// @throws IllegalArgumentException if the name is unknown or the images do not fit the model
+  public static Graph build(String name, Shape input, int classes, Norm norm) {
+    if (classes < 2) {
+      throw new IllegalArgumentException("a classifier needs at least 2 classes, not " + classes);
+    }
+    Builder b = new Builder(input, norm);
+    switch (name) {
+      case "cnn" -> b.cnn(classes);
+      case "resnet20" -> b.resnet(classes, 16, 3, 3, 3);
+      case "resnet18" -> b.resnet(classes, 64, 2, 2, 2, 2);
+      case "resnet34" -> b.resnet(classes, 64, 3, 4, 6, 3);
+      case "vgg11" -> b.vgg(classes, 64, POOL, 128, POOL, 256, 256, POOL, 512, 512, POOL, 512, 512);
+      case "vgg13" ->
+          b.vgg(classes, 64, 64, POOL, 128, 128, POOL, 256, 256, POOL, 512, 512, POOL, 512, 512);
+      case "vgg16" ->
+          b.vgg(
+              classes, 64, 64, POOL, 128, 128, POOL, 256, 256, 256, POOL, 512, 512, 512, POOL, 512,
+              512, 512);
+      case "vgg19" ->
+          b.vgg(
+              classes, 64, 64, POOL, 128, 128, POOL, 256, 256, 256, 256, POOL, 512, 512, 512, 512,
+              POOL, 512, 512, 512, 512);
+      default ->
+          throw new IllegalArgumentException(
+              "no model is called '" + name + "'; there are " + String.join(", ", names()));
+    }
+    return b.graph.build(name);
+  }
+
+  private static final class Builder {
+    private static final float EPSILON = 1e-5f;
+    private static final float MOMENTUM = 0.1f;
+
+    private final GraphBuilder graph;
+    private final Norm norm;
+    private final boolean large;
+
+    Builder(Shape input, Norm norm) {
+      this.graph = new GraphBuilder(input);
+      this.norm = norm;
+      this.large = Math.min(input.height(), input.width()) >= IMAGENET_STEM_FROM;
+    }
+
+    void cnn(int classes) {
+      int[] widths = {16, 32, 64};
+      for (int i = 0; i < widths.length; i++) {
+        convNormRelu("" + (i + 1), widths[i], 3, 1);
+        graph.add("pool" + (i + 1), new MaxPool(2, 2, 0));
+      }
+      graph.add("flatten", new Flatten());
+      graph.add("fc", new Linear(classes));
+    }
+
+    void vgg(int classes, int... widths) {
+      int stage = 1;
+      int conv = 1;
+      for (int width : widths) {
+        if (width == POOL) {
+          graph.add("pool" + stage, new MaxPool(2, 2, 0));
+          stage++;
+          conv = 1;
+        } else {
+          convNormRelu(stage + "_" + conv, width, 3, 1);
+          conv++;
+        }
+      }
+      graph.add("pool" + stage, new MaxPool(2, 2, 0));
+      graph.add("flatten", new Flatten());
+      if (large) {
+        for (int i = 1; i <= 2; i++) {
+          graph.add("fc" + i, new Linear(4096));
+          graph.add("fc" + i + ".relu", new Relu());
+          graph.add("fc" + i + ".dropout", new Dropout(0.5f));
+        }
+      }
+      graph.add("fc", new Linear(classes));
+    }
+
+    void resnet(int classes, int width, int... blocks) {
+      if (large) {
+        convNormRelu("1", width, 7, 2);
+        graph.add("pool1", new MaxPool(3, 2, 1));
+      } else {
+        convNormRelu("1", width, 3, 1);
+      }
+      int channels = width;
+      for (int stage = 0; stage < blocks.length; stage++) {
+        int out = width << stage;
+        for (int i = 0; i < blocks[stage]; i++) {
+          int stride = stage > 0 && i == 0 ? 2 : 1;
+          block("layer" + (stage + 1) + "." + i, channels, out, stride);
+          channels = out;
+        }
+      }
+      graph.add("pool", new GlobalAvgPool());
+      graph.add("fc", new Linear(classes));
+    }
+
+    private void block(String name, int in, int out, int stride) {
+      int start = graph.last();
+      graph.add(name + ".conv1", new Conv2d(out, 3, stride, 1));
+      graph.add(name + ".bn1", norm(out));
+      graph.add(name + ".relu1", new Relu());
+      graph.add(name + ".conv2", new Conv2d(out, 3, 1, 1));
+      int main = graph.add(name + ".bn2", norm(out));
+      int shortcut = start;
+      if (stride != 1 || in != out) {
+        graph.add(name + ".downsample.conv", new Conv2d(out, 1, stride, 0), start);
+        shortcut = graph.add(name + ".downsample.bn", norm(out));
+      }
+      graph.add(name + ".add", new Add(), main, shortcut);
+      graph.add(name + ".relu2", new Relu());
+    }
+
+    private void convNormRelu(String suffix, int width, int kernel, int stride) {
+      graph.add("conv" + suffix, new Conv2d(width, kernel, stride, kernel / 2));
+      graph.add("bn" + suffix, norm(width));
+      graph.add("relu" + suffix, new Relu());
+    }
+
+    private Layer norm(int channels) {
+      return switch (norm) {
+        case BATCH -> new BatchNorm(EPSILON, MOMENTUM);
+        case GROUP -> new GroupNorm(groups(channels), EPSILON);
+      };
+    }
+
+    /// At most 32 groups of at least 4 channels each (Wu and He 2018 use 32 groups; narrow networks
+    /// need fewer).
+    private static int groups(int channels) {
+      int groups = Math.max(1, Math.min(32, channels / 4));
+      while (channels % groups != 0) {
+        groups--;
+      }
+      return groups;
+    }
+  }
+}

@@ -1,0 +1,87 @@
+package asymml.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.model.Layer.Add;
+import asymml.model.Layer.Conv2d;
+import asymml.model.Layer.Flatten;
+import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.Linear;
+import asymml.model.Layer.MaxPool;
+import asymml.model.Layer.Relu;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class GraphTest {
+  private static final Shape INPUT = new Shape(13, 11, 3);
+
+  private static Graph chain(Layer... layers) {
+    GraphBuilder builder = new GraphBuilder(INPUT);
+    for (int i = 0; i < layers.length; i++) {
+      builder.add("layer" + i, layers[i]);
+    }
+    return builder.build("test");
+  }
+
+  @Test
+  void windows_round_down() {
+    assertThat(chain(new Conv2d(5, 3, 2, 1)).shape(0)).isEqualTo(new Shape(7, 6, 5));
+    assertThat(chain(new MaxPool(2, 2, 0)).shape(0)).isEqualTo(new Shape(6, 5, 3));
+    assertThat(chain(new Conv2d(5, 5, 3, 0)).shape(0)).isEqualTo(new Shape(3, 3, 5));
+  }
+
+  @Test
+  void shortcuts_are_edges() {
+    GraphBuilder b = new GraphBuilder(INPUT);
+    int first = b.add("a", new Relu());
+    b.add("b", new Relu());
+    b.add("sum", new Add(), first, b.last());
+    Graph graph = b.build("test");
+    assertThat(graph.consumers(first)).containsExactly(1, 2);
+    assertThat(graph.shape(2)).isEqualTo(INPUT);
+  }
+
+  @Test
+  void misfits_name_the_layer() {
+    assertThatThrownBy(() -> chain(new Linear(4)))
+        .hasMessageContaining("layer0")
+        .hasMessageContaining("Flatten");
+    assertThatThrownBy(() -> chain(new Conv2d(4, 3, 1, 1), new GroupNorm(3, 1e-5f)))
+        .hasMessageContaining("layer1")
+        .hasMessageContaining("3 groups");
+    assertThatThrownBy(() -> chain(new Flatten(), new MaxPool(2, 2, 0)))
+        .hasMessageContaining("layer1");
+    assertThatThrownBy(() ->
+            new Graph("test", INPUT, List.of(new Node("sum", new Add(), List.of(Graph.INPUT)))))
+        .hasMessageContaining("sum");
+    assertThatThrownBy(
+            () -> new Graph("test", INPUT, List.of(new Node("early", new Relu(), List.of(1)))))
+        .hasMessageContaining("early");
+  }
+
+  @Test
+  void two_layers_of_one_name_are_refused() {
+    GraphBuilder b = new GraphBuilder(INPUT);
+    b.add("same", new Relu());
+    b.add("same", new Relu());
+    assertThatThrownBy(() -> b.build("test")).hasMessageContaining("same");
+  }
+
+  @Test
+  void initial_weights_are_he_normal_and_depend_on_seed_and_name_only() {
+    Parameter weight = Parameter.of("conv.weight", Parameter.Kind.WEIGHT, 64, 3, 3, 32);
+    float[] values = new Initializer(7).values(weight);
+    double squares = 0;
+    for (float v : values) {
+      squares += (double) v * v;
+    }
+    // 18,432 samples: the standard error of the variance is 1 %, so 5 % is five standard errors.
+    assertThat(squares / values.length)
+        .isCloseTo(2.0 / (9 * 64), org.assertj.core.data.Percentage.withPercentage(5));
+    assertThat(new Initializer(7).values(weight)).isEqualTo(values);
+    assertThat(new Initializer(8).values(weight)).isNotEqualTo(values);
+    Parameter other = Parameter.of("other.weight", Parameter.Kind.WEIGHT, weight.shape());
+    assertThat(new Initializer(7).values(other)).isNotEqualTo(values);
+  }
+}
