@@ -1,0 +1,250 @@
+package asymml.model;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/// Model files in the public safetensors format, so that other tools read what is trained here.
+///
+/// A file is: the header's length in bytes (8 bytes, little-endian), the header in JSON, and the
+/// data of all tensors without gaps, little-endian. The header maps each tensor's name to
+/// `{"dtype":"F32","shape":[..],"data_offsets":[begin,end]}` and `__metadata__` to a map of
+/// strings. Only F32 is written and read; counters and the like are metadata.
+///
+/// The metadata also holds `sha256`, the SHA-256 of the data in lower-case hex. It finds damage; it
+/// is no protection against somebody who rewrites both. Files without it are refused.
+///
+/// Data goes through a buffer of 1 MiB in both directions: writing needs no second copy of a model.
+/// Format: the safetensors project's README, section "Format".
+public final class SafeTensors {
+  /// The metadata key of the data's digest; reserved.
+  public static final String SHA256 = "sha256";
+
+  // A header has some 100 bytes a tensor; 16 MiB is 100,000 tensors. More is an attack or rubbish.
+  private static final long LONGEST_HEADER_BYTES = 16 << 20;
+  private static final int CHUNK_BYTES = 1 << 20;
+  private static final String NO_DIGEST_YET = "0".repeat(64);
+  private static final ValueLayout.OfFloat NATIVE = ValueLayout.JAVA_FLOAT_UNALIGNED;
+  private static final ValueLayout.OfFloat LITTLE_ENDIAN =
+      NATIVE.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private SafeTensors() {}
+
+  /// What a file holds.
+  ///
+  /// @param metadata the file's metadata without `sha256`, sorted by key; unmodifiable
+  /// @param tensors in the order of their data, in heap memory of their own; unmodifiable
+  /// @param sha256 the verified digest of the data, lower-case hex
+  public record Contents(Map<String, String> metadata, List<NamedTensor> tensors, String sha256) {
+    /// Copies both collections.
+    public Contents {
+      metadata = Collections.unmodifiableMap(new TreeMap<>(metadata));
+      tensors = List.copyOf(tensors);
+    }
+  }
+
+  /// Writes a file atomically: the old one stands until the new one is complete and on disk.
+  ///
+  /// @param file its path; the directory must exist
+  /// @param metadata any strings, without `sha256`
+  /// @param tensors in the order their data is to have; names must differ
+  /// @throws IOException one line that names the file and the reason; the old file is unchanged
+  /// @throws IllegalArgumentException if two tensors have one name or the metadata has `sha256`
+  public static void write(Path file, Map<String, String> metadata, List<NamedTensor> tensors)
+      throws IOException {
+    if (metadata.containsKey(SHA256)) {
+      throw new IllegalArgumentException("the metadata key " + SHA256 + " is reserved");
+    }
+    Map<String, String> stamped = new TreeMap<>(metadata);
+    stamped.put(SHA256, NO_DIGEST_YET);
+    byte[] draft = SafeTensorsHeader.of(stamped, tensors).toBytes();
+    if (draft.length > LONGEST_HEADER_BYTES) {
+      throw new IllegalArgumentException("a header of " + draft.length + " bytes is too long");
+    }
+    AtomicFile.write(
+        file,
+        channel -> {
+          writeHeader(channel, draft);
+          stamped.put(SHA256, writeData(channel, tensors));
+          // The digest is known only now; it has the length of its placeholder.
+          channel.position(0);
+          writeHeader(channel, SafeTensorsHeader.of(stamped, tensors).toBytes());
+        });
+  }
+
+  private static void writeHeader(FileChannel channel, byte[] header) throws IOException {
+    ByteBuffer buffer =
+        ByteBuffer.allocate(Long.BYTES + header.length).order(ByteOrder.LITTLE_ENDIAN);
+    writeFully(channel, buffer.putLong(header.length).put(header).flip());
+  }
+
+  private static String writeData(FileChannel channel, List<NamedTensor> tensors)
+      throws IOException {
+    MessageDigest digest = sha256();
+    ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES);
+    for (NamedTensor tensor : tensors) {
+      MemorySegment values = tensor.values();
+      for (long done = 0; done < values.byteSize(); done += CHUNK_BYTES) {
+        int length = (int) Math.min(CHUNK_BYTES, values.byteSize() - done);
+        chunk.clear().limit(length);
+        MemorySegment.copy(
+            values,
+            NATIVE,
+            done,
+            MemorySegment.ofBuffer(chunk),
+            LITTLE_ENDIAN,
+            0,
+            length / Float.BYTES);
+        digest.update(chunk.duplicate());
+        writeFully(channel, chunk);
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+    while (buffer.hasRemaining()) {
+      channel.write(buffer);
+    }
+  }
+
+  /// Reads a file, which may be damaged or hostile: every length is checked against the file's real
+  /// size before memory is taken for it.
+  ///
+  /// @param file its path
+  /// @return its contents, newly allocated
+  /// @throws IOException one line that names the file and what is wrong with it
+  public static Contents read(Path file) throws IOException {
+    // Opening a pipe or a device could block for ever.
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new IOException("cannot read model file " + file + ": it is not a regular file");
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      return read(channel);
+    } catch (FileSystemException e) {
+      throw new IOException("cannot read model file " + file + ": " + AtomicFile.reason(e), e);
+    } catch (IOException e) {
+      throw new IOException("cannot use model file " + file + ": " + AtomicFile.reason(e), e);
+    }
+  }
+
+  private static Contents read(FileChannel channel) throws IOException {
+    long fileBytes = channel.size();
+    if (fileBytes < Long.BYTES) {
+      throw new IOException("it is too short for a safetensors file: " + fileBytes + " bytes");
+    }
+    ByteBuffer prefix = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    readFully(channel, prefix);
+    long headerBytes = prefix.getLong(0);
+    if (headerBytes < 2
+        || headerBytes > LONGEST_HEADER_BYTES
+        || headerBytes > fileBytes - Long.BYTES) {
+      throw new IOException(
+          "its header cannot be " + Long.toUnsignedString(headerBytes) + " bytes long");
+    }
+    byte[] json = new byte[(int) headerBytes];
+    readFully(channel, ByteBuffer.wrap(json));
+    SafeTensorsHeader header = SafeTensorsHeader.parse(json);
+    long dataBytes = fileBytes - Long.BYTES - headerBytes;
+    if (dataBytes != header.dataBytes()) {
+      throw new IOException(
+          "it holds "
+              + dataBytes
+              + " bytes of data where its header promises "
+              + header.dataBytes());
+    }
+    Map<String, String> metadata = new TreeMap<>(header.metadata());
+    String expected = metadata.remove(SHA256);
+    if (expected == null) {
+      throw new IOException("its metadata has no " + SHA256 + " to check the data with");
+    }
+    List<NamedTensor> tensors = allocate(header);
+    if (!readData(channel, tensors).equals(expected)) {
+      throw new IOException("its data is damaged: the " + SHA256 + " in its header does not match");
+    }
+    return new Contents(metadata, tensors, expected);
+  }
+
+  private static List<NamedTensor> allocate(SafeTensorsHeader header) throws IOException {
+    List<NamedTensor> tensors = new ArrayList<>();
+    for (SafeTensorsHeader.Entry entry : header.entries()) {
+      long size = (entry.end() - entry.begin()) / Float.BYTES;
+      if (size > Integer.MAX_VALUE) {
+        throw new IOException("tensor " + entry.name() + " has too many values: " + size);
+      }
+      tensors.add(NamedTensor.of(entry.name(), entry.axes(), array(entry, (int) size)));
+    }
+    return tensors;
+  }
+
+  /// A large array is refused as a whole, after a collection and before any of it is touched, so
+  /// this one error can be turned into advice; no guess at the free heap would be as exact.
+  private static float[] array(SafeTensorsHeader.Entry entry, int size) throws IOException {
+    try {
+      return new float[size];
+    } catch (OutOfMemoryError e) {
+      throw new IOException(
+          "tensor "
+              + entry.name()
+              + entry.shape()
+              + " does not fit into the memory of the JVM (-Xmx)",
+          e);
+    }
+  }
+
+  private static String readData(FileChannel channel, List<NamedTensor> tensors)
+      throws IOException {
+    MessageDigest digest = sha256();
+    ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES);
+    for (NamedTensor tensor : tensors) {
+      MemorySegment values = tensor.values();
+      for (long done = 0; done < values.byteSize(); done += CHUNK_BYTES) {
+        int length = (int) Math.min(CHUNK_BYTES, values.byteSize() - done);
+        readFully(channel, chunk.clear().limit(length));
+        chunk.flip();
+        digest.update(chunk.duplicate());
+        MemorySegment.copy(
+            MemorySegment.ofBuffer(chunk),
+            LITTLE_ENDIAN,
+            0,
+            values,
+            NATIVE,
+            done,
+            length / Float.BYTES);
+      }
+    }
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  private static void readFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+    while (buffer.hasRemaining()) {
+      if (channel.read(buffer) < 0) {
+        throw new EOFException("it became shorter while it was read");
+      }
+    }
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java platform has SHA-256", e);
+    }
+  }
+}
