@@ -7,4 +7,7 @@ module asymml.trusted {
   requires java.desktop;
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
+
+  exports asymml.trusted.run;
+  exports asymml.trusted.train;
 }

@@ -2,10 +2,7 @@ package asymml.model;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -46,7 +43,7 @@ public final class AtomicFile {
       forceDirectory(target.resolveSibling(""));
     } catch (IOException e) {
       discard(temporary, e);
-      throw new IOException("cannot write " + file + ": " + reason(e), e);
+      throw new IOException("cannot write " + file + ": " + FileReason.of(e), e);
     }
   }
 
@@ -75,15 +72,5 @@ public final class AtomicFile {
     } catch (IOException e) {
       why.addSuppressed(e);
     }
-  }
-
-  /// Java's file exceptions often carry only the path; this says in words what went wrong.
-  static String reason(IOException e) {
-    return switch (e) {
-      case NoSuchFileException _ -> "no such file or directory";
-      case AccessDeniedException _ -> "permission denied";
-      case FileSystemException f when f.getReason() != null -> f.getReason();
-      default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-    };
   }
 }

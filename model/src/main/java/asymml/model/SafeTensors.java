@@ -138,9 +138,9 @@ public final class SafeTensors {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       return read(channel);
     } catch (FileSystemException e) {
-      throw new IOException("cannot read model file " + file + ": " + AtomicFile.reason(e), e);
+      throw new IOException("cannot read model file " + file + ": " + FileReason.of(e), e);
     } catch (IOException e) {
-      throw new IOException("cannot use model file " + file + ": " + AtomicFile.reason(e), e);
+      throw new IOException("cannot use model file " + file + ": " + FileReason.of(e), e);
     }
   }
 

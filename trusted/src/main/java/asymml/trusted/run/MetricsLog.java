@@ -1,0 +1,191 @@
+package asymml.trusted.run;
+
+import asymml.model.AtomicFile;
+import asymml.model.FileReason;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.MapperFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/// `metrics.jsonl`: one JSON object per line and epoch, on disk before [#append] returns.
+///
+/// A process that is killed while it appends can leave a torn last line, one without its line feed.
+/// [#readAll] passes over it, so that a run can be watched while it goes on; [#truncateAfter]
+/// removes it. A trainer that writes an epoch's line before the epoch's checkpoint finds, when it
+/// resumes from a checkpoint, the lines of all its epochs.
+///
+/// Doubles are written with the fewest digits that read back to the same bits.
+public final class MetricsLog implements AutoCloseable {
+  private static final JsonMapper JSON =
+      JsonMapper.builder()
+          .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+          .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .build();
+
+  private final Path file;
+  private final FileChannel channel;
+
+  private MetricsLog(Path file, FileChannel channel) {
+    this.file = file;
+    this.channel = channel;
+  }
+
+  /// Opens a log to append to.
+  ///
+  /// @param file created if absent
+  /// @return a log whose next line goes behind the existing ones
+  /// @throws IOException if the file cannot be opened, or ends in a torn line: then
+  ///   [#truncateAfter] was not called
+  public static MetricsLog open(Path file) throws IOException {
+    FileChannel channel;
+    try {
+      channel =
+          FileChannel.open(
+              file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      throw new IOException("cannot open " + file + ": " + FileReason.of(e), e);
+    }
+    MetricsLog log = new MetricsLog(file, channel);
+    try {
+      long end = channel.size();
+      if (end > 0 && log.lastByte(end) != '\n') {
+        throw new IOException(file + " ends in a torn line: it was not truncated before resuming");
+      }
+      channel.position(end);
+      return log;
+    } catch (IOException e) {
+      throw log.closing(e);
+    }
+  }
+
+  private byte lastByte(long end) throws IOException {
+    ByteBuffer last = ByteBuffer.allocate(1);
+    channel.read(last, end - 1);
+    return last.get(0);
+  }
+
+  private IOException closing(IOException why) {
+    try {
+      close();
+    } catch (IOException e) {
+      why.addSuppressed(e);
+    }
+    return why;
+  }
+
+  /// Appends one line and forces it to disk.
+  ///
+  /// @param metrics the epoch's
+  /// @throws IOException if it cannot be written, for example because the disk is full; the lines
+  ///   before it stay
+  public void append(EpochMetrics metrics) throws IOException {
+    String line = JSON.writeValueAsString(metrics) + "\n";
+    ByteBuffer bytes = ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8));
+    long before = channel.position();
+    try {
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+      channel.force(false);
+    } catch (IOException e) {
+      throw undone(before, new IOException("cannot write " + file + ": " + FileReason.of(e), e));
+    }
+  }
+
+  /// Part of a line would make the next one unreadable as well.
+  private IOException undone(long length, IOException why) {
+    try {
+      channel.truncate(length);
+    } catch (IOException e) {
+      why.addSuppressed(e);
+    }
+    return why;
+  }
+
+  /// Reads all complete lines.
+  ///
+  /// @param file a log; a torn last line is passed over
+  /// @return the epochs in the order of the file
+  /// @throws IOException if the file cannot be read, or naming the line that is not as it should be
+  public static List<EpochMetrics> readAll(Path file) throws IOException {
+    return parse(file, completeLines(file));
+  }
+
+  /// Drops, atomically, a torn last line and the lines of later epochs, so that a resumed run
+  /// writes them anew. The lines that stay keep their bytes. The log must not be open.
+  ///
+  /// @param file a log; if it does not exist there is nothing to drop and it is not created
+  /// @param epoch the last epoch whose line stays; 0 drops all
+  /// @return the epochs that stayed
+  /// @throws IOException as [#readAll], or if the shortened file cannot be written
+  public static List<EpochMetrics> truncateAfter(Path file, int epoch) throws IOException {
+    if (!Files.exists(file)) {
+      return List.of();
+    }
+    List<String> lines = completeLines(file);
+    List<EpochMetrics> all = parse(file, lines);
+    List<EpochMetrics> kept = new ArrayList<>();
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < lines.size(); i++) {
+      if (all.get(i).epoch() <= epoch) {
+        kept.add(all.get(i));
+        text.append(lines.get(i)).append('\n');
+      }
+    }
+    ByteBuffer bytes = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.UTF_8));
+    AtomicFile.write(
+        file,
+        out -> {
+          while (bytes.hasRemaining()) {
+            out.write(bytes);
+          }
+        });
+    return kept;
+  }
+
+  private static List<String> completeLines(Path file) throws IOException {
+    // The lines are ASCII; ISO-8859-1 reads any damage without failing and leaves it to the parser.
+    String text;
+    try {
+      text = Files.readString(file, StandardCharsets.ISO_8859_1);
+    } catch (IOException e) {
+      throw new IOException("cannot read " + file + ": " + FileReason.of(e), e);
+    }
+    return text.substring(0, text.lastIndexOf('\n') + 1).lines().toList();
+  }
+
+  private static List<EpochMetrics> parse(Path file, List<String> lines) throws IOException {
+    List<EpochMetrics> all = new ArrayList<>();
+    for (String line : lines) {
+      try {
+        all.add(JSON.readValue(line, EpochMetrics.class));
+      } catch (JacksonException e) {
+        throw new IOException(
+            file + ": line " + (all.size() + 1) + " is not the metrics of an epoch", e);
+      }
+    }
+    return all;
+  }
+
+  /// Closes the file. May be called more than once.
+  ///
+  /// @throws IOException if the system reports a failure
+  @Override
+  public void close() throws IOException {
+    channel.close();
+  }
+}

@@ -1,0 +1,210 @@
+package asymml.trusted.run;
+
+import asymml.model.FileReason;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Clock;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.Locale;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/// A run directory that this process alone writes to, until it is closed or the process ends.
+///
+/// The lock is the operating system's on the file `.lock`, so a killed trainer leaves none behind.
+/// The file itself stays: deleting it would let a third process lock a new one beside the second.
+public final class RunDirectory implements AutoCloseable {
+  private static final DateTimeFormatter STAMP =
+      DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss", Locale.ROOT);
+  private static final Pattern NAME_PART = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
+
+  private final RunLayout layout;
+  private final FileChannel lockFile;
+
+  private RunDirectory(RunLayout layout, FileChannel lockFile) {
+    this.layout = layout;
+    this.lockFile = lockFile;
+  }
+
+  /// Creates a new run directory `<yyyyMMdd-HHmmss>-<model>-<mode>`, with `-2`, `-3`, ... behind it
+  /// where runs start within the same second.
+  ///
+  /// @param runs the directory to create it in; created if absent
+  /// @param clock gives the time and the zone of the name
+  /// @param model the model's name, of letters, digits, `.`, `_` and `-`
+  /// @param mode the mode's name, of the same characters
+  /// @return the locked directory, with an empty `events`
+  /// @throws IOException one line that says what cannot be created
+  /// @throws IllegalArgumentException if a name has other characters
+  public static RunDirectory createUnder(Path runs, Clock clock, String model, String mode)
+      throws IOException {
+    String base =
+        LocalDateTime.now(clock).format(STAMP) + "-" + checkPart(model) + "-" + checkPart(mode);
+    createDirectories(runs);
+    Path directory = runs.resolve(base);
+    for (int i = 2; !createdNow(directory); i++) {
+      directory = runs.resolve(base + "-" + i);
+    }
+    return create(directory);
+  }
+
+  /// Starts a new run in a directory.
+  ///
+  /// @param directory created if absent; if it exists, it must not hold a run
+  /// @return the locked directory, with an `events` directory
+  /// @throws IOException one line that says what is in the way and how to mend it
+  public static RunDirectory create(Path directory) throws IOException {
+    createDirectories(directory);
+    RunDirectory run = lock(new RunLayout(directory));
+    try {
+      String found = run.firstFile();
+      if (found != null) {
+        throw new IOException(
+            directory
+                + " already holds a run ("
+                + found
+                + "): continue it with --resume or choose another --out");
+      }
+      createDirectories(run.layout.events());
+      return run;
+    } catch (IOException e) {
+      throw closing(run, e);
+    }
+  }
+
+  /// Continues a run.
+  ///
+  /// @param directory a run directory with a configuration and a checkpoint
+  /// @return the locked directory
+  /// @throws IOException one line that says what is missing and how to mend it
+  public static RunDirectory resume(Path directory) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      throw new IOException(
+          "there is no run directory "
+              + directory
+              + " to resume: check the path or start without --resume");
+    }
+    RunDirectory run = lock(new RunLayout(directory));
+    try {
+      for (Path file : new Path[] {run.layout.config(), run.layout.checkpoint()}) {
+        if (!Files.isRegularFile(file)) {
+          throw new IOException(
+              directory
+                  + " cannot be resumed, it has no "
+                  + file.getFileName()
+                  + ": start anew with another --out");
+        }
+      }
+      createDirectories(run.layout.events());
+      return run;
+    } catch (IOException e) {
+      throw closing(run, e);
+    }
+  }
+
+  private static RunDirectory lock(RunLayout layout) throws IOException {
+    FileChannel channel;
+    try {
+      channel =
+          FileChannel.open(layout.lock(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      throw new IOException(
+          "cannot write into run directory " + layout.directory() + ": " + FileReason.of(e), e);
+    }
+    RunDirectory run = new RunDirectory(layout, channel);
+    try {
+      if (tryLock(channel) == null) {
+        throw new IOException(
+            layout.directory()
+                + " is in use by another trainer: wait until it ends or choose another --out");
+      }
+      return run;
+    } catch (IOException e) {
+      throw closing(run, e);
+    }
+  }
+
+  private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
+    try {
+      return channel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      // Held within this process: for the caller the same as held by another.
+      return null;
+    }
+  }
+
+  private static IOException closing(RunDirectory run, IOException why) {
+    try {
+      run.close();
+    } catch (IOException e) {
+      why.addSuppressed(e);
+    }
+    return why;
+  }
+
+  private static void createDirectories(Path directory) throws IOException {
+    try {
+      Files.createDirectories(directory);
+    } catch (FileAlreadyExistsException e) {
+      throw new IOException(directory + " is a file, not a directory: choose another --out", e);
+    } catch (IOException e) {
+      throw new IOException("cannot create directory " + directory + ": " + FileReason.of(e), e);
+    }
+  }
+
+  private static boolean createdNow(Path directory) throws IOException {
+    try {
+      Files.createDirectory(directory);
+      return true;
+    } catch (FileAlreadyExistsException e) {
+      return false;
+    } catch (IOException e) {
+      throw new IOException("cannot create directory " + directory + ": " + FileReason.of(e), e);
+    }
+  }
+
+  private static String checkPart(String part) {
+    if (!NAME_PART.matcher(part).matches()) {
+      throw new IllegalArgumentException(
+          "a part of a run's name has letters, digits, '.', '_' and '-' only: " + part);
+    }
+    return part;
+  }
+
+  /// The name of a file that shows that a run was here, if there is one.
+  private @Nullable String firstFile() {
+    return Stream.of(
+            layout.checkpoint(),
+            layout.metrics(),
+            layout.runFile(),
+            layout.config(),
+            layout.workerLog())
+        .filter(Files::exists)
+        .map(file -> file.getFileName().toString())
+        .findFirst()
+        .orElse(null);
+  }
+
+  /// The names of the run's files.
+  ///
+  /// @return the layout
+  public RunLayout layout() {
+    return layout;
+  }
+
+  /// Gives up the lock. May be called more than once.
+  ///
+  /// @throws IOException if the lock file cannot be closed
+  @Override
+  public void close() throws IOException {
+    lockFile.close();
+  }
+}

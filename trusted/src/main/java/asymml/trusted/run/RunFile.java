@@ -1,0 +1,68 @@
+package asymml.trusted.run;
+
+import asymml.model.AtomicFile;
+import asymml.model.FileReason;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.MapperFeature;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/// `run.json`: a JSON object of facts about a run, for people and tools.
+public final class RunFile {
+  private static final JsonMapper JSON =
+      JsonMapper.builder()
+          .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .build();
+
+  private RunFile() {}
+
+  /// Writes the object atomically, pretty printed, in the map's order.
+  ///
+  /// @param file its path; the directory must exist
+  /// @param facts strings, numbers, booleans, lists, maps and records of public packages
+  /// @throws IOException one line that names the file and the reason; the old file is unchanged
+  /// @throws IllegalArgumentException if a value cannot be written as JSON
+  public static void write(Path file, Map<String, Object> facts) throws IOException {
+    byte[] json;
+    try {
+      json = (JSON.writeValueAsString(facts) + "\n").getBytes(StandardCharsets.UTF_8);
+    } catch (JacksonException e) {
+      throw new IllegalArgumentException("the facts of a run cannot be written as JSON", e);
+    }
+    ByteBuffer bytes = ByteBuffer.wrap(json);
+    AtomicFile.write(
+        file,
+        channel -> {
+          while (bytes.hasRemaining()) {
+            channel.write(bytes);
+          }
+        });
+  }
+
+  /// Reads the object back.
+  ///
+  /// @param file a file that [#write] wrote
+  /// @return its facts; records have become maps
+  /// @throws IOException one line that names the file, if it cannot be read or is not a JSON object
+  public static Map<String, Object> read(Path file) throws IOException {
+    String text;
+    try {
+      text = Files.readString(file);
+    } catch (IOException e) {
+      throw new IOException("cannot read " + file + ": " + FileReason.of(e), e);
+    }
+    try {
+      return JSON.readValue(text, new TypeReference<Map<String, Object>>() {});
+    } catch (JacksonException e) {
+      throw new IOException(file + " is not a JSON object", e);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+package asymml.trusted.run;
+
+import java.nio.file.Path;
+
+/// Where the files of a run lie; knows names only and touches nothing.
+///
+/// @param directory the run directory
+public record RunLayout(Path directory) {
+  /// The resolved configuration.
+  ///
+  /// @return `config.yaml`
+  public Path config() {
+    return directory.resolve("config.yaml");
+  }
+
+  /// Seed, versions and other facts that are needed to run it again; see [Provenance].
+  ///
+  /// @return `run.json`
+  public Path runFile() {
+    return directory.resolve("run.json");
+  }
+
+  /// One JSON object per epoch; see [MetricsLog].
+  ///
+  /// @return `metrics.jsonl`
+  public Path metrics() {
+    return directory.resolve("metrics.jsonl");
+  }
+
+  /// The last complete checkpoint.
+  ///
+  /// @return `checkpoint.safetensors`
+  public Path checkpoint() {
+    return directory.resolve("checkpoint.safetensors");
+  }
+
+  /// The directory of TensorBoard event files; see [TensorBoardLog].
+  ///
+  /// @return `events`
+  public Path events() {
+    return directory.resolve("events");
+  }
+
+  /// What the worker process prints.
+  ///
+  /// @return `worker.log`
+  public Path workerLog() {
+    return directory.resolve("worker.log");
+  }
+
+  /// The file whose lock the trainer holds.
+  Path lock() {
+    return directory.resolve(".lock");
+  }
+}

@@ -1,0 +1,172 @@
+package asymml.trusted.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RunDirectoryTest {
+  private static final Clock NOON =
+      Clock.fixed(Instant.parse("2026-03-04T12:05:06Z"), ZoneOffset.UTC);
+
+  @TempDir private Path directory;
+
+  @Test
+  void a_new_run_is_named_after_time_model_and_mode() throws IOException {
+    Path runs = directory.resolve("a").resolve("runs");
+    try (RunDirectory first = RunDirectory.createUnder(runs, NOON, "resnet20", "asymml");
+        RunDirectory second = RunDirectory.createUnder(runs, NOON, "resnet20", "asymml")) {
+      assertThat(first.layout().directory())
+          .isEqualTo(runs.resolve("20260304-120506-resnet20-asymml"));
+      assertThat(second.layout().directory())
+          .isEqualTo(runs.resolve("20260304-120506-resnet20-asymml-2"));
+      assertThat(first.layout().events()).isEmptyDirectory();
+    }
+    assertThatThrownBy(() -> RunDirectory.createUnder(runs, NOON, "../up", "asymml"))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void the_files_have_their_names() {
+    RunLayout layout = new RunLayout(directory);
+    assertThat(
+            List.of(
+                layout.config(),
+                layout.runFile(),
+                layout.metrics(),
+                layout.checkpoint(),
+                layout.events(),
+                layout.workerLog()))
+        .extracting(file -> directory.relativize(file).toString())
+        .containsExactly(
+            "config.yaml",
+            "run.json",
+            "metrics.jsonl",
+            "checkpoint.safetensors",
+            "events",
+            "worker.log");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "config.yaml",
+        "run.json",
+        "metrics.jsonl",
+        "checkpoint.safetensors",
+        "worker.log"
+      })
+  void a_directory_with_a_run_is_not_taken_for_a_new_one(String file) throws IOException {
+    Files.createFile(directory.resolve(file));
+    assertThatThrownBy(() -> RunDirectory.create(directory))
+        .isInstanceOf(IOException.class)
+        .hasMessage(
+            "%s already holds a run (%s): continue it with --resume or choose another --out"
+                .formatted(directory, file));
+    // The refusal must not keep the lock.
+    Files.delete(directory.resolve(file));
+    RunDirectory.create(directory).close();
+  }
+
+  @Test
+  void an_existing_directory_with_other_files_is_taken() throws IOException {
+    Files.createFile(directory.resolve("notes.txt"));
+    try (RunDirectory run = RunDirectory.create(directory)) {
+      assertThat(run.layout().events()).isDirectory();
+    }
+  }
+
+  @Test
+  void a_run_resumes_with_configuration_and_checkpoint_only() throws IOException {
+    Path absent = directory.resolve("absent");
+    assertThatThrownBy(() -> RunDirectory.resume(absent))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("there is no run directory " + absent);
+    assertThat(absent).doesNotExist();
+    assertThatThrownBy(() -> RunDirectory.resume(directory))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("it has no config.yaml");
+    Files.createFile(directory.resolve("config.yaml"));
+    assertThatThrownBy(() -> RunDirectory.resume(directory))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("it has no checkpoint.safetensors");
+    Files.createFile(directory.resolve("checkpoint.safetensors"));
+    RunDirectory.resume(directory).close();
+  }
+
+  @Test
+  void two_trainers_of_one_process_cannot_share_a_run() throws IOException {
+    RunDirectory run = RunDirectory.create(directory);
+    assertThatThrownBy(() -> RunDirectory.create(directory))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("in use by another trainer");
+    run.close();
+    run.close();
+    RunDirectory.create(directory).close();
+  }
+
+  @Test
+  void two_processes_cannot_share_a_run() throws IOException, InterruptedException {
+    Process other =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                LockHolder.class.getName(),
+                directory.resolve(".lock").toString())
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
+            .start();
+    try {
+      assertThat(other.getInputStream().read()).isEqualTo('L');
+      assertThatThrownBy(() -> RunDirectory.create(directory))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("in use by another trainer");
+    } finally {
+      other.destroyForcibly();
+    }
+    assertThat(other.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    // What a killed trainer leaves does not lock anybody out.
+    RunDirectory.create(directory).close();
+  }
+
+  /// The other process of the test above: locks the file and waits to be killed.
+  static final class LockHolder {
+    public static void main(String[] args) throws IOException {
+      try (FileChannel channel =
+              FileChannel.open(
+                  Path.of(args[0]), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+          FileLock lock = channel.lock()) {
+        System.out.write(lock.isValid() ? 'L' : '?');
+        System.out.flush();
+        // Ends by itself when the test goes away.
+        int end = System.in.read();
+        System.exit(end);
+      }
+    }
+  }
+
+  @Test
+  void a_file_in_the_place_of_the_directory_is_named() throws IOException {
+    Path file = Files.createFile(directory.resolve("file"));
+    assertThatThrownBy(() -> RunDirectory.create(file))
+        .isInstanceOf(IOException.class)
+        .hasMessage(file + " is a file, not a directory: choose another --out");
+    assertThatThrownBy(() -> RunDirectory.create(file.resolve("below")))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining(file.toString());
+  }
+}
