@@ -7,4 +7,6 @@ module asymml.trusted {
   requires java.desktop;
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
+
+  exports asymml.trusted.data;
 }
