@@ -10,4 +10,5 @@ module asymml.trusted {
 
   exports asymml.trusted.run;
   exports asymml.trusted.train;
+  exports asymml.trusted.data;
 }

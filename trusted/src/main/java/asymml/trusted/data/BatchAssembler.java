@@ -1,0 +1,101 @@
+package asymml.trusted.data;
+
+import asymml.kernels.Tensor;
+import asymml.model.Shape;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/// Normalises, shifts and mirrors images into a batch tensor. Used by one thread at a time.
+final class BatchAssembler {
+  private static final int LEVELS = 256;
+
+  private final ImageSet images;
+  private final Augmentation augmentation;
+  private final long seed;
+  private final Shape shape;
+  private final float[] table;
+  private final byte[] pixels;
+  private final float[] values;
+
+  BatchAssembler(
+      ImageSet images, Normalization normalization, Augmentation augmentation, long seed) {
+    this.images = images;
+    this.augmentation = augmentation;
+    this.seed = seed;
+    shape = images.shape();
+    if (normalization.channels() != shape.channels()) {
+      throw new IllegalArgumentException(
+          "a normalization of " + normalization.channels() + " channels for images of " + shape);
+    }
+    if (augmentation.cropPadding() >= Math.min(shape.height(), shape.width())
+        && augmentation.cropPadding() > 0) {
+      throw new IllegalArgumentException(
+          "crop padding "
+              + augmentation.cropPadding()
+              + " would shift images of "
+              + shape
+              + " out of sight");
+    }
+    table = normalization.table();
+    pixels = new byte[shape.size()];
+    values = new float[shape.size()];
+  }
+
+  /// Fills `target [n, H, W, C]` with the examples of n indices; returns early on interruption,
+  /// when nobody will read the batch.
+  void assemble(int[] indices, Tensor target) {
+    for (int n = 0; n < indices.length && !Thread.currentThread().isInterrupted(); n++) {
+      SplitMix64 random = SplitMix64.of(seed, indices[n]);
+      int padding = augmentation.cropPadding();
+      int down = random.nextInt(2 * padding + 1) - padding;
+      int right = random.nextInt(2 * padding + 1) - padding;
+      boolean mirrored = augmentation.flip() && random.nextBoolean();
+      images.pixels(indices[n], pixels);
+      fill(down, right, mirrored);
+      MemorySegment.copy(
+          values,
+          0,
+          target.segment(),
+          ValueLayout.JAVA_FLOAT,
+          (long) n * values.length * Float.BYTES,
+          values.length);
+    }
+  }
+
+  /// Row y, column x of the window shows row `y + down`, column `x + right` of the image, or 0, the
+  /// mean, where the image has none; then the window is mirrored.
+  private void fill(int down, int right, boolean mirrored) {
+    int width = shape.width();
+    int channels = shape.channels();
+    int rowValues = width * channels;
+    // The columns of the window that show the image.
+    int first = Math.max(0, -right);
+    int end = Math.min(width, width - right);
+    for (int y = 0; y < shape.height(); y++) {
+      int row = y * rowValues;
+      int source = y + down;
+      if (source < 0 || source >= shape.height()) {
+        Arrays.fill(values, row, row + rowValues, 0f);
+        continue;
+      }
+      if (end - first < width) {
+        Arrays.fill(values, row, row + rowValues, 0f);
+      }
+      int from = (source * width + first + right) * channels;
+      int to = row + (mirrored ? width - 1 - first : first) * channels;
+      int step = mirrored ? -channels : channels;
+      for (int x = first; x < end; x++, from += channels, to += step) {
+        for (int c = 0; c < channels; c++) {
+          values[to + c] = table[c * LEVELS + (pixels[from + c] & 0xFF)];
+        }
+      }
+    }
+  }
+
+  /// Zeroes the private values that are left over.
+  void clear() {
+    Arrays.fill(pixels, (byte) 0);
+    Arrays.fill(values, 0);
+  }
+}

@@ -1,0 +1,35 @@
+package asymml.trusted.data;
+
+/// A data set as opened, with the augmentation that suits its kind.
+///
+/// @param name what was opened, for reports: a file name or `generated:SEED`
+/// @param train the training split
+/// @param test the test split, of the same shape and classes
+/// @param normalization of the training split
+/// @param flip whether mirroring keeps an image's class: yes for photographs, no for digits
+/// @param cropPadding the suggested largest random shift in pixels
+public record DataSet(
+    String name,
+    ImageSet train,
+    ImageSet test,
+    Normalization normalization,
+    boolean flip,
+    int cropPadding) {
+  /// Checks that the splits fit together.
+  public DataSet {
+    if (!train.shape().equals(test.shape()) || !train.classNames().equals(test.classNames())) {
+      throw new IllegalArgumentException(
+          "the splits differ in shape or classes: train " + train + ", test " + test);
+    }
+    if (cropPadding < 0) {
+      throw new IllegalArgumentException("crop padding is at least 0: " + cropPadding);
+    }
+  }
+
+  /// The suggested augmentation of training images.
+  ///
+  /// @return [#flip] and [#cropPadding]
+  public Augmentation augmentation() {
+    return new Augmentation(flip, cropPadding);
+  }
+}

@@ -1,0 +1,167 @@
+package asymml.trusted.data;
+
+import asymml.model.Shape;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// The decoded images of one split with their labels: PRIVATE. Pixels are unsigned bytes `[H, W,
+/// C]`, kept on the Java heap. Immutable, so any number of threads may read it.
+public final class ImageSet {
+  private final Shape shape;
+  private final List<String> classNames;
+  private final int[] labels;
+  private final Pixels pixels;
+
+  /// Where each example's pixels are stored: subsets share the storage.
+  private final int[] rows;
+
+  /// Takes over the labels and decoded pixels; nobody may write to them afterwards.
+  ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels) {
+    this(shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray());
+  }
+
+  private ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels, int[] rows) {
+    if (labels.length == 0 || classNames.isEmpty()) {
+      throw new IllegalArgumentException("an image set has at least one image and one class");
+    }
+    if (Arrays.stream(labels).anyMatch(label -> label < 0 || label >= classNames.size())) {
+      throw new IllegalArgumentException("a label is outside 0 .. " + (classNames.size() - 1));
+    }
+    this.shape = shape;
+    this.classNames = List.copyOf(classNames);
+    this.labels = labels;
+    this.pixels = pixels;
+    this.rows = rows;
+  }
+
+  /// An image set made in memory.
+  ///
+  /// @param shape of every image
+  /// @param classNames the classes in the order of their labels
+  /// @param labels one per image, from 0; copied
+  /// @param images unsigned bytes `[N, H, W, C]`; copied
+  /// @return a new set
+  /// @throws IllegalArgumentException if the lengths disagree, a label names no class, or there is
+  ///   no image
+  public static ImageSet of(Shape shape, List<String> classNames, int[] labels, byte[] images) {
+    if ((long) labels.length * shape.size() != images.length) {
+      throw new IllegalArgumentException(
+          images.length + " bytes are not " + labels.length + " images of " + shape);
+    }
+    Pixels pixels = new Pixels(labels.length, shape.size());
+    for (int i = 0; i < labels.length; i++) {
+      pixels.put(i, images, i * shape.size());
+    }
+    return new ImageSet(shape, classNames, labels.clone(), pixels);
+  }
+
+  /// The shape of every image.
+  ///
+  /// @return height, width and channels (1 gray, 3 RGB)
+  public Shape shape() {
+    return shape;
+  }
+
+  /// The number of images.
+  ///
+  /// @return at least 1
+  public int size() {
+    return labels.length;
+  }
+
+  /// The classes in the order of their labels.
+  ///
+  /// @return an immutable list
+  public List<String> classNames() {
+    return classNames;
+  }
+
+  /// One image's class.
+  ///
+  /// @param index from 0 to [#size] - 1
+  /// @return its label, an index into [#classNames]
+  public int label(int index) {
+    return labels[index];
+  }
+
+  /// Copies one image out.
+  ///
+  /// @param index from 0 to [#size] - 1
+  /// @param destination takes unsigned bytes `[H, W, C]` at its start
+  public void pixels(int index, byte[] destination) {
+    pixels.get(rows[index], destination);
+  }
+
+  /// A random part of the set. With the same seed a smaller part is the beginning of a larger one.
+  ///
+  /// @param limit how many images, at least 1
+  /// @param seed of the choice
+  /// @return this set if it has no more than `limit` images, else a view of its pixels
+  /// @throws IllegalArgumentException if the limit is below 1
+  public ImageSet subset(int limit, long seed) {
+    if (limit < 1) {
+      throw new IllegalArgumentException("a subset has at least one image: " + limit);
+    }
+    if (limit >= size()) {
+      return this;
+    }
+    int[] chosen = Arrays.copyOf(Shuffle.order(size(), seed), limit);
+    return new ImageSet(
+        shape,
+        classNames,
+        Arrays.stream(chosen).map(i -> labels[i]).toArray(),
+        pixels,
+        Arrays.stream(chosen).map(i -> rows[i]).toArray());
+  }
+
+  /// What identifies the data in a run's records: SHA-256 over shape, class names, labels and
+  /// pixels in their order. Computed at each call.
+  ///
+  /// @return 64 hexadecimal digits
+  public String digest() {
+    MessageDigest sha256;
+    try {
+      sha256 = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
+    try (DataOutputStream out =
+        new DataOutputStream(new DigestOutputStream(OutputStream.nullOutputStream(), sha256))) {
+      out.writeInt(shape.height());
+      out.writeInt(shape.width());
+      out.writeInt(shape.channels());
+      out.writeInt(classNames.size());
+      for (String name : classNames) {
+        byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
+        out.writeInt(utf8.length);
+        out.write(utf8);
+      }
+      out.writeInt(size());
+      byte[] image = new byte[shape.size()];
+      for (int i = 0; i < size(); i++) {
+        out.writeInt(labels[i]);
+        pixels(i, image);
+        out.write(image);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("a digest writes to memory only", e);
+    }
+    return HexFormat.of().formatHex(sha256.digest());
+  }
+
+  /// A description without private values.
+  @Override
+  public String toString() {
+    return "ImageSet[" + size() + " of " + shape + ", " + classNames.size() + " classes]";
+  }
+}

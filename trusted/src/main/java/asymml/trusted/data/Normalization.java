@@ -1,0 +1,140 @@
+package asymml.trusted.data;
+
+import asymml.kernels.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/// Turns unsigned bytes into network inputs: `(byte / 255 - mean) / standardDeviation`, per
+/// channel.
+///
+/// @param mean per channel, on the scale of 0 to 1; copied
+/// @param standardDeviation per channel, above 0; copied
+@SuppressWarnings("ArrayRecordComponent") // Copied on the way in and out; equality is redefined.
+public record Normalization(float[] mean, float[] standardDeviation) {
+  private static final int LEVELS = 256;
+
+  /// Checks the lengths and ranges.
+  public Normalization {
+    if (mean.length == 0 || mean.length != standardDeviation.length) {
+      throw new IllegalArgumentException(
+          mean.length + " means and " + standardDeviation.length + " standard deviations");
+    }
+    mean = mean.clone();
+    standardDeviation = standardDeviation.clone();
+    for (int c = 0; c < mean.length; c++) {
+      if (!Float.isFinite(mean[c])
+          || !(standardDeviation[c] > 0 && standardDeviation[c] < Float.POSITIVE_INFINITY)) {
+        throw new IllegalArgumentException(
+            "channel " + c + " wants a finite mean and a positive finite standard deviation");
+      }
+    }
+  }
+
+  /// The statistics of an image set. They are statistics of private data.
+  ///
+  /// @param images the training split
+  /// @return its mean and population standard deviation per channel; a constant channel, which has
+  ///   nothing to scale, gets the standard deviation 1
+  public static Normalization of(ImageSet images) {
+    int channels = images.shape().channels();
+    // Whole numbers: the result does not depend on the order of the images.
+    long[][] histogram = new long[channels][LEVELS];
+    byte[] pixels = new byte[images.shape().size()];
+    for (int i = 0; i < images.size(); i++) {
+      images.pixels(i, pixels);
+      for (int p = 0; p < pixels.length; p += channels) {
+        for (int c = 0; c < channels; c++) {
+          histogram[c][pixels[p + c] & 0xFF]++;
+        }
+      }
+    }
+    float[] mean = new float[channels];
+    float[] deviation = new float[channels];
+    double count = (double) images.size() * images.shape().pixels();
+    for (int c = 0; c < channels; c++) {
+      double sum = 0;
+      double squares = 0;
+      for (int level = 0; level < LEVELS; level++) {
+        double value = level / 255.0;
+        sum += histogram[c][level] * value;
+        squares += histogram[c][level] * value * value;
+      }
+      double m = sum / count;
+      // Bytes that vary at all have a deviation far above this; below is rounding.
+      double variance = squares / count - m * m;
+      mean[c] = (float) m;
+      deviation[c] = variance > 1e-12 ? (float) Math.sqrt(variance) : 1f;
+    }
+    return new Normalization(mean, deviation);
+  }
+
+  /// The number of channels.
+  ///
+  /// @return at least 1
+  public int channels() {
+    return mean.length;
+  }
+
+  /// The means.
+  ///
+  /// @return a copy, one per channel
+  @Override
+  public float[] mean() {
+    return mean.clone();
+  }
+
+  /// The standard deviations.
+  ///
+  /// @return a copy, one per channel
+  @Override
+  public float[] standardDeviation() {
+    return standardDeviation.clone();
+  }
+
+  /// Normalises one image, without augmentation.
+  ///
+  /// @param pixels unsigned bytes `[H, W, C]`
+  /// @param out `[1, H, W, C]` float32, overwritten
+  /// @throws IllegalArgumentException if the sizes or channels disagree
+  public void apply(byte[] pixels, Tensor out) {
+    if (out.size() != pixels.length || out.length(out.shape().length - 1) != mean.length) {
+      throw new IllegalArgumentException(
+          pixels.length + " bytes of " + mean.length + " channels do not fill " + out);
+    }
+    float[] table = table();
+    float[] values = new float[pixels.length];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = table[i % mean.length * LEVELS + (pixels[i] & 0xFF)];
+    }
+    MemorySegment.copy(values, 0, out.segment(), ValueLayout.JAVA_FLOAT, 0, values.length);
+  }
+
+  /// The normalised value of byte b in channel c at `[c * 256 + b]`.
+  float[] table() {
+    float[] table = new float[mean.length * LEVELS];
+    for (int i = 0; i < table.length; i++) {
+      int c = i / LEVELS;
+      table[i] = (i % LEVELS / 255f - mean[c]) / standardDeviation[c];
+    }
+    return table;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof Normalization that
+        && Arrays.equals(mean, that.mean)
+        && Arrays.equals(standardDeviation, that.standardDeviation);
+  }
+
+  @Override
+  public int hashCode() {
+    return 31 * Arrays.hashCode(mean) + Arrays.hashCode(standardDeviation);
+  }
+
+  /// A description without the statistics, which are private.
+  @Override
+  public String toString() {
+    return "Normalization[" + mean.length + " channels]";
+  }
+}

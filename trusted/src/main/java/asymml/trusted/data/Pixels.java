@@ -1,0 +1,73 @@
+package asymml.trusted.data;
+
+import asymml.model.Shape;
+
+/// The pixels of many equal images: unsigned bytes `[H, W, C]` each, on the Java heap in chunks,
+/// because one array ends at 2 GB. On the heap and not in native memory because a set lives as long
+/// as the process and then needs no owner; what it costs is bounded by -Xmx and checked beforehand.
+/// Distinct images may be written by distinct threads; readers need a happens-before edge.
+final class Pixels {
+  private static final int CHUNK_BYTES = 16 << 20;
+
+  /// The share of the maximal heap that pixels may take: the rest is left to decoders and weights.
+  private static final double HEAP_SHARE = 0.8;
+
+  private final int imageBytes;
+  private final int imagesPerChunk;
+  private final byte[][] chunks;
+
+  Pixels(int count, int imageBytes) {
+    this.imageBytes = imageBytes;
+    imagesPerChunk = Math.max(1, CHUNK_BYTES / imageBytes);
+    chunks = new byte[Math.ceilDiv(count, imagesPerChunk)][];
+    for (int c = 0; c < chunks.length; c++) {
+      int images = Math.min(imagesPerChunk, count - c * imagesPerChunk);
+      chunks[c] = new byte[Math.multiplyExact(images, imageBytes)];
+    }
+  }
+
+  /// Refuses a data set that will not fit, before anything is decoded.
+  static void requireMemory(String source, long images, Shape shape) throws DataException {
+    requireMemory(source, images, shape, Runtime.getRuntime().maxMemory());
+  }
+
+  static void requireMemory(String source, long images, Shape shape, long heapBytes)
+      throws DataException {
+    double needed = (double) images * shape.height() * shape.width() * shape.channels();
+    if (needed > heapBytes * HEAP_SHARE) {
+      throw new DataException(
+          source
+              + ": "
+              + images
+              + " images of "
+              + shape
+              + " need "
+              + mebibytes(needed)
+              + " MiB of memory, more than "
+              + mebibytes(heapBytes * HEAP_SHARE)
+              + " MiB of the Java heap may hold; raise -Xmx to at least "
+              + mebibytes(needed / HEAP_SHARE)
+              + "m, or use fewer or smaller images");
+    }
+  }
+
+  private static long mebibytes(double bytes) {
+    return (long) Math.ceil(bytes / (1 << 20));
+  }
+
+  void put(int index, byte[] image) {
+    put(index, image, 0);
+  }
+
+  void put(int index, byte[] source, int from) {
+    System.arraycopy(source, from, chunks[index / imagesPerChunk], offset(index), imageBytes);
+  }
+
+  void get(int index, byte[] destination) {
+    System.arraycopy(chunks[index / imagesPerChunk], offset(index), destination, 0, imageBytes);
+  }
+
+  private int offset(int index) {
+    return index % imagesPerChunk * imageBytes;
+  }
+}

@@ -1,0 +1,8 @@
+/// Private images in, normalised batches out: image folders and zips, CIFAR and IDX files, the
+/// generated default set, shuffling, augmentation and prefetching. Trust level: TRUSTED. Private
+/// data lives here in clear; nothing in this package logs, and no message carries a pixel or a
+/// label.
+@NullMarked
+package asymml.trusted.data;
+
+import org.jspecify.annotations.NullMarked;
