@@ -4,6 +4,8 @@ module asymml.kernels {
   requires jdk.incubator.vector;
   requires org.bytedeco.dnnl;
   requires org.bytedeco.javacpp;
+  // Never called; the loader of the dnnl binding looks for it.
+  requires org.bytedeco.opencl;
 
   exports asymml.kernels;
 }

@@ -1,0 +1,85 @@
+package asymml.kernels;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// Vectors of float32 at raw native addresses, whose tensors [Operands] has checked. One segment
+/// over all memory serves every tensor, so that the compiler sees one constant and worker threads
+/// may touch a confined tensor while its owner waits.
+final class Lanes {
+  static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
+  static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+  static final int COUNT = FLOATS.length();
+  private static final int HALF = DOUBLES.length();
+
+  private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+  private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+
+  private Lanes() {}
+
+  static FloatVector load(long base, long index) {
+    return FloatVector.fromMemorySegment(FLOATS, MEMORY, base + index * Float.BYTES, ORDER);
+  }
+
+  static FloatVector load(long base, long index, VectorMask<Float> mask) {
+    return FloatVector.fromMemorySegment(FLOATS, MEMORY, base + index * Float.BYTES, ORDER, mask);
+  }
+
+  static void store(FloatVector value, long base, long index) {
+    value.intoMemorySegment(MEMORY, base + index * Float.BYTES, ORDER);
+  }
+
+  static void store(FloatVector value, long base, long index, VectorMask<Float> mask) {
+    value.intoMemorySegment(MEMORY, base + index * Float.BYTES, ORDER, mask);
+  }
+
+  /// The end of the full vectors that start at `from`.
+  static long fullEnd(long from, long to) {
+    return from + (to - from) / COUNT * COUNT;
+  }
+
+  /// The lanes below `to` of a vector at `index`.
+  static VectorMask<Float> tail(long index, long to) {
+    return FLOATS.indexInRange(index, to);
+  }
+
+  /// The lower half of the lanes in double precision.
+  static DoubleVector low(FloatVector value) {
+    return (DoubleVector) value.convertShape(VectorOperators.F2D, DOUBLES, 0);
+  }
+
+  /// The upper half of the lanes in double precision.
+  static DoubleVector high(FloatVector value) {
+    return (DoubleVector) value.convertShape(VectorOperators.F2D, DOUBLES, 1);
+  }
+
+  /// Stores both halves of a vector of doubles at `sums[index..]`, as far as the array goes.
+  static void store(DoubleVector low, DoubleVector high, double[] sums, int index) {
+    low.intoArray(sums, index, DOUBLES.indexInRange(index, sums.length));
+    if (index + HALF < sums.length) {
+      high.intoArray(sums, index + HALF, DOUBLES.indexInRange(index + HALF, sums.length));
+    }
+  }
+
+  /// The column sums of rows `from` to below `to` of a matrix at `base`.
+  static double[] columnSums(long base, int columns, long from, long to) {
+    double[] sums = new double[columns];
+    for (int c = 0; c < columns; c += COUNT) {
+      VectorMask<Float> mask = tail(c, columns);
+      DoubleVector low = DoubleVector.zero(DOUBLES);
+      DoubleVector high = DoubleVector.zero(DOUBLES);
+      for (long row = from; row < to; row++) {
+        FloatVector value = load(base, row * columns + c, mask);
+        low = low.add(low(value));
+        high = high.add(high(value));
+      }
+      store(low, high, sums, c);
+    }
+    return sums;
+  }
+}
