@@ -1,0 +1,122 @@
+package asymml.wire;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.time.Duration;
+
+/// Messages over a [Transport]. At most one thread sends and one receives, and over a
+/// [UnixTransport] it is the same one.
+public final class Link implements AutoCloseable {
+  // A message that has begun must end: a peer cannot hold a receiver without a limit by half a one.
+  private static final Duration MESSAGE_LIMIT = Duration.ofSeconds(30);
+
+  private static final int BUFFER_BYTES = 1 << 16;
+  private static final int CHUNK_BYTES = 1 << 20;
+
+  private final Transport transport;
+  private final ByteBuffer out = buffer(Codec.MAX_FRAME_BYTES);
+  // Between calls: what was read and not yet used, from position to limit.
+  private final ByteBuffer in = buffer(BUFFER_BYTES).limit(0);
+
+  /// Creates a link.
+  ///
+  /// @param transport the connection, closed with the link
+  public Link(Transport transport) {
+    this.transport = transport;
+  }
+
+  private static ByteBuffer buffer(int bytes) {
+    return ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /// Whether tensors go through the stream, because the two sides share no memory.
+  ///
+  /// @return true if they do
+  public boolean streamed() {
+    return !transport.sharesMemory();
+  }
+
+  /// Sends a message with one write.
+  ///
+  /// @param message what to send
+  /// @param deadline by when
+  /// @throws ProtocolException if the peer is gone or does not take it in time
+  public void send(Message message, Deadline deadline) throws ProtocolException {
+    out.clear();
+    Codec.encode(message, out);
+    transport.write(out.flip(), deadline);
+  }
+
+  /// Sends the bytes of a tensor, after its [Message.Payload].
+  ///
+  /// @param bytes what to send
+  /// @param deadline by when
+  /// @throws ProtocolException if the peer is gone or does not take them in time
+  public void sendBytes(MemorySegment bytes, Deadline deadline) throws ProtocolException {
+    for (long at = 0; at < bytes.byteSize(); at += CHUNK_BYTES) {
+      long count = Math.min(CHUNK_BYTES, bytes.byteSize() - at);
+      transport.write(bytes.asSlice(at, count).asByteBuffer(), deadline);
+    }
+  }
+
+  /// Receives the next message.
+  ///
+  /// @param deadline by when it must be there
+  /// @return the message
+  /// @throws ProtocolException if the peer is gone, does not send one in time, or sends rubbish
+  public Message receive(Deadline deadline) throws ProtocolException {
+    Deadline end = deadline;
+    while (true) {
+      int length = Codec.frameLength(in);
+      if (length >= 0 && in.remaining() >= length) {
+        int limit = in.limit();
+        in.limit(in.position() + length);
+        Message message = Codec.decode(in);
+        in.limit(limit);
+        return message;
+      }
+      if (in.hasRemaining()) {
+        end = end.orSooner(Deadline.in(MESSAGE_LIMIT));
+      }
+      in.compact();
+      try {
+        fill(in, end, in.position() > 0);
+      } finally {
+        in.flip();
+      }
+    }
+  }
+
+  /// Receives the bytes of a tensor, after its [Message.Payload].
+  ///
+  /// @param target where to
+  /// @param deadline by when they must be there
+  /// @throws ProtocolException if the peer is gone or does not send them in time
+  public void receiveBytes(MemorySegment target, Deadline deadline) throws ProtocolException {
+    long at = Math.min(in.remaining(), target.byteSize());
+    MemorySegment.copy(MemorySegment.ofBuffer(in), 0, target, 0, at);
+    in.position(in.position() + (int) at);
+    while (at < target.byteSize()) {
+      long count = Math.min(CHUNK_BYTES, target.byteSize() - at);
+      ByteBuffer chunk = target.asSlice(at, count).asByteBuffer();
+      while (chunk.hasRemaining()) {
+        fill(chunk, deadline, true);
+      }
+      at += count;
+    }
+  }
+
+  private void fill(ByteBuffer target, Deadline deadline, boolean begun) throws ProtocolException {
+    if (transport.read(target, deadline) < 0) {
+      throw new ProtocolException(
+          ProtocolException.Reason.CLOSED,
+          begun ? "the peer left in the middle of a message" : "the peer left");
+    }
+  }
+
+  @Override
+  public void close() {
+    transport.close();
+  }
+}

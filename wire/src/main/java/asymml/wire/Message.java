@@ -1,0 +1,235 @@
+package asymml.wire;
+
+import java.nio.charset.StandardCharsets;
+
+/// What crosses the boundary. Requests go from the trusted side to the worker and carry a sequence
+/// number that starts at 0 and grows by one; the worker answers each of them except [Bye], strictly
+/// in order, with a reply of the same number.
+///
+/// Tensors are named by their [Slot]. Where the two sides share memory that is all; where they do
+/// not, a [Payload] brings the slot's bytes before the message that needs them.
+public sealed interface Message {
+  /// The version of the protocol that these records are.
+  int PROTOCOL_VERSION = 1;
+
+  /// The longest reason, name or precision in bytes.
+  int MAX_TEXT_BYTES = 300;
+
+  /// The longest path in bytes, as Linux has it.
+  int MAX_PATH_BYTES = 4096;
+
+  /// The highest number of an operation.
+  int MAX_OP_ID = (1 << 20) - 1;
+
+  /// The number of the request, or of the request answered.
+  ///
+  /// @return at least 0
+  long sequence();
+
+  /// A message from the trusted side to the worker that is answered, and [Bye].
+  sealed interface Request extends Message {}
+
+  /// A message from the worker to the trusted side.
+  sealed interface Reply extends Message {}
+
+  /// The first request. Its layout, and those of [Welcome] and [Failed], are the same in every
+  /// version of the protocol, so that two versions can tell each other apart.
+  ///
+  /// @param sequence its number
+  /// @param protocolVersion what the trusted side speaks
+  record Hello(long sequence, int protocolVersion) implements Request {
+    /// Checks the number.
+    public Hello {
+      checkSequence(sequence);
+    }
+  }
+
+  /// Asks the worker to hold a tensor region, in place of the one before, if any.
+  ///
+  /// @param sequence its number
+  /// @param sizeBytes size of the region, 1 to [Slot#MAX_REGION_BYTES]
+  /// @param path file to map, or empty: tensors come in the stream and the worker allocates memory
+  record MapRegion(long sequence, long sizeBytes, String path) implements Request {
+    /// Checks the ranges above.
+    public MapRegion {
+      checkSequence(sequence);
+      if (sizeBytes < 1 || sizeBytes > Slot.MAX_REGION_BYTES) {
+        throw new IllegalArgumentException(
+            "a region has 1 to " + Slot.MAX_REGION_BYTES + " bytes: " + sizeBytes);
+      }
+      if (path.indexOf('\0') >= 0
+          || !StandardCharsets.UTF_8.newEncoder().canEncode(path)
+          || path.getBytes(StandardCharsets.UTF_8).length > MAX_PATH_BYTES) {
+        throw new IllegalArgumentException("not a path of at most " + MAX_PATH_BYTES + " bytes");
+      }
+    }
+  }
+
+  /// Asks the worker to prepare an operation.
+  ///
+  /// @param sequence its number
+  /// @param opId the operation's number, new, 0 to [#MAX_OP_ID]
+  /// @param op its shape
+  record DefineOp(long sequence, int opId, OpDescriptor op) implements Request {
+    /// Checks the numbers.
+    public DefineOp {
+      checkSequence(sequence);
+      checkOpId(opId);
+    }
+  }
+
+  /// Asks the worker to take an operation's weights; it keeps a copy.
+  ///
+  /// @param sequence its number
+  /// @param opId the operation's number
+  /// @param weights where W `[O, kH, kW, C]` stands
+  record LoadWeights(long sequence, int opId, Slot weights) implements Request {
+    /// Checks the numbers.
+    public LoadWeights {
+      checkSequence(sequence);
+      checkOpId(opId);
+    }
+  }
+
+  /// Asks for `Y = W * X`.
+  ///
+  /// @param sequence its number
+  /// @param opId the operation's number
+  /// @param x where X `[N, H, W, C]` stands
+  /// @param y where Y `[N, OH, OW, O]` goes
+  record Forward(long sequence, int opId, Slot x, Slot y) implements Request {
+    /// Checks the numbers.
+    public Forward {
+      checkSequence(sequence);
+      checkOpId(opId);
+    }
+  }
+
+  /// Asks for the gradient of the input.
+  ///
+  /// @param sequence its number
+  /// @param opId the operation's number
+  /// @param dy where dY `[N, OH, OW, O]` stands
+  /// @param dx where dX `[N, H, W, C]` goes
+  record BackwardData(long sequence, int opId, Slot dy, Slot dx) implements Request {
+    /// Checks the numbers.
+    public BackwardData {
+      checkSequence(sequence);
+      checkOpId(opId);
+    }
+  }
+
+  /// Asks for the gradient of the weights.
+  ///
+  /// @param sequence its number
+  /// @param opId the operation's number
+  /// @param x where X `[N, H, W, C]` stands
+  /// @param dy where dY `[N, OH, OW, O]` stands
+  /// @param dw where dW `[O, kH, kW, C]` goes
+  record BackwardWeights(long sequence, int opId, Slot x, Slot dy, Slot dw) implements Request {
+    /// Checks the numbers.
+    public BackwardWeights {
+      checkSequence(sequence);
+      checkOpId(opId);
+    }
+  }
+
+  /// The trusted side is done; the worker leaves without an answer.
+  ///
+  /// @param sequence its number
+  record Bye(long sequence) implements Request {
+    /// Checks the number.
+    public Bye {
+      checkSequence(sequence);
+    }
+  }
+
+  /// The bytes of a slot follow this message in the stream. Only between sides that share no
+  /// memory.
+  ///
+  /// @param sequence to the worker: the number of the next request; from the worker: the number of
+  ///   the request whose result it is
+  /// @param slot where the bytes go
+  record Payload(long sequence, Slot slot) implements Message {
+    /// Checks the number.
+    public Payload {
+      checkSequence(sequence);
+    }
+  }
+
+  /// The answer to [Hello].
+  ///
+  /// @param sequence the number of the request answered
+  /// @param protocolVersion what the worker speaks
+  /// @param backend what computes, for example `cpu (oneDNN 3.11)`: printable ASCII
+  /// @param precision arithmetic, for example `float32`: printable ASCII
+  /// @param processId the worker's process id on its own machine
+  record Welcome(
+      long sequence, int protocolVersion, String backend, String precision, long processId)
+      implements Reply {
+    /// Checks the number and the texts.
+    public Welcome {
+      checkSequence(sequence);
+      checkText(backend);
+      checkText(precision);
+    }
+  }
+
+  /// A request is done and its result stands in its slot.
+  ///
+  /// @param sequence the number of the request answered
+  /// @param cpuNanos processor time of the worker process since it started, at least 0
+  record Done(long sequence, long cpuNanos) implements Reply {
+    /// Checks the ranges above.
+    public Done {
+      checkSequence(sequence);
+      if (cpuNanos < 0) {
+        throw new IllegalArgumentException("processor time must not be negative: " + cpuNanos);
+      }
+    }
+  }
+
+  /// A request was refused.
+  ///
+  /// @param sequence the number of the request answered
+  /// @param reason one line of printable ASCII
+  record Failed(long sequence, String reason) implements Reply {
+    /// Checks the number and the text.
+    public Failed {
+      checkSequence(sequence);
+      checkText(reason);
+    }
+
+    /// A refusal whose reason is any text: what is not printable ASCII becomes `?`, and the end is
+    /// cut off where it is too long.
+    ///
+    /// @param sequence the number of the request answered
+    /// @param reason any text
+    /// @return a new message
+    public static Failed because(long sequence, String reason) {
+      String line = reason.replaceAll("[^\\x20-\\x7e]", "?");
+      return new Failed(sequence, line.substring(0, Math.min(line.length(), MAX_TEXT_BYTES)));
+    }
+  }
+
+  private static void checkSequence(long sequence) {
+    if (sequence < 0) {
+      throw new IllegalArgumentException("a sequence number must not be negative: " + sequence);
+    }
+  }
+
+  private static void checkOpId(int opId) {
+    if (opId < 0 || opId > MAX_OP_ID) {
+      throw new IllegalArgumentException(
+          "an operation's number must be 0 to " + MAX_OP_ID + ": " + opId);
+    }
+  }
+
+  // Texts end in the user's terminal: control characters would let a hostile worker write there.
+  private static void checkText(String text) {
+    if (text.length() > MAX_TEXT_BYTES || !text.chars().allMatch(c -> c >= 0x20 && c <= 0x7e)) {
+      throw new IllegalArgumentException(
+          "a text must be printable ASCII of at most " + MAX_TEXT_BYTES + " characters");
+    }
+  }
+}

@@ -1,0 +1,225 @@
+package asymml.wire;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.IntConsumer;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
+import org.jspecify.annotations.Nullable;
+
+/// TCP with TLS 1.3 to a process on another machine. One thread may read while another writes.
+///
+/// The socket blocks; a deadline is kept by a timer that closes the TCP socket below TLS, which
+/// ends reads and writes alike. (Closing the TLS socket itself would wait for a stuck writer.)
+public final class TlsTransport implements Transport {
+  /// How long a peer may take for the TLS handshake.
+  private static final Duration HANDSHAKE_LIMIT = Duration.ofSeconds(10);
+
+  private static final int CHUNK_BYTES = 1 << 16;
+
+  private final Socket tcp;
+  private final InputStream in;
+  private final OutputStream out;
+  private final byte[] inChunk = new byte[CHUNK_BYTES];
+  private final byte[] outChunk = new byte[CHUNK_BYTES];
+  private final ScheduledThreadPoolExecutor timer;
+  private volatile boolean late;
+
+  private TlsTransport(Socket tcp, SSLSocket tls, Deadline handshake) throws IOException {
+    this.tcp = tcp;
+    tls.setEnabledProtocols(new String[] {"TLSv1.3"});
+    tcp.setTcpNoDelay(true);
+    // A host that vanishes without a word is noticed in the end, even by a worker without a limit.
+    tcp.setKeepAlive(true);
+    this.timer =
+        new ScheduledThreadPoolExecutor(
+            1, task -> Thread.ofPlatform().daemon().name("tls-deadline").unstarted(task));
+    timer.setRemoveOnCancelPolicy(true);
+    @Nullable Future<?> limit = arm(handshake);
+    try {
+      tls.startHandshake();
+      this.in = tls.getInputStream();
+      this.out = tls.getOutputStream();
+    } catch (IOException e) {
+      timer.shutdownNow();
+      tcp.close();
+      throw late ? new SocketTimeoutException("the TLS handshake took too long") : e;
+    } finally {
+      disarm(limit);
+    }
+  }
+
+  /// Connects to a worker that listens.
+  ///
+  /// @param address its host and port
+  /// @param trust which certificates to accept; whose they are decides, not the host's name
+  /// @param deadline by when the TLS handshake must be done
+  /// @return a new connection; the caller closes it
+  /// @throws ProtocolException if nobody listens there, or not with an accepted certificate
+  public static TlsTransport connect(WorkerAddress.Tls address, SSLContext trust, Deadline deadline)
+      throws ProtocolException {
+    Socket tcp = new Socket();
+    try {
+      long millis = TimeUnit.NANOSECONDS.toMillis(deadline.remainingNanos());
+      tcp.connect(
+          new InetSocketAddress(address.host(), address.port()),
+          Math.clamp(millis, 1, Integer.MAX_VALUE));
+      SSLSocket tls =
+          (SSLSocket)
+              trust.getSocketFactory().createSocket(tcp, address.host(), address.port(), true);
+      return new TlsTransport(tcp, tls, deadline);
+    } catch (IOException e) {
+      closeQuietly(tcp);
+      throw new ProtocolException(
+          "no connection to the worker at " + address + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  /// Listens, waits for one peer that completes a TLS handshake, and stops listening.
+  ///
+  /// @param address interface and port to listen on; port 0 is any free one
+  /// @param identity this side's certificate and key
+  /// @param deadline by when the peer must have come
+  /// @param listening given the port once a peer can connect
+  /// @param refused given one line for each peer that did not complete its handshake
+  /// @return a new connection; the caller closes it
+  /// @throws ProtocolException if the port cannot be opened or nobody came
+  public static TlsTransport accept(
+      WorkerAddress.Tls address,
+      SSLContext identity,
+      Deadline deadline,
+      IntConsumer listening,
+      Consumer<String> refused)
+      throws ProtocolException {
+    try (ServerSocket server =
+        new ServerSocket(address.port(), 1, InetAddress.getByName(address.host()))) {
+      listening.accept(server.getLocalPort());
+      while (true) {
+        long nanos = deadline.remainingNanos();
+        if (nanos <= 0) {
+          throw new SocketTimeoutException("nobody connected");
+        }
+        long millis = deadline.limited() ? TimeUnit.NANOSECONDS.toMillis(nanos) + 1 : 0;
+        server.setSoTimeout((int) Math.min(millis, Integer.MAX_VALUE));
+        TlsTransport peer = handshake(server.accept(), identity, refused);
+        if (peer != null) {
+          return peer;
+        }
+      }
+    } catch (IOException e) {
+      throw new ProtocolException(
+          "cannot serve a peer on " + address + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  private static @Nullable TlsTransport handshake(
+      Socket tcp, SSLContext identity, Consumer<String> refused) throws IOException {
+    try {
+      SSLSocket tls = (SSLSocket) identity.getSocketFactory().createSocket(tcp, null, true);
+      tls.setUseClientMode(false);
+      return new TlsTransport(tcp, tls, Deadline.in(HANDSHAKE_LIMIT));
+    } catch (IOException e) {
+      tcp.close();
+      // Not our peer, but a port scanner, say: wait for the next one.
+      refused.accept("a peer was refused: " + e.getMessage());
+      return null;
+    }
+  }
+
+  @Override
+  public boolean sharesMemory() {
+    return false;
+  }
+
+  @Override
+  public void write(ByteBuffer bytes, Deadline deadline) throws ProtocolException {
+    @Nullable Future<?> limit = null;
+    try {
+      limit = arm(deadline);
+      while (bytes.hasRemaining()) {
+        int count = Math.min(bytes.remaining(), CHUNK_BYTES);
+        bytes.get(outChunk, 0, count);
+        out.write(outChunk, 0, count);
+      }
+    } catch (IOException e) {
+      throw broken("the peer takes no more messages", e);
+    } finally {
+      disarm(limit);
+    }
+  }
+
+  @Override
+  public int read(ByteBuffer into, Deadline deadline) throws ProtocolException {
+    @Nullable Future<?> limit = null;
+    try {
+      limit = arm(deadline);
+      int count = in.read(inChunk, 0, Math.min(into.remaining(), CHUNK_BYTES));
+      if (count > 0) {
+        into.put(inChunk, 0, count);
+      }
+      return count;
+    } catch (IOException e) {
+      throw broken("the peer does not answer", e);
+    } finally {
+      disarm(limit);
+    }
+  }
+
+  private @Nullable Future<?> arm(Deadline deadline) throws IOException {
+    if (!deadline.limited()) {
+      return null;
+    }
+    try {
+      return timer.schedule(
+          () -> {
+            late = true;
+            closeQuietly(tcp);
+          },
+          Math.max(deadline.remainingNanos(), 0),
+          TimeUnit.NANOSECONDS);
+    } catch (RejectedExecutionException e) {
+      throw new IOException("closed", e);
+    }
+  }
+
+  private static void disarm(@Nullable Future<?> limit) {
+    if (limit != null) {
+      limit.cancel(false);
+    }
+  }
+
+  private ProtocolException broken(String whenLate, IOException e) {
+    return late
+        ? new ProtocolException(ProtocolException.Reason.TIMED_OUT, whenLate, e)
+        : new ProtocolException(
+            ProtocolException.Reason.CLOSED, "the connection broke: " + e.getMessage(), e);
+  }
+
+  private static void closeQuietly(Socket socket) {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot close a socket", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    timer.shutdownNow();
+    closeQuietly(tcp);
+  }
+}

@@ -1,0 +1,34 @@
+package asymml.wire;
+
+import java.nio.ByteBuffer;
+
+/// A connection to one peer that carries bytes both ways. Sockets are opened in its implementations
+/// and nowhere else.
+///
+/// Every wait has a deadline, and a peer that is gone ends it at once. At most one thread reads and
+/// one writes.
+public sealed interface Transport extends AutoCloseable permits UnixTransport, TlsTransport {
+  /// Whether the two sides can map the same memory.
+  ///
+  /// @return true if tensors need not go through the stream
+  boolean sharesMemory();
+
+  /// Writes all remaining bytes.
+  ///
+  /// @param bytes what to write; its position moves to its limit
+  /// @param deadline by when
+  /// @throws ProtocolException if the peer is gone or does not take them in time
+  void write(ByteBuffer bytes, Deadline deadline) throws ProtocolException;
+
+  /// Reads what there is, waiting for at least one byte.
+  ///
+  /// @param into where to, with at least one byte of room; its position moves
+  /// @param deadline by when the first byte must be there
+  /// @return the number of bytes read, or -1 if the peer has ended the stream
+  /// @throws ProtocolException if the connection broke or nothing came in time
+  int read(ByteBuffer into, Deadline deadline) throws ProtocolException;
+
+  /// Ends the connection. Idempotent; a thread that waits on it fails at once.
+  @Override
+  void close();
+}

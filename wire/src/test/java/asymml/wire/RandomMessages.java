@@ -1,0 +1,62 @@
+package asymml.wire;
+
+import java.util.Random;
+
+/// Valid messages of all kinds with fields over their whole ranges.
+final class RandomMessages {
+  private final Random random;
+
+  RandomMessages(long seed) {
+    this.random = new Random(seed);
+  }
+
+  Message next() {
+    long sequence = random.nextLong() & Long.MAX_VALUE;
+    int opId = random.nextInt(Message.MAX_OP_ID + 1);
+    return switch (random.nextInt(12)) {
+      case 0 -> new Message.Hello(sequence, random.nextInt());
+      case 1 -> new Message.MapRegion(sequence, 1 + random.nextLong(Slot.MAX_REGION_BYTES), path());
+      case 2 -> new Message.DefineOp(sequence, opId, op());
+      case 3 -> new Message.LoadWeights(sequence, opId, slot());
+      case 4 -> new Message.Forward(sequence, opId, slot(), slot());
+      case 5 -> new Message.BackwardData(sequence, opId, slot(), slot());
+      case 6 -> new Message.BackwardWeights(sequence, opId, slot(), slot(), slot());
+      case 7 -> new Message.Bye(sequence);
+      case 8 -> new Message.Payload(sequence, slot());
+      case 9 -> new Message.Welcome(sequence, random.nextInt(), text(), text(), random.nextLong());
+      case 10 -> new Message.Done(sequence, random.nextLong() & Long.MAX_VALUE);
+      default -> new Message.Failed(sequence, text());
+    };
+  }
+
+  private Slot slot() {
+    long offset = 64 * random.nextLong(Slot.MAX_REGION_BYTES / 64);
+    return new Slot(offset, 1 + random.nextLong((Slot.MAX_REGION_BYTES - offset) / Float.BYTES));
+  }
+
+  private OpDescriptor op() {
+    int kernelHeight = 1 + random.nextInt(7);
+    int kernelWidth = 1 + random.nextInt(7);
+    return new OpDescriptor(
+        1 + random.nextInt(300),
+        7 + random.nextInt(224),
+        7 + random.nextInt(224),
+        1 + random.nextInt(600),
+        1 + random.nextInt(600),
+        kernelHeight,
+        kernelWidth,
+        1 + random.nextInt(4),
+        random.nextInt(Math.min(kernelHeight, kernelWidth)));
+  }
+
+  private String text() {
+    return random
+        .ints(random.nextInt(Message.MAX_TEXT_BYTES + 1), 0x20, 0x7f)
+        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+        .toString();
+  }
+
+  private String path() {
+    return random.nextBoolean() ? "" : "/dev/shm/" + text() + "/\u00e9\u4e16\uD83D\uDE00";
+  }
+}

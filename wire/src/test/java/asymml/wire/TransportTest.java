@@ -1,0 +1,309 @@
+package asymml.wire;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.wire.ProtocolException.Reason;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import javax.net.ssl.SSLContext;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class TransportTest {
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+  private static final ExecutorService THREADS = Executors.newVirtualThreadPerTaskExecutor();
+
+  @TempDir static Path folder;
+  private static TlsFixture tls;
+  private static int sockets;
+
+  /// Two ends of one connection.
+  record Ends(Transport near, Transport far) implements AutoCloseable {
+    @Override
+    public void close() {
+      near.close();
+      far.close();
+    }
+  }
+
+  interface Connector {
+    Ends connect() throws Exception;
+  }
+
+  @BeforeAll
+  static void make_a_certificate() throws Exception {
+    tls = TlsFixture.create(folder);
+  }
+
+  @AfterAll
+  static void stop() {
+    THREADS.shutdownNow();
+  }
+
+  static Stream<Connector> both() {
+    return Stream.of(TransportTest::unix, TransportTest::tls);
+  }
+
+  static Ends unix() throws Exception {
+    Path path = folder.resolve("s" + sockets++);
+    CompletableFuture<Void> ready = new CompletableFuture<>();
+    CompletableFuture<Transport> far = new CompletableFuture<>();
+    THREADS.execute(() -> {
+      try {
+        far.complete(UnixTransport.accept(path, Deadline.in(LIMIT), () -> ready.complete(null)));
+      } catch (ProtocolException e) {
+        far.completeExceptionally(e);
+      }
+    });
+    ready.get();
+    assertThat(Files.getPosixFilePermissions(path)).hasSize(2);
+    Transport near = UnixTransport.connect(path);
+    Ends ends = new Ends(near, far.get());
+    assertThat(path).doesNotExist();
+    return ends;
+  }
+
+  static Ends tls() throws Exception {
+    CompletableFuture<Integer> port = new CompletableFuture<>();
+    CompletableFuture<Transport> far = new CompletableFuture<>();
+    THREADS.execute(() -> {
+      try {
+        far.complete(
+            TlsTransport.accept(
+                new WorkerAddress.Tls("127.0.0.1", 0),
+                tls.identity(),
+                Deadline.in(LIMIT),
+                port::complete,
+                _ -> {}));
+      } catch (ProtocolException e) {
+        far.completeExceptionally(e);
+      }
+    });
+    Transport near =
+        TlsTransport.connect(
+            new WorkerAddress.Tls("127.0.0.1", port.get()), tls.trust(), Deadline.in(LIMIT));
+    return new Ends(near, far.get());
+  }
+
+  private static void fails(Reason reason, ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .isInstanceOfSatisfying(
+            ProtocolException.class, e -> assertThat(e.reason()).isEqualTo(reason));
+  }
+
+  @ParameterizedTest
+  @MethodSource("both")
+  void messages_and_tensor_bytes_arrive_as_they_were_sent(Connector connector) throws Exception {
+    long seed = 11;
+    try (Ends ends = connector.connect();
+        Link near = new Link(ends.near());
+        Link far = new Link(ends.far());
+        Arena arena = Arena.ofShared()) {
+      byte[] bytes = new byte[3_000_001];
+      new Random(seed).nextBytes(bytes);
+      MemorySegment sent = arena.allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
+      MemorySegment got = arena.allocate(bytes.length);
+      CompletableFuture<Void> sending =
+          CompletableFuture.runAsync(
+              () -> {
+                RandomMessages messages = new RandomMessages(seed);
+                try {
+                  for (int i = 0; i < 300; i++) {
+                    near.send(messages.next(), Deadline.in(LIMIT));
+                  }
+                  near.sendBytes(sent, Deadline.in(LIMIT));
+                  near.send(new Message.Bye(9), Deadline.in(LIMIT));
+                } catch (ProtocolException e) {
+                  throw new AssertionError("seed " + seed, e);
+                }
+              },
+              THREADS);
+      RandomMessages expected = new RandomMessages(seed);
+      for (int i = 0; i < 300; i++) {
+        assertThat(far.receive(Deadline.in(LIMIT))).as("seed " + seed).isEqualTo(expected.next());
+      }
+      far.receiveBytes(got, Deadline.in(LIMIT));
+      assertThat(got.mismatch(sent)).isEqualTo(-1);
+      assertThat(far.receive(Deadline.in(LIMIT))).isEqualTo(new Message.Bye(9));
+      sending.get();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("both")
+  void a_peer_that_leaves_ends_a_wait_at_once(Connector connector) throws Exception {
+    try (Ends ends = connector.connect()) {
+      Link near = new Link(ends.near());
+      CompletableFuture.delayedExecutor(50, TimeUnit.MILLISECONDS).execute(ends.far()::close);
+      long start = System.nanoTime();
+      fails(Reason.CLOSED, () -> near.receive(Deadline.in(LIMIT)));
+      assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(2));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("both")
+  void a_silent_peer_runs_into_the_deadline(Connector connector) throws Exception {
+    try (Ends ends = connector.connect()) {
+      Link near = new Link(ends.near());
+      fails(Reason.TIMED_OUT, () -> near.receive(Deadline.in(Duration.ofMillis(80))));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("both")
+  void a_peer_that_does_not_read_runs_into_the_deadline(Connector connector) throws Exception {
+    try (Ends ends = connector.connect()) {
+      ByteBuffer much = ByteBuffer.allocateDirect(64 << 20);
+      fails(Reason.TIMED_OUT, () -> ends.near().write(much, Deadline.in(Duration.ofMillis(80))));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("both")
+  void a_message_that_trickles_in_runs_into_the_deadline(Connector connector) throws Exception {
+    try (Ends ends = connector.connect()) {
+      Link near = new Link(ends.near());
+      THREADS.execute(() -> {
+        ByteBuffer frame = CodecTest.encode(new Message.Done(0, 1));
+        try {
+          for (int i = 0; i < frame.limit(); i++) {
+            ends.far().write(frame.slice(i, 1), Deadline.in(LIMIT));
+            Thread.sleep(20);
+          }
+        } catch (ProtocolException | InterruptedException e) {
+          // The receiver has left, as it should.
+        }
+      });
+      fails(Reason.TIMED_OUT, () -> near.receive(Deadline.in(Duration.ofMillis(150))));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("both")
+  void half_a_message_and_the_end_is_an_end(Connector connector) throws Exception {
+    try (Ends ends = connector.connect()) {
+      Link near = new Link(ends.near());
+      ByteBuffer frame = CodecTest.encode(new Message.Done(0, 1));
+      ends.far().write(frame.slice(0, frame.limit() - 1), Deadline.in(LIMIT));
+      ends.far().close();
+      fails(Reason.CLOSED, () -> near.receive(Deadline.in(LIMIT)));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("both")
+  void use_after_close_is_an_end_and_close_is_idempotent(Connector connector) throws Exception {
+    try (Ends ends = connector.connect()) {
+      Link near = new Link(ends.near());
+      near.close();
+      near.close();
+      fails(Reason.CLOSED, () -> near.receive(Deadline.in(LIMIT)));
+      fails(Reason.CLOSED, () -> near.send(new Message.Bye(0), Deadline.in(LIMIT)));
+    }
+  }
+
+  @Test
+  void a_certificate_that_is_not_trusted_is_refused_and_the_listener_waits_on() throws Exception {
+    CompletableFuture<Integer> port = new CompletableFuture<>();
+    CompletableFuture<String> refusal = new CompletableFuture<>();
+    CompletableFuture<Transport> far = new CompletableFuture<>();
+    THREADS.execute(() -> {
+      try {
+        far.complete(
+            TlsTransport.accept(
+                new WorkerAddress.Tls("127.0.0.1", 0),
+                tls.identity(),
+                Deadline.in(LIMIT),
+                port::complete,
+                refusal::complete));
+      } catch (ProtocolException e) {
+        far.completeExceptionally(e);
+      }
+    });
+    WorkerAddress.Tls address = new WorkerAddress.Tls("127.0.0.1", port.get());
+    assertThatThrownBy(
+            () -> TlsTransport.connect(address, SSLContext.getDefault(), Deadline.in(LIMIT)))
+        .isInstanceOf(ProtocolException.class)
+        .hasMessageContaining("no connection to the worker at tls:127.0.0.1:");
+    assertThat(refusal.get()).contains("refused");
+    Transport near = TlsTransport.connect(address, tls.trust(), Deadline.in(LIMIT));
+    new Ends(near, far.get()).close();
+  }
+
+  @Test
+  void nobody_listening_and_a_long_path_give_one_line() {
+    assertThatThrownBy(() -> UnixTransport.connect(folder.resolve("nobody")))
+        .isInstanceOf(ProtocolException.class)
+        .hasMessageContaining("no worker listens on unix:");
+    assertThatThrownBy(() -> UnixTransport.connect(folder.resolve("x".repeat(120))))
+        .isInstanceOf(ProtocolException.class)
+        .hasMessageContaining("107 bytes");
+  }
+
+  @Test
+  void a_listener_gives_up_when_nobody_comes_and_leaves_no_file() throws IOException {
+    Path path = folder.resolve("lonely");
+    fails(
+        Reason.TIMED_OUT,
+        () -> UnixTransport.accept(path, Deadline.in(Duration.ofMillis(50)), () -> {}));
+    assertThat(path).doesNotExist();
+    Files.createFile(path);
+    assertThatThrownBy(() -> UnixTransport.accept(path, Deadline.in(LIMIT), () -> {}))
+        .isInstanceOf(ProtocolException.class)
+        .hasMessageContaining("the file must not");
+    assertThat(path).exists();
+  }
+
+  @Test
+  void a_reply_over_a_unix_socket_takes_well_under_100_microseconds() throws Exception {
+    try (Ends ends = unix();
+        Link near = new Link(ends.near());
+        Link far = new Link(ends.far())) {
+      int rounds = 20_000;
+      Thread echo =
+          Thread.ofPlatform()
+              .daemon()
+              .start(() -> {
+                try {
+                  for (int i = 0; i < rounds; i++) {
+                    Message m = far.receive(Deadline.in(LIMIT));
+                    far.send(new Message.Done(m.sequence(), 1), Deadline.in(LIMIT));
+                  }
+                } catch (ProtocolException e) {
+                  throw new AssertionError(e);
+                }
+              });
+      long[] nanos = new long[rounds];
+      for (int i = 0; i < rounds; i++) {
+        long start = System.nanoTime();
+        near.send(new Message.Forward(i, 1, new Slot(0, 1), new Slot(64, 1)), Deadline.in(LIMIT));
+        near.receive(Deadline.in(LIMIT));
+        nanos[i] = System.nanoTime() - start;
+      }
+      echo.join();
+      Arrays.sort(nanos);
+      System.out.println("round trip over a Unix socket, median: " + nanos[rounds / 2] + " ns");
+      // The machine may be busy with other work: the median leaves room for that.
+      assertThat(nanos[rounds / 2]).isLessThan(100_000);
+    }
+  }
+}
