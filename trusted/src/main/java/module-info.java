@@ -3,7 +3,7 @@ module asymml.trusted {
   requires static transitive org.jspecify;
   requires transitive asymml.kernels;
   requires transitive asymml.model;
-  requires asymml.wire;
+  requires transitive asymml.wire;
   requires java.desktop;
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
@@ -11,4 +11,5 @@ module asymml.trusted {
   exports asymml.trusted.run;
   exports asymml.trusted.train;
   exports asymml.trusted.data;
+  exports asymml.trusted.boundary;
 }
