@@ -11,5 +11,7 @@ module asymml.trusted {
   exports asymml.trusted.run;
   exports asymml.trusted.train;
   exports asymml.trusted.data;
+  exports asymml.trusted.decompose;
+  exports asymml.trusted.execute;
   exports asymml.trusted.boundary;
 }

@@ -33,8 +33,7 @@ class RemoteWorkerTest {
   @TempDir Path folder;
 
   /// Answers every request, and forward with `y = 2x`.
-  private static void doubling(Link link, List<Message> seen)
-      throws IOException {
+  private static void doubling(Link link, List<Message> seen) throws IOException {
     Region region = null;
     try {
       while (true) {

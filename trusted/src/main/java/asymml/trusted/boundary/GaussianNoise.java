@@ -1,0 +1,105 @@
+package asymml.trusted.boundary;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.security.GeneralSecurityException;
+import java.security.SecureRandom;
+import java.util.Arrays;
+import javax.crypto.Cipher;
+import javax.crypto.ShortBufferException;
+import javax.crypto.spec.IvParameterSpec;
+import javax.crypto.spec.SecretKeySpec;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// A stream of standard normal samples from a cryptographic generator: AES-256 in counter mode
+/// under a key that [SecureRandom] draws when the stream is made and nothing stores. Two streams
+/// never share a key, so no noise is ever repeated, not after a resume either.
+///
+/// Each sample costs 8 bytes of the stream: two 53-bit uniforms give two samples by Box and Muller
+/// (1958). The tail ends at `sqrt(2 * 53 ln 2) = 8.57`, beyond which a normal sample falls with
+/// probability 1e-17. Not safe for use by several threads.
+public final class GaussianNoise implements AutoCloseable {
+  /// Samples made at a time: the stream's bytes and the samples stay in the first-level cache.
+  static final int BLOCK = 1024;
+
+  private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Long> LONGS = DOUBLES.withLanes(long.class);
+  private static final ValueLayout.OfLong LONG =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.nativeOrder());
+  private static final double UNIT = 0x1p-53;
+  private static final int KEY_BYTES = 32;
+  private static final int COUNTER_BYTES = 16;
+
+  private final Cipher stream;
+  private final byte[] zeros = new byte[BLOCK * Long.BYTES];
+  private final byte[] bytes = new byte[BLOCK * Long.BYTES];
+  private final MemorySegment bits = MemorySegment.ofArray(bytes);
+  private final double[] samples = new double[BLOCK];
+
+  /// Starts a new stream under a fresh key.
+  ///
+  /// @param random draws the key; [SecureRandom] in production
+  public GaussianNoise(SecureRandom random) {
+    byte[] key = new byte[KEY_BYTES];
+    random.nextBytes(key);
+    try {
+      stream = Cipher.getInstance("AES/CTR/NoPadding");
+      // The counter starts at 0: the key is used for this stream alone.
+      stream.init(
+          Cipher.ENCRYPT_MODE,
+          new SecretKeySpec(key, "AES"),
+          new IvParameterSpec(new byte[COUNTER_BYTES]));
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("this Java runtime has no AES in counter mode", e);
+    } finally {
+      Arrays.fill(key, (byte) 0);
+    }
+  }
+
+  /// Draws the next samples.
+  ///
+  /// @return [#BLOCK] independent standard normal samples; overwritten by the next call
+  double[] next() {
+    nextBits();
+    int half = BLOCK / 2;
+    for (int i = 0; i < half; i += DOUBLES.length()) {
+      // log needs a uniform in (0, 1]: 0 is excluded by counting from 1.
+      DoubleVector radius =
+          uniform(i).add(1).mul(UNIT).lanewise(VectorOperators.LOG).mul(-2).sqrt();
+      DoubleVector angle = uniform(half + i).mul(2 * Math.PI * UNIT);
+      radius.mul(angle.lanewise(VectorOperators.COS)).intoArray(samples, i);
+      radius.mul(angle.lanewise(VectorOperators.SIN)).intoArray(samples, half + i);
+    }
+    return samples;
+  }
+
+  /// 53 random bits a lane, as integers.
+  private DoubleVector uniform(int index) {
+    LongVector lanes =
+        LongVector.fromMemorySegment(
+            LONGS, bits, (long) index * LONG.byteSize(), ByteOrder.nativeOrder());
+    return (DoubleVector) lanes.lanewise(VectorOperators.LSHR, 11).convert(VectorOperators.L2D, 0);
+  }
+
+  private void nextBits() {
+    try {
+      int written = stream.update(zeros, 0, zeros.length, bytes, 0);
+      if (written != bytes.length) {
+        throw new IllegalStateException("the cipher stream fell short");
+      }
+    } catch (ShortBufferException e) {
+      throw new IllegalStateException("the cipher stream overran its block", e);
+    }
+  }
+
+  /// Forgets the last block.
+  @Override
+  public void close() {
+    Arrays.fill(bytes, (byte) 0);
+    Arrays.fill(samples, 0);
+  }
+}

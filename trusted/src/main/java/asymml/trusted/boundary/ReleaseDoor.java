@@ -1,0 +1,242 @@
+package asymml.trusted.boundary;
+
+import asymml.kernels.Elementwise;
+import asymml.kernels.Tensor;
+import asymml.wire.ProtocolException;
+import asymml.wire.Slot;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.security.SecureRandom;
+import java.util.stream.IntStream;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// The one way out of the trusted side. Only it writes the memory that a worker reads, and only it
+/// makes a [Released], which every request to a worker asks for.
+///
+/// A release is either exact (weights, output gradients, and residuals where noise is off) or
+/// clipped and noised per example ([#noisy]). Private values are noised in private memory: the
+/// shared region only ever sees the sum.
+///
+/// *Lattice.* Mironov (2012) showed that the low bits of a floating-point noise sample betray what
+/// it was added to. The sum `x + sigma g` is formed in float64, where g has a grain of about 2^-53,
+/// and rounded to a multiple of `2^(exponent(sigma) - 10)`: each multiple gathers some 2^40 sums,
+/// so that the holes between representable samples no longer show, while the rounding itself adds
+/// at most `sigma / 1000` to the error. What happens afterwards (the cast to float32) depends on
+/// the multiple alone and reveals nothing more.
+public final class ReleaseDoor implements AutoCloseable {
+  private static final int LATTICE_BITS = 10;
+  private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Float> FLOATS =
+      VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
+
+  /// `2^52 + 2^51`: adding and subtracting it rounds a float64 below 2^51 to an integer.
+  private static final double ROUNDING = 0x1.8p52;
+
+  /// Below this share of the clip bound, values would exceed 2^51 lattice steps.
+  private static final double SMALLEST_SIGMA = 0x1p-36;
+
+  private final RemoteWorker worker;
+  private final GaussianNoise[] lanes; // one a thread
+
+  /// Opens a door to one worker.
+  ///
+  /// @param worker who receives what is released
+  /// @param random seeds the noise streams; [SecureRandom] in production
+  /// @param threads how many examples to noise at a time, at least 1
+  public ReleaseDoor(RemoteWorker worker, SecureRandom random, int threads) {
+    this.worker = worker;
+    this.lanes = new GaussianNoise[threads];
+    for (int i = 0; i < threads; i++) {
+      lanes[i] = new GaussianNoise(random);
+    }
+  }
+
+  /// Releases a tensor as it is, without a mechanism: the worker learns it exactly.
+  ///
+  /// @param tensor float32 values
+  /// @param slot where the worker reads them; of the tensor's size
+  /// @return the token for requests
+  /// @throws ProtocolException if the worker went away
+  public Released exact(Tensor tensor, Slot slot) throws ProtocolException {
+    Tensor out = writable(slot);
+    out.copyFrom(tensor);
+    worker.publish(slot);
+    return new Released(slot);
+  }
+
+  /// Opens a release of a batch example by example.
+  ///
+  /// @param slot where the worker reads it; float32 `[n, ...]`
+  /// @param examples n, at least 1
+  /// @param strength of the noise; without noise nothing is clipped either
+  /// @param bound the clip bound, moved on when the release is finished
+  /// @return the open release
+  public NoisyRelease noisy(Slot slot, int examples, NoiseStrength strength, ClipBound bound) {
+    return new NoisyRelease(slot, examples, strength, bound);
+  }
+
+  private Tensor writable(Slot slot) {
+    return Tensor.of(worker.writable(slot), Math.toIntExact(slot.floats()));
+  }
+
+  /// A release in progress: its examples come in any order, each once.
+  public final class NoisyRelease {
+    private final Slot slot;
+    private final Tensor out;
+    private final NoiseStrength strength;
+    private final ClipBound bound;
+    private final double[] norms;
+    private final int dim;
+    private int written;
+
+    private NoisyRelease(Slot slot, int examples, NoiseStrength strength, ClipBound bound) {
+      if (slot.floats() % examples != 0) {
+        throw new IllegalArgumentException(
+            "a slot of " + slot.floats() + " values does not hold " + examples + " examples");
+      }
+      this.slot = slot;
+      this.dim = Math.toIntExact(slot.floats() / examples);
+      this.out = writable(slot).reshape(examples, dim);
+      this.strength = strength;
+      this.bound = bound;
+      this.norms = new double[examples];
+    }
+
+    /// Whether the examples have to be shown to [#measure] before they are written: noise is on and
+    /// no bound is known yet.
+    ///
+    /// @return true for the first noisy batch at a place
+    public boolean needsMeasuring() {
+      return !(strength instanceof NoiseStrength.None) && !bound.known();
+    }
+
+    /// Takes the norms of some examples; after all of them, [#measured] sets the first bound.
+    ///
+    /// @param from first example
+    /// @param values `[count, ...]`
+    public void measure(int from, Tensor values) {
+      takeNorms(from, values);
+    }
+
+    /// Sets the first bound from the norms taken.
+    public void measured() {
+      bound.observe(norms);
+    }
+
+    /// Clips, noises and writes some examples.
+    ///
+    /// @param from first example
+    /// @param values `[count, ...]`, private; read only
+    public void write(int from, Tensor values) {
+      int count = values.length(0);
+      if (strength instanceof NoiseStrength.None) {
+        out.examples(from, count).copyFrom(values);
+      } else {
+        takeNorms(from, values);
+        double clip = bound.norm();
+        double sigma = strength.sigma(clip, dim);
+        if (sigma < clip * SMALLEST_SIGMA) {
+          throw new IllegalArgumentException(
+              "noise below 2^-36 of the clip bound is lost in rounding; turn it off instead");
+        }
+        int tasks = Math.min(lanes.length, count);
+        IntStream.range(0, tasks)
+            .parallel()
+            .forEach(t -> {
+              for (int i = t * count / tasks; i < (t + 1) * count / tasks; i++) {
+                double scale = norms[from + i] > clip ? clip / norms[from + i] : 1;
+                noise(lanes[t], values.examples(i, 1), scale, sigma, out.examples(from + i, 1));
+              }
+            });
+      }
+      written += count;
+    }
+
+    /// Ends the release: the worker may read it.
+    ///
+    /// @return the token for requests
+    /// @throws IllegalStateException if examples are missing
+    /// @throws ProtocolException if the worker went away
+    public Released finish() throws ProtocolException {
+      if (written != norms.length) {
+        throw new IllegalStateException(
+            "a release of " + norms.length + " examples was given " + written);
+      }
+      if (!(strength instanceof NoiseStrength.None)) {
+        bound.observe(norms);
+      }
+      worker.publish(slot);
+      return new Released(slot);
+    }
+
+    private void takeNorms(int from, Tensor values) {
+      IntStream.range(0, values.length(0))
+          .parallel()
+          .forEach(
+              i -> norms[from + i] = Math.sqrt(Elementwise.sumOfSquares(values.examples(i, 1))));
+      for (int i = from; i < from + values.length(0); i++) {
+        if (!Double.isFinite(norms[i])) {
+          throw new IllegalStateException(
+              "the activations are no longer finite: training diverged; lower --learning-rate");
+        }
+      }
+    }
+  }
+
+  /// `out = round((scale x + sigma g) / lattice) * lattice`.
+  private static void noise(GaussianNoise lane, Tensor x, double scale, double sigma, Tensor out) {
+    double lattice = Math.scalb(1.0, Math.getExponent(sigma) - LATTICE_BITS);
+    long size = x.size();
+    for (long at = 0; at < size; at += GaussianNoise.BLOCK) {
+      double[] samples = lane.next();
+      int count = (int) Math.min(GaussianNoise.BLOCK, size - at);
+      noiseBlock(samples, x.segment(), at, count, scale / lattice, sigma / lattice, lattice, out);
+    }
+  }
+
+  private static void noiseBlock(
+      double[] samples,
+      MemorySegment x,
+      long at,
+      int count,
+      double scale,
+      double sigma,
+      double lattice,
+      Tensor out) {
+    int step = DOUBLES.length();
+    int i = 0;
+    for (; i + step <= count; i += step) {
+      long offset = (at + i) * Float.BYTES;
+      DoubleVector value =
+          (DoubleVector)
+              FloatVector.fromMemorySegment(FLOATS, x, offset, ByteOrder.nativeOrder())
+                  .convertShape(VectorOperators.F2D, DOUBLES, 0);
+      DoubleVector sum =
+          DoubleVector.fromArray(DOUBLES, samples, i)
+              .mul(sigma)
+              .add(value.mul(scale))
+              .add(ROUNDING)
+              .sub(ROUNDING)
+              .mul(lattice);
+      ((FloatVector) sum.convertShape(VectorOperators.D2F, FLOATS, 0))
+          .intoMemorySegment(out.segment(), offset, ByteOrder.nativeOrder());
+    }
+    for (; i < count; i++) {
+      double value = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i) * scale + samples[i] * sigma;
+      out.set(at + i, (float) ((value + ROUNDING - ROUNDING) * lattice));
+    }
+  }
+
+  /// Forgets the noise.
+  @Override
+  public void close() {
+    for (GaussianNoise lane : lanes) {
+      lane.close();
+    }
+  }
+}

@@ -1,0 +1,51 @@
+package asymml.trusted.decompose;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Tensor;
+import java.util.Map;
+
+/// Splits the input `X [N, H, W, C]` of linear layers into a low-rank part that is kept as factors
+/// and a residual: `X = X_T + X_U`. One decomposer serves one place in a network, that is all
+/// layers that read the same `X`, and any batch size up to the one it was made for.
+public sealed interface Decomposer extends AutoCloseable
+    permits SharedDecomposer, PerExampleDecomposer {
+
+  /// The number of directions kept now.
+  ///
+  /// @return at least 1
+  int rank();
+
+  /// Computes the factors of a batch.
+  ///
+  /// @param x `[n, H, W, C]`, n at most the batch this was made for; read only
+  /// @param step the training step, from 0: decides about refreshes
+  void fit(Tensor x, long step);
+
+  /// Writes the residual of some examples of the batch last fitted.
+  ///
+  /// @param x the batch
+  /// @param from first example
+  /// @param count how many
+  /// @param out `[count, H, W, C]`, overwritten with `X - X_T`; must not alias x
+  void residual(Tensor x, int from, int count, Tensor out);
+
+  /// The trusted part of one linear layer that reads this input.
+  ///
+  /// @param shape the layer's shape
+  /// @return its low-rank arithmetic; closed by the caller, before this decomposer
+  LowRankLayer layer(ConvShape shape);
+
+  /// What a later run needs to go on with the same basis.
+  ///
+  /// @return name to values; empty before the first fit
+  Map<String, float[]> state();
+
+  /// Puts back what [#state] gave.
+  ///
+  /// @param state from a decomposer of the same shape
+  void restore(Map<String, float[]> state);
+
+  /// Zeroes and frees the factors.
+  @Override
+  void close();
+}

@@ -1,0 +1,134 @@
+package asymml.trusted.decompose;
+
+import asymml.kernels.Tensor;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// The light SVD of one example [3LegRace, section on asymmetric decomposition]: alternate `v <- X
+/// u / |u|^2` and `u <- X^T v / |v|^2` for a round or two from a cheap start, subtract `v u^T`, go
+/// on with the rest, r times. Each pass over `X [P, C]` costs `2 P C` operations.
+///
+/// The start of the first direction is the channel mean: after a ReLU all entries are at least 0
+/// and the mean is close to the first singular vector. Later directions start from the row of the
+/// rest with the largest norm, which the subtraction before has in hand.
+final class LightSvd {
+  private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+
+  private final int pixels;
+  private final int channels;
+  private final float[] rest; // [P, C]
+  private final float[] u;
+  private final float[] v;
+
+  LightSvd(int pixels, int channels) {
+    this.pixels = pixels;
+    this.channels = channels;
+    this.rest = new float[Math.multiplyExact(pixels, channels)];
+    this.u = new float[channels];
+    this.v = new float[pixels];
+  }
+
+  /// Factors one example.
+  ///
+  /// @param x `P C` values, pixels by channels
+  /// @param rank r, at least 1
+  /// @param rounds rounds of alternation, at least 1
+  /// @param right `[P, r]`, overwritten with V
+  /// @param left `[C, r]`, overwritten with U
+  /// @return `|X|^2` and what is left of it after 1, 2, ... r directions
+  double[] factorize(Tensor x, int rank, int rounds, Tensor right, Tensor left) {
+    System.arraycopy(x.toArray(), 0, rest, 0, rest.length);
+    double[] energy = new double[rank + 1];
+    energy[0] = dot(rest, 0, rest, 0, rest.length);
+    startFromMean();
+    for (int j = 0; j < rank; j++) {
+      for (int round = 0; round < rounds; round++) {
+        updateRight();
+        updateLeft();
+      }
+      for (int p = 0; p < pixels; p++) {
+        right.set((long) p * rank + j, v[p]);
+      }
+      for (int c = 0; c < channels; c++) {
+        left.set((long) c * rank + j, u[c]);
+      }
+      energy[j + 1] = subtract();
+    }
+    return energy;
+  }
+
+  private void startFromMean() {
+    for (int p = 0; p < pixels; p++) {
+      addScaled(1f / pixels, rest, p * channels, u);
+    }
+  }
+
+  private void updateRight() {
+    double norm = dot(u, 0, u, 0, channels);
+    float scale = norm > 0 ? (float) (1 / norm) : 0;
+    for (int p = 0; p < pixels; p++) {
+      v[p] = scale * (float) dot(rest, p * channels, u, 0, channels);
+    }
+  }
+
+  private void updateLeft() {
+    double norm = dot(v, 0, v, 0, pixels);
+    float scale = norm > 0 ? (float) (1 / norm) : 0;
+    Arrays.fill(u, 0);
+    for (int p = 0; p < pixels; p++) {
+      addScaled(scale * v[p], rest, p * channels, u);
+    }
+  }
+
+  /// Subtracts `v u^T` and leaves the largest row of what remains in u, the next start.
+  ///
+  /// @return the energy that remains
+  private double subtract() {
+    double sum = 0;
+    double largest = -1;
+    int row = 0;
+    for (int p = 0; p < pixels; p++) {
+      int at = p * channels;
+      addScaledRow(-v[p], u, rest, at);
+      double norm = dot(rest, at, rest, at, channels);
+      sum += norm;
+      if (norm > largest) {
+        largest = norm;
+        row = p;
+      }
+    }
+    System.arraycopy(rest, row * channels, u, 0, channels);
+    return sum;
+  }
+
+  private static double dot(float[] a, int atA, float[] b, int atB, int length) {
+    FloatVector sum = FloatVector.zero(SPECIES);
+    int i = 0;
+    for (; i < SPECIES.loopBound(length); i += SPECIES.length()) {
+      sum =
+          FloatVector.fromArray(SPECIES, a, atA + i)
+              .fma(FloatVector.fromArray(SPECIES, b, atB + i), sum);
+    }
+    double total = sum.reduceLanes(VectorOperators.ADD);
+    for (; i < length; i++) {
+      total += (double) a[atA + i] * b[atB + i];
+    }
+    return total;
+  }
+
+  /// `target += factor * source[at ..]`.
+  private static void addScaled(float factor, float[] source, int at, float[] target) {
+    for (int i = 0; i < target.length; i++) {
+      target[i] += factor * source[at + i];
+    }
+  }
+
+  /// `target[at ..] += factor * source`.
+  private static void addScaledRow(float factor, float[] source, float[] target, int at) {
+    for (int i = 0; i < source.length; i++) {
+      target[at + i] += factor * source[i];
+    }
+  }
+}

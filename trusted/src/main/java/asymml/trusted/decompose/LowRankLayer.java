@@ -1,0 +1,25 @@
+package asymml.trusted.decompose;
+
+import asymml.kernels.Tensor;
+
+/// The trusted part of one linear layer: its arithmetic on the low-rank part of the input, without
+/// ever forming that part: `W * (U V^T) = (W.U) * V` and `dY (x) (U V^T) = (dY (x) V).U^T`
+/// [3LegRace].
+public sealed interface LowRankLayer extends AutoCloseable
+    permits SharedLowRankLayer, PerExampleLowRankLayer {
+
+  /// Forward.
+  ///
+  /// @param weights `[O, kH, kW, C]`
+  /// @param y `[N, OH, OW, O]`, overwritten with `W * X_T`
+  void forward(Tensor weights, Tensor y);
+
+  /// Weight gradient.
+  ///
+  /// @param dy `[N, OH, OW, O]`
+  /// @param dw `[O, kH, kW, C]`, overwritten with `dY (x) X_T`
+  void backwardWeights(Tensor dy, Tensor dw);
+
+  @Override
+  void close();
+}

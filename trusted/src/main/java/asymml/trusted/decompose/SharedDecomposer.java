@@ -1,0 +1,260 @@
+package asymml.trusted.decompose;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Elementwise;
+import asymml.kernels.Gemm;
+import asymml.kernels.Tensor;
+import asymml.model.Shape;
+import java.lang.foreign.Arena;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/// One orthonormal basis `A [C, r]` for the whole batch, and a channel mean.
+///
+/// With `B = X A` (one product on `[N P, C]`), the low-rank part is `X_T = B A^T + 1 m^T`, where
+/// `m` is the part of the channel mean outside the basis, `m = mean - A A^T mean`; so `X_T = 1
+/// mean^T + (X - 1 mean^T) A A^T`, the projection of the centred input, and `B` needs no centring
+/// of its own.
+///
+/// The basis is refreshed by subspace iteration on the centred covariance, warm-started from the
+/// last one: exact convergence is not needed, since whatever the basis misses goes into the
+/// residual. A Rayleigh-Ritz step orders its columns by energy, which is what lets a policy cut it.
+public final class SharedDecomposer implements Decomposer {
+  private static final int COLD_ITERATIONS = 4;
+
+  private final int maxBatch;
+  private final int pixels;
+  private final int channels;
+  private final int cap;
+  private final RankPolicy policy;
+  private final Refresh refresh;
+  private final Arena arena = Arena.ofShared(); // read by worker threads of the kernels
+  private final Tensor full; // [C, cap], columns by falling energy
+  private final Tensor offset; // [C], m above
+  private final Tensor coefficientMemory; // [maxBatch P cap], holds B
+  private final Tensor channelMean;
+  private final Tensor moment; // [C, cap], scratch
+  private Tensor basis; // [C, r]
+  private boolean fitted;
+  private boolean closed;
+  private int batch;
+
+  /// Creates a decomposer without a basis; the first [#fit] finds one.
+  ///
+  /// @param batch largest number of examples
+  /// @param input shape of one example
+  /// @param layer the layer's place among the linear layers, from 0; fixes the random start
+  /// @param policy how many directions to keep
+  /// @param refresh how often to renew the basis
+  public SharedDecomposer(int batch, Shape input, int layer, RankPolicy policy, Refresh refresh) {
+    this.maxBatch = batch;
+    this.pixels = input.pixels();
+    this.channels = input.channels();
+    this.cap = policy.rank(layer, channels);
+    if (cap < 1) {
+      throw new IllegalArgumentException("a decomposition needs a rank of at least 1");
+    }
+    this.policy = policy;
+    this.refresh = refresh;
+    this.full = Tensor.allocate(arena, channels, cap);
+    this.offset = Tensor.allocate(arena, channels);
+    this.channelMean = Tensor.allocate(arena, channels);
+    this.moment = Tensor.allocate(arena, channels, cap);
+    this.coefficientMemory = Tensor.allocate(arena, batch * pixels, cap);
+    this.basis = full;
+    SplittableRandom random = new SplittableRandom(layer);
+    double[][] start = new double[cap][channels];
+    for (double[] column : start) {
+      for (int c = 0; c < channels; c++) {
+        column[c] = random.nextGaussian();
+      }
+    }
+    Columns.orthonormalize(start, random);
+    Columns.write(start, full);
+  }
+
+  @Override
+  public int rank() {
+    return basis.length(1);
+  }
+
+  /// The basis A.
+  ///
+  /// @return `[C, r]`, a view that the next refresh changes
+  Tensor basis() {
+    return basis;
+  }
+
+  /// The part of the channel mean outside the basis.
+  ///
+  /// @return `[C]`, a view that the next refresh changes
+  Tensor offset() {
+    return offset;
+  }
+
+  /// The coefficients B of the batch last fitted.
+  ///
+  /// @return `[n P, r]`
+  Tensor coefficients() {
+    return matrix(coefficientMemory, batch * pixels, rank());
+  }
+
+  @Override
+  public void fit(Tensor x, long step) {
+    checkBatch(x);
+    batch = x.length(0);
+    Tensor rows = x.reshape(batch * pixels, channels);
+    if (!fitted || refresh.due(step)) {
+      refresh(rows, fitted ? 1 : COLD_ITERATIONS);
+      fitted = true;
+    }
+    Gemm.multiply(false, false, 1, rows, basis, 0, coefficients());
+  }
+
+  @Override
+  public void residual(Tensor x, int from, int count, Tensor out) {
+    Tensor rows = x.examples(from, count).reshape(count * pixels, channels);
+    Tensor target = out.reshape(count * pixels, channels);
+    Elementwise.subtractRow(rows, offset, target);
+    Tensor part = matrix(coefficientMemory, from * pixels, count * pixels, rank());
+    Gemm.multiply(false, true, -1, part, basis, 1, target);
+  }
+
+  @Override
+  public LowRankLayer layer(ConvShape shape) {
+    return new SharedLowRankLayer(this, shape);
+  }
+
+  /// Subspace iteration on `cov = X^T X - n mean mean^T`, then Rayleigh-Ritz.
+  private void refresh(Tensor rows, int iterations) {
+    int n = rows.length(0);
+    Elementwise.columnSums(rows, channelMean);
+    Elementwise.scale(1f / n, channelMean);
+    double[] mean = Columns.toDoubles(channelMean);
+    double[][] columns = Columns.read(full);
+    Tensor projected = matrix(coefficientMemory, n, cap);
+    for (int i = 0; i < iterations; i++) {
+      columns = covarianceTimes(rows, projected, columns, mean);
+      Columns.orthonormalize(columns, new SplittableRandom(i));
+      Columns.write(columns, full);
+    }
+    double[][] image = covarianceTimes(rows, projected, columns, mean);
+    RayleighRitz ritz = RayleighRitz.of(columns, image);
+    Columns.write(ritz.columns(), full);
+    double energy = Elementwise.sumOfSquares(rows);
+    cut(ritz, energy - n * Columns.dot(mean, mean), energy);
+    setOffset(mean);
+  }
+
+  private double[][] covarianceTimes(
+      Tensor rows, Tensor projected, double[][] columns, double[] mean) {
+    int n = rows.length(0);
+    Gemm.multiply(false, false, 1, rows, full, 0, projected);
+    Gemm.multiply(true, false, 1, rows, projected, 0, moment);
+    double[][] image = Columns.read(moment);
+    for (int j = 0; j < image.length; j++) {
+      Columns.addScaled(-n * Columns.dot(mean, columns[j]), mean, image[j]);
+    }
+    return image;
+  }
+
+  /// Keeps all columns, or the fewest that the policy's energy bound allows.
+  private void cut(RayleighRitz ritz, double centredEnergy, double energy) {
+    int rank = cap;
+    if (policy.residualShare() > 0) {
+      double left = centredEnergy;
+      rank = 0;
+      while (rank < cap
+          && (rank < Math.min(RankPolicy.MIN_RANK, cap)
+              || left > policy.residualShare() * energy)) {
+        left -= ritz.values()[rank];
+        rank++;
+      }
+    }
+    setRank(rank);
+  }
+
+  private void setRank(int rank) {
+    if (rank == cap) {
+      basis = full;
+      return;
+    }
+    Tensor narrow = rank == basis.length(1) ? basis : Tensor.allocate(arena, channels, rank);
+    for (int c = 0; c < channels; c++) {
+      for (int j = 0; j < rank; j++) {
+        narrow.set((long) c * rank + j, full.get((long) c * cap + j));
+      }
+    }
+    basis = narrow;
+  }
+
+  private void setOffset(double[] mean) {
+    double[] outside = mean.clone();
+    for (double[] column : Columns.read(basis)) {
+      Columns.addScaled(-Columns.dot(column, mean), column, outside);
+    }
+    for (int c = 0; c < channels; c++) {
+      offset.set(c, (float) outside[c]);
+    }
+  }
+
+  @Override
+  public Map<String, float[]> state() {
+    if (!fitted) {
+      return Map.of();
+    }
+    return Map.of(
+        "basis", full.toArray(), "offset", offset.toArray(), "rank", new float[] {rank()});
+  }
+
+  @Override
+  public void restore(Map<String, float[]> state) {
+    float[] savedBasis = state.get("basis");
+    float[] savedOffset = state.get("offset");
+    float[] savedRank = state.get("rank");
+    if (savedBasis == null || savedOffset == null || savedRank == null) {
+      throw new IllegalArgumentException("the saved decomposition is not a shared basis");
+    }
+    full.copyFrom(savedBasis);
+    offset.copyFrom(savedOffset);
+    setRank((int) savedRank[0]);
+    fitted = true;
+  }
+
+  private void checkBatch(Tensor x) {
+    if (x.length(0) > maxBatch || x.size() != (long) x.length(0) * pixels * channels) {
+      throw new IllegalArgumentException(
+          "this decomposer takes up to "
+              + maxBatch
+              + " examples of "
+              + pixels
+              + " pixels and "
+              + channels
+              + " channels, not "
+              + x);
+    }
+  }
+
+  private static Tensor matrix(Tensor memory, int rows, int columns) {
+    return matrix(memory, 0, rows, columns);
+  }
+
+  private static Tensor matrix(Tensor memory, int fromRow, int rows, int columns) {
+    long row = (long) columns * Float.BYTES;
+    return Tensor.of(memory.segment().asSlice(fromRow * row, rows * row), rows, columns);
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      coefficientMemory.fill(0);
+      full.fill(0);
+      basis.fill(0);
+      offset.fill(0);
+      channelMean.fill(0);
+      moment.fill(0);
+      arena.close();
+    }
+  }
+}

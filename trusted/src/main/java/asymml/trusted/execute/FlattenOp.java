@@ -1,0 +1,20 @@
+package asymml.trusted.execute;
+
+import asymml.kernels.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// A change of shape: forward it is a view and does nothing; backward it passes the gradient on.
+record FlattenOp(@Nullable Tensor dy, @Nullable GradientTarget dx) implements Op {
+  @Override
+  public void forward(long step) {}
+
+  @Override
+  public void backward() {
+    if (dx != null) {
+      dx.take(Gradients.require(dy));
+    }
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,58 @@
+package asymml.trusted.execute;
+
+import asymml.kernels.GroupNorm;
+import asymml.kernels.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// Group normalisation, with the ReLU behind it fused in where there is one.
+final class GroupNormOp implements Op {
+  private final GroupNorm norm;
+  private final NormParameters own;
+  private final Tensor x;
+  private final Tensor y;
+  private final @Nullable Tensor dy;
+  private final @Nullable GradientTarget dx;
+
+  GroupNormOp(
+      int groups,
+      float epsilon,
+      boolean fuseRelu,
+      NormParameters own,
+      Tensor x,
+      Tensor y,
+      @Nullable Tensor dy,
+      @Nullable GradientTarget dx) {
+    this.norm =
+        new GroupNorm(
+            x.length(0), x.length(1), x.length(2), x.length(3), groups, epsilon, fuseRelu);
+    this.own = own;
+    this.x = x;
+    this.y = y;
+    this.dy = dy;
+    this.dx = dx;
+  }
+
+  @Override
+  public void forward(long step) {
+    norm.forward(x, own.scale(), own.shift(), y);
+  }
+
+  @Override
+  public void backward() {
+    GradientTarget target = Gradients.require(dx);
+    norm.backward(
+        x,
+        y,
+        Gradients.require(dy),
+        own.scale(),
+        target.destination(),
+        Gradients.require(own.scaleGradient()),
+        Gradients.require(own.shiftGradient()));
+    target.done();
+  }
+
+  @Override
+  public void close() {
+    norm.close();
+  }
+}

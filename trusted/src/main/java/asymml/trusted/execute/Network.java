@@ -1,0 +1,147 @@
+package asymml.trusted.execute;
+
+import asymml.kernels.Tensor;
+import asymml.model.Graph;
+import asymml.wire.ProtocolException;
+import java.lang.foreign.Arena;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// A layer graph planned for one batch size: every buffer and primitive exists before the first
+/// step. Not safe for use by several threads.
+public final class Network implements AutoCloseable {
+  private final Arena arena = Arena.ofShared(); // read and written by worker threads of the kernels
+  private final List<Op> ops;
+  private final List<SplitLinearOp> split;
+  private final Tensor input;
+  private final Tensor logits;
+  private final @Nullable Tensor logitsGradient;
+  private final long regionBytes;
+  private boolean closed;
+
+  private Network(
+      Graph graph,
+      Plan plan,
+      int batch,
+      Parameters parameters,
+      @Nullable SplitContext context,
+      long seed,
+      boolean training)
+      throws ProtocolException {
+    if (batch < 1) {
+      throw new IllegalArgumentException("a batch needs at least one example: " + batch);
+    }
+    try {
+      NetworkPlanner planner =
+          new NetworkPlanner(graph, plan, batch, parameters, context, arena, seed, training);
+      ops = planner.ops();
+      split = planner.split();
+      input = planner.input();
+      logits = planner.logits();
+      logitsGradient = planner.logitsGradient();
+      regionBytes = planner.regionBytes();
+    } catch (ProtocolException | RuntimeException e) {
+      arena.close();
+      throw e;
+    }
+  }
+
+  /// Plans a network for training.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param parameters with gradients
+  /// @param context worker, door and decompositions; may be null if the plan needs no worker
+  /// @param seed of dropout masks
+  /// @return the planned network; before it runs, the worker needs a region of [#regionBytes]
+  /// @throws ProtocolException if the worker refuses an operation
+  public static Network forTraining(
+      Graph graph,
+      Plan plan,
+      int batch,
+      Parameters parameters,
+      @Nullable SplitContext context,
+      long seed)
+      throws ProtocolException {
+    return new Network(graph, plan, batch, parameters, context, seed, true);
+  }
+
+  /// Plans a network for inference, wholly on the trusted side: nothing leaves.
+  ///
+  /// @param graph the network
+  /// @param batch number of examples N
+  /// @param parameters its parameters
+  /// @return the planned network
+  public static Network forInference(Graph graph, int batch, Parameters parameters) {
+    try {
+      return new Network(graph, Plan.trusted(graph), batch, parameters, null, 0, false);
+    } catch (ProtocolException e) {
+      throw new IllegalStateException("a trusted network has no worker", e);
+    }
+  }
+
+  /// The size of the region shared with the worker.
+  ///
+  /// @return bytes, 0 if nothing is split
+  public long regionBytes() {
+    return regionBytes;
+  }
+
+  /// The input.
+  ///
+  /// @return `[N, H, W, C]`, to be filled before [#forward]
+  public Tensor input() {
+    return input;
+  }
+
+  /// The output of the last forward pass.
+  ///
+  /// @return `[N, classes]`
+  public Tensor logits() {
+    return logits;
+  }
+
+  /// The gradient of the loss.
+  ///
+  /// @return `[N, classes]`, to be filled before [#backward]
+  /// @throws IllegalStateException if planned for inference
+  public Tensor logitsGradient() {
+    return Gradients.require(logitsGradient);
+  }
+
+  /// Runs the network on the input.
+  ///
+  /// @param step the training step, from 0; decides about basis refreshes and dropout masks
+  /// @throws ProtocolException if the worker fails
+  public void forward(long step) throws ProtocolException {
+    for (SplitLinearOp op : split) {
+      op.sendWeights();
+    }
+    for (Op op : ops) {
+      op.forward(step);
+    }
+  }
+
+  /// Computes all parameter gradients of the last forward pass.
+  ///
+  /// @throws ProtocolException if the worker fails
+  public void backward() throws ProtocolException {
+    for (Op op : ops.reversed()) {
+      op.backward();
+    }
+    for (SplitLinearOp op : split.reversed()) {
+      op.mergeWeightGradient();
+    }
+  }
+
+  /// Frees buffers and primitives; activations are zeroed first.
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      ops.forEach(Op::close);
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,21 @@
+package asymml.trusted.execute;
+
+import asymml.wire.ProtocolException;
+
+/// One step of a planned network: its buffers and primitives are bound when it is made, so that
+/// running it allocates nothing.
+interface Op extends AutoCloseable {
+  /// Computes the output from the inputs.
+  ///
+  /// @param step the training step, from 0
+  /// @throws ProtocolException if a worker fails
+  void forward(long step) throws ProtocolException;
+
+  /// Computes the gradients of inputs and parameters from the gradient of the output.
+  ///
+  /// @throws ProtocolException if a worker fails
+  void backward() throws ProtocolException;
+
+  @Override
+  void close();
+}

@@ -1,0 +1,102 @@
+package asymml.trusted.execute;
+
+import asymml.kernels.Tensor;
+import asymml.model.Graph;
+import asymml.model.Initializer;
+import asymml.model.Parameter;
+import java.lang.foreign.Arena;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// The parameters of a network with their gradients and the optimiser's velocities: shared by all
+/// batch sizes that the network is planned for. Kept on the trusted side.
+public final class Parameters implements AutoCloseable {
+  private final Arena arena = Arena.ofShared(); // read and written by worker threads of the kernels
+  private final List<Parameter> all;
+  private final Map<String, Tensor> values = new LinkedHashMap<>();
+  private final Map<String, Tensor> gradients = new LinkedHashMap<>();
+  private final Map<String, Tensor> velocities = new LinkedHashMap<>();
+  private long version;
+  private boolean closed;
+
+  /// Allocates and initialises the parameters of a graph.
+  ///
+  /// @param graph the network
+  /// @param initializer gives the first values
+  /// @param training whether gradients and velocities are wanted
+  public Parameters(Graph graph, Initializer initializer, boolean training) {
+    all = graph.parameters();
+    for (Parameter parameter : all) {
+      Tensor value = Tensor.allocate(arena, parameter.shape());
+      values.put(parameter.name(), value.copyFrom(initializer.values(parameter)));
+      if (training && parameter.kind().trained()) {
+        gradients.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
+        velocities.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
+      }
+    }
+  }
+
+  /// All parameters in graph order.
+  ///
+  /// @return immutable
+  public List<Parameter> all() {
+    return all;
+  }
+
+  /// A parameter's values.
+  ///
+  /// @param name its name
+  /// @return a view; after writing to it call [#changed]
+  public Tensor value(String name) {
+    return find(values, name);
+  }
+
+  /// A trained parameter's gradient of the last backward pass.
+  ///
+  /// @param name its name
+  /// @return a view
+  public Tensor gradient(String name) {
+    return find(gradients, name);
+  }
+
+  /// A trained parameter's momentum.
+  ///
+  /// @param name its name
+  /// @return a view
+  public Tensor velocity(String name) {
+    return find(velocities, name);
+  }
+
+  /// Says that values were written: packed copies are renewed before they are used again.
+  public void changed() {
+    version++;
+  }
+
+  /// How often values were written.
+  ///
+  /// @return rises with each [#changed]
+  long version() {
+    return version;
+  }
+
+  private static Tensor find(Map<String, Tensor> map, String name) {
+    Tensor tensor = map.get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException("no such parameter: " + name);
+    }
+    return tensor;
+  }
+
+  /// Zeroes and frees everything.
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      for (Map<String, Tensor> map : List.of(values, gradients, velocities)) {
+        map.values().forEach(t -> t.fill(0));
+      }
+      arena.close();
+    }
+  }
+}

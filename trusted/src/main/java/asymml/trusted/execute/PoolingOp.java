@@ -1,0 +1,28 @@
+package asymml.trusted.execute;
+
+import asymml.kernels.Pooling;
+import asymml.kernels.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// Maximum or average pooling.
+record PoolingOp(
+    Pooling pooling, Tensor x, Tensor y, @Nullable Tensor dy, @Nullable GradientTarget dx)
+    implements Op {
+  @Override
+  public void forward(long step) {
+    pooling.forward(x, y);
+  }
+
+  @Override
+  public void backward() {
+    if (dx != null) {
+      pooling.backward(Gradients.require(dy), dx.destination());
+      dx.done();
+    }
+  }
+
+  @Override
+  public void close() {
+    pooling.close();
+  }
+}

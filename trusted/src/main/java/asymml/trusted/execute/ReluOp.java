@@ -1,0 +1,24 @@
+package asymml.trusted.execute;
+
+import asymml.kernels.Elementwise;
+import asymml.kernels.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// A ReLU by itself (those behind a normalisation or an addition are fused into it).
+record ReluOp(Tensor x, Tensor y, @Nullable Tensor dy, @Nullable GradientTarget dx) implements Op {
+  @Override
+  public void forward(long step) {
+    Elementwise.relu(x, y);
+  }
+
+  @Override
+  public void backward() {
+    if (dx != null) {
+      Elementwise.reluBackward(y, Gradients.require(dy), dx.destination());
+      dx.done();
+    }
+  }
+
+  @Override
+  public void close() {}
+}

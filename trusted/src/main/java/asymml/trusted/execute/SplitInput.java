@@ -1,0 +1,135 @@
+package asymml.trusted.execute;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Tensor;
+import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
+import asymml.trusted.boundary.Released;
+import asymml.trusted.decompose.Decomposer;
+import asymml.trusted.decompose.LowRankLayer;
+import asymml.wire.ProtocolException;
+import asymml.wire.Slot;
+import org.jspecify.annotations.Nullable;
+
+/// One input that leaves for split layers: decomposed and released once a step, however many layers
+/// read it. Two releases of one input under two noises would cost the budget of both.
+final class SplitInput {
+  /// Examples decomposed at a time: their residuals stay in the second-level cache between the
+  /// product, the clipping and the noise.
+  private static final long CHUNK_FLOATS = 1 << 17;
+
+  private final SplitSite site;
+  private final ReleaseDoor door;
+  private final NoiseStrength strength;
+  private final Tensor x;
+  private final Slot slot;
+  private final Tensor chunk;
+  private final int chunkExamples;
+  private @Nullable Released released;
+  private long releasedStep = -1;
+
+  /// Plans the release of an input.
+  ///
+  /// @param site the place's decomposition and bound
+  /// @param door the way out
+  /// @param strength of the noise
+  /// @param x `[N, H, W, C]`
+  /// @param slot where the worker reads it
+  /// @param scratch memory for residuals, at least as large as one example
+  SplitInput(
+      SplitSite site,
+      ReleaseDoor door,
+      NoiseStrength strength,
+      Tensor x,
+      Slot slot,
+      Tensor scratch) {
+    this.site = site;
+    this.door = door;
+    this.strength = strength;
+    this.x = x;
+    this.slot = slot;
+    long example = x.size() / x.length(0);
+    this.chunkExamples = chunkExamples(x);
+    this.chunk =
+        Tensor.of(
+            scratch.segment().asSlice(0, chunkExamples * example * Float.BYTES),
+            chunkExamples,
+            x.length(1),
+            x.length(2),
+            x.length(3));
+  }
+
+  /// How many values of scratch memory an input needs.
+  static long scratchFloats(Tensor x) {
+    return chunkExamples(x) * (x.size() / x.length(0));
+  }
+
+  private static int chunkExamples(Tensor x) {
+    long example = x.size() / x.length(0);
+    return (int) Math.max(1, Math.min(x.length(0), CHUNK_FLOATS / example));
+  }
+
+  /// Decomposes and releases this step's input; a second call in a step gives the same release.
+  Released release(long step) throws ProtocolException {
+    Released now = released;
+    if (now == null || releasedStep != step) {
+      now = releaseNow(step);
+      released = now;
+      releasedStep = step;
+    }
+    return now;
+  }
+
+  /// This step's release, once made.
+  Released current() {
+    Released now = released;
+    if (now == null) {
+      throw new IllegalStateException("backward before forward");
+    }
+    return now;
+  }
+
+  private Released releaseNow(long step) throws ProtocolException {
+    Decomposer decomposer = site.decomposer();
+    if (decomposer == null && strength instanceof NoiseStrength.None) {
+      return door.exact(x, slot);
+    }
+    if (decomposer != null) {
+      decomposer.fit(x, step);
+    }
+    NoisyRelease release = door.noisy(slot, x.length(0), strength, site.bound());
+    if (release.needsMeasuring()) {
+      eachChunk(decomposer, release::measure);
+      release.measured();
+    }
+    eachChunk(decomposer, release::write);
+    return release.finish();
+  }
+
+  private interface ChunkConsumer {
+    void accept(int from, Tensor residual);
+  }
+
+  private void eachChunk(@Nullable Decomposer decomposer, ChunkConsumer consumer) {
+    int batch = x.length(0);
+    for (int from = 0; from < batch; from += chunkExamples) {
+      int count = Math.min(chunkExamples, batch - from);
+      if (decomposer == null) {
+        consumer.accept(from, x.examples(from, count));
+      } else {
+        Tensor out = chunk.examples(0, count);
+        decomposer.residual(x, from, count, out);
+        consumer.accept(from, out);
+      }
+    }
+  }
+
+  /// The trusted part of a layer that reads this input.
+  ///
+  /// @return null if nothing is kept
+  @Nullable LowRankLayer lowRank(ConvShape shape) {
+    Decomposer decomposer = site.decomposer();
+    return decomposer == null ? null : decomposer.layer(shape);
+  }
+}

@@ -1,0 +1,131 @@
+package asymml.trusted.execute;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Elementwise;
+import asymml.kernels.Tensor;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.Released;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.boundary.Ticket;
+import asymml.trusted.decompose.LowRankLayer;
+import asymml.wire.ProtocolException;
+import asymml.wire.Slot;
+import org.jspecify.annotations.Nullable;
+
+/// A linear layer whose input is split: `Y = W * X_T + W * X_U`, the first term here, the second on
+/// the worker, at the same time.
+final class SplitLinearOp implements Op {
+  /// The layer's places in the region shared with the worker.
+  ///
+  /// @param weights `[O, kH, kW, C]`
+  /// @param y `[N, OH, OW, O]`
+  /// @param dy `[N, OH, OW, O]`
+  /// @param dx `[N, H, W, C]`, or null if no gradient flows on
+  /// @param dw `[O, kH, kW, C]`
+  record Slots(Slot weights, Slot y, Slot dy, @Nullable Slot dx, Slot dw) {}
+
+  private final String name;
+  private final int opId;
+  private final ConvShape shape;
+  private final RemoteWorker worker;
+  private final ReleaseDoor door;
+  private final SplitInput input;
+  private final LinearParameters own;
+  private final Slots slots;
+  private final Tensor y;
+  private final Tensor dy;
+  private final @Nullable GradientTarget dx;
+  private final @Nullable LowRankLayer lowRank;
+  private @Nullable Ticket weightGradient;
+
+  SplitLinearOp(
+      String name,
+      int opId,
+      ConvShape shape,
+      RemoteWorker worker,
+      ReleaseDoor door,
+      SplitInput input,
+      LinearParameters own,
+      Slots slots,
+      Tensor y,
+      Tensor dy,
+      @Nullable GradientTarget dx)
+      throws ProtocolException {
+    this.name = name;
+    this.opId = opId;
+    this.shape = shape;
+    this.worker = worker;
+    this.door = door;
+    this.input = input;
+    this.own = own;
+    this.slots = slots;
+    this.y = y;
+    this.dy = dy;
+    this.dx = dx;
+    worker.define(opId, shape);
+    this.lowRank = input.lowRank(shape);
+  }
+
+  /// Sends this step's weights; the worker packs them while the trusted side is still busy with the
+  /// layers before.
+  void sendWeights() throws ProtocolException {
+    worker.loadWeights(opId, door.exact(own.weight(), slots.weights()));
+  }
+
+  @Override
+  public void forward(long step) throws ProtocolException {
+    Released x = input.release(step);
+    Ticket remote = worker.forward(opId, x, slots.y());
+    if (lowRank != null) {
+      lowRank.forward(own.weight(), y);
+    }
+    worker.await(remote);
+    Tensor result = worker.result(slots.y(), shape.outputAxes());
+    check(lowRank != null ? Elementwise.addFinite(result, y) : Elementwise.copyFinite(result, y));
+    own.addBias(y);
+  }
+
+  @Override
+  public void backward() throws ProtocolException {
+    Released gradient = door.exact(dy, slots.dy());
+    Ticket data = slots.dx() == null ? null : worker.backwardData(opId, gradient, slots.dx());
+    weightGradient = worker.backwardWeights(opId, input.current(), gradient, slots.dw());
+    if (lowRank != null) {
+      lowRank.backwardWeights(dy, Gradients.require(own.weightGradient()));
+    }
+    own.biasBackward(dy);
+    if (data != null && dx != null && slots.dx() != null) {
+      worker.await(data);
+      Tensor result = worker.result(slots.dx(), shape.inputAxes());
+      check(
+          dx.scratch() == null
+              ? Elementwise.copyFinite(result, dx.total())
+              : Elementwise.addFinite(result, dx.total()));
+    }
+  }
+
+  /// Merges the worker's part of the weight gradient, which it computes off the critical path.
+  void mergeWeightGradient() throws ProtocolException {
+    worker.await(Gradients.require(weightGradient));
+    weightGradient = null;
+    Tensor result = worker.result(slots.dw(), shape.weightAxes());
+    Tensor dw = Gradients.require(own.weightGradient());
+    check(lowRank != null ? Elementwise.addFinite(result, dw) : Elementwise.copyFinite(result, dw));
+  }
+
+  private void check(boolean finite) throws ProtocolException {
+    if (!finite) {
+      throw new ProtocolException(
+          "the worker returned values that are not finite for layer "
+              + name
+              + ": it is faulty or hostile, or training diverged; the last checkpoint stands");
+    }
+  }
+
+  @Override
+  public void close() {
+    if (lowRank != null) {
+      lowRank.close();
+    }
+  }
+}

@@ -1,0 +1,110 @@
+package asymml.trusted.train;
+
+import asymml.model.NamedTensor;
+import asymml.model.Parameter;
+import asymml.model.SafeTensors;
+import asymml.trusted.execute.Parameters;
+import asymml.trusted.execute.SplitContext;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// The state of a training run in one file, written atomically: parameters, momentum, bases and
+/// clip bounds as tensors; counters and sums as metadata. Data order, augmentation, dropout and
+/// learning rate follow from seed and counters and need no state. The noise stream has none that is
+/// kept.
+///
+/// Outside a TEE the file is protected by its directory's permissions and nothing else.
+final class Checkpoint {
+  private static final String VELOCITY = "velocity/";
+  private static final String SPLIT = "split/";
+
+  private Checkpoint() {}
+
+  /// How far a run is.
+  ///
+  /// @param epoch epochs done
+  /// @param step steps done
+  /// @param totals of the epoch under way
+  record Position(int epoch, long step, EpochTotals totals) {}
+
+  static void write(
+      Path file,
+      TrainedModel.Description description,
+      Map<String, String> identity,
+      Position position,
+      Parameters parameters,
+      @Nullable SplitContext split)
+      throws IOException {
+    Map<String, String> metadata = new LinkedHashMap<>(identity);
+    description.save(metadata);
+    metadata.put("epoch", Integer.toString(position.epoch));
+    metadata.put("step", Long.toString(position.step));
+    position.totals.save(metadata);
+    List<NamedTensor> tensors = new ArrayList<>();
+    for (Parameter p : parameters.all()) {
+      tensors.add(NamedTensor.of(p.name(), p.shape(), parameters.value(p.name()).segment()));
+    }
+    for (Parameter p : parameters.all()) {
+      if (p.kind().trained()) {
+        tensors.add(
+            NamedTensor.of(
+                VELOCITY + p.name(), p.shape(), parameters.velocity(p.name()).segment()));
+      }
+    }
+    if (split != null) {
+      split
+          .state()
+          .forEach((name, values) ->
+              tensors.add(NamedTensor.of(SPLIT + name, new int[] {values.length}, values)));
+    }
+    SafeTensors.write(file, metadata, tensors);
+  }
+
+  /// Reads a checkpoint into a run of the same identity.
+  ///
+  /// @throws TrainingException if the file belongs to another run
+  /// @throws IOException if it is missing or damaged
+  static Position read(
+      Path file, Map<String, String> identity, Parameters parameters, @Nullable SplitContext split)
+      throws IOException, TrainingException {
+    SafeTensors.Contents contents = SafeTensors.read(file);
+    Metadata metadata = new Metadata(file, contents.metadata());
+    for (Map.Entry<String, String> entry : identity.entrySet()) {
+      if (!entry.getValue().equals(metadata.values().get(entry.getKey()))) {
+        throw new TrainingException(
+            file
+                + " belongs to a run with another "
+                + entry.getKey()
+                + ": resume with the settings and data it was started with");
+      }
+    }
+    try {
+      Map<String, NamedTensor> saved = TrainedModel.byName(contents);
+      TrainedModel.restore(parameters, saved, file);
+      for (Parameter p : parameters.all()) {
+        if (p.kind().trained()) {
+          TrainedModel.copy(saved, VELOCITY + p.name(), parameters.velocity(p.name()), file);
+        }
+      }
+      if (split != null) {
+        Map<String, float[]> state = new LinkedHashMap<>();
+        saved.forEach((name, tensor) -> {
+          if (name.startsWith(SPLIT)) {
+            state.put(name.substring(SPLIT.length()), tensor.toArray());
+          }
+        });
+        split.restore(state);
+      }
+      return new Position(
+          (int) metadata.number("epoch"), metadata.number("step"), EpochTotals.restore(metadata));
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+}

@@ -1,0 +1,129 @@
+package asymml.trusted.train;
+
+import asymml.kernels.SoftmaxCrossEntropy;
+import asymml.kernels.Tensor;
+import asymml.model.Graph;
+import asymml.trusted.data.Augmentation;
+import asymml.trusted.data.Batch;
+import asymml.trusted.data.BatchLoader;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
+import asymml.trusted.execute.Network;
+import asymml.trusted.execute.Parameters;
+import asymml.wire.ProtocolException;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/// Runs a network on images, wholly on the trusted side: nothing leaves, and no noise is added.
+public final class Evaluator implements AutoCloseable {
+  private final Graph graph;
+  private final Parameters parameters;
+  private final int batchSize;
+  private @Nullable Network full;
+  private @Nullable Network partial;
+
+  /// Loss and accuracy over a set of images.
+  ///
+  /// @param loss mean cross-entropy, without label smoothing
+  /// @param accuracy share classified right, 0 to 1
+  public record Score(double loss, double accuracy) {}
+
+  /// Hears how far an evaluation is.
+  public interface Progress {
+    /// Some images are done.
+    ///
+    /// @param done so far
+    /// @param total all of them
+    void update(int done, int total);
+  }
+
+  /// Plans an evaluation.
+  ///
+  /// @param graph the network
+  /// @param parameters its parameters, read at each call
+  /// @param batchSize examples at a time
+  public Evaluator(Graph graph, Parameters parameters, int batchSize) {
+    this.graph = graph;
+    this.parameters = parameters;
+    this.batchSize = batchSize;
+  }
+
+  /// Evaluates labelled images.
+  ///
+  /// @param images at least one
+  /// @param normalization of pixels
+  /// @param progress hears how far it is
+  /// @return loss and accuracy
+  public Score score(ImageSet images, Normalization normalization, Progress progress) {
+    int[] order = IntStream.range(0, images.size()).toArray();
+    double loss = 0;
+    long correct = 0;
+    int done = 0;
+    try (BatchLoader loader =
+        new BatchLoader(
+            images,
+            normalization,
+            Augmentation.none(),
+            order,
+            Math.min(batchSize, images.size()),
+            0,
+            0)) {
+      while (loader.hasNext()) {
+        Batch batch = loader.next();
+        Tensor logits = logits(batch.images());
+        SoftmaxCrossEntropy.Result result =
+            SoftmaxCrossEntropy.evaluate(logits, batch.labels(), 0, null);
+        loss += result.meanLoss() * batch.size();
+        correct += result.correct();
+        done += batch.size();
+        progress.update(done, images.size());
+      }
+    }
+    return new Score(loss / images.size(), (double) correct / images.size());
+  }
+
+  /// The logits of a batch.
+  ///
+  /// @param images `[n, H, W, C]`, normalised
+  /// @return `[n, classes]`, valid until the next call
+  public Tensor logits(Tensor images) {
+    Network network = network(images.length(0));
+    network.input().copyFrom(images);
+    try {
+      network.forward(0);
+    } catch (ProtocolException e) {
+      throw new IllegalStateException("inference has no worker", e);
+    }
+    return network.logits();
+  }
+
+  private Network network(int batch) {
+    if (batch == batchSize) {
+      Network network = full;
+      if (network == null) {
+        network = Network.forInference(graph, batch, parameters);
+        full = network;
+      }
+      return network;
+    }
+    Network network = partial;
+    if (network == null || network.input().length(0) != batch) {
+      if (network != null) {
+        network.close();
+      }
+      network = Network.forInference(graph, batch, parameters);
+      partial = network;
+    }
+    return network;
+  }
+
+  @Override
+  public void close() {
+    if (full != null) {
+      full.close();
+    }
+    if (partial != null) {
+      partial.close();
+    }
+  }
+}

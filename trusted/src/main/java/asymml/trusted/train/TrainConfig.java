@@ -1,0 +1,109 @@
+package asymml.trusted.train;
+
+import asymml.model.Zoo;
+import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.Mode;
+import asymml.trusted.execute.Placement.Decomposition;
+import java.util.List;
+
+/// Everything that decides what a training run computes.
+///
+/// @param model a name of the zoo
+/// @param norm its normalisation
+/// @param mode which plan its linear layers get
+/// @param decomposition how split layers' inputs are decomposed
+/// @param rank how many directions stay
+/// @param trustedLayers linear layers that stay trusted in `asymml` and `dp-only` mode
+/// @param noise strength of the noise on residuals
+/// @param epochs passes over the training images, at least 1
+/// @param batchSize examples a step, at least 1
+/// @param optimizer learning rate and its relatives
+/// @param labelSmoothing share of the target spread over all classes, 0 to below 1
+/// @param augment whether training images are flipped and cropped as suits the data
+/// @param seed of initial weights, order, augmentation and dropout; never of noise
+public record TrainConfig(
+    String model,
+    Zoo.Norm norm,
+    Mode mode,
+    Decomposition decomposition,
+    RankPolicy rank,
+    List<String> trustedLayers,
+    NoiseStrength noise,
+    int epochs,
+    int batchSize,
+    Optimizer optimizer,
+    float labelSmoothing,
+    boolean augment,
+    long seed) {
+
+  /// Stochastic gradient descent with momentum.
+  ///
+  /// @param learningRate highest rate, above 0
+  /// @param momentum 0 to below 1
+  /// @param weightDecay on weights of linear layers only, at least 0
+  /// @param schedule how the rate falls
+  /// @param warmUpEpochs epochs over which it first rises, at least 0; fractions are allowed
+  /// @param milestones for [Schedule#STEP]: epochs at whose end the rate falls
+  /// @param factor for [Schedule#STEP]: what it is multiplied by then
+  public record Optimizer(
+      float learningRate,
+      float momentum,
+      float weightDecay,
+      Schedule schedule,
+      double warmUpEpochs,
+      List<Integer> milestones,
+      float factor) {
+    /// Checks the ranges above; the schedule checks the rest when it is made.
+    public Optimizer {
+      milestones = List.copyOf(milestones);
+      check(learningRate > 0, "learning rate must be above 0", learningRate);
+      check(momentum >= 0 && momentum < 1, "momentum must be in [0, 1)", momentum);
+      check(weightDecay >= 0, "weight decay must be at least 0", weightDecay);
+      check(warmUpEpochs >= 0, "warm-up must be at least 0 epochs", warmUpEpochs);
+    }
+
+    /// The learning rate's course over a run.
+    ///
+    /// @param stepsPerEpoch batches an epoch
+    /// @param epochs of the run
+    /// @return the schedule
+    LearningRateSchedule schedule(long stepsPerEpoch, int epochs) {
+      long total = stepsPerEpoch * epochs;
+      long warmUp = Math.min(total - 1, Math.round(warmUpEpochs * stepsPerEpoch));
+      return switch (schedule) {
+        case CONSTANT -> new LearningRateSchedule.Constant(learningRate, warmUp);
+        case COSINE -> new LearningRateSchedule.Cosine(learningRate, warmUp, total, 0);
+        case STEP ->
+            new LearningRateSchedule.Step(learningRate, warmUp, milestones, factor, stepsPerEpoch);
+      };
+    }
+  }
+
+  /// How the learning rate falls.
+  public enum Schedule {
+    /// Not at all.
+    CONSTANT,
+    /// Along half a cosine to 0 at the end.
+    COSINE,
+    /// By a factor at each milestone.
+    STEP
+  }
+
+  /// Checks the ranges above.
+  public TrainConfig {
+    trustedLayers = List.copyOf(trustedLayers);
+    check(epochs >= 1, "epochs must be at least 1", epochs);
+    check(batchSize >= 1, "batch size must be at least 1", batchSize);
+    check(
+        labelSmoothing >= 0 && labelSmoothing < 1,
+        "label smoothing must be in [0, 1)",
+        labelSmoothing);
+  }
+
+  private static void check(boolean holds, String rule, Number value) {
+    if (!holds) {
+      throw new IllegalArgumentException(rule + ": " + value);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+package asymml.trusted.train;
+
+import asymml.trusted.run.EpochMetrics;
+
+/// Hears how training goes. Called on the training thread.
+public interface TrainListener {
+  /// An epoch begins or goes on after a resume.
+  ///
+  /// @param epoch from 1
+  /// @param batches in the whole epoch
+  /// @param firstBatch batches that are done already
+  void epochStarted(int epoch, int batches, int firstBatch);
+
+  /// A training step is done.
+  ///
+  /// @param totals of the epoch so far
+  void stepDone(EpochTotals totals);
+
+  /// Test images are being evaluated.
+  ///
+  /// @param done images so far
+  /// @param total all of them
+  void evaluated(int done, int total);
+
+  /// An epoch is done and its checkpoint written.
+  ///
+  /// @param metrics as logged
+  void epochDone(EpochMetrics metrics);
+}
