@@ -3,11 +3,12 @@ module asymml.trusted {
   requires static transitive org.jspecify;
   requires transitive asymml.kernels;
   requires transitive asymml.model;
-  requires asymml.wire;
+  requires transitive asymml.wire;
   requires java.desktop;
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
 
+  exports asymml.trusted.boundary;
   exports asymml.trusted.run;
   exports asymml.trusted.train;
   exports asymml.trusted.data;

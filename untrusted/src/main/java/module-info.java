@@ -4,4 +4,9 @@ module asymml.untrusted {
   requires asymml.kernels;
   requires asymml.wire;
   requires info.picocli;
+  requires java.management;
+  requires jdk.management;
+
+  opens asymml.untrusted to
+      info.picocli;
 }

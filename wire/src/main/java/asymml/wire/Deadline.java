@@ -20,11 +20,20 @@ public record Deadline(long nanos, boolean limited) {
   /// @param limit time from now, positive and at most a year
   /// @return a new deadline
   public static Deadline in(Duration limit) {
+    return new Deadline(System.nanoTime() + requireLimit(limit).toNanos(), true);
+  }
+
+  /// Checks a time limit.
+  ///
+  /// @param limit any duration
+  /// @return the same
+  /// @throws IllegalArgumentException if it is not positive, or longer than a year
+  public static Duration requireLimit(Duration limit) {
     if (limit.isNegative() || limit.isZero() || limit.compareTo(LONGEST) > 0) {
       throw new IllegalArgumentException(
           "a time limit must be positive and at most a year: " + limit);
     }
-    return new Deadline(System.nanoTime() + limit.toNanos(), true);
+    return limit;
   }
 
   /// The time that is left.

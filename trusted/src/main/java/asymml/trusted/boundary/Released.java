@@ -1,0 +1,23 @@
+package asymml.trusted.boundary;
+
+import asymml.wire.Slot;
+
+/// A tensor that the release door has let out, and the place where the worker finds it. Only this
+/// package makes one: holding it is the proof that what stands in the slot went through the door.
+///
+/// It stands for the slot's present content: once the door has written the slot again, for the new
+/// one.
+public final class Released {
+  private final Slot slot;
+
+  Released(Slot slot) {
+    this.slot = slot;
+  }
+
+  /// Where the tensor stands.
+  ///
+  /// @return a slot of the worker's region
+  public Slot slot() {
+    return slot;
+  }
+}

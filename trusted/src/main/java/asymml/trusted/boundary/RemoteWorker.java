@@ -1,0 +1,315 @@
+package asymml.trusted.boundary;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Tensor;
+import asymml.wire.Deadline;
+import asymml.wire.Link;
+import asymml.wire.Message;
+import asymml.wire.OpDescriptor;
+import asymml.wire.ProtocolException;
+import asymml.wire.Region;
+import asymml.wire.Slot;
+import asymml.wire.TlsTransport;
+import asymml.wire.Transport;
+import asymml.wire.UnixTransport;
+import asymml.wire.WorkerAddress;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// The connection to one untrusted worker. Requests are sent without waiting and answered in order;
+/// [#await] waits for one. An operand's slot must not be written again before the requests that
+/// read it were awaited.
+///
+/// After the first [ProtocolException] the connection is closed and every call throws it again.
+/// Confined to one thread at a time.
+public final class RemoteWorker implements AutoCloseable {
+  private final Conversation conversation;
+  private final Message.Welcome welcome;
+  private final Map<Integer, ConvShape> ops = new HashMap<>();
+  private @Nullable Region region;
+  private long bytesToWorker;
+
+  private RemoteWorker(Conversation conversation, Message.Welcome welcome) {
+    this.conversation = conversation;
+    this.welcome = welcome;
+  }
+
+  /// Connects to a worker that somebody else has started.
+  ///
+  /// @param address where it listens
+  /// @param trust which certificates to accept; needed with `tls:`, null otherwise
+  /// @param timeout by when it must have answered
+  /// @return the connection; the caller closes it
+  /// @throws ProtocolException if there is no worker, or none that speaks this protocol
+  public static RemoteWorker connect(
+      WorkerAddress address, @Nullable TlsTrust trust, Duration timeout) throws ProtocolException {
+    Transport transport =
+        switch (address) {
+          case WorkerAddress.Unix(var path) -> UnixTransport.connect(path);
+          case WorkerAddress.Tls tls -> {
+            if (trust == null) {
+              throw new IllegalArgumentException(
+                  "a tls: worker needs the certificate to accept: " + address);
+            }
+            yield TlsTransport.connect(tls, trust.context(), Deadline.in(timeout));
+          }
+        };
+    return greet(new Conversation(new Link(transport), null), timeout);
+  }
+
+  /// Connects to a worker process of this side's own, whose end then explains a failure.
+  ///
+  /// @param process a process that listens; the caller still closes it, after the connection
+  /// @param timeout by when it must have answered
+  /// @return the connection; the caller closes it
+  /// @throws ProtocolException if it does not speak this protocol
+  public static RemoteWorker connect(WorkerProcess process, Duration timeout)
+      throws ProtocolException {
+    Transport transport = UnixTransport.connect(process.address().path());
+    return greet(new Conversation(new Link(transport), process), timeout);
+  }
+
+  private static RemoteWorker greet(Conversation conversation, Duration timeout)
+      throws ProtocolException {
+    // A greeting that fails closes the connection.
+    return new RemoteWorker(conversation, conversation.greet(timeout));
+  }
+
+  /// Limits the wait for each answer from now on; it is 60 s before.
+  ///
+  /// @param limit positive, at most a year
+  public void requestLimit(Duration limit) {
+    conversation.limit(limit);
+  }
+
+  /// What computes, in the worker's own words.
+  ///
+  /// @return one line of printable ASCII
+  public String backend() {
+    return welcome.backend();
+  }
+
+  /// The arithmetic, in the worker's own words.
+  ///
+  /// @return for example `float32`
+  public String precision() {
+    return welcome.precision();
+  }
+
+  /// Gives both sides a tensor region, in place of the one before. What stood in that is lost, and
+  /// reading a tensor that views it throws; operations keep their weights.
+  ///
+  /// @param sizeBytes its size, from a [RegionLayout]
+  /// @throws ProtocolException if there is no room for it, or the worker failed
+  /// @throws IllegalStateException if a request is in flight
+  public void mapRegion(long sizeBytes) throws ProtocolException {
+    if (!conversation.idle()) {
+      throw new IllegalStateException("await all requests before the region changes");
+    }
+    conversation.requireOpen();
+    Region next = newRegion(sizeBytes);
+    if (region != null) {
+      region.close();
+    }
+    region = next;
+    try {
+      conversation.await(
+          conversation.send(
+              new Message.MapRegion(conversation.nextSequence(), sizeBytes, next.path())));
+    } finally {
+      // From here on nobody else can open it, whether the worker has mapped it or failed.
+      unlink(next);
+    }
+  }
+
+  private Region newRegion(long sizeBytes) throws ProtocolException {
+    try {
+      return conversation.streamed() ? Region.allocate(sizeBytes) : Region.create(sizeBytes);
+    } catch (IOException e) {
+      throw conversation.fail(String.valueOf(e.getMessage()));
+    }
+  }
+
+  private void unlink(Region mapped) throws ProtocolException {
+    try {
+      mapped.unlink();
+    } catch (IOException e) {
+      throw conversation.fail("cannot remove the name of the shared memory: " + e.getMessage());
+    }
+  }
+
+  /// Has the worker prepare an operation, and waits until it has.
+  ///
+  /// @param opId a new number, 0 to [Message#MAX_OP_ID]
+  /// @param shape what it computes
+  /// @throws ProtocolException if the worker cannot, or failed
+  public void define(int opId, ConvShape shape) throws ProtocolException {
+    OpDescriptor op =
+        new OpDescriptor(
+            shape.batch(),
+            shape.height(),
+            shape.width(),
+            shape.inChannels(),
+            shape.outChannels(),
+            shape.kernelHeight(),
+            shape.kernelWidth(),
+            shape.stride(),
+            shape.padding());
+    Message.DefineOp request = new Message.DefineOp(conversation.nextSequence(), opId, op);
+    if (ops.putIfAbsent(opId, shape) != null) {
+      throw new IllegalArgumentException("operation " + opId + " is defined already");
+    }
+    conversation.await(conversation.send(request));
+  }
+
+  /// Sends an operation's weights.
+  ///
+  /// @param opId a defined operation
+  /// @param weights W `[O, kH, kW, C]`
+  /// @return what to await before the weights' slot is written again
+  /// @throws ProtocolException if the worker failed
+  public Ticket loadWeights(int opId, Released weights) throws ProtocolException {
+    check("W", weights.slot(), op(opId).weightAxes());
+    return conversation.send(
+        new Message.LoadWeights(conversation.nextSequence(), opId, weights.slot()));
+  }
+
+  /// Asks for `Y = W * X`.
+  ///
+  /// @param opId a defined operation with weights
+  /// @param x X `[N, H, W, C]`
+  /// @param y where Y `[N, OH, OW, O]` goes
+  /// @return what to await before Y is read
+  /// @throws ProtocolException if the worker failed
+  public Ticket forward(int opId, Released x, Slot y) throws ProtocolException {
+    check("X", x.slot(), op(opId).inputAxes());
+    check("Y", y, op(opId).outputAxes());
+    return conversation.send(
+        new Message.Forward(conversation.nextSequence(), opId, x.slot(), y), y, region());
+  }
+
+  /// Asks for the gradient of the input, `dX = W^T * dY`.
+  ///
+  /// @param opId a defined operation with weights
+  /// @param dy dY `[N, OH, OW, O]`
+  /// @param dx where dX `[N, H, W, C]` goes
+  /// @return what to await before dX is read
+  /// @throws ProtocolException if the worker failed
+  public Ticket backwardData(int opId, Released dy, Slot dx) throws ProtocolException {
+    check("dY", dy.slot(), op(opId).outputAxes());
+    check("dX", dx, op(opId).inputAxes());
+    return conversation.send(
+        new Message.BackwardData(conversation.nextSequence(), opId, dy.slot(), dx), dx, region());
+  }
+
+  /// Asks for the gradient of the weights, `dW = dY (x) X`, summed over the batch.
+  ///
+  /// @param opId a defined operation
+  /// @param x X `[N, H, W, C]`
+  /// @param dy dY `[N, OH, OW, O]`
+  /// @param dw where dW `[O, kH, kW, C]` goes
+  /// @return what to await before dW is read
+  /// @throws ProtocolException if the worker failed
+  public Ticket backwardWeights(int opId, Released x, Released dy, Slot dw)
+      throws ProtocolException {
+    check("X", x.slot(), op(opId).inputAxes());
+    check("dY", dy.slot(), op(opId).outputAxes());
+    check("dW", dw, op(opId).weightAxes());
+    return conversation.send(
+        new Message.BackwardWeights(conversation.nextSequence(), opId, x.slot(), dy.slot(), dw),
+        dw,
+        region());
+  }
+
+  private ConvShape op(int opId) {
+    ConvShape shape = ops.get(opId);
+    if (shape == null) {
+      throw new IllegalArgumentException("operation " + opId + " is not defined");
+    }
+    return shape;
+  }
+
+  private void check(String what, Slot slot, int[] axes) {
+    if (slot.floats() != Tensor.sizeOf(axes) || !region().holds(slot)) {
+      throw new IllegalArgumentException(
+          "no place in the region for " + what + " of " + Tensor.sizeOf(axes) + " values: " + slot);
+    }
+  }
+
+  /// Waits until a request is done. Those sent before it are then done as well.
+  ///
+  /// @param ticket a request of this connection
+  /// @throws ProtocolException if the worker refused it or one before it, left, did not answer in
+  ///   time, or sent something else
+  public void await(Ticket ticket) throws ProtocolException {
+    conversation.await(ticket);
+  }
+
+  /// Views a slot of the region. The memory is hostile: the worker can change it at any time, also
+  /// between two reads, so that the caller reads each value once and refuses what is not finite.
+  ///
+  /// @param slot a result that was awaited
+  /// @param shape axis lengths whose product is the slot's number of values
+  /// @return a view
+  public Tensor result(Slot slot, int... shape) {
+    return Tensor.of(region().at(slot), shape);
+  }
+
+  /// Tensor bytes released to the worker on this connection.
+  ///
+  /// @return the sum over all releases, whether they went through the stream or shared memory
+  public long bytesToWorker() {
+    return bytesToWorker;
+  }
+
+  /// Tensor bytes that the worker gave back on this connection.
+  ///
+  /// @return the sum over all results, whether they came through the stream or shared memory
+  public long bytesFromWorker() {
+    return conversation.resultBytes();
+  }
+
+  /// Processor time of the worker's whole process so far, as it said in its last answer.
+  ///
+  /// @return nanoseconds; 0 before the first answer
+  public long workerCpuNanos() {
+    return conversation.workerCpuNanos();
+  }
+
+  /// The memory of a slot, for the release door alone. The worker may watch it while it is written:
+  /// only final values, clipped and with their noise, are ever stored there, and none is read back.
+  MemorySegment writable(Slot slot) {
+    return region().at(slot);
+  }
+
+  /// Makes a slot's new content the worker's: for the release door alone, once per release.
+  void publish(Slot slot) throws ProtocolException {
+    MemorySegment bytes = region().at(slot);
+    if (conversation.streamed()) {
+      conversation.sendTensor(slot, bytes);
+    } else {
+      conversation.requireOpen();
+    }
+    bytesToWorker += slot.sizeBytes();
+  }
+
+  private Region region() {
+    if (region == null) {
+      throw new IllegalStateException("no tensor region is mapped");
+    }
+    return region;
+  }
+
+  /// Says goodbye and ends the connection; the worker then exits. Idempotent.
+  @Override
+  public void close() {
+    conversation.close();
+    if (region != null) {
+      region.close();
+    }
+  }
+}

@@ -1,0 +1,56 @@
+package asymml.trusted.boundary;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+
+/// Which remote workers are accepted: those that prove to hold the key of a given certificate, or
+/// of one that it has signed. The system's certificate authorities count for nothing, nor does the
+/// host's name.
+///
+/// A worker stays untrusted: its certificate keeps third parties off the line, no more.
+public final class TlsTrust {
+  private final SSLContext context;
+
+  private TlsTrust(SSLContext context) {
+    this.context = context;
+  }
+
+  /// Accepts the certificates of a file.
+  ///
+  /// @param certificates X.509 certificates, PEM or DER, at least one
+  /// @return the trust in exactly these
+  /// @throws IOException if the file cannot be read or holds none
+  public static TlsTrust ofCertificates(Path certificates) throws IOException {
+    try (InputStream in = Files.newInputStream(certificates)) {
+      KeyStore accepted = KeyStore.getInstance("PKCS12");
+      accepted.load(null, null);
+      for (Certificate certificate :
+          CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        accepted.setCertificateEntry("worker-" + accepted.size(), certificate);
+      }
+      if (accepted.size() == 0) {
+        throw new IOException("no certificate in " + certificates);
+      }
+      TrustManagerFactory managers = TrustManagerFactory.getInstance("PKIX");
+      managers.init(accepted);
+      SSLContext context = SSLContext.getInstance("TLSv1.3");
+      context.init(null, managers.getTrustManagers(), null);
+      return new TlsTrust(context);
+    } catch (GeneralSecurityException e) {
+      throw new IOException(
+          "not a file of X.509 certificates: " + certificates + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  SSLContext context() {
+    return context;
+  }
+}

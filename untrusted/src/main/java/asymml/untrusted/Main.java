@@ -1,0 +1,206 @@
+package asymml.untrusted;
+
+import asymml.kernels.Kernels;
+import asymml.wire.Deadline;
+import asymml.wire.Link;
+import asymml.wire.ProtocolException;
+import asymml.wire.TlsTransport;
+import asymml.wire.Transport;
+import asymml.wire.UnixTransport;
+import asymml.wire.WorkerAddress;
+import com.sun.management.OperatingSystemMXBean;
+import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import javax.net.ssl.SSLContext;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// The worker process: `asymml worker`. Trust level: UNTRUSTED.
+@Command(
+    name = "asymml worker",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    version = "asymml worker, protocol 1",
+    description = {
+      "Computes convolutions for one trainer and exits when that leaves.",
+      "UNTRUSTED: this process sees only what the trainer's release door lets out."
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:the trainer left",
+      "1:failure, one line on stderr says which",
+      "2:wrong usage"
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  A worker on this machine, and the trainer that uses it:",
+      "    asymml worker --listen unix:/tmp/w.sock --threads 4",
+      "    asymml train --worker unix:/tmp/w.sock",
+      "  A worker on another machine, with a certificate of its own:",
+      "    keytool -genkeypair -keyalg EC -dname CN=worker -storetype PKCS12 -keystore w.p12",
+      "    asymml worker --listen tls:0.0.0.0:4433 --tls-keystore w.p12 --tls-password-file pw"
+    })
+public final class Main implements Callable<Integer> {
+  @Spec private @Nullable CommandSpec spec;
+
+  @Option(
+      names = "--listen",
+      required = true,
+      paramLabel = "ADDRESS",
+      converter = AddressConverter.class,
+      description = {
+        "unix:PATH (tensors in shared memory) or tls:HOST:PORT (tensors in the stream; port 0: any"
+            + " free one)."
+      })
+  private @Nullable WorkerAddress address;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads that compute (default: one per processor).")
+  private @Nullable Integer threads;
+
+  @Option(
+      names = "--tls-keystore",
+      paramLabel = "FILE",
+      description = "PKCS12 file with this worker's certificate and key; needed with tls:.")
+  private @Nullable Path keystore;
+
+  @Option(
+      names = "--tls-password-file",
+      paramLabel = "FILE",
+      description = "File whose first line is the keystore's password; needed with tls:.")
+  private @Nullable Path passwordFile;
+
+  @Option(
+      names = "--accept-seconds",
+      paramLabel = "N",
+      description = "Exit if no trainer has connected after this time (default: wait for ever).")
+  private @Nullable Integer acceptSeconds;
+
+  @Option(names = "--debug", description = "Show where a failure came from.")
+  private boolean debug;
+
+  private Main() {}
+
+  /// Runs the worker and exits with its exit code.
+  ///
+  /// @param args as `--help` says
+  public static void main(String[] args) {
+    System.exit(commandLine().execute(args));
+  }
+
+  static CommandLine commandLine() {
+    Main main = new Main();
+    return new CommandLine(main)
+        .setExecutionExceptionHandler(
+            (e, line, _) -> {
+              line.getErr().println("asymml worker: " + e.getMessage());
+              if (main.debug) {
+                e.printStackTrace(line.getErr());
+              }
+              return CommandLine.ExitCode.SOFTWARE;
+            });
+  }
+
+  @Override
+  public Integer call() throws ProtocolException, InterruptedException {
+    checkUsage();
+    if (threads != null) {
+      Kernels.setThreads(threads);
+    }
+    // The caller of the process reads the ready line; everything else goes to stderr.
+    try (Backend backend = new CpuBackend();
+        Link link = new Link(accept(System.out, backend))) {
+      System.err.println("asymml worker: a trainer connected");
+      new Session(link, backend, Main::cpuNanos).run();
+      System.err.println("asymml worker: the trainer is done");
+    } catch (ProtocolException e) {
+      if (e.reason() != ProtocolException.Reason.CLOSED) {
+        throw e;
+      }
+      System.err.println("asymml worker: the trainer went away (" + e.getMessage() + ")");
+    }
+    return CommandLine.ExitCode.OK;
+  }
+
+  private void checkUsage() {
+    if (threads != null && threads < 1) {
+      throw usage("--threads must be at least 1: " + threads);
+    }
+    if (acceptSeconds != null && acceptSeconds < 1) {
+      throw usage("--accept-seconds must be at least 1: " + acceptSeconds);
+    }
+    boolean tls = address instanceof WorkerAddress.Tls;
+    if (tls != (keystore != null) || tls != (passwordFile != null)) {
+      throw usage("--tls-keystore and --tls-password-file go with --listen tls:HOST:PORT");
+    }
+  }
+
+  private CommandLine.ParameterException usage(String message) {
+    if (spec == null) {
+      throw new IllegalStateException("not run by picocli");
+    }
+    return new CommandLine.ParameterException(spec.commandLine(), message);
+  }
+
+  private Transport accept(PrintStream ready, Backend backend) throws ProtocolException {
+    Deadline deadline =
+        acceptSeconds == null ? Deadline.NEVER : Deadline.in(Duration.ofSeconds(acceptSeconds));
+    return switch (address) {
+      case WorkerAddress.Unix(Path path) ->
+          UnixTransport.accept(
+              path, deadline, () -> announce(ready, new WorkerAddress.Unix(path), backend));
+      case WorkerAddress.Tls tls -> {
+        if (keystore == null || passwordFile == null) {
+          throw new IllegalStateException("usage was not checked");
+        }
+        SSLContext identity = TlsIdentity.load(keystore, passwordFile);
+        yield TlsTransport.accept(
+            tls,
+            identity,
+            deadline,
+            port -> announce(ready, new WorkerAddress.Tls(tls.host(), port), backend),
+            line -> System.err.println("asymml worker: " + line));
+      }
+      case null -> throw new IllegalStateException("not run by picocli");
+    };
+  }
+
+  private static void announce(PrintStream ready, WorkerAddress where, Backend backend) {
+    ready.println(
+        "worker listening on "
+            + where
+            + ", backend "
+            + backend.name()
+            + ", UNTRUSTED: sees what the release door lets out");
+    ready.flush();
+  }
+
+  private static long cpuNanos() {
+    OperatingSystemMXBean system =
+        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    return Math.max(0, system.getProcessCpuTime());
+  }
+
+  /// Reads `--listen`.
+  static final class AddressConverter implements CommandLine.ITypeConverter<WorkerAddress> {
+    private AddressConverter() {}
+
+    @Override
+    public WorkerAddress convert(String text) {
+      try {
+        return WorkerAddress.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new CommandLine.TypeConversionException(e.getMessage());
+      }
+    }
+  }
+}

@@ -1,0 +1,104 @@
+package asymml.untrusted;
+
+import asymml.wire.Deadline;
+import asymml.wire.Link;
+import asymml.wire.Message;
+import asymml.wire.ProtocolException;
+import asymml.wire.Region;
+import java.time.Duration;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import org.jspecify.annotations.Nullable;
+
+/// Takes requests off the link, in order, and puts streamed tensors into the region.
+///
+/// Where tensors come in the stream it reads ahead on a thread of its own. Otherwise the trusted
+/// side, writing a tensor, and this side, writing a result, could each wait for the other to read.
+/// Where memory is shared all messages are small, and the thread that computes reads them itself.
+final class RequestReader {
+  // Above what a trusted side keeps in flight; a peer that sends more waits.
+  private static final int READ_AHEAD = 256;
+  private static final Duration PAYLOAD_LIMIT = Duration.ofMinutes(10);
+
+  private sealed interface Item {}
+
+  private record Arrived(Message.Request request) implements Item {}
+
+  private record Ended(ProtocolException why) implements Item {}
+
+  private final Link link;
+  private final BlockingQueue<Item> items = new ArrayBlockingQueue<>(READ_AHEAD);
+  private volatile @Nullable Region region;
+  private long nextSequence;
+  private boolean readingAhead;
+
+  RequestReader(Link link) {
+    this.link = link;
+  }
+
+  /// Says where streamed tensors go from now on. The trusted side sends none before the request
+  /// that gives the region is answered, and none to an old one after.
+  void deliverTo(Region current) {
+    this.region = current;
+  }
+
+  /// Reads the first request.
+  Message.Request first(Deadline deadline) throws ProtocolException {
+    return read(deadline);
+  }
+
+  /// Waits for the next request after the first, as long as it takes.
+  Message.Request next() throws ProtocolException, InterruptedException {
+    if (!link.streamed()) {
+      return read(Deadline.NEVER);
+    }
+    if (!readingAhead) {
+      readingAhead = true;
+      Thread.ofPlatform().daemon().name("request-reader").start(this::readAhead);
+    }
+    return switch (items.take()) {
+      case Arrived(Message.Request request) -> request;
+      case Ended(ProtocolException why) -> throw why;
+    };
+  }
+
+  private void readAhead() {
+    try {
+      try {
+        while (true) {
+          items.put(new Arrived(read(Deadline.NEVER)));
+        }
+      } catch (ProtocolException e) {
+        items.put(new Ended(e));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private Message.Request read(Deadline deadline) throws ProtocolException {
+    while (true) {
+      Message message = link.receive(deadline);
+      if (message.sequence() != nextSequence) {
+        throw new ProtocolException(
+            "the trainer sent message " + message.sequence() + " in place of " + nextSequence);
+      }
+      switch (message) {
+        case Message.Payload payload -> receive(payload);
+        case Message.Request request -> {
+          nextSequence++;
+          return request;
+        }
+        case Message.Reply _ -> throw new ProtocolException("the trainer sent a reply");
+      }
+    }
+  }
+
+  private void receive(Message.Payload payload) throws ProtocolException {
+    Region target = region;
+    if (!link.streamed() || target == null || !target.holds(payload.slot())) {
+      throw new ProtocolException("the trainer sent a tensor that has no place");
+    }
+    link.receiveBytes(target.at(payload.slot()), Deadline.in(PAYLOAD_LIMIT));
+  }
+}

@@ -1,0 +1,240 @@
+package asymml.untrusted;
+
+import asymml.wire.Deadline;
+import asymml.wire.Link;
+import asymml.wire.Message;
+import asymml.wire.OpDescriptor;
+import asymml.wire.ProtocolException;
+import asymml.wire.Region;
+import asymml.wire.Slot;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/// Serves one trusted side: answers its requests strictly in order until it leaves. Numbers, places
+/// and sizes are checked before the backend sees them; a request that does not pass is refused with
+/// a reason, and the session goes on.
+final class Session {
+  private static final Duration HELLO_LIMIT = Duration.ofSeconds(30);
+  private static final Duration SEND_LIMIT = Duration.ofMinutes(10);
+
+  private final Link link;
+  private final Backend backend;
+  private final LongSupplier cpuNanos;
+  private final RequestReader requests;
+  private final Map<Integer, Op> ops = new HashMap<>();
+  private @Nullable Region region;
+
+  private static final class Op {
+    private final OpDescriptor shape;
+    private boolean weightsLoaded;
+
+    private Op(OpDescriptor shape) {
+      this.shape = shape;
+    }
+  }
+
+  /// @param link the connection; the caller closes it
+  /// @param backend what computes; the caller closes it
+  /// @param cpuNanos processor time of this process so far
+  Session(Link link, Backend backend, LongSupplier cpuNanos) {
+    this.link = link;
+    this.backend = backend;
+    this.cpuNanos = cpuNanos;
+    this.requests = new RequestReader(link);
+  }
+
+  /// Serves until the peer says goodbye.
+  ///
+  /// @throws ProtocolException if it left without a word or broke the protocol
+  void run() throws ProtocolException, InterruptedException {
+    try {
+      greet();
+      Message.Request request = requests.next();
+      while (!(request instanceof Message.Bye)) {
+        answer(request);
+        request = requests.next();
+      }
+    } finally {
+      if (region != null) {
+        region.close();
+      }
+    }
+  }
+
+  private void greet() throws ProtocolException {
+    Message.Request first = requests.first(Deadline.in(HELLO_LIMIT));
+    if (!(first instanceof Message.Hello hello)) {
+      throw new ProtocolException("the trainer did not say hello first");
+    }
+    if (hello.protocolVersion() != Message.PROTOCOL_VERSION) {
+      String reason =
+          "this worker speaks protocol "
+              + Message.PROTOCOL_VERSION
+              + ", the trainer "
+              + hello.protocolVersion()
+              + ": run the same version on both sides";
+      send(Message.Failed.because(hello.sequence(), reason));
+      throw new ProtocolException(reason);
+    }
+    send(
+        new Message.Welcome(
+            hello.sequence(),
+            Message.PROTOCOL_VERSION,
+            backend.name(),
+            backend.precision(),
+            ProcessHandle.current().pid()));
+  }
+
+  private void answer(Message.Request request) throws ProtocolException {
+    try {
+      Slot result = serve(request);
+      if (result != null && link.streamed()) {
+        send(new Message.Payload(request.sequence(), result));
+        link.sendBytes(region().at(result), Deadline.in(SEND_LIMIT));
+      }
+    } catch (RefusedException e) {
+      send(Message.Failed.because(request.sequence(), String.valueOf(e.getMessage())));
+      return;
+    }
+    send(new Message.Done(request.sequence(), cpuNanos.getAsLong()));
+  }
+
+  private void send(Message message) throws ProtocolException {
+    link.send(message, Deadline.in(SEND_LIMIT));
+  }
+
+  /// Does what is asked.
+  ///
+  /// @return where the result stands, or null if there is none
+  private @Nullable Slot serve(Message.Request request) throws RefusedException {
+    return switch (request) {
+      case Message.Hello _ -> throw new RefusedException("hello was said already");
+      case Message.Bye _ -> throw new IllegalStateException("a goodbye is not served");
+      case Message.MapRegion m -> mapRegion(m);
+      case Message.DefineOp m -> define(m);
+      case Message.LoadWeights m -> loadWeights(m);
+      case Message.Forward m -> forward(m);
+      case Message.BackwardData m -> backwardData(m);
+      case Message.BackwardWeights m -> backwardWeights(m);
+    };
+  }
+
+  private @Nullable Slot mapRegion(Message.MapRegion m) throws RefusedException {
+    if (link.streamed() != m.path().isEmpty()) {
+      throw new RefusedException("tensors come by shared memory or in the stream, not by both");
+    }
+    Region next;
+    try {
+      next =
+          link.streamed()
+              ? Region.allocate(m.sizeBytes())
+              : Region.open(Path.of(m.path()), m.sizeBytes());
+    } catch (IOException e) {
+      throw new RefusedException("cannot map the shared memory: " + e.getMessage(), e);
+    } catch (OutOfMemoryError e) {
+      throw new RefusedException("this machine has no " + m.sizeBytes() + " bytes of memory", e);
+    }
+    requests.deliverTo(next);
+    if (region != null) {
+      region.close();
+    }
+    region = next;
+    return null;
+  }
+
+  private @Nullable Slot define(Message.DefineOp m) throws RefusedException {
+    if (ops.containsKey(m.opId())) {
+      throw new RefusedException("op " + m.opId() + " is defined already");
+    }
+    backend.define(m.opId(), m.op());
+    ops.put(m.opId(), new Op(m.op()));
+    return null;
+  }
+
+  private @Nullable Slot loadWeights(Message.LoadWeights m) throws RefusedException {
+    Op op = op(m.opId());
+    checkPlace("weights", m.weights(), op.shape.weightFloats());
+    backend.loadWeights(m.opId(), region().at(m.weights()));
+    op.weightsLoaded = true;
+    return null;
+  }
+
+  private Slot forward(Message.Forward m) throws RefusedException {
+    Op op = opWithWeights(m.opId());
+    checkPlace("x", m.x(), op.shape.inputFloats());
+    checkPlace("y", m.y(), op.shape.outputFloats());
+    checkApart(m.y(), m.x());
+    backend.forward(m.opId(), region().at(m.x()), region().at(m.y()));
+    return m.y();
+  }
+
+  private Slot backwardData(Message.BackwardData m) throws RefusedException {
+    Op op = opWithWeights(m.opId());
+    checkPlace("dy", m.dy(), op.shape.outputFloats());
+    checkPlace("dx", m.dx(), op.shape.inputFloats());
+    checkApart(m.dx(), m.dy());
+    backend.backwardData(m.opId(), region().at(m.dy()), region().at(m.dx()));
+    return m.dx();
+  }
+
+  private Slot backwardWeights(Message.BackwardWeights m) throws RefusedException {
+    Op op = op(m.opId());
+    checkPlace("x", m.x(), op.shape.inputFloats());
+    checkPlace("dy", m.dy(), op.shape.outputFloats());
+    checkPlace("dw", m.dw(), op.shape.weightFloats());
+    checkApart(m.dw(), m.x());
+    checkApart(m.dw(), m.dy());
+    Region r = region();
+    backend.backwardWeights(m.opId(), r.at(m.x()), r.at(m.dy()), r.at(m.dw()));
+    return m.dw();
+  }
+
+  private Op op(int opId) throws RefusedException {
+    Op op = ops.get(opId);
+    if (op == null) {
+      throw new RefusedException("op " + opId + " is not defined");
+    }
+    return op;
+  }
+
+  private Op opWithWeights(int opId) throws RefusedException {
+    Op op = op(opId);
+    if (!op.weightsLoaded) {
+      throw new RefusedException("op " + opId + " has no weights");
+    }
+    return op;
+  }
+
+  private Region region() throws RefusedException {
+    if (region == null) {
+      throw new RefusedException("no tensor region is mapped");
+    }
+    return region;
+  }
+
+  private void checkPlace(String what, Slot slot, long floats) throws RefusedException {
+    if (slot.floats() != floats) {
+      throw new RefusedException(
+          what + " has " + slot.floats() + " values, the op's has " + floats);
+    }
+    if (!region().holds(slot)) {
+      throw new RefusedException(
+          what
+              + " ends at byte "
+              + slot.endOffset()
+              + " of a region of "
+              + region().sizeBytes());
+    }
+  }
+
+  private static void checkApart(Slot result, Slot operand) throws RefusedException {
+    if (result.overlaps(operand)) {
+      throw new RefusedException("the result overlaps an operand");
+    }
+  }
+}
