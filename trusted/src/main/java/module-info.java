@@ -8,6 +8,7 @@ module asymml.trusted {
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
 
+  exports asymml.trusted.boundary;
   exports asymml.trusted.run;
   exports asymml.trusted.train;
   exports asymml.trusted.data;
