@@ -1,0 +1,47 @@
+package asymml.verify;
+
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.boundary.WorkerProcess;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.List;
+
+/// A real worker process on the tests' class path, with a door to it.
+final class LocalWorker implements AutoCloseable {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  final WorkerProcess process;
+  final RemoteWorker remote;
+  final ReleaseDoor door;
+  private final Path log;
+
+  LocalWorker() throws Exception {
+    log = Files.createTempFile("asymml-worker", ".log");
+    process = WorkerProcess.start(command(), 2, log, LIMIT);
+    remote = RemoteWorker.connect(process, LIMIT);
+    door = new ReleaseDoor(remote, new SecureRandom(), 2);
+  }
+
+  static List<String> command() {
+    return List.of(
+        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--add-modules",
+        "jdk.incubator.vector",
+        "--enable-native-access=ALL-UNNAMED",
+        "-cp",
+        System.getProperty("java.class.path"),
+        "asymml.untrusted.Main");
+  }
+
+  @Override
+  public void close() throws IOException {
+    door.close();
+    remote.close();
+    process.close();
+    Files.deleteIfExists(log);
+  }
+}
