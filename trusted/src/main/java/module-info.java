@@ -14,5 +14,4 @@ module asymml.trusted {
   exports asymml.trusted.data;
   exports asymml.trusted.decompose;
   exports asymml.trusted.execute;
-  exports asymml.trusted.boundary;
 }

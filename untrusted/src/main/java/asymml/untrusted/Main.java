@@ -9,7 +9,7 @@ import asymml.wire.Transport;
 import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import com.sun.management.OperatingSystemMXBean;
-import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -100,14 +100,13 @@ public final class Main implements Callable<Integer> {
   static CommandLine commandLine() {
     Main main = new Main();
     return new CommandLine(main)
-        .setExecutionExceptionHandler(
-            (e, line, _) -> {
-              line.getErr().println("asymml worker: " + e.getMessage());
-              if (main.debug) {
-                e.printStackTrace(line.getErr());
-              }
-              return CommandLine.ExitCode.SOFTWARE;
-            });
+        .setExecutionExceptionHandler((e, line, _) -> {
+          line.getErr().println("asymml worker: " + e.getMessage());
+          if (main.debug) {
+            e.printStackTrace(line.getErr());
+          }
+          return CommandLine.ExitCode.SOFTWARE;
+        });
   }
 
   @Override
@@ -118,7 +117,7 @@ public final class Main implements Callable<Integer> {
     }
     // The caller of the process reads the ready line; everything else goes to stderr.
     try (Backend backend = new CpuBackend();
-        Link link = new Link(accept(System.out, backend))) {
+        Link link = new Link(accept(commandLine(spec).getOut(), backend))) {
       System.err.println("asymml worker: a trainer connected");
       new Session(link, backend, Main::cpuNanos).run();
       System.err.println("asymml worker: the trainer is done");
@@ -145,13 +144,17 @@ public final class Main implements Callable<Integer> {
   }
 
   private CommandLine.ParameterException usage(String message) {
+    return new CommandLine.ParameterException(commandLine(spec), message);
+  }
+
+  private static CommandLine commandLine(@Nullable CommandSpec spec) {
     if (spec == null) {
       throw new IllegalStateException("not run by picocli");
     }
-    return new CommandLine.ParameterException(spec.commandLine(), message);
+    return spec.commandLine();
   }
 
-  private Transport accept(PrintStream ready, Backend backend) throws ProtocolException {
+  private Transport accept(PrintWriter ready, Backend backend) throws ProtocolException {
     Deadline deadline =
         acceptSeconds == null ? Deadline.NEVER : Deadline.in(Duration.ofSeconds(acceptSeconds));
     return switch (address) {
@@ -174,7 +177,7 @@ public final class Main implements Callable<Integer> {
     };
   }
 
-  private static void announce(PrintStream ready, WorkerAddress where, Backend backend) {
+  private static void announce(PrintWriter ready, WorkerAddress where, Backend backend) {
     ready.println(
         "worker listening on "
             + where
@@ -185,14 +188,13 @@ public final class Main implements Callable<Integer> {
   }
 
   private static long cpuNanos() {
-    OperatingSystemMXBean system =
-        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     return Math.max(0, system.getProcessCpuTime());
   }
 
   /// Reads `--listen`.
   static final class AddressConverter implements CommandLine.ITypeConverter<WorkerAddress> {
-    private AddressConverter() {}
+    AddressConverter() {}
 
     @Override
     public WorkerAddress convert(String text) {

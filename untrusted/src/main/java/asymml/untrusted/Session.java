@@ -224,11 +224,7 @@ final class Session {
     }
     if (!region().holds(slot)) {
       throw new RefusedException(
-          what
-              + " ends at byte "
-              + slot.endOffset()
-              + " of a region of "
-              + region().sizeBytes());
+          what + " ends at byte " + slot.endOffset() + " of a region of " + region().sizeBytes());
     }
   }
 

@@ -192,11 +192,11 @@ final class Conversation implements AutoCloseable {
   }
 
   void requireOpen() throws ProtocolException {
-    if (failure != null) {
-      throw failure;
-    }
     if (closed) {
       throw new IllegalStateException("the connection to the worker is closed");
+    }
+    if (failure != null) {
+      throw failure;
     }
   }
 
@@ -248,7 +248,6 @@ final class Conversation implements AutoCloseable {
         link.send(new Message.Bye(nextSequence), Deadline.in(GOODBYE_LIMIT));
       } catch (ProtocolException e) {
         // It has left already, which is what was wanted.
-        failure = e;
       }
     }
     link.close();

@@ -107,10 +107,10 @@ public final class RemoteWorker implements AutoCloseable {
   /// @throws ProtocolException if there is no room for it, or the worker failed
   /// @throws IllegalStateException if a request is in flight
   public void mapRegion(long sizeBytes) throws ProtocolException {
+    conversation.requireOpen();
     if (!conversation.idle()) {
       throw new IllegalStateException("await all requests before the region changes");
     }
-    conversation.requireOpen();
     Region next = newRegion(sizeBytes);
     if (region != null) {
       region.close();

@@ -12,6 +12,7 @@ import asymml.wire.ProtocolException;
 import asymml.wire.ProtocolException.Reason;
 import asymml.wire.Slot;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -54,7 +55,10 @@ class HostileWorkerTest {
             "speaks HTTP",
             "the peer does not speak this protocol",
             (link, raw) -> {
-              raw.write(ByteBuffer.wrap("HTTP/1.1 400 Bad Request\r\n\r\n".getBytes()), SOON);
+              raw.write(
+                  ByteBuffer.wrap(
+                      "HTTP/1.1 400 Bad Request\r\n\r\n".getBytes(StandardCharsets.US_ASCII)),
+                  SOON);
               link.receive(SOON);
               link.receive(SOON);
             }),

@@ -1,0 +1,233 @@
+package asymml.untrusted;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.wire.Deadline;
+import asymml.wire.Link;
+import asymml.wire.Message;
+import asymml.wire.OpDescriptor;
+import asymml.wire.ProtocolException;
+import asymml.wire.ProtocolException.Reason;
+import asymml.wire.Region;
+import asymml.wire.Slot;
+import asymml.wire.UnixTransport;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class SessionTest {
+  private static final Deadline SOON = Deadline.in(Duration.ofMinutes(5));
+  private static final long REGION_BYTES = 4096;
+  private static final OpDescriptor OP = new OpDescriptor(2, 1, 1, 3, 4, 1, 1, 1, 0);
+  private static final Slot X = new Slot(0, 6);
+  private static final Slot W = new Slot(64, 12);
+  private static final Slot Y = new Slot(128, 8);
+
+  @TempDir Path folder;
+  private final CompletableFuture<Void> end = new CompletableFuture<>();
+  private Link link;
+  private long sequence;
+
+  @BeforeEach
+  void start_a_session() throws Exception {
+    Path socket = folder.resolve("s");
+    CompletableFuture<Void> listening = new CompletableFuture<>();
+    Thread.ofPlatform().daemon().start(() -> serve(socket, listening));
+    listening.get(10, TimeUnit.SECONDS);
+    link = new Link(UnixTransport.connect(socket));
+  }
+
+  private void serve(Path socket, CompletableFuture<Void> listening) {
+    try (Link worker =
+            new Link(UnixTransport.accept(socket, SOON, () -> listening.complete(null)));
+        Backend backend = new NaiveBackend()) {
+      new Session(worker, backend, () -> 77).run();
+      end.complete(null);
+    } catch (ProtocolException | InterruptedException e) {
+      end.completeExceptionally(e);
+    }
+  }
+
+  @AfterEach
+  void leave() {
+    link.close();
+  }
+
+  private Message ask(Message.Request request) throws ProtocolException {
+    sequence++;
+    link.send(request, SOON);
+    return link.receive(SOON);
+  }
+
+  private void greet() throws ProtocolException {
+    assertThat(ask(new Message.Hello(0, Message.PROTOCOL_VERSION)))
+        .isEqualTo(
+            new Message.Welcome(
+                0, Message.PROTOCOL_VERSION, "naive", "float64", ProcessHandle.current().pid()));
+  }
+
+  private void succeed(Message.Request request) throws ProtocolException {
+    assertThat(ask(request)).isEqualTo(new Message.Done(request.sequence(), 77));
+  }
+
+  private Region map() throws Exception {
+    Region region = Region.create(REGION_BYTES);
+    succeed(new Message.MapRegion(sequence, REGION_BYTES, region.path()));
+    region.unlink();
+    return region;
+  }
+
+  private void endsWith(Reason reason) {
+    assertThatThrownBy(() -> end.get(10, TimeUnit.SECONDS))
+        .isInstanceOf(ExecutionException.class)
+        .cause()
+        .isInstanceOfSatisfying(
+            ProtocolException.class, e -> assertThat(e.reason()).isEqualTo(reason));
+  }
+
+  @Test
+  void a_result_stands_in_its_slot_when_the_answer_comes() throws Exception {
+    greet();
+    try (Region region = map()) {
+      succeed(new Message.DefineOp(sequence, 9, OP));
+      for (int i = 0; i < 12; i++) {
+        region.at(W).setAtIndex(ValueLayout.JAVA_FLOAT, i, i);
+      }
+      region.at(X).setAtIndex(ValueLayout.JAVA_FLOAT, 4, 10);
+      succeed(new Message.LoadWeights(sequence, 9, W));
+      succeed(new Message.Forward(sequence, 9, X, Y));
+      assertThat(region.at(Y).toArray(ValueLayout.JAVA_FLOAT))
+          .containsExactly(0, 0, 0, 0, 10, 40, 70, 100);
+      succeed(new Message.BackwardData(sequence, 9, Y, new Slot(256, 6)));
+      succeed(new Message.BackwardWeights(sequence, 9, X, Y, new Slot(320, 12)));
+      assertThat(region.at(new Slot(320, 12)).toArray(ValueLayout.JAVA_FLOAT))
+          .containsExactly(0, 100, 0, 0, 400, 0, 0, 700, 0, 0, 1000, 0);
+    }
+    link.send(new Message.Bye(sequence), SOON);
+    end.get(10, TimeUnit.SECONDS);
+  }
+
+  interface Ask {
+    Message.Request with(long sequence);
+  }
+
+  static Stream<Arguments> bad_requests() {
+    return Stream.of(
+        bad("hello was said already", s -> new Message.Hello(s, 1)),
+        bad("op 8 is not defined", s -> new Message.Forward(s, 8, X, Y)),
+        bad("op 9 is defined already", s -> new Message.DefineOp(s, 9, OP)),
+        bad(
+            "this backend fears thirteen",
+            s -> new Message.DefineOp(s, 8, new OpDescriptor(1, 1, 1, 1, 1, 1, 1, 13, 0))),
+        bad("op 9 has no weights", s -> new Message.Forward(s, 9, X, Y)),
+        bad("op 9 has no weights", s -> new Message.BackwardData(s, 9, Y, X)),
+        bad("weights has 6 values, the op's has 12", s -> new Message.LoadWeights(s, 9, X)),
+        bad("weights has 20 values", s -> new Message.LoadWeights(s, 9, new Slot(4032, 20))),
+        bad("dw has 8 values", s -> new Message.BackwardWeights(s, 9, X, Y, Y)),
+        bad(
+            "x ends at byte 1099511627736 of a region of 4096",
+            s -> new Message.BackwardWeights(s, 9, new Slot(1099511627712L, 6), Y, W)),
+        bad(
+            "the result overlaps an operand",
+            s -> new Message.BackwardWeights(s, 9, X, Y, new Slot(128, 12))),
+        bad(
+            "cannot map the shared memory",
+            s -> new Message.MapRegion(s, 4096, "/nonexistent/region")),
+        bad("cannot map the shared memory", s -> new Message.MapRegion(s, 4096, "/dev/null")),
+        bad(
+            "tensors come by shared memory or in the stream",
+            s -> new Message.MapRegion(s, 64, "")));
+  }
+
+  private static Arguments bad(String reason, Ask ask) {
+    return Arguments.of(reason, ask);
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("bad_requests")
+  void a_bad_request_is_refused_with_its_reason_and_the_session_goes_on(String reason, Ask ask)
+      throws Exception {
+    greet();
+    try (Region region = map()) {
+      succeed(new Message.DefineOp(sequence, 9, OP));
+      long number = sequence;
+      assertThat(ask(ask.with(number)))
+          .isInstanceOfSatisfying(
+              Message.Failed.class,
+              f -> {
+                assertThat(f.sequence()).isEqualTo(number);
+                assertThat(f.reason()).startsWith(reason);
+              });
+      succeed(new Message.LoadWeights(sequence, 9, W));
+      succeed(new Message.Forward(sequence, 9, X, Y));
+      assertThat(region.at(Y).get(ValueLayout.JAVA_FLOAT, 0)).isZero();
+    }
+  }
+
+  @Test
+  void nothing_is_read_before_a_region_is_mapped() throws Exception {
+    greet();
+    succeed(new Message.DefineOp(sequence, 9, OP));
+    assertThat(ask(new Message.LoadWeights(sequence, 9, W)))
+        .isEqualTo(new Message.Failed(2, "no tensor region is mapped"));
+  }
+
+  @Test
+  void a_file_shorter_than_the_region_is_not_mapped() throws Exception {
+    greet();
+    Path file = Files.write(folder.resolve("short"), new byte[100]);
+    assertThat(ask(new Message.MapRegion(sequence, 4096, file.toString())))
+        .isInstanceOf(Message.Failed.class);
+  }
+
+  @Test
+  void another_version_is_refused_and_ends_the_session() throws Exception {
+    assertThat(ask(new Message.Hello(0, 2)))
+        .isEqualTo(
+            new Message.Failed(
+                0,
+                "this worker speaks protocol 1, the trainer 2: run the same version on both"
+                    + " sides"));
+    endsWith(Reason.VIOLATION);
+  }
+
+  @Test
+  void who_does_not_say_hello_first_is_not_served() throws Exception {
+    link.send(new Message.Forward(0, 9, X, Y), SOON);
+    endsWith(Reason.VIOLATION);
+  }
+
+  @Test
+  void a_wrong_sequence_number_ends_the_session() throws Exception {
+    greet();
+    link.send(new Message.DefineOp(2, 9, OP), SOON);
+    endsWith(Reason.VIOLATION);
+  }
+
+  @Test
+  void a_reply_or_a_streamed_tensor_ends_the_session() throws Exception {
+    greet();
+    link.send(new Message.Payload(1, X), SOON);
+    endsWith(Reason.VIOLATION);
+  }
+
+  @Test
+  void a_peer_that_leaves_ends_the_session_at_once() throws Exception {
+    greet();
+    link.close();
+    endsWith(Reason.CLOSED);
+  }
+}
