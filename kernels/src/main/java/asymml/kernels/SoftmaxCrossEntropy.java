@@ -27,6 +27,7 @@ public final class SoftmaxCrossEntropy {
       Tensor logits, int[] labels, float labelSmoothing, @Nullable Tensor dLogits) {
     int classes = check(logits, labels, labelSmoothing, dLogits);
     double elsewhere = (double) labelSmoothing / classes;
+    double atLabel = 1.0 - labelSmoothing;
     double[] row = new double[classes];
     double loss = 0;
     int correct = 0;
@@ -43,11 +44,11 @@ public final class SoftmaxCrossEntropy {
       }
       double logSum = Math.log(sum);
       // sum_k t_k (logSum - z_k), with the targets' sum of 1 taken out.
-      loss += logSum - (1 - labelSmoothing) * row[labels[i]] - elsewhere * shifted;
+      loss += logSum - atLabel * row[labels[i]] - elsewhere * shifted;
       correct += best == labels[i] ? 1 : 0;
       if (dLogits != null) {
         for (int k = 0; k < classes; k++) {
-          double target = elsewhere + (k == labels[i] ? 1 - labelSmoothing : 0);
+          double target = elsewhere + (k == labels[i] ? atLabel : 0);
           double gradient = (Math.exp(row[k] - logSum) - target) / labels.length;
           dLogits.set(start + k, (float) gradient);
         }

@@ -1,0 +1,272 @@
+package asymml.kernels;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.kernels.Convolution.Pass;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class ConvolutionTest {
+  /// The three passes by their definition, in double precision.
+  private record Oracle(ConvShape s, Tensor x, Tensor w, Tensor dy) {
+    interface Term {
+      void at(int x, int w, int y);
+    }
+
+    private void forEachTerm(Term term) {
+      for (int n = 0; n < s.batch(); n++) {
+        for (int oh = 0; oh < s.outHeight(); oh++) {
+          for (int ow = 0; ow < s.outWidth(); ow++) {
+            for (int kh = 0; kh < s.kernelHeight(); kh++) {
+              for (int kw = 0; kw < s.kernelWidth(); kw++) {
+                int h = oh * s.stride() - s.padding() + kh;
+                int w = ow * s.stride() - s.padding() + kw;
+                if (h >= 0 && h < s.height() && w >= 0 && w < s.width()) {
+                  window(
+                      term,
+                      (n * s.height() + h) * s.width() + w,
+                      kh * s.kernelWidth() + kw,
+                      (n * s.outHeight() + oh) * s.outWidth() + ow);
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+
+    private void window(Term term, int inPixel, int tap, int outPixel) {
+      int taps = s.kernelHeight() * s.kernelWidth();
+      for (int o = 0; o < s.outChannels(); o++) {
+        for (int c = 0; c < s.inChannels(); c++) {
+          term.at(
+              inPixel * s.inChannels() + c,
+              (o * taps + tap) * s.inChannels() + c,
+              outPixel * s.outChannels() + o);
+        }
+      }
+    }
+
+    double[] y() {
+      double[] xs = Expect.doubles(x);
+      double[] ws = Expect.doubles(w);
+      double[] out = new double[(int) dy.size()];
+      forEachTerm((i, k, o) -> out[o] += ws[k] * xs[i]);
+      return out;
+    }
+
+    double[] dx() {
+      double[] ws = Expect.doubles(w);
+      double[] dys = Expect.doubles(dy);
+      double[] out = new double[(int) x.size()];
+      forEachTerm((i, k, o) -> out[i] += ws[k] * dys[o]);
+      return out;
+    }
+
+    double[] dw() {
+      double[] xs = Expect.doubles(x);
+      double[] dys = Expect.doubles(dy);
+      double[] out = new double[(int) w.size()];
+      forEachTerm((i, k, o) -> out[k] += xs[i] * dys[o]);
+      return out;
+    }
+  }
+
+  /// Every kernel, stride and padding on odd maps, the batch and channel sizes taking turns.
+  static List<ConvShape> awkwardShapes() {
+    int[] batches = {1, 2, 13};
+    int[] channels = {1, 3, 13, 16, 33, 5, 9};
+    int[][] maps = {{1, 1}, {5, 7}, {13, 13}};
+    List<ConvShape> shapes = new ArrayList<>();
+    int turn = 0;
+    for (int kernel : new int[] {1, 2, 3, 5, 7}) {
+      for (int stride = 1; stride <= 3; stride++) {
+        for (int padding = 0; padding < kernel; padding++) {
+          for (int[] map : maps) {
+            if (Math.min(map[0], map[1]) + 2 * padding < kernel) {
+              continue;
+            }
+            int c = channels[turn % channels.length];
+            int o = channels[turn / channels.length % channels.length];
+            if (o == 1 && padding > kernel / 2 + 1) {
+              o = 13; // one output channel there: see only_a_reference_implementation_is_refused
+            }
+            int n = map[0] > 5 && c * o > 300 ? 1 : batches[turn % batches.length];
+            shapes.add(new ConvShape(n, map[0], map[1], c, o, kernel, kernel, stride, padding));
+            turn++;
+          }
+        }
+      }
+    }
+    return shapes;
+  }
+
+  /// What split execution runs: r + 1 channels in, a layer's channels out.
+  static List<ConvShape> lowRankShapes() {
+    List<ConvShape> shapes = new ArrayList<>();
+    for (int c : new int[] {1, 2, 3, 5, 9, 13, 17, 33, 65}) {
+      shapes.add(new ConvShape(2, 4, 4, c, 64, 3, 3, 1, 1));
+      shapes.add(new ConvShape(3, 8, 8, c, 16, 1, 1, 2, 0));
+      shapes.add(ConvShape.linear(13, c, 10));
+      shapes.add(ConvShape.linear(1, c, 33));
+    }
+    return shapes;
+  }
+
+  @ParameterizedTest
+  @MethodSource({"awkwardShapes", "lowRankShapes"})
+  void every_pass_equals_its_definition(ConvShape shape) {
+    try (Arena arena = Arena.ofConfined();
+        Convolution convolution = new Convolution(shape, EnumSet.allOf(Pass.class))) {
+      Randoms random = new Randoms(shape.hashCode());
+      Tensor x = random.tensor(arena, shape.inputAxes());
+      Tensor w = random.tensor(arena, shape.weightAxes());
+      Tensor dy = random.tensor(arena, shape.outputAxes());
+      Tensor y = Randoms.unset(arena, shape.outputAxes());
+      Tensor dx = Randoms.unset(arena, shape.inputAxes());
+      Tensor dw = Randoms.unset(arena, shape.weightAxes());
+      convolution.loadWeights(w);
+      convolution.forward(x, y);
+      convolution.backwardData(dy, dx);
+      convolution.backwardWeights(x, dy, dw);
+
+      Oracle oracle = new Oracle(shape, x, w, dy);
+      int taps = shape.kernelHeight() * shape.kernelWidth();
+      double positions = (double) shape.batch() * shape.outHeight() * shape.outWidth();
+      Expect.close("y", y, oracle.y(), Expect.ofSum(taps * shape.inChannels()));
+      Expect.close("dx", dx, oracle.dx(), Expect.ofSum(taps * shape.outChannels()));
+      Expect.close("dw", dw, oracle.dw(), Expect.ofSum(positions));
+      assertThat(convolution.implementations()).hasSize(3).noneMatch(i -> i.startsWith("ref"));
+    }
+  }
+
+  @Test
+  void only_a_reference_implementation_is_refused() {
+    // Deterministic only for the CPU family at hand: found with AVX-512; the claim is the refusal.
+    ConvShape shape = new ConvShape(1, 5, 7, 3, 1, 7, 7, 1, 5);
+    try (Convolution convolution = new Convolution(shape, EnumSet.of(Pass.BACKWARD_WEIGHTS))) {
+      assertThat(convolution.implementations()).noneMatch(i -> i.startsWith("ref"));
+    } catch (IllegalStateException e) {
+      assertThat(e).hasMessageContaining("reference implementation");
+    }
+  }
+
+  @Test
+  void a_kernel_need_not_be_square() {
+    every_pass_equals_its_definition(new ConvShape(2, 9, 6, 5, 7, 5, 2, 2, 1));
+    every_pass_equals_its_definition(new ConvShape(3, 4, 4, 16, 20, 4, 4, 1, 0));
+  }
+
+  @Test
+  void loaded_weights_are_a_copy_until_the_next_load() {
+    ConvShape shape = new ConvShape(1, 3, 3, 2, 4, 3, 3, 1, 1);
+    try (Arena arena = Arena.ofConfined();
+        Convolution convolution = new Convolution(shape, EnumSet.of(Pass.FORWARD))) {
+      Randoms random = new Randoms(1);
+      Tensor x = random.tensor(arena, shape.inputAxes());
+      Tensor w = random.tensor(arena, shape.weightAxes());
+      Tensor before = Tensor.allocate(arena, shape.outputAxes());
+      Tensor after = Tensor.allocate(arena, shape.outputAxes());
+      convolution.loadWeights(w);
+      convolution.forward(x, before);
+      w.fill(0);
+      convolution.forward(x, after);
+      assertThat(after.toArray()).isEqualTo(before.toArray());
+      convolution.loadWeights(w);
+      convolution.forward(x, after);
+      assertThat(after.toArray()).containsOnly(0f);
+    }
+  }
+
+  @Test
+  void operands_may_move_between_calls() {
+    ConvShape shape = new ConvShape(2, 5, 5, 3, 4, 3, 3, 1, 1);
+    try (Arena arena = Arena.ofConfined();
+        Convolution convolution = new Convolution(shape, EnumSet.of(Pass.FORWARD))) {
+      Randoms random = new Randoms(2);
+      Tensor w = random.tensor(arena, shape.weightAxes());
+      convolution.loadWeights(w);
+      for (int i = 0; i < 3; i++) {
+        Tensor x = random.tensor(arena, shape.inputAxes());
+        Tensor y = Randoms.unset(arena, shape.outputAxes());
+        convolution.forward(x, y);
+        Oracle oracle = new Oracle(shape, x, w, y);
+        Expect.close("y", y, oracle.y(), Expect.ofSum(27));
+      }
+    }
+  }
+
+  @Test
+  void a_plan_keeps_its_thread_count() {
+    int threads = Kernels.threads();
+    ConvShape shape = new ConvShape(4, 16, 16, 16, 16, 3, 3, 1, 1);
+    try (Arena arena = Arena.ofConfined();
+        Convolution convolution = new Convolution(shape, EnumSet.allOf(Pass.class))) {
+      Randoms random = new Randoms(3);
+      Tensor x = random.tensor(arena, shape.inputAxes());
+      Tensor w = random.tensor(arena, shape.weightAxes());
+      Tensor dy = random.tensor(arena, shape.outputAxes());
+      Tensor dw = Tensor.allocate(arena, shape.weightAxes());
+      convolution.loadWeights(w);
+      Kernels.setThreads(threads + 3);
+      convolution.backwardWeights(x, dy, dw);
+      Expect.close("dw", dw, new Oracle(shape, x, w, dy).dw(), Expect.ofSum(1024));
+    } finally {
+      Kernels.setThreads(threads);
+    }
+  }
+
+  @Test
+  void misuse_is_refused() {
+    ConvShape shape = new ConvShape(1, 3, 3, 2, 4, 3, 3, 1, 1);
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor x = Tensor.allocate(arena, shape.inputAxes());
+      Tensor y = Tensor.allocate(arena, shape.outputAxes());
+      Tensor w = Tensor.allocate(arena, shape.weightAxes());
+      Convolution convolution = new Convolution(shape, EnumSet.of(Pass.FORWARD));
+      assertThat(convolution.shape()).isEqualTo(shape);
+      assertThatThrownBy(() -> convolution.forward(x, y))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("no weights");
+      convolution.loadWeights(w);
+      assertThatThrownBy(() -> convolution.backwardData(y, x))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("BACKWARD_DATA");
+      assertThatThrownBy(() -> convolution.forward(y, y))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("x must have shape [1, 3, 3, 2]");
+      assertThatThrownBy(() -> convolution.loadWeights(x))
+          .isInstanceOf(IllegalArgumentException.class);
+      convolution.close();
+      convolution.close();
+      assertThatThrownBy(() -> convolution.forward(x, y)).isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> convolution.loadWeights(w))
+          .isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> new Convolution(shape, EnumSet.noneOf(Pass.class)))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  @Test
+  void freed_memory_is_refused() {
+    ConvShape shape = ConvShape.linear(1, 2, 3);
+    try (Arena arena = Arena.ofConfined();
+        Convolution convolution = new Convolution(shape, EnumSet.of(Pass.FORWARD))) {
+      Tensor y = Tensor.allocate(arena, shape.outputAxes());
+      convolution.loadWeights(Tensor.allocate(arena, shape.weightAxes()));
+      Tensor freed;
+      try (Arena shorter = Arena.ofConfined()) {
+        freed = Tensor.allocate(shorter, shape.inputAxes());
+      }
+      assertThatThrownBy(() -> convolution.forward(freed, y))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("freed");
+    }
+  }
+}
