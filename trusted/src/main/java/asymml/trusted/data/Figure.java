@@ -10,9 +10,9 @@ enum Figure {
   CRESCENT,
   CROSS,
   DISC,
+  DOTS,
   FLOWER,
   RING,
-  SQUARE,
   STRIPES,
   TRIANGLE,
   /// A thin line: a distraction, not a class.
@@ -20,20 +20,20 @@ enum Figure {
 
   /// The classes in the order of their labels.
   static final List<Figure> CLASSES =
-      List.of(BAR, CHECKER, CRESCENT, CROSS, DISC, FLOWER, RING, SQUARE, STRIPES, TRIANGLE);
+      List.of(BAR, CHECKER, CRESCENT, CROSS, DISC, DOTS, FLOWER, RING, STRIPES, TRIANGLE);
 
   /// How far a point lies outside (above 0) or inside (below 0) of the figure's edge, exact enough
   /// near the edge to soften it.
   double distance(double u, double v) {
     return switch (this) {
-      case BAR -> box(u, v, 1.1, 0.35);
+      case BAR -> box(u, v, 1.2, 0.25);
       case CHECKER -> Math.max(box(u, v, 1, 1), checker(u, v));
-      case CRESCENT -> Math.max(circle(u, v, 1), -circle(u - 0.5, v, 0.85));
+      case CRESCENT -> Math.max(circle(u, v, 1), -circle(u - 0.4, v, 0.85));
       case CROSS -> Math.min(box(u, v, 1.1, 0.3), box(u, v, 0.3, 1.1));
       case DISC -> circle(u, v, 1);
+      case DOTS -> circle(Math.abs(u) - 0.6, Math.abs(v) - 0.6, 0.38);
       case FLOWER -> circle(u, v, 0.75 + 0.3 * StrictMath.cos(5 * StrictMath.atan2(v, u)));
       case RING -> Math.abs(circle(u, v, 0.8)) - 0.2;
-      case SQUARE -> box(u, v, 0.9, 0.9);
       case STRIPES -> Math.max(box(u, v, 1, 1), stripes(u));
       case TRIANGLE -> Math.max(-v, 0.5 * v + 0.866 * Math.abs(u)) - 0.6;
       case LINE -> box(u, v, 1, 0.12);

@@ -11,7 +11,7 @@ import java.util.Locale;
 final class GeneratedImages {
   private static final int SIDE = 32;
   private static final Shape SHAPE = new Shape(SIDE, SIDE, 3);
-  private static final int TRAIN = 5000;
+  private static final int TRAIN = 6000;
   private static final int TEST = 1000;
 
   /// All shapes equal some rotation of their mirror image.
@@ -22,20 +22,20 @@ final class GeneratedImages {
   /// Where the test images' streams begin: beyond any training image's.
   private static final long TEST_STREAM = 1L << 32;
 
-  /// Radii in pixels: every shape spans at least 7/16 of the image.
-  private static final double SMALLEST = 7;
+  /// Radii in pixels: every shape spans more than half of the image.
+  private static final double SMALLEST = 10;
 
-  private static final double LARGEST = 11.5;
+  private static final double LARGEST = 13;
 
   /// Least sum over the channels of the difference between shape and background, each 0 to 1.
-  private static final double CONTRAST = 0.9;
+  private static final double CONTRAST = 1.0;
 
   private static final double GRADIENT = 0.15;
 
-  /// Half the range of the noise, whose distribution is a triangle: standard deviation 0.06.
-  private static final double NOISE = 0.15;
+  /// Half the range of the noise, whose distribution is a triangle: standard deviation 0.04.
+  private static final double NOISE = 0.1;
 
-  private static final int SPECKS = 3;
+  private static final int SPECKS = 2;
   private static final int PROGRESS_STEP = 500;
 
   private final SplitMix64 random;

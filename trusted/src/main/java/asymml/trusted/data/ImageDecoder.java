@@ -3,7 +3,9 @@ package asymml.trusted.data;
 import asymml.model.Shape;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.Iterator;
+import java.util.zip.CRC32;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.MemoryCacheImageInputStream;
@@ -16,6 +18,14 @@ import org.jspecify.annotations.Nullable;
 final class ImageDecoder implements AutoCloseable {
   /// The most pixels of one image: beyond, its header is taken to be corrupt.
   private static final long MAX_PIXELS = 1L << 28;
+
+  private static final int PNG_SIGNATURE_BYTES = 8;
+
+  /// Length, type and CRC-32, four bytes each.
+  private static final int PNG_CHUNK_FRAME_BYTES = 12;
+
+  /// The type `IEND`.
+  private static final int PNG_END = 0x49454E44;
 
   private @Nullable ImageReader jpeg;
   private @Nullable ImageReader png;
@@ -92,10 +102,35 @@ final class ImageDecoder implements AutoCloseable {
       return jpeg;
     }
     if (startsWith(file, 0x89, 'P', 'N', 'G')) {
+      requireWholePng(name, file);
       png = png == null ? newReader("png") : png;
       return png;
     }
     throw new DataException(name + " is neither a JPEG nor a PNG file; convert or remove it");
+  }
+
+  /// Walks the chunks (length, type, data, CRC-32 of type and data) up to the end mark. The
+  /// platform's reader checks no CRC and does not miss the end of the file.
+  private static void requireWholePng(String name, byte[] file) throws DataException {
+    ByteBuffer chunks = ByteBuffer.wrap(file);
+    int at = PNG_SIGNATURE_BYTES;
+    while (file.length - at >= PNG_CHUNK_FRAME_BYTES) {
+      int length = chunks.getInt(at);
+      int type = chunks.getInt(at + 4);
+      if (length < 0 || length > file.length - at - PNG_CHUNK_FRAME_BYTES) {
+        break;
+      }
+      CRC32 checksum = new CRC32();
+      checksum.update(file, at + 4, 4 + length);
+      if ((int) checksum.getValue() != chunks.getInt(at + 8 + length)) {
+        throw corrupt(name, "a checksum does not match", null);
+      }
+      if (type == PNG_END) {
+        return;
+      }
+      at += PNG_CHUNK_FRAME_BYTES + length;
+    }
+    throw corrupt(name, "the file ends before its end mark", null);
   }
 
   private ImageReader newReader(String format) {

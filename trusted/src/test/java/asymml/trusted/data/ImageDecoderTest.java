@@ -1,0 +1,222 @@
+package asymml.trusted.data;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.model.Shape;
+import java.awt.color.ColorSpace;
+import java.awt.image.BufferedImage;
+import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
+import java.awt.image.IndexColorModel;
+import java.awt.image.WritableRaster;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ImageDecoderTest {
+  private final ImageDecoder decoder = new ImageDecoder();
+
+  @AfterEach
+  void close() {
+    decoder.close();
+  }
+
+  private DecodedImage decode(BufferedImage image) throws DataException {
+    return decoder.decode("x.png", SampleFiles.encode(image, "png"));
+  }
+
+  @Test
+  void a_colour_png_gives_rgb_in_rows() throws DataException {
+    DecodedImage image = decoder.decode("x.png", SampleFiles.png(3, 2, 0xFF0A80FF));
+    assertThat(image.shape()).isEqualTo(new Shape(2, 3, 3));
+    assertThat(Arrays.copyOf(image.pixels(), 6)).containsExactly(0, 0, 0, 10, 128, 255);
+  }
+
+  @Test
+  void a_jpeg_gives_nearly_the_colours_that_went_in() throws DataException {
+    BufferedImage plain = new BufferedImage(16, 8, BufferedImage.TYPE_INT_RGB);
+    for (int p = 0; p < 16 * 8; p++) {
+      plain.setRGB(p % 16, p / 16, 0xFFC86432);
+    }
+    DecodedImage image = decoder.decode("x.jpg", SampleFiles.encode(plain, "jpeg"));
+    assertThat(image.shape()).isEqualTo(new Shape(8, 16, 3));
+    int[] expected = {200, 100, 50};
+    for (int i = 0; i < image.pixels().length; i++) {
+      assertThat(image.pixels()[i] & 0xFF).isBetween(expected[i % 3] - 3, expected[i % 3] + 3);
+    }
+  }
+
+  @Test
+  void the_content_counts_and_not_the_ending() throws DataException {
+    assertThat(decoder.decode("x.jpg", SampleFiles.png(3, 2, 0xFF0A80FF)).shape().width())
+        .isEqualTo(3);
+  }
+
+  @Test
+  void gray_levels_are_kept_as_stored() throws DataException {
+    DecodedImage png = decoder.decode("x.png", SampleFiles.grayPng(4, 3, 100));
+    assertThat(png.shape()).isEqualTo(new Shape(3, 4, 1));
+    assertThat(png.pixels()).containsOnly(100);
+  }
+
+  @Test
+  void gray_is_spread_over_the_channels_of_colour_images() throws DataException {
+    byte[] pixels =
+        decoder.decode("x.png", SampleFiles.grayPng(4, 3, 100), new Shape(3, 4, 3), "a.png has");
+    assertThat(pixels).hasSize(36).containsOnly(100);
+  }
+
+  @Test
+  void colour_among_gray_is_refused() {
+    byte[] colour = SampleFiles.png(4, 3, 0xFF0A80FF);
+    assertThatThrownBy(() -> decoder.decode("x.png", colour, new Shape(3, 4, 1), "a.png has"))
+        .isInstanceOf(DataException.class)
+        .hasMessage("x.png has 3 colour channels, but a.png has 1; convert it to gray");
+  }
+
+  @Test
+  void another_size_is_refused_with_both_names() {
+    byte[] image = SampleFiles.png(4, 3, 0xFF0A80FF);
+    assertThatThrownBy(() -> decoder.decode("x.png", image, new Shape(6, 5, 3), "a.png has"))
+        .isInstanceOf(DataException.class)
+        .hasMessage("x.png is 4 x 3 pixels (width x height), but a.png has 5 x 6; resize it");
+  }
+
+  @Test
+  void opaque_alpha_is_dropped_and_transparency_refused() throws DataException {
+    BufferedImage opaque = SampleFiles.image(3, 2, BufferedImage.TYPE_INT_ARGB, 0xFF0A80FF);
+    assertThat(decode(opaque).shape().channels()).isEqualTo(3);
+    assertThat(decode(opaque).pixels()).endsWith(10, 128, 255);
+    opaque.setRGB(2, 1, 0x800A80FF);
+    assertThatThrownBy(() -> decode(opaque))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("x.png has transparent pixels");
+  }
+
+  @Test
+  void palettes_are_looked_up() throws DataException {
+    byte[] levels = {0, 10, (byte) 200};
+    byte[] other = {0, 20, (byte) 100};
+    BufferedImage colour =
+        new BufferedImage(
+            2,
+            1,
+            BufferedImage.TYPE_BYTE_INDEXED,
+            new IndexColorModel(8, 3, levels, other, levels));
+    colour.getRaster().setSample(1, 0, 0, 2);
+    assertThat(decode(colour).pixels()).containsExactly(0, 0, 0, 200, 100, 200);
+    BufferedImage gray =
+        new BufferedImage(
+            2,
+            1,
+            BufferedImage.TYPE_BYTE_INDEXED,
+            new IndexColorModel(8, 3, levels, levels, levels));
+    gray.getRaster().setSample(1, 0, 0, 1);
+    assertThat(decode(gray).pixels()).containsExactly(0, 10);
+  }
+
+  @Test
+  void sixteen_bits_are_rounded_to_eight() throws DataException {
+    BufferedImage gray = new BufferedImage(3, 1, BufferedImage.TYPE_USHORT_GRAY);
+    gray.getRaster().setSamples(0, 0, 3, 1, 0, new int[] {65535, 257 * 100 + 128, 257 * 100 + 129});
+    assertThat(decode(gray).pixels()).containsExactly(255, 100, 101);
+    ComponentColorModel model =
+        new ComponentColorModel(
+            ColorSpace.getInstance(ColorSpace.CS_sRGB), false, false, 1, DataBuffer.TYPE_USHORT);
+    WritableRaster raster = model.createCompatibleWritableRaster(1, 1);
+    raster.setPixel(0, 0, new int[] {257, 514, 65535});
+    assertThat(decode(new BufferedImage(model, raster, false, null)).pixels())
+        .containsExactly(1, 2, 255);
+  }
+
+  @Test
+  void black_and_white_png_is_gray() throws DataException {
+    DecodedImage image = decode(SampleFiles.image(9, 1, BufferedImage.TYPE_BYTE_BINARY, -1));
+    assertThat(image.shape().channels()).isEqualTo(1);
+    assertThat(image.pixels()).startsWith(0, 255).endsWith(255);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"jpeg", "png"})
+  void a_truncated_file_is_refused_wherever_it_ends(String format) {
+    byte[] whole = noise(format);
+    for (int length = 4; length < whole.length; length += 7) {
+      byte[] part = Arrays.copyOf(whole, length);
+      assertThatThrownBy(() -> decoder.decode("x", part))
+          .as("%d of %d bytes", length, whole.length)
+          .isInstanceOf(DataException.class)
+          .hasMessageContaining("x is corrupt, truncated");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"jpeg", "png"})
+  void a_jpeg_or_png_with_flipped_bits_is_decoded_or_refused_but_never_breaks(String format) {
+    byte[] whole = noise(format);
+    SplitMix64 random = new SplitMix64(2718);
+    int refused = 0;
+    for (int trial = 0; trial < 500; trial++) {
+      byte[] bad = whole.clone();
+      for (int flips = 0; flips < 3; flips++) {
+        bad[random.nextInt(bad.length)] ^= (byte) (1 << random.nextInt(8));
+      }
+      try {
+        decoder.decode("x", bad, new Shape(16, 16, 3), "y has");
+      } catch (DataException e) {
+        refused++;
+      }
+    }
+    System.out.printf("%s, seed 2718: %d of 500 damaged files refused%n", format, refused);
+    // A PNG file carries checksums; a JPEG file does not, and most bit patterns mean some image.
+    assertThat(refused).isGreaterThanOrEqualTo(format.equals("png") ? 500 : 200);
+  }
+
+  private static byte[] noise(String format) {
+    SplitMix64 random = new SplitMix64(31);
+    BufferedImage image = new BufferedImage(16, 16, BufferedImage.TYPE_INT_RGB);
+    for (int p = 0; p < 256; p++) {
+      image.setRGB(p % 16, p / 16, (int) random.nextLong());
+    }
+    return SampleFiles.encode(image, format);
+  }
+
+  @Test
+  void what_is_no_image_is_refused() {
+    assertThatThrownBy(() -> decoder.decode("x.png", new byte[0]))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("x.png is empty");
+    assertThatThrownBy(() -> decoder.decode("x.png", "GIF89a".getBytes(US_ASCII)))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("neither a JPEG nor a PNG");
+  }
+
+  @Test
+  void a_header_that_claims_a_giant_image_is_refused_before_memory_is_taken() {
+    byte[] png = SampleFiles.png(3, 2, 0);
+    // Width and height stand at byte 16 of every PNG file.
+    Arrays.fill(png, 16, 24, (byte) 0x7F);
+    assertThatThrownBy(() -> decoder.decode("x.png", png)).isInstanceOf(DataException.class);
+  }
+
+  @Test
+  void predict_reads_one_file(@TempDir Path folder) throws Exception {
+    Path file = SampleFiles.write(folder, "one.jpg", SampleFiles.jpeg(8, 6, 0xFFFFFFFF));
+    assertThat(ImageFiles.decode(file, new Shape(6, 8, 3))).hasSize(144);
+    assertThatThrownBy(() -> ImageFiles.decode(file, new Shape(8, 8, 3)))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("but the network takes 8 x 8; resize it");
+    Path missing = folder.resolve("two.jpg");
+    assertThatThrownBy(() -> ImageFiles.decode(missing, new Shape(6, 8, 3)))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("two.jpg does not exist");
+    assertThatThrownBy(() -> ImageFiles.decode(folder, new Shape(6, 8, 3)))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("cannot be read");
+  }
+}
