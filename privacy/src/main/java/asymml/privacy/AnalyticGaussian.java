@@ -39,27 +39,9 @@ final class AnalyticGaussian {
   /// @param delta above 0 and below 1
   static double epsilon(double mu, double delta) {
     double target = Math.log(delta);
-    if (logDelta(mu, 0) <= target) {
-      return 0;
-    }
-    double low = 0;
     // The bound of zero-concentrated differential privacy (Bun and Steinke 2016, proposition 1.3).
     double high = mu * mu / 2 + mu * Math.sqrt(-2 * target);
-    high += 1e-9 * high;
-    if (!(logDelta(mu, high) <= target)) {
-      throw new ArithmeticException("the analytic Gaussian bound did not converge");
-    }
-    // Always keeps logDelta(high) <= target: what is returned is on the safe side.
-    while (true) {
-      double middle = 0.5 * (low + high);
-      if (middle <= low || middle >= high) {
-        return high;
-      }
-      if (logDelta(mu, middle) <= target) {
-        high = middle;
-      } else {
-        low = middle;
-      }
-    }
+    return Bisection.smallest(
+        epsilon -> logDelta(mu, epsilon), target, high * (1 + 1e-9) + Double.MIN_NORMAL);
   }
 }

@@ -38,8 +38,11 @@ record LossGrids(double step, List<LossGrid> grids, List<Long> counts) {
     double widest = 0;
     for (SampledGaussian part : parts.keySet()) {
       StepLoss loss = stepLoss(part, direction);
-      widest =
-          Math.max(widest, loss.logRatio(loss.highest(tail)) - loss.logRatio(loss.lowest(tail)));
+      double lowest = loss.logRatio(loss.lowest(tail));
+      double highest = loss.logRatio(loss.highest(tail));
+      // With little noise, all losses of an added example are ln(1 - q) to the last digit.
+      double digits = 1e-6 * Math.max(Math.abs(lowest), Math.abs(highest));
+      widest = Math.max(widest, Math.max(highest - lowest, digits));
     }
     return widest;
   }
@@ -86,6 +89,15 @@ record LossGrids(double step, List<LossGrid> grids, List<Long> counts) {
           double tilt = Math.exp(logTilt);
           return logMoment(tilt) - tilt * point;
         }));
+  }
+
+  /// A point above which the tilted law of the sum has at most a given mass.
+  double reachAbove(double tilt, double logMass) {
+    double logMoment = logMoment(tilt);
+    return minimum(logOn -> {
+      double on = Math.exp(logOn);
+      return (logMoment(tilt + on) - logMoment - logMass) / on;
+    });
   }
 
   /// A point below which the tilted law of the sum has at most a given mass.

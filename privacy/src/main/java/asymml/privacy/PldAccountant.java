@@ -50,9 +50,7 @@ public record PldAccountant() implements Accountant {
         delta,
         () ->
             composition.isSampled()
-                ? worstDirection(
-                    composition,
-                    composer -> composer.aroundMass(delta.value()).epsilon(delta.value()))
+                ? worstDirection(composition, composer -> composer.epsilon(delta.value()))
                 : AnalyticGaussian.epsilon(1 / composition.unsampled().value(), delta.value()));
   }
 
@@ -64,9 +62,7 @@ public record PldAccountant() implements Accountant {
         epsilon,
         () ->
             composition.isSampled()
-                ? worstDirection(
-                    composition,
-                    composer -> composer.aroundPoint(epsilon.value()).delta(epsilon.value()))
+                ? worstDirection(composition, composer -> composer.delta(epsilon.value()))
                 : Math.exp(
                     AnalyticGaussian.logDelta(
                         1 / composition.unsampled().value(), epsilon.value())));

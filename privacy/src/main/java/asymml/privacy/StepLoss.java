@@ -37,7 +37,8 @@ record StepLoss(double q, double z, Direction direction) {
     return 0.5 + z * z * exponent(ratio);
   }
 
-  private double exponent(double ratio) {
+  /// The `(2x - 1) / (2 z^2)` with `l(x) = ratio`: `ln(1 + (e^ratio - 1) / q)`.
+  double exponent(double ratio) {
     if (q == 1) {
       return ratio;
     }
