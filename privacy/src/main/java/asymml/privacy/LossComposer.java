@@ -20,9 +20,12 @@ final class LossComposer {
   /// Aiming stops when it moves the answer by less than this share.
   private static final double AIMED = 1e-2;
 
-  /// Halving stops when it moves the answer by less than this share; the effect of the lattice is
+  /// Halving stops when it moves epsilon by less than this share; the effect of the lattice is
   /// quadratic, so about a third of the last move remains.
-  private static final double CONVERGED = 1e-4;
+  private static final double EPSILON_CONVERGED = 1e-4;
+
+  /// The same for delta, which moves more: its logarithm falls as epsilon grows.
+  private static final double DELTA_CONVERGED = 1e-3;
 
   /// Grids up to this size are searched for the best tilt; finer ones inherit it.
   private static final int LARGEST_SEARCHED = 1 << 13;
@@ -49,7 +52,8 @@ final class LossComposer {
     }
     LossGrids grids = coarsest(delta);
     double markov = grids.reach(grids.tiltForMass(Math.log(delta)), Math.log(delta));
-    return refined(grids, delta, markov, epsilon -> epsilon, loss -> loss.epsilon(delta));
+    return refined(
+        grids, delta, markov, EPSILON_CONVERGED, epsilon -> epsilon, loss -> loss.epsilon(delta));
   }
 
   /// The smallest delta that is shown at an epsilon.
@@ -62,7 +66,14 @@ final class LossComposer {
     // How much truncation is harmless depends on delta, which is what is sought: from a guess down.
     double guess = 1e-10;
     while (true) {
-      double delta = refined(coarsest(guess), guess, 1, _ -> epsilon, loss -> loss.delta(epsilon));
+      double delta =
+          refined(
+              coarsest(guess),
+              guess,
+              1,
+              DELTA_CONVERGED,
+              _ -> epsilon,
+              loss -> loss.delta(epsilon));
       if (delta >= guess / 10 || guess < SMALLEST_TAIL) {
         return delta;
       }
@@ -80,12 +91,14 @@ final class LossComposer {
   /// @param coarsest where to start
   /// @param delta what truncation must be small against
   /// @param start a first bound
+  /// @param converged the share of the answer that a halving must move to go on
   /// @param aim where the window's centre belongs, given the best answer so far
   /// @param read takes the answer from a law
   private double refined(
       LossGrids coarsest,
       double delta,
       double start,
+      double converged,
       DoubleUnaryOperator aim,
       ToDoubleFunction<ComposedLoss> read) {
     double truncated = Math.max(SMALLEST_TAIL, TRUNCATED_SHARE * delta);
@@ -113,7 +126,7 @@ final class LossComposer {
       }
       before = best;
       best = Math.min(best, read.applyAsDouble(window.compose(grids)));
-      if (before - best <= CONVERGED * best) {
+      if (before - best <= converged * best) {
         break;
       }
     }
