@@ -1,0 +1,152 @@
+package asymml.privacy;
+
+import java.util.Map;
+import java.util.function.DoubleUnaryOperator;
+import java.util.function.ToDoubleFunction;
+
+/// Composes the losses of many steps in one direction: aims the window and refines the lattice
+/// until the answer no longer moves. [PldAccountant] explains why each choice is safe; none of them
+/// can make a bound wrong, only loose.
+final class LossComposer {
+  /// The share of delta that truncation may book, once for the steps and once for the window.
+  private static final double TRUNCATED_SHARE = 1e-6;
+
+  /// No tail mass is sought below this: doubles end at 1e-308.
+  private static final double SMALLEST_TAIL = 1e-300;
+
+  /// The lattice starts with this many points over the widest step and is halved from there.
+  private static final double COARSEST_POINTS = 512;
+
+  /// Aiming stops when it moves the answer by less than this share.
+  private static final double AIMED = 1e-2;
+
+  /// Halving stops when it moves epsilon by less than this share; the effect of the lattice is
+  /// quadratic, so about a third of the last move remains.
+  private static final double EPSILON_CONVERGED = 1e-4;
+
+  /// The same for delta, which moves more: its logarithm falls as epsilon grows.
+  private static final double DELTA_CONVERGED = 1e-3;
+
+  /// Grids up to this size are searched for the best tilt; finer ones inherit it.
+  private static final int LARGEST_SEARCHED = 1 << 13;
+
+  /// Finer grids than this are not worth their time (0.1 microseconds a point).
+  private static final int LARGEST_GRID = 1 << 19;
+
+  private final Map<SampledGaussian, Long> parts;
+  private final StepLoss.Direction direction;
+  private final double steps;
+
+  LossComposer(Map<SampledGaussian, Long> parts, StepLoss.Direction direction) {
+    this.parts = parts;
+    this.direction = direction;
+    this.steps = parts.values().stream().mapToDouble(Long::doubleValue).sum();
+  }
+
+  /// The smallest epsilon that is shown at a delta.
+  ///
+  /// @param delta above 0 and below 1
+  double epsilon(double delta) {
+    if (steps == 1) {
+      return SingleStep.epsilon(onlyStep(), delta);
+    }
+    LossGrids grids = coarsest(delta);
+    double markov = grids.reach(grids.tiltForMass(Math.log(delta)), Math.log(delta));
+    return refined(
+        grids, delta, markov, EPSILON_CONVERGED, epsilon -> epsilon, loss -> loss.epsilon(delta));
+  }
+
+  /// The smallest delta that is shown at an epsilon.
+  ///
+  /// @param epsilon at least 0
+  double delta(double epsilon) {
+    if (steps == 1) {
+      return Math.exp(SingleStep.logDelta(onlyStep(), epsilon));
+    }
+    // How much truncation is harmless depends on delta, which is what is sought: from a guess down.
+    double guess = 1e-10;
+    while (true) {
+      double delta =
+          refined(
+              coarsest(guess),
+              guess,
+              1,
+              DELTA_CONVERGED,
+              _ -> epsilon,
+              loss -> loss.delta(epsilon));
+      if (delta >= guess / 10 || guess < SMALLEST_TAIL) {
+        return delta;
+      }
+      guess *= 1e-30;
+    }
+  }
+
+  private StepLoss onlyStep() {
+    return LossGrids.stepLoss(parts.keySet().iterator().next(), direction);
+  }
+
+  /// Refines an answer from a coarse lattice on. Every intermediate answer is a bound; the smallest
+  /// counts.
+  ///
+  /// @param coarsest where to start
+  /// @param delta what truncation must be small against
+  /// @param start a first bound
+  /// @param converged the share of the answer that a halving must move to go on
+  /// @param aim where the window's centre belongs, given the best answer so far
+  /// @param read takes the answer from a law
+  private double refined(
+      LossGrids coarsest,
+      double delta,
+      double start,
+      double converged,
+      DoubleUnaryOperator aim,
+      ToDoubleFunction<ComposedLoss> read) {
+    double truncated = Math.max(SMALLEST_TAIL, TRUNCATED_SHARE * delta);
+    LossGrids searched = coarsest;
+    LossGrids grids = coarsest;
+    double best = start;
+    double before;
+    Window window;
+    do {
+      before = best;
+      window = Window.around(searched, searched.tiltForPoint(aim.applyAsDouble(best)), truncated);
+      while (!window.fits(grids.step())) {
+        grids = onLattice(2 * grids.step(), delta);
+      }
+      best = Math.min(best, read.applyAsDouble(window.compose(grids)));
+    } while (best < before * (1 - AIMED));
+    while (grids.largestSize() <= LARGEST_GRID / 2 && window.fits(grids.step() / 2)) {
+      grids = onLattice(grids.step() / 2, delta);
+      boolean searchable = grids.largestSize() <= LARGEST_SEARCHED;
+      if (searchable) {
+        searched = grids;
+      }
+      if (searchable || best < before * (1 - AIMED)) {
+        window = Window.around(searched, searched.tiltForPoint(aim.applyAsDouble(best)), truncated);
+      }
+      before = best;
+      best = Math.min(best, read.applyAsDouble(window.compose(grids)));
+      if (before - best <= converged * best) {
+        break;
+      }
+    }
+    return best;
+  }
+
+  private LossGrids coarsest(double delta) {
+    double range = LossGrids.range(parts, direction, tail(delta));
+    if (!(range > 0) || !Double.isFinite(range)) {
+      throw new ArithmeticException("the losses of a step have no usable range: " + range);
+    }
+    // A power of two: neighbouring queries share a lattice, and their answers move smoothly.
+    return onLattice(Math.scalb(1.0, Math.getExponent(range / COARSEST_POINTS) + 1), delta);
+  }
+
+  private LossGrids onLattice(double step, double delta) {
+    return LossGrids.of(parts, direction, step, tail(delta));
+  }
+
+  private double tail(double delta) {
+    return Math.max(SMALLEST_TAIL, TRUNCATED_SHARE * delta / steps);
+  }
+}

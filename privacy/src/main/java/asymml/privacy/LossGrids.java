@@ -1,0 +1,142 @@
+package asymml.privacy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.DoubleUnaryOperator;
+
+/// The steps of a composition on one lattice, in one direction, and the Chernoff bounds that they
+/// give: they choose the tilt, the lattice and the window of [ComposedLoss].
+///
+/// @param step h of all grids
+/// @param grids one per distinct step
+/// @param counts how often each step happened
+record LossGrids(double step, List<LossGrid> grids, List<Long> counts) {
+  /// The range of ln t that is searched; below and above, every loss is negligible or decisive.
+  private static final double LOG_TILT_LOW = -30;
+
+  private static final double LOG_TILT_HIGH = 14;
+
+  /// Golden-section rounds: the range shrinks to 44 * 0.618^28 = 6e-5.
+  private static final int SEARCH_ROUNDS = 28;
+
+  private static final double GOLDEN = (Math.sqrt(5) - 1) / 2;
+
+  static LossGrids of(
+      Map<SampledGaussian, Long> parts, StepLoss.Direction direction, double step, double tail) {
+    var grids = new ArrayList<LossGrid>(parts.size());
+    parts.keySet().forEach(part -> grids.add(LossGrid.of(stepLoss(part, direction), step, tail)));
+    return new LossGrids(step, grids, List.copyOf(parts.values()));
+  }
+
+  static StepLoss stepLoss(SampledGaussian part, StepLoss.Direction direction) {
+    return new StepLoss(part.rate().value(), part.noise().value(), direction);
+  }
+
+  /// The widest range of one step's losses.
+  static double range(Map<SampledGaussian, Long> parts, StepLoss.Direction direction, double tail) {
+    double widest = 0;
+    for (SampledGaussian part : parts.keySet()) {
+      StepLoss loss = stepLoss(part, direction);
+      double lowest = loss.logRatio(loss.lowest(tail));
+      double highest = loss.logRatio(loss.highest(tail));
+      // With little noise, all losses of an added example are ln(1 - q) to the last digit.
+      double digits = 1e-6 * Math.max(Math.abs(lowest), Math.abs(highest));
+      widest = Math.max(widest, Math.max(highest - lowest, digits));
+    }
+    return widest;
+  }
+
+  int largestSize() {
+    return grids.stream().mapToInt(LossGrid::size).max().orElseThrow();
+  }
+
+  /// A bound on the probability that any loss is infinite.
+  double infinite() {
+    double sum = 0;
+    for (int i = 0; i < grids.size(); i++) {
+      sum += counts.get(i) * grids.get(i).infinite();
+    }
+    return sum;
+  }
+
+  /// `K(t)`, the logarithm of the moment generating function of the summed finite losses.
+  double logMoment(double tilt) {
+    double sum = 0;
+    for (int i = 0; i < grids.size(); i++) {
+      sum += counts.get(i) * grids.get(i).logMoment(tilt);
+    }
+    return sum;
+  }
+
+  /// Markov's bound on the point beyond which the summed loss has at most a given mass.
+  ///
+  /// @param tilt t, positive
+  /// @param logMass its logarithm
+  double reach(double tilt, double logMass) {
+    return (logMoment(tilt) - logMass) / tilt;
+  }
+
+  /// The tilt that makes [#reach] smallest: the saddle point of the tail of that mass.
+  double tiltForMass(double logMass) {
+    return Math.exp(minimiser(logTilt -> reach(Math.exp(logTilt), logMass)));
+  }
+
+  /// The tilt that makes Markov's bound on the mass beyond a point smallest.
+  double tiltForPoint(double point) {
+    return Math.exp(
+        minimiser(logTilt -> {
+          double tilt = Math.exp(logTilt);
+          return logMoment(tilt) - tilt * point;
+        }));
+  }
+
+  /// A point above which the tilted law of the sum has at most a given mass.
+  double reachAbove(double tilt, double logMass) {
+    double logMoment = logMoment(tilt);
+    return minimum(logOn -> {
+      double on = Math.exp(logOn);
+      return (logMoment(tilt + on) - logMoment - logMass) / on;
+    });
+  }
+
+  /// A point below which the tilted law of the sum has at most a given mass.
+  double reachBelow(double tilt, double logMass) {
+    double logMoment = logMoment(tilt);
+    return -minimum(logBack -> {
+      double back = Math.exp(logBack);
+      return (logMoment(tilt - back) - logMoment - logMass) / back;
+    });
+  }
+
+  private static double minimum(DoubleUnaryOperator function) {
+    return function.applyAsDouble(minimiser(function));
+  }
+
+  /// Golden-section search of a function of ln t that falls and then rises. Any point is valid for
+  /// the callers; a good one is tight.
+  private static double minimiser(DoubleUnaryOperator function) {
+    double low = LOG_TILT_LOW;
+    double high = LOG_TILT_HIGH;
+    double left = high - GOLDEN * (high - low);
+    double right = low + GOLDEN * (high - low);
+    double atLeft = function.applyAsDouble(left);
+    double atRight = function.applyAsDouble(right);
+    for (int i = 0; i < SEARCH_ROUNDS; i++) {
+      if (atLeft <= atRight) {
+        high = right;
+        right = left;
+        atRight = atLeft;
+        left = high - GOLDEN * (high - low);
+        atLeft = function.applyAsDouble(left);
+      } else {
+        low = left;
+        left = right;
+        atLeft = atRight;
+        right = low + GOLDEN * (high - low);
+        atRight = function.applyAsDouble(right);
+      }
+    }
+    return atLeft <= atRight ? left : right;
+  }
+}
