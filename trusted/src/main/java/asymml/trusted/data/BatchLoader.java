@@ -100,13 +100,18 @@ public final class BatchLoader implements AutoCloseable {
   ///
   /// @return a view of a buffer of this loader
   /// @throws NoSuchElementException after the last batch
-  /// @throws IllegalStateException after [#close], or if this thread is interrupted while it waits
+  /// @throws IllegalStateException after [#close], or if this thread is interrupted before or while
+  ///   it waits
   public Batch next() {
     if (closed) {
       throw new IllegalStateException("the batch loader is closed");
     }
     if (!hasNext()) {
       throw new NoSuchElementException("all " + batches + " batches have been served");
+    }
+    // A future that is done would not look; whether an interrupt counts must not depend on that.
+    if (Thread.currentThread().isInterrupted()) {
+      throw new IllegalStateException("interrupted before waiting for a batch");
     }
     // Only now is the buffer of the batch before free; before the first there is none to free.
     if (pending.size() < BUFFERS) {
