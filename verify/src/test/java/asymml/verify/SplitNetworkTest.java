@@ -7,10 +7,17 @@ import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Initializer;
+import asymml.model.Layer.AvgPool;
+import asymml.model.Layer.MaxPool;
+import asymml.model.Layer.Relu;
+import asymml.model.Node;
 import asymml.model.Parameter;
-import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.DataSets;
+import asymml.trusted.data.ImageSet;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Network;
@@ -22,7 +29,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SplittableRandom;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -30,7 +38,29 @@ import org.junit.jupiter.params.provider.CsvSource;
 /// The split network against the unsplit one, across two processes, without noise.
 class SplitNetworkTest {
   private static final long SEED = 11;
-  private static final int STEPS = 5;
+
+  /// What float32 rounding leaves of the difference between two orders of summation, through a
+  /// whole network.
+  private static final double ROUNDING = 1e-4;
+
+  /// Where a ReLU or a maximum is decided by the last bits, the two networks may switch
+  /// differently. One such flip among the 65,536 values of a late layer changes every gradient
+  /// before it by `1 / sqrt(65536) = 4e-3` of its norm: no implementation in float32 can avoid it.
+  private static final double ONE_FLIP = 1e-2;
+
+  /// Low, as in a warm-up: at rates where the loss jumps, training is chaotic and amplifies the
+  /// rounding of either network by orders of magnitude a step.
+  private static final float LEARNING_RATE = 1e-3f;
+
+  private static final DataSet DATA = data();
+
+  private static DataSet data() {
+    try {
+      return DataSets.open("generated", (_, _, _) -> {});
+    } catch (DataException e) {
+      throw new IllegalStateException(e);
+    }
+  }
 
   /// What a short training run computed.
   private record Trace(List<Double> losses, Map<String, float[]> firstGradients) {}
@@ -41,38 +71,64 @@ class SplitNetworkTest {
     "resnet20, GROUP, SHARED, energy:0.2, 16",
     "resnet20, BATCH, PER_EXAMPLE, 1/8, 8",
     "resnet20, BATCH, SHARED, 0, 8",
-    "vgg16, BATCH, SHARED, 1/8, 8",
+    "vgg16, BATCH, SHARED, 1/8, 32",
     "cnn, BATCH, SHARED, schedule:2:32, 13",
   })
-  void split_without_noise_equals_unsplit(
+  void split_without_noise_trains_like_unsplit(
       String model, Zoo.Norm norm, Decomposition decomposition, String rank, int batch)
       throws Exception {
-    Graph graph = Zoo.build(model, new Shape(32, 32, 3), 10, norm);
-    Plan plan =
-        Plan.of(graph, Mode.ASYMML, decomposition, RankPolicy.parse(rank), List.of(Plan.FIRST));
-    Trace unsplit = train(graph, Plan.trusted(graph), batch, null);
-    try (LocalWorker worker = new LocalWorker()) {
-      compare(unsplit, train(graph, plan, batch, worker));
-    }
+    Graph graph = Zoo.build(model, DATA.train().shape(), 10, norm);
+    compare(graph, asymml(graph, decomposition, rank), batch, 5, ONE_FLIP);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"resnet20, SHARED, 16", "resnet20, PER_EXAMPLE, 8", "vgg16, SHARED, 8"})
+  void split_gradients_equal_unsplit_to_rounding_where_nothing_switches(
+      String model, Decomposition decomposition, int batch) throws Exception {
+    Graph graph = smooth(Zoo.build(model, DATA.train().shape(), 10, Zoo.Norm.BATCH));
+    compare(graph, asymml(graph, decomposition, "1/8"), batch, 1, ROUNDING);
   }
 
   @Test
-  void exact_inputs_on_the_worker_equal_unsplit() throws Exception {
-    Graph graph = Zoo.build("resnet20", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
+  void exact_inputs_on_the_worker_train_like_unsplit() throws Exception {
+    Graph graph = Zoo.build("resnet20", DATA.train().shape(), 10, Zoo.Norm.BATCH);
     Plan plan =
         Plan.of(
             graph, Mode.UNTRUSTED_ONLY, Decomposition.SHARED, new RankPolicy.Fixed(0), List.of());
-    try (LocalWorker worker = new LocalWorker()) {
-      compare(train(graph, Plan.trusted(graph), 8, null), train(graph, plan, 8, worker));
-    }
+    compare(graph, plan, 8, 5, ONE_FLIP);
   }
 
-  private static void compare(Trace unsplit, Trace split) {
+  private static Plan asymml(Graph graph, Decomposition decomposition, String rank) {
+    return Plan.of(graph, Mode.ASYMML, decomposition, RankPolicy.parse(rank), List.of(Plan.FIRST));
+  }
+
+  /// The same network with nothing that switches: 1x1 averages for ReLUs, averages for maxima.
+  private static Graph smooth(Graph graph) {
+    List<Node> nodes =
+        graph.nodes().stream()
+            .map(node ->
+                switch (node.layer()) {
+                  case Relu _ -> new Node(node.name(), new AvgPool(1, 1, 0), node.inputs());
+                  case MaxPool(int kernel, int stride, int padding) ->
+                      new Node(node.name(), new AvgPool(kernel, stride, padding), node.inputs());
+                  default -> node;
+                })
+            .toList();
+    return new Graph(graph.name(), graph.input(), nodes);
+  }
+
+  private static void compare(
+      Graph graph, Plan plan, int batch, int steps, double gradientTolerance) throws Exception {
+    Trace unsplit = train(graph, Plan.trusted(graph), batch, steps, null);
+    Trace split;
+    try (LocalWorker worker = new LocalWorker()) {
+      split = train(graph, plan, batch, steps, worker);
+    }
     unsplit.firstGradients.forEach((name, expected) ->
-        assertThat(relativeError(split.firstGradients.get(name), expected))
+        assertThat(relativeError(Objects.requireNonNull(split.firstGradients.get(name)), expected))
             .as("gradient of " + name)
-            .isLessThan(1e-4));
-    for (int i = 0; i < STEPS; i++) {
+            .isLessThan(gradientTolerance));
+    for (int i = 0; i < steps; i++) {
       double expected = unsplit.losses.get(i);
       assertThat(Math.abs(split.losses.get(i) - expected) / expected)
           .as("loss after %d steps: %s against %s", i, split.losses, unsplit.losses)
@@ -80,8 +136,8 @@ class SplitNetworkTest {
     }
   }
 
-  private static Trace train(Graph graph, Plan plan, int batch, LocalWorker worker)
-      throws Exception {
+  private static Trace train(
+      Graph graph, Plan plan, int batch, int steps, @Nullable LocalWorker worker) throws Exception {
     List<Double> losses = new ArrayList<>();
     Map<String, float[]> gradients = new HashMap<>();
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);
@@ -95,7 +151,7 @@ class SplitNetworkTest {
         worker.remote.mapRegion(network.regionBytes());
       }
       int[] labels = new int[batch];
-      for (int step = 0; step < STEPS; step++) {
+      for (int step = 0; step < steps; step++) {
         fill(network.input(), labels, step);
         network.forward(step);
         losses.add(
@@ -111,7 +167,7 @@ class SplitNetworkTest {
                 parameters.value(p.name()),
                 parameters.velocity(p.name()),
                 parameters.gradient(p.name()),
-                0.01f,
+                LEARNING_RATE,
                 0.9f,
                 5e-4f);
           }
@@ -122,24 +178,16 @@ class SplitNetworkTest {
     return new Trace(losses, gradients);
   }
 
-  /// Smooth random images: a few low frequencies and a little noise, so that feature maps are
-  /// low-rank as those of photographs are.
+  /// The generated images, normalised: feature maps of smooth noise would be degenerate, and batch
+  /// normalisation would blow rounding up where a channel hardly varies.
   private static void fill(Tensor images, int[] labels, int step) {
-    SplittableRandom random = new SplittableRandom(SEED + step);
-    int side = images.length(1);
-    for (int n = 0; n < images.length(0); n++) {
-      labels[n] = random.nextInt(10);
-      double fx = random.nextDouble() * 0.4;
-      double fy = random.nextDouble() * 0.4;
-      for (int i = 0; i < side * side; i++) {
-        int row = i / side;
-        double wave = Math.sin(fx * (i % side) + fy * row + labels[n]);
-        for (int c = 0; c < 3; c++) {
-          images.set(
-              ((long) n * side * side + i) * 3 + c,
-              (float) (wave + 0.3 * c + 0.2 * random.nextGaussian()));
-        }
-      }
+    ImageSet train = DATA.train();
+    byte[] pixels = new byte[train.shape().size()];
+    for (int n = 0; n < labels.length; n++) {
+      int index = step * labels.length + n;
+      labels[n] = train.label(index);
+      train.pixels(index, pixels);
+      DATA.normalization().apply(pixels, images.examples(n, 1));
     }
   }
 

@@ -121,6 +121,8 @@ public final class WorkerProcess implements AutoCloseable {
         .removeIf(name ->
             !ENVIRONMENT.contains(name)
                 && ENVIRONMENT_PREFIXES.stream().noneMatch(name::startsWith));
+    // The two processes share the cores: a thread that spins takes them from the other.
+    builder.environment().putIfAbsent("OMP_WAIT_POLICY", "PASSIVE");
     builder.redirectError(ProcessBuilder.Redirect.appendTo(logFile.toFile()));
     Process process = builder.start();
     process.getOutputStream().close();
