@@ -94,7 +94,7 @@ public final class BatchNorm implements AutoCloseable {
     Dnnl.check(
         dnnl_batch_normalization_forward_primitive_desc_create(
             created,
-            Dnnl.engine(),
+            Dnnl.planningEngine(),
             kind,
             x.descriptor(),
             x.descriptor(),
@@ -120,7 +120,7 @@ public final class BatchNorm implements AutoCloseable {
     Dnnl.check(
         dnnl_batch_normalization_backward_primitive_desc_create(
             created,
-            Dnnl.engine(),
+            Dnnl.planningEngine(),
             dnnl_backward,
             x.descriptor(),
             x.descriptor(),

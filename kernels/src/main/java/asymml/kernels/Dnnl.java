@@ -49,6 +49,14 @@ final class Dnnl {
     return ENGINE;
   }
 
+  /// The engine for planning a primitive on this thread. oneDNN cuts a primitive's work and scratch
+  /// for the thread count that it finds while planning, and some give wrong sums if run with
+  /// another, so the count is set first.
+  static dnnl_engine planningEngine() {
+    OpenMp.useThreads(Kernels.threads());
+    return ENGINE;
+  }
+
   static dnnl_primitive_attr attributes() {
     return ATTRIBUTES;
   }

@@ -7,7 +7,7 @@ package asymml.kernels;
 /// is read when an object is planned and kept by it, since oneDNN sizes its scratch memory for that
 /// count.
 public final class Kernels {
-  private static volatile int threads = OpenMp.maxThreads();
+  private static volatile int threads = OpenMp.threads();
 
   private Kernels() {}
 

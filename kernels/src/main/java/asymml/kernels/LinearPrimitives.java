@@ -16,6 +16,7 @@ import static org.bytedeco.dnnl.global.dnnl.dnnl_forward_training;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_inner_product_backward_data_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_inner_product_backward_weights_primitive_desc_create;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_inner_product_forward_primitive_desc_create;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_primitive_desc_next_impl;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_reorder_primitive_desc_create;
 
 import org.bytedeco.dnnl.dnnl_memory_desc;
@@ -25,6 +26,12 @@ import org.bytedeco.dnnl.dnnl_primitive_desc;
 /// direct convolution (Winograd would change the rounding). Activations are NHWC, weights as the
 /// primitive likes.
 final class LinearPrimitives implements AutoCloseable {
+  // oneDNN's backward weights of strided 1x1 convolutions first copies the pixels it needs, and
+  // where C
+  // is below a block of channels it writes past that copy (oneDNN issue 6035, open; seen here with
+  // AVX2 as wrong sums). 16 is the largest block, that of AVX-512.
+  private static final int WIDEST_BLOCK = 16;
+
   private final ConvShape shape;
   private final Layout x;
   private final Layout y;
@@ -60,7 +67,7 @@ final class LinearPrimitives implements AutoCloseable {
         shape.isLinear()
             ? dnnl_inner_product_forward_primitive_desc_create(
                 created,
-                Dnnl.engine(),
+                Dnnl.planningEngine(),
                 dnnl_forward_training,
                 x.descriptor(),
                 anyWeights.descriptor(),
@@ -69,7 +76,7 @@ final class LinearPrimitives implements AutoCloseable {
                 Dnnl.attributes())
             : dnnl_convolution_forward_primitive_desc_create(
                 created,
-                Dnnl.engine(),
+                Dnnl.planningEngine(),
                 dnnl_forward_training,
                 dnnl_convolution_direct,
                 x.descriptor(),
@@ -93,7 +100,7 @@ final class LinearPrimitives implements AutoCloseable {
         shape.isLinear()
             ? dnnl_inner_product_backward_data_primitive_desc_create(
                 created,
-                Dnnl.engine(),
+                Dnnl.planningEngine(),
                 x.descriptor(),
                 anyWeights.descriptor(),
                 y.descriptor(),
@@ -101,7 +108,7 @@ final class LinearPrimitives implements AutoCloseable {
                 Dnnl.attributes())
             : dnnl_convolution_backward_data_primitive_desc_create(
                 created,
-                Dnnl.engine(),
+                Dnnl.planningEngine(),
                 dnnl_convolution_direct,
                 x.descriptor(),
                 anyWeights.descriptor(),
@@ -128,7 +135,7 @@ final class LinearPrimitives implements AutoCloseable {
         shape.isLinear()
             ? dnnl_inner_product_backward_weights_primitive_desc_create(
                 created,
-                Dnnl.engine(),
+                Dnnl.planningEngine(),
                 x.descriptor(),
                 anyWeights.descriptor(),
                 null,
@@ -137,7 +144,7 @@ final class LinearPrimitives implements AutoCloseable {
                 Dnnl.attributes())
             : dnnl_convolution_backward_weights_primitive_desc_create(
                 created,
-                Dnnl.engine(),
+                Dnnl.planningEngine(),
                 dnnl_convolution_direct,
                 x.descriptor(),
                 anyWeights.descriptor(),
@@ -150,6 +157,12 @@ final class LinearPrimitives implements AutoCloseable {
                 forward.descriptor(),
                 Dnnl.attributes());
     Dnnl.check(status, "backward weights of " + shape);
+    if (shape.kernelHeight() == 1
+        && shape.kernelWidth() == 1
+        && shape.stride() > 1
+        && shape.inChannels() < WIDEST_BLOCK) {
+      skipImplementations(created, "jit_1x1");
+    }
     return new Primitive(
         "backward weights of " + shape,
         created,
@@ -172,11 +185,18 @@ final class LinearPrimitives implements AutoCloseable {
     return plainWeights.matches(weights);
   }
 
+  /// Moves on past a family of implementations to oneDNN's next choice.
+  private void skipImplementations(dnnl_primitive_desc created, String prefix) {
+    while (Primitive.implementation(created).startsWith(prefix)) {
+      Dnnl.check(dnnl_primitive_desc_next_impl(created), "backward weights of " + shape);
+    }
+  }
+
   private static Primitive reorder(String name, dnnl_memory_desc from, dnnl_memory_desc to) {
     dnnl_primitive_desc created = new dnnl_primitive_desc();
     Dnnl.check(
         dnnl_reorder_primitive_desc_create(
-            created, from, Dnnl.engine(), to, Dnnl.engine(), Dnnl.attributes()),
+            created, from, Dnnl.planningEngine(), to, Dnnl.engine(), Dnnl.attributes()),
         name);
     return new Primitive(name, created, DNNL_ARG_FROM, DNNL_ARG_TO);
   }

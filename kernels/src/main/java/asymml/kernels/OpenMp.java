@@ -10,7 +10,7 @@ import java.lang.invoke.MethodHandle;
 /// The two calls of the OpenMP runtime under oneDNN that its own interface does not offer.
 final class OpenMp {
   private static final MethodHandle SET;
-  private static final int MAX_THREADS;
+  private static final MethodHandle GET;
 
   static {
     Dnnl.load();
@@ -22,22 +22,22 @@ final class OpenMp {
             library.findOrThrow("omp_set_num_threads"),
             FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT),
             Linker.Option.critical(false));
-    MethodHandle max =
+    GET =
         linker.downcallHandle(
             library.findOrThrow("omp_get_max_threads"),
-            FunctionDescriptor.of(ValueLayout.JAVA_INT));
-    try {
-      MAX_THREADS = (int) max.invokeExact();
-    } catch (Throwable e) {
-      throw new AssertionError("a native call cannot throw", e);
-    }
+            FunctionDescriptor.of(ValueLayout.JAVA_INT),
+            Linker.Option.critical(false));
   }
 
   private OpenMp() {}
 
-  /// OpenMP's default number of threads when this class was loaded.
-  static int maxThreads() {
-    return MAX_THREADS;
+  /// The number of threads of the parallel regions that the calling thread opens.
+  static int threads() {
+    try {
+      return (int) GET.invokeExact();
+    } catch (Throwable e) {
+      throw new AssertionError("a native call cannot throw", e);
+    }
   }
 
   /// Sets the number of threads of the parallel regions that the calling thread opens. OpenMP keeps

@@ -106,7 +106,7 @@ public final class Pooling implements AutoCloseable {
     Dnnl.check(
         dnnl_pooling_forward_primitive_desc_create(
             created,
-            Dnnl.engine(),
+            Dnnl.planningEngine(),
             training ? dnnl_forward_training : dnnl_forward_inference,
             algorithm(kind),
             x.descriptor(),
@@ -130,7 +130,7 @@ public final class Pooling implements AutoCloseable {
     Dnnl.check(
         dnnl_pooling_backward_primitive_desc_create(
             created,
-            Dnnl.engine(),
+            Dnnl.planningEngine(),
             algorithm(kind),
             x.descriptor(),
             y.descriptor(),

@@ -38,7 +38,8 @@ final class Primitive implements AutoCloseable {
   private static final long ARGUMENT_MEMORY_OFFSET = 8;
 
   private final String name;
-  private final int threads = Kernels.threads();
+  // What the descriptor was planned with on this thread, see Dnnl.planningEngine.
+  private final int threads = OpenMp.threads();
   private final dnnl_primitive_desc descriptor;
   private final dnnl_primitive primitive = new dnnl_primitive();
   private final dnnl_stream stream = new dnnl_stream();
@@ -112,6 +113,11 @@ final class Primitive implements AutoCloseable {
 
   /// oneDNN's name of the chosen implementation.
   String implementation() {
+    return implementation(descriptor);
+  }
+
+  /// oneDNN's name of the implementation that a descriptor stands for.
+  static String implementation(dnnl_primitive_desc descriptor) {
     try (Arena local = Arena.ofConfined()) {
       MemorySegment out = local.allocate(ValueLayout.ADDRESS);
       Dnnl.check(
