@@ -31,8 +31,8 @@ class TwoProcessTest {
   private static final Duration LIMIT = Duration.ofSeconds(60);
   private static final ConvShape SMALL = new ConvShape(3, 7, 5, 6, 9, 3, 3, 2, 1);
 
-  // Some 80 billion multiply-adds: seconds of work on any CPU.
-  private static final ConvShape LARGE = new ConvShape(256, 64, 64, 128, 64, 3, 3, 1, 1);
+  // Some 100 billion multiply-adds: about a second's work for two threads of a fast CPU.
+  private static final ConvShape LARGE = new ConvShape(128, 32, 32, 128, 128, 7, 7, 1, 3);
 
   @TempDir Path folder;
   private Path log;
@@ -147,6 +147,18 @@ class TwoProcessTest {
       assertThat(ended(process, Duration.ofSeconds(5))).isTrue();
     }
     assertThat(Files.readString(log)).contains("asymml worker: the trainer went away");
+  }
+
+  @Test
+  void an_interrupt_from_the_terminal_is_left_to_the_trainer() throws Exception {
+    try (WorkerProcess process = start();
+        RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
+        Exchange exchange = new Exchange(worker, SMALL, 38)) {
+      signal("INT", process.pid());
+      Thread.sleep(200);
+      exchange.run();
+      exchange.assertSameAsHere();
+    }
   }
 
   @Test
