@@ -112,11 +112,8 @@ public final class Main implements Callable<Integer> {
   @Override
   public Integer call() throws ProtocolException, InterruptedException {
     checkUsage();
-    if (threads != null) {
-      Kernels.setThreads(threads);
-    }
     // The caller of the process reads the ready line; everything else goes to stderr.
-    try (Backend backend = new CpuBackend();
+    try (Backend backend = backend();
         Link link = new Link(accept(commandLine(spec).getOut(), backend))) {
       System.err.println("asymml worker: a trainer connected");
       new Session(link, backend, Main::cpuNanos).run();
@@ -126,8 +123,17 @@ public final class Main implements Callable<Integer> {
         throw e;
       }
       System.err.println("asymml worker: the trainer went away (" + e.getMessage() + ")");
+    } catch (LinkageError e) {
+      throw new IllegalStateException("oneDNN cannot be loaded: " + e, e);
     }
     return CommandLine.ExitCode.OK;
+  }
+
+  private Backend backend() {
+    if (threads != null) {
+      Kernels.setThreads(threads);
+    }
+    return new CpuBackend();
   }
 
   private void checkUsage() {

@@ -1,0 +1,163 @@
+package asymml.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.kernels.ConvShape;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.boundary.Ticket;
+import asymml.trusted.boundary.TlsTrust;
+import asymml.wire.ProtocolException;
+import asymml.wire.WorkerAddress;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// A worker that is reached by TLS: tensors go through the stream.
+class TlsWorkerTest {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final ConvShape SMALL = new ConvShape(3, 7, 5, 6, 9, 3, 3, 2, 1);
+
+  // 8 MB each way per request: far beyond what sockets buffer.
+  private static final ConvShape WIDE = new ConvShape(128, 16, 16, 64, 64, 1, 1, 1, 0);
+
+  @TempDir static Path folder;
+  private Process process;
+  private WorkerAddress address;
+
+  @BeforeAll
+  static void make_certificates() throws Exception {
+    for (String name : List.of("worker", "other")) {
+      Path keystore = folder.resolve(name + ".p12");
+      keytool(
+          "-genkeypair",
+          "-alias",
+          name,
+          "-keyalg",
+          "EC",
+          "-dname",
+          "CN=" + name,
+          "-validity",
+          "2",
+          "-storetype",
+          "PKCS12",
+          "-keystore",
+          keystore.toString());
+      keytool(
+          "-exportcert",
+          "-rfc",
+          "-alias",
+          name,
+          "-keystore",
+          keystore.toString(),
+          "-file",
+          folder.resolve(name + ".pem").toString());
+    }
+    Files.writeString(folder.resolve("password"), "for this test only\n");
+  }
+
+  private static void keytool(String... args) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
+    command.addAll(List.of(args));
+    command.addAll(List.of("-storepass", "for this test only"));
+    assertThat(new ProcessBuilder(command).redirectErrorStream(true).start().waitFor()).isZero();
+  }
+
+  @BeforeEach
+  void start_a_worker() throws IOException {
+    List<String> command = new ArrayList<>(Workers.command());
+    command.addAll(
+        List.of(
+            "--listen",
+            "tls:127.0.0.1:0",
+            "--threads",
+            "2",
+            "--accept-seconds",
+            "60",
+            "--tls-keystore",
+            folder.resolve("worker.p12").toString(),
+            "--tls-password-file",
+            folder.resolve("password").toString()));
+    process =
+        new ProcessBuilder(command).redirectError(folder.resolve("worker.log").toFile()).start();
+    BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
+    Matcher ready =
+        Pattern.compile(
+                "worker listening on (tls:127\\.0\\.0\\.1:\\d+), backend cpu \\(oneDNN [0-9.]+\\),"
+                    + " UNTRUSTED: sees what the release door lets out")
+            .matcher(String.valueOf(lines.readLine()));
+    assertThat(ready.matches()).isTrue();
+    address = WorkerAddress.parse(ready.group(1));
+  }
+
+  @AfterEach
+  void the_worker_has_left() throws InterruptedException {
+    boolean left = process.waitFor(5, TimeUnit.SECONDS);
+    process.destroyForcibly();
+    assertThat(left).isTrue();
+  }
+
+  private static TlsTrust trust(String name) throws IOException {
+    return TlsTrust.ofCertificates(folder.resolve(name + ".pem"));
+  }
+
+  @Test
+  void a_remote_worker_computes_what_is_computed_here_and_counts_the_same_bytes() throws Exception {
+    try (RemoteWorker worker = RemoteWorker.connect(address, trust("worker"), LIMIT);
+        Exchange exchange = new Exchange(worker, SMALL, 41)) {
+      exchange.run();
+      exchange.assertSameAsHere();
+      assertThat(worker.bytesToWorker()).isEqualTo(exchange.bytesOut());
+      assertThat(worker.bytesFromWorker()).isEqualTo(exchange.bytesBack());
+    }
+  }
+
+  @Test
+  void both_sides_may_send_much_at_the_same_time() throws Exception {
+    try (RemoteWorker worker = RemoteWorker.connect(address, trust("worker"), LIMIT);
+        Exchange exchange = new Exchange(worker, WIDE, 42)) {
+      exchange.loadWeights();
+      Ticket last = new Ticket(0);
+      for (int i = 0; i < 6; i++) {
+        last = exchange.forward(exchange.releaseX());
+      }
+      worker.await(last);
+      exchange.run();
+      exchange.assertSameAsHere();
+    }
+  }
+
+  @Test
+  void a_worker_with_another_certificate_is_refused_and_it_waits_for_the_right_trainer()
+      throws Exception {
+    assertThatThrownBy(() -> RemoteWorker.connect(address, trust("other"), LIMIT))
+        .isInstanceOf(ProtocolException.class)
+        .hasMessageStartingWith("no connection to the worker at tls:127.0.0.1:");
+    RemoteWorker.connect(address, trust("worker"), LIMIT).close();
+  }
+
+  @Test
+  void a_file_without_certificates_is_refused() throws Exception {
+    Path empty = Files.createFile(folder.resolve("empty.pem"));
+    assertThatThrownBy(() -> TlsTrust.ofCertificates(empty))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("no certificate in");
+    Path rubbish = Files.writeString(folder.resolve("rubbish.pem"), "rubbish");
+    assertThatThrownBy(() -> TlsTrust.ofCertificates(rubbish)).isInstanceOf(IOException.class);
+    RemoteWorker.connect(address, trust("worker"), LIMIT).close();
+  }
+}
