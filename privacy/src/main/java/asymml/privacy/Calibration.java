@@ -15,8 +15,8 @@ public record Calibration(Accountant accountant, PrivacyBudget budget) {
   private static final double SMALLEST_NOISE = 1e-6;
   private static final double LARGEST_NOISE = 1e9;
 
-  /// The most steps that are ever promised: beyond this no run goes.
-  private static final long MOST_STEPS = 1L << 40;
+  /// The most steps that are ever promised: no run goes beyond, nor does [PldAccountant].
+  private static final long MOST_STEPS = 1L << 30;
 
   /// The smallest noise multiplier that keeps a run inside the budget, from above, to 1e-4.
   ///
@@ -56,7 +56,7 @@ public record Calibration(Accountant accountant, PrivacyBudget budget) {
   ///
   /// @param spent what has been released so far
   /// @param step what one more step releases
-  /// @return the largest number of steps inside the budget, 0 if it is spent already; at most 2^40
+  /// @return the largest number of steps inside the budget, 0 if it is spent already; at most 2^30
   /// @throws IllegalArgumentException if the accountant does not support the events
   public long steps(PrivacyEvent spent, PrivacyEvent step) {
     if (!affords(after(spent, step, 1))) {

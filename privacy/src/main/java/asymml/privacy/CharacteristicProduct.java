@@ -61,20 +61,22 @@ final class CharacteristicProduct {
     double[][] transform = new double[][] {circle, new double[size]};
     FastFourierTransformer.transformInPlace(
         transform, DftNormalization.STANDARD, TransformType.FORWARD);
-    double nothing = Math.expm1(2 * LOG_NOTHING / count);
+    double nothing = Math.exp(2 * LOG_NOTHING / count);
     // The losses are real: the upper half of the spectrum mirrors the lower.
     for (int k = 0; k <= size / 2; k++) {
       double re = transform[0][k] - beside;
       double im = transform[1][k];
-      double squareLessOne = re * (2 + re) + im * im;
-      if (squareLessOne < nothing) {
+      double square = (1 + re) * (1 + re) + im * im;
+      if (square < nothing) {
         logModulus[k] = LOG_NOTHING;
         continue;
       }
+      // Near 1 the square has lost what its difference from 1 still holds; near 0 it is the
+      // reverse.
       double log =
-          Math.abs(squareLessOne) < 0.1
-              ? 0.5 * Math.log1p(squareLessOne)
-              : 0.5 * Math.log(1 + squareLessOne);
+          Math.abs(square - 1) < 0.1
+              ? 0.5 * Math.log1p(re * (2 + re) + im * im)
+              : 0.5 * Math.log(square);
       logModulus[k] = Math.max(LOG_NOTHING, logModulus[k] + count * log);
       angle[k] += count * Math.atan2(im, 1 + re);
       smallest[k] = Math.min(smallest[k], log);

@@ -110,12 +110,14 @@ final class LossComposer {
     do {
       before = best;
       window = Window.around(searched, searched.tiltForPoint(aim.applyAsDouble(best)), truncated);
-      while (!window.fits(grids.step())) {
-        grids = onLattice(2 * grids.step(), delta);
+      while (!window.fits(searched.step())) {
+        searched = coarser(searched, delta);
+        window = Window.around(searched, searched.tiltForPoint(aim.applyAsDouble(best)), truncated);
       }
+      grids = searched;
       best = Math.min(best, read.applyAsDouble(window.compose(grids)));
     } while (best < before * (1 - AIMED));
-    while (grids.largestSize() <= LARGEST_GRID / 2 && window.fits(grids.step() / 2)) {
+    while (grids.largestSize() <= LARGEST_GRID / 2 && window.fitsEasily(grids.step() / 2)) {
       grids = onLattice(grids.step() / 2, delta);
       boolean searchable = grids.largestSize() <= LARGEST_SEARCHED;
       if (searchable) {
@@ -140,6 +142,16 @@ final class LossComposer {
     }
     // A power of two: neighbouring queries share a lattice, and their answers move smoothly.
     return onLattice(Math.scalb(1.0, Math.getExponent(range / COARSEST_POINTS) + 1), delta);
+  }
+
+  /// The width of a sum's law grows with the square root of the steps, and a lattice cannot be
+  /// coarser than a step's own range: somewhat above 1e9 steps there is no window left.
+  private LossGrids coarser(LossGrids grids, double delta) {
+    if (grids.largestSize() <= 3) {
+      throw new ArithmeticException(
+          "too many steps for a privacy loss distribution: use RDP beyond " + (1L << 30));
+    }
+    return onLattice(2 * grids.step(), delta);
   }
 
   private LossGrids onLattice(double step, double delta) {

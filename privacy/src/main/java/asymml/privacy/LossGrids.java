@@ -12,10 +12,11 @@ import java.util.function.DoubleUnaryOperator;
 /// @param grids one per distinct step
 /// @param counts how often each step happened
 record LossGrids(double step, List<LossGrid> grids, List<Long> counts) {
-  /// The range of ln t that is searched; below and above, every loss is negligible or decisive.
-  private static final double LOG_TILT_LOW = -30;
+  /// The range of `ln(t h)` that is searched: from tilts that no sum of steps would notice to tilts
+  /// that leave only the largest loss.
+  private static final double LOG_TILT_LOW = -40;
 
-  private static final double LOG_TILT_HIGH = 14;
+  private static final double LOG_TILT_HIGH = 4;
 
   /// Golden-section rounds: the range shrinks to 44 * 0.618^28 = 6e-5.
   private static final int SEARCH_ROUNDS = 28;
@@ -45,6 +46,11 @@ record LossGrids(double step, List<LossGrid> grids, List<Long> counts) {
       widest = Math.max(widest, Math.max(highest - lowest, digits));
     }
     return widest;
+  }
+
+  /// The number of steps.
+  double steps() {
+    return counts.stream().mapToDouble(Long::doubleValue).sum();
   }
 
   int largestSize() {
@@ -109,15 +115,15 @@ record LossGrids(double step, List<LossGrid> grids, List<Long> counts) {
     });
   }
 
-  private static double minimum(DoubleUnaryOperator function) {
+  private double minimum(DoubleUnaryOperator function) {
     return function.applyAsDouble(minimiser(function));
   }
 
   /// Golden-section search of a function of ln t that falls and then rises. Any point is valid for
   /// the callers; a good one is tight.
-  private static double minimiser(DoubleUnaryOperator function) {
-    double low = LOG_TILT_LOW;
-    double high = LOG_TILT_HIGH;
+  private double minimiser(DoubleUnaryOperator function) {
+    double low = LOG_TILT_LOW - Math.log(step);
+    double high = LOG_TILT_HIGH - Math.log(step);
     double left = high - GOLDEN * (high - low);
     double right = low + GOLDEN * (high - low);
     double atLeft = function.applyAsDouble(left);

@@ -60,7 +60,11 @@ record OutcomeEdge(
   }
 
   private double mix(boolean mixture, double ofAbsent, double ofPresent) {
-    return mixture ? (1 - loss.q()) * ofAbsent + loss.q() * ofPresent : ofAbsent;
+    if (!mixture) {
+      return ofAbsent;
+    }
+    // At rate 1 the absent law has no share, and its shifted mass may overflow.
+    return loss.q() == 1 ? ofPresent : (1 - loss.q()) * ofAbsent + loss.q() * ofPresent;
   }
 
   private double largerTail(OutcomeEdge high, boolean ofAbsent, double shift) {

@@ -30,8 +30,14 @@ record Window(double tilt, double topTilt, double bottom, double top, double tru
     return new Window(tilt, topTilt, bottom, top, truncated);
   }
 
-  /// Whether the window has a usable number of points on a lattice, with room to spare.
+  /// Whether the window fits at all on a lattice. The bound that sets the top may move by a little
+  /// from one lattice to the next.
   boolean fits(double step) {
+    return (top - bottom) / step <= 0.9 * LARGEST;
+  }
+
+  /// Whether it fits into half of the largest window: more is not worth its time for a digit.
+  boolean fitsEasily(double step) {
     return (top - bottom) / step <= LARGEST / 2;
   }
 
@@ -53,12 +59,18 @@ record Window(double tilt, double topTilt, double bottom, double top, double tru
     for (int i = 0; i < grids.grids().size(); i++) {
       product.multiply(grids.grids().get(i), tilt, grids.counts().get(i));
     }
+    double logMoment = grids.logMoment(tilt);
+    // K is a sum of so many logarithms, each good to a few units in the last place, and scaling
+    // back
+    // takes a product t l from it: what all of that may be off by is added.
+    double sizes = Math.abs(logMoment) + tilt * Math.max(Math.abs(bottom), Math.abs(highest));
+    double rounding = 16 * Math.ulp(1.0) * (grids.steps() + sizes);
     return new ComposedLoss(
         step,
         lowest,
         product.window(lowest),
         tilt,
-        grids.logMoment(tilt),
+        logMoment + rounding,
         grids.infinite() + truncated,
         product.error());
   }

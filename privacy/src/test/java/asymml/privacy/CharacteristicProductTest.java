@@ -40,7 +40,10 @@ class CharacteristicProductTest {
       double[] window = product.window(lowest);
       assertThat(product.error()).isLessThan(1e-12);
       for (int i = 0; i < size; i++) {
-        assertThat(Math.abs(window[i] - expected[i])).as("entry %d", i).isLessThan(product.error());
+        // The direct sums of positive terms have a relative error of their own.
+        assertThat(Math.abs(window[i] - expected[i]))
+            .as("entry %d", i)
+            .isLessThan(product.error() + 1e-14 * expected[i]);
       }
     }
   }

@@ -8,6 +8,7 @@ import static asymml.privacy.Events.run;
 import static asymml.privacy.Events.sampled;
 import static asymml.privacy.Events.times;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import java.lang.management.ManagementFactory;
 import java.util.Map;
@@ -202,6 +203,25 @@ class PldAccountantTest {
     // Steps that differ in the last digit cannot be counted together, but cost the same.
     PrivacyEvent apart = all(run(0.01, 1, 400), run(0.01, Math.nextDown(1.0), 600));
     assertThat(epsilon(PLD, apart, 1e-5)).isCloseTo(whole, Percentage.withPercentage(0.01));
+  }
+
+  @Test
+  void noise_far_too_small_still_has_a_finite_cost_below_that_of_rdp() {
+    // Each draw costs 1 / (2 z^2) = 8192 or so; ten of a thousand steps draw, at most 27.
+    PrivacyEvent run = run(0.01, 1 / 128.0, 1000);
+    double epsilon = epsilon(PLD, run, 1e-5);
+    assertThat(epsilon).isBetween(20 * 8192.0, 28 * 8192.0);
+    assertThat(delta(PLD, run, 2 * epsilon)).isLessThan(1e-12);
+  }
+
+  @Test
+  void what_does_not_converge_is_an_exception_and_never_a_number() {
+    assertThatExceptionOfType(ArithmeticException.class)
+        .isThrownBy(() -> epsilon(PLD, run(0.01, 1, 100_000_000_000_000L), 1e-5))
+        .withMessageContaining("too many steps");
+    assertThatExceptionOfType(ArithmeticException.class)
+        .isThrownBy(() -> epsilon(PLD, run(0.01, 1, 100), 1e-300))
+        .withMessageContaining("did not converge");
   }
 
   @ParameterizedTest
