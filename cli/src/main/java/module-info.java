@@ -3,6 +3,15 @@ module asymml.cli {
   requires static transitive org.jspecify;
   requires asymml.trusted;
   requires info.picocli;
+  requires java.management;
+  requires jdk.management;
+  // Signals, which org.jline.terminal looks up by name.
+  requires jdk.unsupported;
   requires me.tongfei.progressbar;
+  requires org.jline.terminal;
+  requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
+
+  opens asymml.cli to
+      info.picocli;
 }

@@ -31,6 +31,13 @@ public final class Kernels {
     return threads;
   }
 
+  /// The width of the vectors of the element-wise passes.
+  ///
+  /// @return bits
+  public static int vectorBits() {
+    return Lanes.FLOATS.vectorBitSize();
+  }
+
   /// The version of the loaded oneDNN.
   ///
   /// @return `major.minor.patch`

@@ -100,6 +100,7 @@ public final class Main implements Callable<Integer> {
   static CommandLine commandLine() {
     Main main = new Main();
     return new CommandLine(main)
+        .setUsageHelpWidth(100)
         .setExecutionExceptionHandler((e, line, _) -> {
           line.getErr().println("asymml worker: " + e.getMessage());
           if (main.debug) {

@@ -79,7 +79,7 @@ class TlsWorkerTest {
 
   @BeforeEach
   void start_a_worker() throws IOException {
-    List<String> command = new ArrayList<>(Workers.command());
+    List<String> command = new ArrayList<>(LocalWorker.command());
     command.addAll(
         List.of(
             "--listen",

@@ -43,7 +43,7 @@ class TwoProcessTest {
   }
 
   private WorkerProcess start() throws ProtocolException {
-    return WorkerProcess.start(Workers.command(), 2, log, LIMIT);
+    return WorkerProcess.start(LocalWorker.command(), 2, log, LIMIT);
   }
 
   private static void signal(String name, long pid) throws IOException, InterruptedException {

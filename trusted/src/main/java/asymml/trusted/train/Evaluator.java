@@ -26,7 +26,8 @@ public final class Evaluator implements AutoCloseable {
   ///
   /// @param loss mean cross-entropy, without label smoothing
   /// @param accuracy share classified right, 0 to 1
-  public record Score(double loss, double accuracy) {}
+  /// @param confusion which classes were taken for which
+  public record Score(double loss, double accuracy, Confusion confusion) {}
 
   /// Hears how far an evaluation is.
   public interface Progress {
@@ -59,6 +60,7 @@ public final class Evaluator implements AutoCloseable {
     double loss = 0;
     long correct = 0;
     int done = 0;
+    Confusion confusion = new Confusion(graph.classes());
     try (BatchLoader loader =
         new BatchLoader(
             images,
@@ -75,11 +77,12 @@ public final class Evaluator implements AutoCloseable {
             SoftmaxCrossEntropy.evaluate(logits, batch.labels(), 0, null);
         loss += result.meanLoss() * batch.size();
         correct += result.correct();
+        confusion.add(logits, batch.labels());
         done += batch.size();
         progress.update(done, images.size());
       }
     }
-    return new Score(loss / images.size(), (double) correct / images.size());
+    return new Score(loss / images.size(), (double) correct / images.size(), confusion);
   }
 
   /// The logits of a batch.

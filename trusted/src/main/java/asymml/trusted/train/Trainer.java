@@ -47,6 +47,7 @@ public final class Trainer implements AutoCloseable {
   private final int batchSize;
   private final int batches;
   private final LearningRateSchedule schedule;
+  private final Map<String, String> identity;
 
   /// How a call of [#run] ended.
   public enum Outcome {
@@ -80,6 +81,7 @@ public final class Trainer implements AutoCloseable {
     batchSize = Math.min(config.batchSize(), data.train().size());
     batches = (data.train().size() + batchSize - 1) / batchSize;
     schedule = config.optimizer().schedule(batches, config.epochs());
+    identity = identity();
     parameters = new Parameters(graph, new Initializer(config.seed()), true);
     evaluator = new Evaluator(graph, parameters, batchSize);
     split =
@@ -131,7 +133,7 @@ public final class Trainer implements AutoCloseable {
       throws IOException, TrainingException {
     Position position = new Position(0, 0, EpochTotals.ZERO);
     if (resume) {
-      position = Checkpoint.read(layout.checkpoint(), identity(), parameters, split);
+      position = Checkpoint.read(layout.checkpoint(), identity, parameters, split);
       MetricsLog.truncateAfter(layout.metrics(), position.epoch());
     } else {
       save(layout, position);
@@ -268,7 +270,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save(RunLayout layout, Position position) throws IOException {
-    Checkpoint.write(layout.checkpoint(), description, identity(), position, parameters, split);
+    Checkpoint.write(layout.checkpoint(), description, identity, position, parameters, split);
   }
 
   /// What a checkpoint must share with the run that resumes it.

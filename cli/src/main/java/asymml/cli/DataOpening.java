@@ -1,0 +1,44 @@
+package asymml.cli;
+
+import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.DataSets;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
+import asymml.trusted.data.Progress;
+import java.io.PrintWriter;
+
+/// Opens data sets with a word to the user where it takes a while.
+final class DataOpening {
+  private static final long EVERY_NANOS = 5_000_000_000L;
+
+  private DataOpening() {}
+
+  /// Opens a data set and takes its limited splits.
+  ///
+  /// @param seed of the choice where a limit leaves images out
+  /// @throws DataException if anything is wrong with the data
+  static DataSet open(String spec, Limit train, Limit test, long seed, PrintWriter out)
+      throws DataException {
+    DataSet all = DataSets.open(spec, reporter(out));
+    ImageSet limited = all.train().subset(train.images(), seed);
+    return new DataSet(
+        all.name(),
+        limited,
+        all.test().subset(test.images(), seed),
+        limited.size() == all.train().size() ? all.normalization() : Normalization.of(limited),
+        all.flip(),
+        all.cropPadding());
+  }
+
+  private static Progress reporter(PrintWriter out) {
+    long[] shown = {System.nanoTime()};
+    return (what, done, total) -> {
+      if (System.nanoTime() - shown[0] >= EVERY_NANOS) {
+        shown[0] = System.nanoTime();
+        out.println(total < 0 ? what + ": " + done : "%s: %d/%d".formatted(what, done, total));
+        out.flush();
+      }
+    };
+  }
+}

@@ -1,0 +1,74 @@
+package asymml.cli;
+
+import asymml.kernels.Kernels;
+import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/// `asymml env`.
+@Command(
+    name = "env",
+    mixinStandardHelpOptions = true,
+    description = "Shows what this machine offers.",
+    footerHeading = "%nExample:%n",
+    footer = "  asymml env")
+@SuppressWarnings("NullAway.Init") // picocli sets the field before the command runs
+final class EnvCommand implements Callable<Integer> {
+  private static final Path SHARED_MEMORY = Path.of("/dev/shm");
+
+  /// Devices by which a guest of a TEE talks to its hardware.
+  private static final List<Path> TEE_DEVICES =
+      List.of(
+          Path.of("/dev/sgx_enclave"),
+          Path.of("/dev/sgx/enclave"),
+          Path.of("/dev/tdx_guest"),
+          Path.of("/dev/sev-guest"));
+
+  @Spec private CommandSpec spec;
+
+  @Override
+  public Integer call() throws IOException {
+    OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    PrintWriter out = spec.commandLine().getOut();
+    out.println("asymml         " + Build.version());
+    out.printf("Java           %s, %s%n", Runtime.version(), System.getProperty("java.home"));
+    out.println("oneDNN         " + Kernels.version());
+    out.printf("vectors        %d bits%n", Kernels.vectorBits());
+    out.printf(
+        "cores          %d, %d threads by default%n",
+        Runtime.getRuntime().availableProcessors(), Kernels.threads());
+    out.printf(
+        "memory         %s, of it %s free; Java heap at most %s%n",
+        Figures.bytes(system.getTotalMemorySize()),
+        Figures.bytes(system.getFreeMemorySize()),
+        Figures.bytes(Runtime.getRuntime().maxMemory()));
+    out.println("shared memory  " + sharedMemory());
+    out.println("TEE            " + tee());
+    out.println("GPU            not used by this version");
+    out.flush();
+    return ExitCode.OK;
+  }
+
+  private static String sharedMemory() throws IOException {
+    return Files.isWritable(SHARED_MEMORY)
+        ? "%s, %s free"
+            .formatted(
+                SHARED_MEMORY, Figures.bytes(Files.getFileStore(SHARED_MEMORY).getUsableSpace()))
+        : SHARED_MEMORY + " is missing: a worker on this machine needs it";
+  }
+
+  private static String tee() {
+    List<Path> found = TEE_DEVICES.stream().filter(Files::exists).toList();
+    return (found.isEmpty() ? "none found" : found + " found, not used by this version")
+        + ": simulation, not protected";
+  }
+}

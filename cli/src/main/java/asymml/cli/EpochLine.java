@@ -1,0 +1,38 @@
+package asymml.cli;
+
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.train.EpochTotals;
+import java.time.Duration;
+
+/// What is shown of epochs, in one line each.
+final class EpochLine {
+  private EpochLine() {}
+
+  /// A finished epoch.
+  static String of(EpochMetrics m, int epochs) {
+    return "epoch %d/%d: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
+        .formatted(
+            m.epoch(),
+            epochs,
+            Figures.loss(m.trainLoss()),
+            Figures.percent(m.trainAccuracy()),
+            Figures.loss(m.testLoss()),
+            Figures.percent(m.testAccuracy()),
+            Figures.speed(m.imagesPerSecond()),
+            m.bytesToWorker() == 0
+                ? ""
+                : "; worker: %s there, %s back"
+                    .formatted(
+                        Figures.bytes(m.bytesToWorker()), Figures.bytes(m.bytesFromWorker())));
+  }
+
+  /// An epoch under way.
+  static String of(EpochTotals totals, Duration left) {
+    return "%s, loss %s, accuracy %s, %s left"
+        .formatted(
+            Figures.speed(totals.imagesPerSecond()),
+            Figures.loss(totals.meanLoss()),
+            Figures.percent(totals.accuracy()),
+            Figures.time(left));
+  }
+}

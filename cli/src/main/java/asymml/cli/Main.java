@@ -1,0 +1,135 @@
+package asymml.cli;
+
+import asymml.trusted.data.DataException;
+import asymml.trusted.train.TrainingException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.ScopeType;
+
+/// The `asymml` command. Trust level: TRUSTED, it sees data and models.
+@Command(
+    name = "asymml",
+    mixinStandardHelpOptions = true,
+    versionProvider = Build.class,
+    synopsisSubcommandLabel = "COMMAND",
+    description =
+        "Trains neural networks on private images, with the bulk of the arithmetic at an untrusted"
+            + " worker that sees noisy residuals only.",
+    subcommands = {
+      TrainCommand.class,
+      EvalCommand.class,
+      PredictCommand.class,
+      WorkerCommand.class,
+      ModelsCommand.class,
+      EnvCommand.class
+    },
+    commandListHeading = "%nCommands ('asymml COMMAND --help' shows all options):%n",
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "1:failure, one line on stderr says which",
+      "2:wrong usage",
+      "130, 143:stopped by SIGINT, SIGTERM; the run is saved"
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  asymml train                         a small network on drawn shapes, about a minute",
+      "  asymml train --data images.zip --model resnet20 --epochs 12 --out runs/mine",
+      "  asymml eval --run runs/mine",
+      "  asymml predict --run runs/mine cat.jpg dog.jpg"
+    })
+public final class Main {
+  @Option(
+      names = "--debug",
+      scope = ScopeType.INHERIT,
+      description = "Show where a failure came from.")
+  private boolean debug;
+
+  private Main() {}
+
+  /// Runs a command and exits with its exit code.
+  ///
+  /// @param args as `--help` says
+  public static void main(String[] args) {
+    System.exit(execute(commandLine(), args));
+  }
+
+  /// The command line, ready to be run by [#execute].
+  static CommandLine commandLine() {
+    Main main = new Main();
+    return new CommandLine(main)
+        .setExecutionExceptionHandler((e, line, _) -> main.fail(e, line))
+        .setParameterExceptionHandler((e, _) -> wrongUsage(e));
+  }
+
+  static int execute(CommandLine root, String... args) {
+    root.setExecutionStrategy(
+        parsed -> new CommandLine.RunLast().execute(withSettingsFiles(root, parsed, args)));
+    try {
+      return root.execute(args);
+    } catch (OutOfMemoryError e) {
+      root.getErr()
+          .println(
+              "asymml: not enough memory (%s): lower --batch-size or use a machine with more"
+                  .formatted(e.getMessage()));
+      return ExitCode.SOFTWARE;
+    }
+  }
+
+  /// Parses once more where the first parse found files with settings, which take the place of the
+  /// built-in defaults.
+  private static ParseResult withSettingsFiles(
+      CommandLine root, ParseResult parsed, String... args) {
+    ParseResult command = parsed.subcommand();
+    if (command == null
+        || command.isUsageHelpRequested()
+        || !(command.commandSpec().userObject() instanceof TrainCommand train)) {
+      return parsed;
+    }
+    CommandLine line = command.commandSpec().commandLine();
+    try {
+      line.setDefaultValueProvider(train.settingsOfFiles());
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(line, String.valueOf(e.getMessage()), e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return root.parseArgs(args);
+  }
+
+  private static int wrongUsage(ParameterException e) {
+    CommandLine line = e.getCommandLine();
+    line.getErr()
+        .println(
+            "asymml: %s (see '%s --help')"
+                .formatted(e.getMessage(), line.getCommandSpec().qualifiedName()));
+    return ExitCode.USAGE;
+  }
+
+  private int fail(Exception e, CommandLine line) {
+    String message =
+        switch (e) {
+          case DataException _, TrainingException _, IOException _, RunException _ ->
+              e.getMessage();
+          case UncheckedIOException io -> causeOf(io).getMessage();
+          default -> "internal error (" + e + "): run again with --debug and report it";
+        };
+    line.getErr().println("asymml: " + message);
+    if (debug) {
+      e.printStackTrace(line.getErr());
+    }
+    return ExitCode.SOFTWARE;
+  }
+
+  private static Throwable causeOf(UncheckedIOException e) {
+    @Nullable Throwable cause = e.getCause();
+    return cause == null ? e : cause;
+  }
+}

@@ -1,0 +1,71 @@
+package asymml.cli;
+
+import asymml.model.Graph;
+import asymml.model.Shape;
+import asymml.model.Zoo;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `asymml models`.
+@Command(
+    name = "models",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = "Compares the networks that come with AsymML.",
+    footerHeading = "%nExample:%n",
+    footer = "  asymml models --image-size 224 --classes 1000")
+@SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
+final class ModelsCommand implements Callable<Integer> {
+  private static final int COLOURS = 3;
+
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--image-size",
+      paramLabel = "PIXELS",
+      defaultValue = "32",
+      description = "Height and width of colour images (default: ${DEFAULT-VALUE}).")
+  private int imageSize;
+
+  @Option(
+      names = "--classes",
+      paramLabel = "N",
+      defaultValue = "10",
+      description = "Classes (default: ${DEFAULT-VALUE}).")
+  private int classes;
+
+  @Override
+  public Integer call() {
+    PrintWriter out = spec.commandLine().getOut();
+    out.printf("%-10s %12s %16s %14s%n", "model", "parameters", "multiply-adds", "linear layers");
+    for (String name : Zoo.names()) {
+      Graph graph = graph(name);
+      long multiplyAdds = graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum();
+      out.printf(
+          "%-10s %12s %16s %14d%n",
+          name,
+          Figures.scaled(RunHeader.parameterCount(graph)).strip(),
+          Figures.scaled(multiplyAdds).strip(),
+          graph.linearLayers().size());
+    }
+    out.printf(
+        "for %dx%d colour images of %d classes, batch norm; multiply-adds of one image forward%n",
+        imageSize, imageSize, classes);
+    out.flush();
+    return ExitCode.OK;
+  }
+
+  private Graph graph(String name) {
+    try {
+      return Zoo.build(name, new Shape(imageSize, imageSize, COLOURS), classes, Zoo.Norm.BATCH);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), name + ": " + e.getMessage(), e);
+    }
+  }
+}

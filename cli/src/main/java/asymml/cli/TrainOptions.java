@@ -1,0 +1,339 @@
+package asymml.cli;
+
+import asymml.model.Zoo;
+import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.Mode;
+import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainConfig.Schedule;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+
+/// The settings of a training run: each is a flag of `train` and, without its dashes, a key of its
+/// YAML files.
+@SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
+final class TrainOptions {
+  static final String NOISE_MULTIPLIER = "noise-multiplier";
+  static final String NOISE_RATIO = "noise-ratio";
+
+  /// The noise where the user names none: a tenth of a residual at the clip bound.
+  static final double DEFAULT_NOISE_RATIO = 0.1;
+
+  private static final String NO_LAYERS = "none";
+
+  @Option(
+      names = "--data",
+      paramLabel = "DATA",
+      defaultValue = "generated",
+      description = {
+        "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of drawn"
+            + " shapes; a folder or zip of train/<class>/*.jpg|png and test/<class>/*; a folder"
+            + " of CIFAR-10/100 binary files or of the IDX files of the MNIST family."
+      })
+  String data;
+
+  @Option(
+      names = "--limit-train",
+      paramLabel = "N",
+      defaultValue = Limit.ALL,
+      converter = Labels.LimitConverter.class,
+      description = "Train on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
+  Limit limitTrain;
+
+  @Option(
+      names = "--limit-test",
+      paramLabel = "N",
+      defaultValue = Limit.ALL,
+      converter = Labels.LimitConverter.class,
+      description = "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
+  Limit limitTest;
+
+  @Option(
+      names = "--augment",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description = "Flip and shift training images as suits the data (default: ${DEFAULT-VALUE}).")
+  boolean augment;
+
+  @Option(
+      names = "--model",
+      paramLabel = "NAME",
+      defaultValue = "cnn",
+      converter = Labels.ModelConverter.class,
+      description =
+          "cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16 or vgg19"
+              + " (default: ${DEFAULT-VALUE}); 'asymml models' compares them.")
+  String model;
+
+  @Option(
+      names = "--norm",
+      paramLabel = "NORM",
+      defaultValue = "batch",
+      converter = Labels.NormConverter.class,
+      description = "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
+  Zoo.Norm norm;
+
+  @Option(
+      names = "--mode",
+      paramLabel = "MODE",
+      defaultValue = "asymml",
+      converter = Labels.ModeConverter.class,
+      description = {
+        "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part here, noisy"
+            + " residual at the worker; trusted-only: all here; untrusted-only: all at the"
+            + " worker, NO PRIVACY; dp-only: noisy whole activations at the worker."
+      })
+  Mode mode;
+
+  @Option(
+      names = "--decomposer",
+      paramLabel = "NAME",
+      defaultValue = "shared",
+      converter = Labels.DecompositionConverter.class,
+      description =
+          "shared (one basis per layer) or per-example (a light SVD each)"
+              + " (default: ${DEFAULT-VALUE}).")
+  Decomposition decomposer;
+
+  @Option(
+      names = "--rank",
+      paramLabel = "RANK",
+      defaultValue = "1/8",
+      converter = Labels.RankConverter.class,
+      description =
+          "Directions of a layer's input that stay here: 8, 1/8 (of the channels),"
+              + " schedule:2:32, or energy:0.1:1/2 (default: ${DEFAULT-VALUE}).")
+  RankPolicy rank;
+
+  @Option(
+      names = "--trusted-layers",
+      paramLabel = "LAYERS",
+      split = ",",
+      defaultValue = Plan.FIRST,
+      description =
+          "Linear layers that stay here whole: names with commas, 'first' for the first"
+              + " convolution, or 'none' (default: ${DEFAULT-VALUE}).")
+  List<String> trustedLayers;
+
+  @Option(
+      names = "--" + NOISE_RATIO,
+      paramLabel = "RHO",
+      description =
+          "Noise on residuals with sigma = RHO C / sqrt(values), C the clip bound (default: 0.1"
+              + " unless --noise-multiplier is given; 0: neither noise nor clipping).")
+  @Nullable Double noiseRatio;
+
+  @Option(
+      names = "--" + NOISE_MULTIPLIER,
+      paramLabel = "Z",
+      description =
+          "Noise on residuals with sigma = Z C; instead of --noise-ratio (0: neither noise nor"
+              + " clipping).")
+  @Nullable Double noiseMultiplier;
+
+  @Option(
+      names = "--epochs",
+      paramLabel = "N",
+      defaultValue = "8",
+      description = "Passes over the training images (default: ${DEFAULT-VALUE}).")
+  int epochs;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      defaultValue = "64",
+      description = "Images a step (default: ${DEFAULT-VALUE}).")
+  int batchSize;
+
+  @Option(
+      names = "--learning-rate",
+      paramLabel = "RATE",
+      defaultValue = "0.05",
+      description = "Highest learning rate (default: ${DEFAULT-VALUE}).")
+  float learningRate;
+
+  @Option(
+      names = "--momentum",
+      paramLabel = "M",
+      defaultValue = "0.9",
+      description = "Momentum of SGD (default: ${DEFAULT-VALUE}).")
+  float momentum;
+
+  @Option(
+      names = "--weight-decay",
+      paramLabel = "D",
+      defaultValue = "0.0005",
+      description = "Decay of the weights of linear layers (default: ${DEFAULT-VALUE}).")
+  float weightDecay;
+
+  @Option(
+      names = "--schedule",
+      paramLabel = "NAME",
+      defaultValue = "cosine",
+      converter = Labels.ScheduleConverter.class,
+      description =
+          "How the learning rate falls: cosine, step or constant (default: ${DEFAULT-VALUE}).")
+  Schedule schedule;
+
+  @Option(
+      names = "--milestones",
+      paramLabel = "EPOCHS",
+      split = ",",
+      description =
+          "With --schedule step: epochs at whose end the rate falls, with commas (default: none).")
+  @Nullable List<Integer> milestones;
+
+  @Option(
+      names = "--step-factor",
+      paramLabel = "F",
+      defaultValue = "0.1",
+      description =
+          "With --schedule step: what the rate is multiplied by (default: ${DEFAULT-VALUE}).")
+  float stepFactor;
+
+  @Option(
+      names = "--warm-up-epochs",
+      paramLabel = "N",
+      defaultValue = "0.5",
+      description =
+          "Epochs over which the rate first rises, fractions allowed (default: ${DEFAULT-VALUE}).")
+  double warmUpEpochs;
+
+  @Option(
+      names = "--label-smoothing",
+      paramLabel = "S",
+      defaultValue = "0",
+      description =
+          "Share of the target that is spread over all classes (default: ${DEFAULT-VALUE}).")
+  float labelSmoothing;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      defaultValue = "1",
+      description =
+          "Of initial weights, order, augmentation, dropout and the limits' choice; never of"
+              + " noise (default: ${DEFAULT-VALUE}).")
+  long seed;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of either process (default: one per available processor).")
+  @Nullable Integer threads;
+
+  @Option(
+      names = "--worker",
+      paramLabel = "ADDRESS",
+      defaultValue = WorkerChoice.Local.NAME,
+      converter = Labels.WorkerConverter.class,
+      description =
+          "unix:PATH or tls:HOST:PORT of a worker that runs already (see 'asymml worker"
+              + " --help'), or local to start one here (default: ${DEFAULT-VALUE}).")
+  WorkerChoice worker;
+
+  @Option(
+      names = "--tls-trust",
+      paramLabel = "FILE",
+      description = "X.509 certificate of the worker to accept; needed with tls:.")
+  @Nullable Path tlsTrust;
+
+  @Option(
+      names = "--worker-timeout",
+      paramLabel = "SECONDS",
+      defaultValue = "60",
+      description = "Longest wait for an answer of the worker (default: ${DEFAULT-VALUE}).")
+  int workerTimeoutSeconds;
+
+  @Option(
+      names = "--out",
+      paramLabel = "DIR",
+      description = "Run directory to create (default: runs/<time>-<model>-<mode>).")
+  @Nullable Path out;
+
+  /// Options with given settings, and the defaults for the rest.
+  ///
+  /// @throws IllegalArgumentException if a setting's value cannot be read
+  static TrainOptions of(Settings settings) {
+    TrainOptions options = new TrainOptions();
+    CommandLine line = new CommandLine(CommandSpec.forAnnotatedObject(options));
+    try {
+      line.setDefaultValueProvider(settings).parseArgs();
+    } catch (CommandLine.ParameterException e) {
+      throw new IllegalArgumentException(e.getMessage(), e);
+    }
+    return options;
+  }
+
+  int threads() {
+    return threads == null ? Runtime.getRuntime().availableProcessors() : threads;
+  }
+
+  Duration workerTimeout() {
+    return Duration.ofSeconds(workerTimeoutSeconds);
+  }
+
+  List<String> trustedLayers() {
+    return trustedLayers.equals(List.of(NO_LAYERS)) ? List.of() : trustedLayers;
+  }
+
+  List<Integer> milestones() {
+    return milestones == null ? List.of() : milestones;
+  }
+
+  /// The noise asked for.
+  ///
+  /// @throws IllegalArgumentException if it is asked for twice or out of range
+  NoiseStrength noise() {
+    if (noiseRatio != null && noiseMultiplier != null) {
+      throw new IllegalArgumentException(
+          "--noise-ratio and --noise-multiplier say the same in two ways: give one of them");
+    }
+    if (noiseMultiplier != null) {
+      return noiseMultiplier == 0
+          ? new NoiseStrength.None()
+          : new NoiseStrength.Multiplier(noiseMultiplier);
+    }
+    double ratio = noiseRatio == null ? DEFAULT_NOISE_RATIO : noiseRatio;
+    return ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio);
+  }
+
+  /// What the run computes.
+  ///
+  /// @throws IllegalArgumentException with the rule that a value breaks
+  TrainConfig config() {
+    if (threads != null && threads < 1) {
+      throw new IllegalArgumentException("--threads must be at least 1: " + threads);
+    }
+    if (workerTimeoutSeconds < 1) {
+      throw new IllegalArgumentException(
+          "--worker-timeout must be at least 1 second: " + workerTimeoutSeconds);
+    }
+    if (schedule == Schedule.STEP && milestones().isEmpty()) {
+      throw new IllegalArgumentException("--schedule step needs --milestones, such as 10,15");
+    }
+    return new TrainConfig(
+        model,
+        norm,
+        mode,
+        decomposer,
+        rank,
+        trustedLayers(),
+        noise(),
+        epochs,
+        batchSize,
+        new TrainConfig.Optimizer(
+            learningRate, momentum, weightDecay, schedule, warmUpEpochs, milestones(), stepFactor),
+        labelSmoothing,
+        augment,
+        seed);
+  }
+}

@@ -1,0 +1,199 @@
+package asymml.cli;
+
+import asymml.kernels.Kernels;
+import asymml.model.Graph;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.MetricsLog;
+import asymml.trusted.run.RunDirectory;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainedModel;
+import asymml.trusted.train.Trainer;
+import asymml.trusted.train.TrainingException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.ParameterException;
+
+/// One call of `asymml train`, from opening the data to the summary.
+final class TrainingRun {
+  private static final Path RUNS = Path.of("runs");
+
+  private final TrainOptions options;
+  private final TrainConfig config;
+  private final Settings settings;
+  private final List<String> arguments;
+  private final CommandLine command;
+  private final TrainDisplay display;
+  private final PrintWriter out;
+
+  TrainingRun(
+      TrainOptions options,
+      TrainConfig config,
+      Settings settings,
+      List<String> arguments,
+      CommandLine command,
+      TrainDisplay display) {
+    this.options = options;
+    this.config = config;
+    this.settings = settings;
+    this.arguments = arguments;
+    this.command = command;
+    this.display = display;
+    this.out = command.getOut();
+  }
+
+  /// Trains.
+  ///
+  /// @param resumed the run to go on with, or null for a new one
+  /// @return the exit code
+  int run(@Nullable Path resumed)
+      throws DataException, IOException, TrainingException, RunException {
+    Kernels.setThreads(options.threads());
+    DataSet data =
+        DataOpening.open(options.data, options.limitTrain, options.limitTest, options.seed, out);
+    RunHeader header = header(data);
+    try (RunDirectory directory = directory(resumed)) {
+      RunRecord record = new RunRecord(directory.layout(), header, settings, arguments);
+      try {
+        return train(header, record, resumed != null);
+      } catch (IOException e) {
+        record.write("failed: " + e.getMessage());
+        throw new RunException(e.getMessage() + goOn(directory.layout()), e);
+      } catch (TrainingException e) {
+        record.write("failed: " + e.getMessage());
+        throw e;
+      }
+    }
+  }
+
+  private RunHeader header(DataSet data) {
+    try {
+      Graph graph =
+          TrainedModel.Description.of(
+                  config.model(), config.norm(), data.train(), data.normalization())
+              .graph();
+      Plan plan =
+          Plan.of(
+              graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+      return new RunHeader(config, data, graph, plan);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(command, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private RunDirectory directory(@Nullable Path resumed) throws IOException {
+    if (resumed != null) {
+      return RunDirectory.resume(resumed);
+    }
+    return options.out != null
+        ? RunDirectory.create(options.out)
+        : RunDirectory.createUnder(
+            RUNS, Clock.system(ZoneId.systemDefault()), config.model(), config.mode().label());
+  }
+
+  private int train(RunHeader header, RunRecord record, boolean resume)
+      throws IOException, TrainingException {
+    RunLayout layout = record.layout();
+    if (!header.plan().needsWorker()) {
+      show(header, "none", layout);
+      return train(header, record, resume, null, null);
+    }
+    try (OpenWorker worker = OpenWorker.open(options, layout.workerLog());
+        ReleaseDoor door =
+            new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads())) {
+      show(header, "UNTRUSTED: " + worker.describe(), layout);
+      return train(header, record, resume, worker.remote(), door);
+    }
+  }
+
+  private void show(RunHeader header, String worker, RunLayout layout) {
+    out.println("data     " + header.describeData());
+    out.println("model    " + header.describeModel());
+    out.println("plan     " + header.describePlan());
+    out.printf(
+        "trusted  this process, %d threads (simulation: not protected: this is no TEE)%n",
+        options.threads());
+    out.println("worker   " + worker);
+    header.privacy().forEach(line -> out.println("privacy  " + line));
+    out.println("run      " + layout.directory());
+    out.flush();
+  }
+
+  private int train(
+      RunHeader header,
+      RunRecord record,
+      boolean resume,
+      @Nullable RemoteWorker worker,
+      @Nullable ReleaseDoor door)
+      throws IOException, TrainingException {
+    long began = System.nanoTime();
+    try (Trainer trainer = new Trainer(config, header.data(), worker, door);
+        StopSignals signals = new StopSignals(command.getErr())) {
+      settings.without(List.of("out")).write(record.layout().config());
+      record.write("running");
+      return switch (run(trainer, record.layout(), resume, signals)) {
+        case FINISHED -> finished(record, Duration.ofNanos(System.nanoTime() - began));
+        case STOPPED -> {
+          record.write("stopped");
+          out.println("stopped and saved" + goOn(record.layout()));
+          out.flush();
+          yield signals.exitCode();
+        }
+      };
+    }
+  }
+
+  private Trainer.Outcome run(
+      Trainer trainer, RunLayout layout, boolean resume, StopSignals signals)
+      throws IOException, TrainingException {
+    try (TrainDisplay shown = display) {
+      return trainer.run(layout, resume, shown, signals::received);
+    }
+  }
+
+  private int finished(RunRecord record, Duration time) throws IOException {
+    record.write("finished");
+    RunLayout layout = record.layout();
+    EpochMetrics last = MetricsLog.readAll(layout.metrics()).getLast();
+    String asymml = Build.command();
+    Path directory = layout.directory();
+    out.println();
+    out.printf(
+        "done in %s: test accuracy %s, test loss %s after %d epochs%n",
+        Figures.time(time),
+        Figures.percent(last.testAccuracy()),
+        Figures.loss(last.testLoss()),
+        last.epoch());
+    out.printf("The run is in %s. What next:%n", directory);
+    out.printf("  %s eval --run %s%n", asymml, directory);
+    out.printf("  %s predict --run %s IMAGE...%n", asymml, directory);
+    out.printf("  tensorboard --logdir %s%n", layout.events());
+    out.flush();
+    return ExitCode.OK;
+  }
+
+  /// How to go on with a run that has a checkpoint: the end of a line.
+  private String goOn(RunLayout layout) throws IOException {
+    if (!Files.isRegularFile(layout.checkpoint())) {
+      return "";
+    }
+    int done = Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()).size() : 0;
+    return "; %d of %d epochs are done, go on with: %s train --resume %s"
+        .formatted(done, config.epochs(), Build.command(), layout.directory());
+  }
+}

@@ -1,0 +1,61 @@
+package asymml.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// How this program starts a worker: the same Java, the same modules, the other half's `main`.
+final class WorkerLauncher {
+  private static final String MODULE_PATH = System.getProperty("jdk.module.path", "");
+  private static final String MAIN = "asymml.untrusted.Main";
+
+  /// A worker's tensors are native memory; its heap holds next to nothing.
+  private static final String HEAP = "-Xmx256m";
+
+  private WorkerLauncher() {}
+
+  /// The command, without the worker's own options.
+  static List<String> command() {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(
+        List.of(
+            "-XX:+UseSerialGC",
+            HEAP,
+            "-Dorg.bytedeco.javacpp.maxBytes=0",
+            "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"));
+    if (Main.class.getModule().isNamed()) {
+      command.addAll(
+          List.of(
+              "--module-path",
+              MODULE_PATH,
+              "--add-modules",
+              nativeModules(),
+              "--enable-native-access=asymml.kernels,org.bytedeco.javacpp,org.bytedeco.dnnl,org.bytedeco.opencl",
+              "-m",
+              "asymml.untrusted/" + MAIN));
+    } else {
+      // From a class path, as in tests.
+      command.addAll(
+          List.of(
+              "--add-modules",
+              "jdk.incubator.vector",
+              "--enable-native-access=ALL-UNNAMED",
+              "-cp",
+              System.getProperty("java.class.path"),
+              MAIN));
+    }
+    return command;
+  }
+
+  /// The modules of the native libraries, which nothing requires by name.
+  private static String nativeModules() {
+    return String.join(
+        ",",
+        ModuleLayer.boot().modules().stream()
+            .map(Module::getName)
+            .filter(name -> name.matches("org\\.bytedeco\\..+\\.linux\\..+"))
+            .sorted()
+            .toList());
+  }
+}
