@@ -48,9 +48,9 @@ class SplitNetworkTest {
   /// before it by `1 / sqrt(65536) = 4e-3` of its norm: no implementation in float32 can avoid it.
   private static final double ONE_FLIP = 1e-2;
 
-  /// Low, as in a warm-up: at rates where the loss jumps, training is chaotic and amplifies the
-  /// rounding of either network by orders of magnitude a step.
-  private static final float LEARNING_RATE = 1e-3f;
+  /// Low, as in a warm-up. At 1e-3 training VGG16 is chaotic: the unsplit network on one thread
+  /// differs from itself on two by 3e-3 after three steps, and by 3e-2 after four.
+  private static final float LEARNING_RATE = 1e-4f;
 
   private static final DataSet DATA = data();
 
@@ -160,7 +160,7 @@ class SplitNetworkTest {
         network.backward();
         for (Parameter p : parameters.all()) {
           if (p.kind().trained()) {
-            if (step == 0) {
+            if (step == 0 && p.kind() == Parameter.Kind.WEIGHT) {
               gradients.put(p.name(), parameters.gradient(p.name()).toArray());
             }
             Elementwise.sgd(
