@@ -14,6 +14,9 @@ final class Parallel {
   /// Elements in a piece: 256 KiB, which stays in a core's cache and outweighs the hand-over.
   static final int CHUNK = 1 << 16;
 
+  /// Fewer pieces than this are done by the caller: waking another thread takes as long as a piece.
+  private static final int WORTH_SHARING = 4;
+
   // Threads are made as they are needed and end after a minute without work.
   private static final ExecutorService WORKERS =
       Executors.newCachedThreadPool(
@@ -47,13 +50,15 @@ final class Parallel {
   }
 
   private static void overPieces(long size, long piece, Range body) {
-    if (size <= piece) {
-      body.run(0, size);
-      return;
+    int pieces = Math.toIntExact((size + piece - 1) / piece);
+    IntConsumer one = i -> body.run(i * piece, Math.min(size, (i + 1) * piece));
+    if (pieces < WORTH_SHARING) {
+      for (int i = 0; i < pieces; i++) {
+        one.accept(i);
+      }
+    } else {
+      run(pieces, one);
     }
-    run(
-        Math.toIntExact((size + piece - 1) / piece),
-        i -> body.run(i * piece, Math.min(size, (i + 1) * piece)));
   }
 
   /// Runs pieces 0 to `pieces - 1`, each once, in any order, and returns when all are done.

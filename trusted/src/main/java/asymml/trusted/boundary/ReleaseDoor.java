@@ -120,7 +120,9 @@ public final class ReleaseDoor implements AutoCloseable {
     /// @param from first example
     /// @param values `[count, ...]`
     public void measure(int from, Tensor values) {
-      takeNorms(from, values);
+      for (int i = 0; i < values.length(0); i++) {
+        takeNorm(from + i, values.examples(i, 1));
+      }
     }
 
     /// Sets the first bound from the norms taken.
@@ -137,24 +139,31 @@ public final class ReleaseDoor implements AutoCloseable {
       if (strength instanceof NoiseStrength.None) {
         out.examples(from, count).copyFrom(values);
       } else {
-        takeNorms(from, values);
-        double clip = bound.norm();
-        double sigma = strength.sigma(clip, dim);
-        if (sigma < clip * SMALLEST_SIGMA) {
-          throw new IllegalArgumentException(
-              "noise below 2^-36 of the clip bound is lost in rounding; turn it off instead");
-        }
-        int tasks = Math.min(lanes.length, count);
-        IntStream.range(0, tasks)
-            .parallel()
-            .forEach(t -> {
-              for (int i = t * count / tasks; i < (t + 1) * count / tasks; i++) {
-                double scale = norms[from + i] > clip ? clip / norms[from + i] : 1;
-                noise(lanes[t], values.examples(i, 1), scale, sigma, out.examples(from + i, 1));
-              }
-            });
+        writeNoisy(from, values);
       }
       written += count;
+    }
+
+    private void writeNoisy(int from, Tensor values) {
+      double clip = bound.norm();
+      double sigma = strength.sigma(clip, dim);
+      if (sigma < clip * SMALLEST_SIGMA) {
+        throw new IllegalArgumentException(
+            "noise below 2^-36 of the clip bound is lost in rounding; turn it off instead");
+      }
+      int count = values.length(0);
+      int tasks = Math.min(lanes.length, count);
+      // One hand-over for norms and noise: an example is still in the cache for the second pass.
+      IntStream.range(0, tasks)
+          .parallel()
+          .forEach(t -> {
+            for (int i = t * count / tasks; i < (t + 1) * count / tasks; i++) {
+              Tensor example = values.examples(i, 1);
+              double norm = takeNorm(from + i, example);
+              double scale = norm > clip ? clip / norm : 1;
+              noise(lanes[t], example, scale, sigma, out.examples(from + i, 1));
+            }
+          });
     }
 
     /// Ends the release: the worker may read it.
@@ -174,17 +183,14 @@ public final class ReleaseDoor implements AutoCloseable {
       return new Released(slot);
     }
 
-    private void takeNorms(int from, Tensor values) {
-      IntStream.range(0, values.length(0))
-          .parallel()
-          .forEach(
-              i -> norms[from + i] = Math.sqrt(Elementwise.sumOfSquares(values.examples(i, 1))));
-      for (int i = from; i < from + values.length(0); i++) {
-        if (!Double.isFinite(norms[i])) {
-          throw new IllegalStateException(
-              "the activations are no longer finite: training diverged; lower --learning-rate");
-        }
+    private double takeNorm(int example, Tensor values) {
+      double norm = Math.sqrt(Elementwise.sumOfSquares(values));
+      if (!Double.isFinite(norm)) {
+        throw new IllegalStateException(
+            "the activations are no longer finite: training diverged; lower --learning-rate");
       }
+      norms[example] = norm;
+      return norm;
     }
   }
 

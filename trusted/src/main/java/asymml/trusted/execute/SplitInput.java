@@ -15,9 +15,10 @@ import org.jspecify.annotations.Nullable;
 /// One input that leaves for split layers: decomposed and released once a step, however many layers
 /// read it. Two releases of one input under two noises would cost the budget of both.
 final class SplitInput {
-  /// Examples decomposed at a time: their residuals stay in the second-level cache between the
-  /// product, the clipping and the noise.
-  private static final long CHUNK_FLOATS = 1 << 17;
+  /// Residuals formed at a time, in values: 32 MiB, so that even large maps need little memory.
+  /// Smaller pieces would stay in a nearer cache, but each costs several hand-overs to the other
+  /// threads, which cost more.
+  private static final long CHUNK_FLOATS = 1 << 23;
 
   private final SplitSite site;
   private final ReleaseDoor door;
