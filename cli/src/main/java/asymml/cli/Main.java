@@ -105,8 +105,8 @@ public final class Main implements Callable<Integer> {
 
   /// Parses once more where the first parse found files with settings, which take the place of the
   /// built-in defaults.
-  private static ParseResult withSettingsFiles(
-      CommandLine root, ParseResult parsed, String... args) throws IOException {
+  private static ParseResult withSettingsFiles(CommandLine root, ParseResult parsed, String... args)
+      throws IOException {
     ParseResult command = parsed.subcommand();
     if (command == null
         || command.isUsageHelpRequested()

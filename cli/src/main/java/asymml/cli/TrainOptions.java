@@ -292,7 +292,10 @@ final class TrainOptions {
 
   /// The noise ratio, unless noise is given as a multiplier.
   @Nullable Double noiseRatio() {
-    return noiseRatio == null && noiseMultiplier == null ? DEFAULT_NOISE_RATIO : noiseRatio;
+    if (noiseRatio == null && noiseMultiplier == null) {
+      return DEFAULT_NOISE_RATIO;
+    }
+    return noiseRatio;
   }
 
   /// The noise asked for.
