@@ -3,6 +3,7 @@ package asymml.cli;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.train.EpochTotals;
 import java.time.Duration;
+import java.util.Optional;
 
 /// What is shown of epochs, in one line each.
 final class EpochLine {
@@ -27,12 +28,12 @@ final class EpochLine {
   }
 
   /// An epoch under way.
-  static String of(EpochTotals totals, Duration left) {
+  static String of(EpochTotals totals, Optional<Duration> left) {
     return "%s, loss %s, accuracy %s, %s left"
         .formatted(
             Figures.speed(totals.imagesPerSecond()),
             Figures.loss(totals.meanLoss()),
             Figures.percent(totals.accuracy()),
-            Figures.time(left));
+            left.map(Figures::time).orElse("?"));
   }
 }

@@ -4,24 +4,26 @@ import asymml.trusted.data.DataException;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
 
 /// The `asymml` command. Trust level: TRUSTED, it sees data and models.
 @Command(
     name = "asymml",
     mixinStandardHelpOptions = true,
     versionProvider = Build.class,
-    synopsisSubcommandLabel = "COMMAND",
     description =
-        "Trains neural networks on private images, with the bulk of the arithmetic at an untrusted"
-            + " worker that sees noisy residuals only.",
+        "Trains neural networks on private images, with the bulk of the arithmetic at a worker that"
+            + " need not be trusted.",
     subcommands = {
       TrainCommand.class,
       EvalCommand.class,
@@ -40,12 +42,14 @@ import picocli.CommandLine.ScopeType;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  asymml train                         a small network on drawn shapes, about a minute",
+      "  asymml train                         a small network on drawn shapes",
       "  asymml train --data images.zip --model resnet20 --epochs 12 --out runs/mine",
       "  asymml eval --run runs/mine",
       "  asymml predict --run runs/mine cat.jpg dog.jpg"
     })
-public final class Main {
+public final class Main implements Callable<Integer> {
+  @Spec private @Nullable CommandSpec spec;
+
   @Option(
       names = "--debug",
       scope = ScopeType.INHERIT,
@@ -53,6 +57,16 @@ public final class Main {
   private boolean debug;
 
   private Main() {}
+
+  /// Without a command: says which there are.
+  @Override
+  public Integer call() {
+    if (spec == null) {
+      throw new IllegalStateException("not run by picocli");
+    }
+    spec.commandLine().usage(spec.commandLine().getErr());
+    return ExitCode.USAGE;
+  }
 
   /// Runs a command and exits with its exit code.
   ///
@@ -70,8 +84,14 @@ public final class Main {
   }
 
   static int execute(CommandLine root, String... args) {
-    root.setExecutionStrategy(
-        parsed -> new CommandLine.RunLast().execute(withSettingsFiles(root, parsed, args)));
+    Main main = root.getCommand();
+    root.setExecutionStrategy(parsed -> {
+      try {
+        return new CommandLine.RunLast().execute(withSettingsFiles(root, parsed, args));
+      } catch (IOException e) {
+        return main.fail(e, root);
+      }
+    });
     try {
       return root.execute(args);
     } catch (OutOfMemoryError e) {
@@ -85,8 +105,8 @@ public final class Main {
 
   /// Parses once more where the first parse found files with settings, which take the place of the
   /// built-in defaults.
-  private static ParseResult withSettingsFiles(
-      CommandLine root, ParseResult parsed, String... args) {
+  private static ParseResult withSettingsFiles(CommandLine root, ParseResult parsed, String... args)
+      throws IOException {
     ParseResult command = parsed.subcommand();
     if (command == null
         || command.isUsageHelpRequested()
@@ -98,10 +118,13 @@ public final class Main {
       line.setDefaultValueProvider(train.settingsOfFiles());
     } catch (IllegalArgumentException e) {
       throw new ParameterException(line, String.valueOf(e.getMessage()), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
-    return root.parseArgs(args);
+    try {
+      return root.parseArgs(args);
+    } catch (ParameterException e) {
+      // The arguments themselves have passed before.
+      throw new ParameterException(line, e.getMessage() + ", in the YAML file", e);
+    }
   }
 
   private static int wrongUsage(ParameterException e) {

@@ -20,6 +20,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
@@ -70,16 +71,14 @@ record Settings(Map<String, Object> values) implements IDefaultValueProvider {
   static Settings parse(String name, String text) {
     Map<String, Object> values;
     try {
+      JsonNode root = YAML.readTree(text);
       values =
-          text.isBlank()
+          root.isMissingNode() || root.isNull()
               ? Map.of()
-              : YAML.readValue(text, new TypeReference<Map<String, Object>>() {});
+              : YAML.convertValue(root, new TypeReference<Map<String, Object>>() {});
     } catch (JacksonException e) {
       throw new IllegalArgumentException(
           name + " is not a YAML mapping of settings: " + firstLine(e.getOriginalMessage()), e);
-    }
-    if (values == null) {
-      return new Settings(Map.of());
     }
     Map<String, Object> settings = new LinkedHashMap<>();
     values.forEach((key, value) -> {
@@ -106,15 +105,16 @@ record Settings(Map<String, Object> values) implements IDefaultValueProvider {
     CommandSpec spec = CommandSpec.forAnnotatedObject(options);
     Map<String, Object> values = new LinkedHashMap<>();
     for (OptionSpec option : spec.options()) {
-      Object value = option.getValue();
+      Object value =
+          switch (key(option)) {
+            case "threads" -> options.threads();
+            case "milestones" -> options.milestones();
+            case TrainOptions.NOISE_RATIO -> options.noiseRatio();
+            default -> option.getValue();
+          };
       if (value != null) {
         values.put(key(option), Labels.of(value));
       }
-    }
-    values.put("threads", options.threads());
-    values.putIfAbsent("milestones", List.of());
-    if (options.noiseMultiplier == null) {
-      values.putIfAbsent(TrainOptions.NOISE_RATIO, TrainOptions.DEFAULT_NOISE_RATIO);
     }
     return new Settings(values);
   }

@@ -1,14 +1,15 @@
 package asymml.cli;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 
-/// Estimates the rest of a run from the wall time of what was done since the process began to
-/// train, evaluation included.
+/// Estimates the rest of a run from the wall time of what this process did, evaluation included.
+/// The first step does not count: it loads and compiles.
 final class TimeLeft {
   private final LongSupplier nanoClock;
   private final int epochs;
-  private final long start;
+  private long start;
   private long stepsDone;
   private long stepsAhead;
   private int batches;
@@ -18,7 +19,6 @@ final class TimeLeft {
   TimeLeft(LongSupplier nanoClock, int epochs) {
     this.nanoClock = nanoClock;
     this.epochs = epochs;
-    this.start = nanoClock.getAsLong();
   }
 
   void epochStarted(int epoch, int batchesOfEpoch, int firstBatch) {
@@ -27,14 +27,18 @@ final class TimeLeft {
   }
 
   void stepDone() {
+    if (stepsDone == 0) {
+      start = nanoClock.getAsLong();
+    }
     stepsDone++;
     stepsAhead--;
   }
 
-  /// The time until the run ends, 0 before the first step.
-  Duration left() {
-    return stepsDone == 0
-        ? Duration.ZERO
-        : Duration.ofNanos((nanoClock.getAsLong() - start) / stepsDone * stepsAhead);
+  /// The time until the run ends; unknown before the second step.
+  Optional<Duration> left() {
+    return stepsDone < 2
+        ? Optional.empty()
+        : Optional.of(
+            Duration.ofNanos((nanoClock.getAsLong() - start) / (stepsDone - 1) * stepsAhead));
   }
 }

@@ -182,7 +182,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     Settings saved = savedSettings();
     List<String> changed =
-        settings.without(FREE_ON_RESUME).differences(saved.without(FREE_ON_RESUME));
+        saved.without(FREE_ON_RESUME).differences(settings.without(FREE_ON_RESUME));
     if (!saved.values().isEmpty() && !changed.isEmpty()) {
       throw new IllegalArgumentException(
           "a resumed run keeps its settings, but "

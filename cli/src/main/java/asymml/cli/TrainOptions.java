@@ -8,6 +8,7 @@ import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainConfig.Schedule;
+import asymml.wire.WorkerAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -289,6 +290,14 @@ final class TrainOptions {
     return milestones == null ? List.of() : milestones;
   }
 
+  /// The noise ratio, unless noise is given as a multiplier.
+  @Nullable Double noiseRatio() {
+    if (noiseRatio == null && noiseMultiplier == null) {
+      return DEFAULT_NOISE_RATIO;
+    }
+    return noiseRatio;
+  }
+
   /// The noise asked for.
   ///
   /// @throws IllegalArgumentException if it is asked for twice or out of range
@@ -302,8 +311,8 @@ final class TrainOptions {
           ? new NoiseStrength.None()
           : new NoiseStrength.Multiplier(noiseMultiplier);
     }
-    double ratio = noiseRatio == null ? DEFAULT_NOISE_RATIO : noiseRatio;
-    return ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio);
+    Double ratio = noiseRatio();
+    return ratio == null || ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio);
   }
 
   /// What the run computes.
@@ -316,6 +325,11 @@ final class TrainOptions {
     if (workerTimeoutSeconds < 1) {
       throw new IllegalArgumentException(
           "--worker-timeout must be at least 1 second: " + workerTimeoutSeconds);
+    }
+    boolean tls = worker instanceof WorkerChoice.Remote(WorkerAddress.Tls _);
+    if (tls != (tlsTrust != null)) {
+      throw new IllegalArgumentException(
+          "--worker tls:HOST:PORT and --tls-trust FILE, the certificate to accept, go together");
     }
     if (schedule == Schedule.STEP && milestones().isEmpty()) {
       throw new IllegalArgumentException("--schedule step needs --milestones, such as 10,15");

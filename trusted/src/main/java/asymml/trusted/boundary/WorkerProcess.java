@@ -27,8 +27,9 @@ import org.jspecify.annotations.Nullable;
 /// which only this user can reach.
 ///
 /// It is untrusted: it gets a short list of environment variables and no others, since they may
-/// hold secrets, and no open file of this process. It ignores SIGINT, which a terminal sends to
-/// both processes, so that the trainer can finish its step; it leaves when the connection ends.
+/// hold secrets, and no open file of this process. It ignores SIGINT and SIGTERM, which a terminal
+/// or `timeout` sends to both processes, so that the trainer can finish its step; it leaves when
+/// the connection ends.
 public final class WorkerProcess implements AutoCloseable {
   /// What a Java process and its native libraries need to start, and the knobs of OpenMP and CUDA.
   private static final Set<String> ENVIRONMENT =
@@ -100,7 +101,7 @@ public final class WorkerProcess implements AutoCloseable {
     // An ignored signal stays ignored in the program that replaces the shell, under the same
     // process id; Java has no way to say it.
     List<String> full =
-        new ArrayList<>(List.of("/bin/sh", "-c", "trap '' INT; exec \"$@\"", "asymml-worker"));
+        new ArrayList<>(List.of("/bin/sh", "-c", "trap '' INT TERM; exec \"$@\"", "asymml-worker"));
     full.addAll(command);
     full.addAll(
         List.of(

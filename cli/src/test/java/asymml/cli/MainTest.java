@@ -1,0 +1,143 @@
+package asymml.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import asymml.model.Zoo;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MainTest {
+  @TempDir Path folder;
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--noise-ratio 1 --noise-multiplier 1 | give one of them",
+        "--noise-ratio -1                     | above 0",
+        "--mode private                       | asymml, trusted-only, untrusted-only, dp-only",
+        "--model lenet                        | resnet20",
+        "--norm layer                         | batch, group",
+        "--decomposer svd                     | shared, per-example",
+        "--rank half                          | schedule:2:32",
+        "--schedule linear                    | constant, cosine, step",
+        "--schedule step                      | --milestones",
+        "--epochs 0                           | epochs must be at least 1",
+        "--epochs three                       | --epochs",
+        "--batch-size 0                       | batch size must be at least 1",
+        "--learning-rate 0                    | learning rate",
+        "--threads 0                          | --threads must be at least 1",
+        "--worker-timeout 0                   | --worker-timeout",
+        "--limit-train 0                      | 'all'",
+        "--worker somewhere                   | unix:PATH",
+        "--worker tls:localhost:1             | --tls-trust",
+        "--tls-trust w.pem                    | --worker tls:",
+        "--resume                             | --resume runs/NAME",
+        "--resume runs/x --out runs/y         | leave out --out",
+        "--unheard-of                         | --unheard-of",
+        "extra                                | extra"
+      })
+  void wrong_usage_is_one_line_and_exit_code_2(String flags, String said) {
+    Outcome outcome = Outcome.of(("train " + flags).split(" +"));
+    assertThat(outcome.err()).startsWith("asymml: ").contains(said.strip()).hasLineCount(1);
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.out()).isEmpty();
+  }
+
+  @Test
+  void a_failure_is_one_line_and_exit_code_1() {
+    Path missing = folder.resolve("missing");
+    List<Outcome> outcomes =
+        List.of(
+            Outcome.of("train", "--data", missing.toString()),
+            Outcome.of("train", "--resume", missing.toString()),
+            Outcome.of("train", "-c", missing.toString()),
+            Outcome.of("eval", "--run", missing.toString()),
+            Outcome.of("predict", "--run", missing.toString(), "cat.jpg"));
+    assertThat(outcomes)
+        .allSatisfy(outcome -> {
+          assertThat(outcome.err()).startsWith("asymml: ").contains(missing.toString());
+          assertThat(outcome.err()).hasLineCount(1);
+          assertThat(outcome.code()).isEqualTo(1);
+        });
+  }
+
+  @Test
+  void debug_shows_where_a_failure_came_from() {
+    Outcome outcome = Outcome.of("eval", "--debug", "--run", folder.toString());
+    assertThat(outcome.err()).contains("\tat asymml.cli.");
+    assertThat(outcome.code()).isEqualTo(1);
+  }
+
+  @Test
+  void a_layer_that_is_not_there_is_named_before_anything_starts() {
+    Path out = folder.resolve("run");
+    Outcome outcome =
+        Outcome.of(
+            "train", "--trusted-layers", "conv9", "--limit-train", "10", "--out", out.toString());
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err())
+        .contains("'conv9' is no linear layer of cnn", "conv1")
+        .hasLineCount(1);
+    assertThat(out).doesNotExist();
+  }
+
+  @Test
+  void a_resumed_run_refuses_other_settings_and_names_them() throws Exception {
+    Files.writeString(folder.resolve("config.yaml"), "epochs: 3\nthreads: 1\n");
+    Outcome outcome = Outcome.of("train", "--resume", folder.toString(), "--epochs", "4");
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err()).contains("epochs was 3 and is 4").hasLineCount(1);
+  }
+
+  @Test
+  void without_a_command_it_lists_them() {
+    Outcome outcome = Outcome.of();
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err())
+        .contains("train", "eval", "predict", "worker", "models", "env", "Examples:");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "eval", "predict", "models", "env"})
+  void the_help_of_each_command_has_an_example(String command) {
+    Outcome outcome = Outcome.of(command, "--help");
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out()).contains("Example").contains("  asymml " + command);
+  }
+
+  @Test
+  void the_help_of_train_tells_every_setting_with_its_default() {
+    String help = Outcome.of("train", "--help").out();
+    Settings.known()
+        .forEach((key, option) -> {
+          assertThat(help).contains(key);
+          assertThat(String.join(" ", option.description()))
+              .as("description of --" + key)
+              .matches(text ->
+                  text.contains("${DEFAULT-VALUE}")
+                      || text.contains("(default:")
+                      || option.typeInfo().getClassName().equals("java.nio.file.Path")
+                      || key.equals(TrainOptions.NOISE_MULTIPLIER));
+        });
+  }
+
+  @Test
+  void models_are_listed_with_their_sizes() {
+    Outcome outcome = Outcome.of("models");
+    assertThat(outcome.out()).contains(Zoo.names()).containsPattern("vgg16 +14\\.7 M +313 M +14");
+    assertThat(Outcome.of("models", "--image-size", "1").code()).isEqualTo(2);
+  }
+
+  @Test
+  void the_environment_says_that_nothing_is_protected() {
+    assertThat(Outcome.of("env").out())
+        .contains("oneDNN", "simulation, not protected", "not used by this version");
+  }
+}

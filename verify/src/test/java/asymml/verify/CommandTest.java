@@ -1,0 +1,154 @@
+package asymml.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The command as its users run it: a trainer process that starts a worker process.
+class CommandTest {
+  private static final List<String> TINY =
+      List.of(
+          "train",
+          "--limit-train",
+          "256",
+          "--limit-test",
+          "50",
+          "--batch-size",
+          "32",
+          "--epochs",
+          "6",
+          "--noise-multiplier",
+          "0");
+  private static final Pattern TIMES =
+      Pattern.compile("\"(imagesPerSecond|trustedCpuSeconds|workerCpuSeconds)\":[^,}]*");
+
+  /// Of a run that nothing happened to, which the others must end like.
+  private static List<String> undisturbed;
+
+  @TempDir static Path folder;
+
+  private static Process start(Path output, List<String> arguments) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "--add-modules",
+                "jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "asymml.cli.Main"));
+    command.addAll(arguments);
+    return new ProcessBuilder(command)
+        .redirectErrorStream(true)
+        .redirectOutput(output.toFile())
+        .start();
+  }
+
+  private static String run(int expectedCode, String... arguments) throws Exception {
+    Path output = Files.createTempFile(folder, "output", ".txt");
+    Process process = start(output, List.of(arguments));
+    assertThat(process.waitFor(120, TimeUnit.SECONDS)).as("ended in time").isTrue();
+    String text = Files.readString(output);
+    assertThat(process.exitValue()).as(text).isEqualTo(expectedCode);
+    return text;
+  }
+
+  private static String[] tiny(String... more) {
+    List<String> all = new ArrayList<>(TINY);
+    all.addAll(List.of(more));
+    return all.toArray(String[]::new);
+  }
+
+  private static List<String> metrics(Path run) throws IOException {
+    return Files.readAllLines(run.resolve("metrics.jsonl")).stream()
+        .map(line -> TIMES.matcher(line).replaceAll(""))
+        .toList();
+  }
+
+  private static void await(Path file, String content) throws Exception {
+    for (int i = 0; i < 3000; i++) {
+      if (Files.exists(file) && Files.readString(file).contains(content)) {
+        return;
+      }
+      Thread.sleep(20);
+    }
+    throw new AssertionError(file + " never had " + content);
+  }
+
+  @BeforeAll
+  static void train_without_disturbance() throws Exception {
+    Path run = folder.resolve("whole");
+    assertThat(run(0, tiny("--out", run.toString())))
+        .contains("256 training and 50 test images", "UNTRUSTED", "this is no TEE", "not accounted")
+        .contains("asymml eval --run " + run, "asymml predict --run " + run, "tensorboard");
+    undisturbed = metrics(run);
+  }
+
+  @Test
+  void a_run_leaves_all_that_is_needed_to_test_and_use_it() throws Exception {
+    Path run = folder.resolve("whole");
+    assertThat(Files.readString(run.resolve("config.yaml"))).contains("epochs: 6\n");
+    assertThat(Files.readString(run.resolve("run.json")))
+        .contains(
+            "\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 1/8\"");
+    assertThat(run.resolve("events")).isNotEmptyDirectory();
+
+    assertThat(run(0, "eval", "--run", run.toString()))
+        .contains("50 test images of generated:1: accuracy", "triangle");
+    Path image = folder.resolve("some.png");
+    ImageIO.write(new BufferedImage(32, 32, BufferedImage.TYPE_INT_RGB), "png", image.toFile());
+    assertThat(run(0, "predict", "--run", run.toString(), image.toString()))
+        .containsPattern("some\\.png: \\w+ [0-9.]+ %, \\w+ [0-9.]+ %, \\w+ [0-9.]+ %");
+  }
+
+  @Test
+  void a_killed_worker_costs_the_epoch_and_not_the_run() throws Exception {
+    Path run = folder.resolve("killed");
+    Path output = folder.resolve("killed.txt");
+    Process trainer = start(output, List.of(tiny("--out", run.toString())));
+    await(output, "epoch 1/6: ");
+    Matcher worker = Pattern.compile("process (\\d+)").matcher(Files.readString(output));
+    assertThat(worker.find()).isTrue();
+    ProcessHandle.of(Long.parseLong(worker.group(1))).ifPresent(ProcessHandle::destroyForcibly);
+    assertThat(trainer.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(trainer.exitValue()).as(Files.readString(output)).isEqualTo(1);
+    assertThat(Files.readAllLines(output).getLast())
+        .startsWith("asymml: the worker went away (exit code 137)")
+        .endsWith("go on with: asymml train --resume " + run);
+    assertThat(Files.readString(run.resolve("run.json"))).contains("\"outcome\" : \"failed: ");
+
+    run(0, "train", "--resume", run.toString());
+    assertThat(metrics(run)).isEqualTo(undisturbed);
+  }
+
+  @Test
+  void a_signal_saves_the_run_which_then_ends_as_if_there_had_been_none() throws Exception {
+    Path run = folder.resolve("stopped");
+    Path output = folder.resolve("stopped.txt");
+    Process trainer = start(output, List.of(tiny("--out", run.toString())));
+    await(output, "epoch 1/6: ");
+    // SIGTERM: whoever started this test may have had it ignore SIGINT, which would be inherited.
+    trainer.destroy();
+    assertThat(trainer.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(trainer.exitValue()).as(Files.readString(output)).isEqualTo(143);
+    assertThat(Files.readString(output)).contains("stopped and saved", "train --resume " + run);
+    assertThat(metrics(run).size()).isLessThan(6);
+
+    run(0, "train", "--resume", run.toString());
+    assertThat(metrics(run)).isEqualTo(undisturbed);
+  }
+}
