@@ -72,12 +72,19 @@ final class TrainingRun {
       try {
         return train(header, record, resumed != null);
       } catch (IOException e) {
-        record.write("failed: " + e.getMessage());
+        recordFailure(record, e);
         throw new RunException(e.getMessage() + goOn(directory.layout()), e);
       } catch (TrainingException e) {
-        record.write("failed: " + e.getMessage());
+        recordFailure(record, e);
         throw e;
       }
+    }
+  }
+
+  /// A run that never began leaves no record, so that the next attempt can use its directory.
+  private static void recordFailure(RunRecord record, Exception e) throws IOException {
+    if (Files.exists(record.layout().config())) {
+      record.write("failed: " + e.getMessage());
     }
   }
 

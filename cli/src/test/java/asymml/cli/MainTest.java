@@ -89,6 +89,19 @@ class MainTest {
   }
 
   @Test
+  void a_worker_that_is_not_there_leaves_the_directory_free_for_the_next_attempt() {
+    Path socket = folder.resolve("w.sock");
+    String[] arguments = {
+      "train", "--limit-train", "10", "--worker", "unix:" + socket, "--out", folder.toString()
+    };
+    for (int attempt = 1; attempt <= 2; attempt++) {
+      Outcome outcome = Outcome.of(arguments);
+      assertThat(outcome.err()).contains("no worker listens on unix:" + socket).hasLineCount(1);
+      assertThat(outcome.code()).isEqualTo(1);
+    }
+  }
+
+  @Test
   void a_resumed_run_refuses_other_settings_and_names_them() throws Exception {
     Files.writeString(folder.resolve("config.yaml"), "epochs: 3\nthreads: 1\n");
     Outcome outcome = Outcome.of("train", "--resume", folder.toString(), "--epochs", "4");
