@@ -62,14 +62,7 @@ class RunDirectoryTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "config.yaml",
-        "run.json",
-        "metrics.jsonl",
-        "checkpoint.safetensors",
-        "worker.log"
-      })
+  @ValueSource(strings = {"config.yaml", "run.json", "metrics.jsonl", "checkpoint.safetensors"})
   void a_directory_with_a_run_is_not_taken_for_a_new_one(String file) throws IOException {
     Files.createFile(directory.resolve(file));
     assertThatThrownBy(() -> RunDirectory.create(directory))
@@ -82,9 +75,11 @@ class RunDirectoryTest {
     RunDirectory.create(directory).close();
   }
 
-  @Test
-  void an_existing_directory_with_other_files_is_taken() throws IOException {
-    Files.createFile(directory.resolve("notes.txt"));
+  @ParameterizedTest
+  @ValueSource(strings = {"notes.txt", "worker.log"})
+  void an_existing_directory_with_other_files_is_taken(String file) throws IOException {
+    // The log of a worker that did not start is no run.
+    Files.createFile(directory.resolve(file));
     try (RunDirectory run = RunDirectory.create(directory)) {
       assertThat(run.layout().events()).isDirectory();
     }
