@@ -32,7 +32,8 @@ public final class Graph {
   /// @param name the model's name
   /// @param input shape of one example
   /// @param nodes in topological order, at least one
-  /// @throws IllegalArgumentException if a layer does not fit its input; names the layer
+  /// @throws IllegalArgumentException if a layer does not fit its input, an addition reads one node
+  ///   twice, or nothing reads a layer that is not the last; names the layer
   public Graph(String name, Shape input, List<Node> nodes) {
     if (nodes.isEmpty()) {
       throw new IllegalArgumentException("a graph needs at least one layer");
@@ -47,6 +48,16 @@ public final class Graph {
         throw new IllegalArgumentException("two layers are called " + node.name());
       }
       shapes.add(infer(node));
+    }
+    checkAllRead();
+  }
+
+  /// Whoever trains a graph relies on it: a gradient flows into every output but the last.
+  private void checkAllRead() {
+    for (int i = 0; i < nodes.size() - 1; i++) {
+      if (consumers(i).isEmpty()) {
+        throw misfit(nodes.get(i), "no layer reads its output, and it is not the last one");
+      }
     }
   }
 
@@ -224,6 +235,9 @@ public final class Graph {
         Shape other = shape(node.inputs().getLast());
         if (!in.equals(other)) {
           throw misfit(node, "adds " + in + " and " + other + ", which differ");
+        }
+        if (node.inputs().getFirst().equals(node.inputs().getLast())) {
+          throw misfit(node, "adds an output to itself");
         }
         yield in;
       }

@@ -61,6 +61,36 @@ class GraphTest {
   }
 
   @Test
+  void a_layer_that_nothing_reads_is_refused_by_name() {
+    GraphBuilder b = new GraphBuilder(INPUT);
+    int first = b.add("first", new Relu());
+    b.add("dead", new MaxPool(2, 2, 0), first);
+    b.add("last", new Relu(), first);
+    assertThatThrownBy(() -> b.build("test"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("layer dead: no layer reads its output, and it is not the last one");
+  }
+
+  @Test
+  void an_addition_of_an_output_to_itself_is_refused_by_name() {
+    GraphBuilder b = new GraphBuilder(INPUT);
+    int first = b.add("first", new Relu());
+    b.add("sum", new Add(), first, first);
+    assertThatThrownBy(() -> b.build("test"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("layer sum: adds an output to itself");
+  }
+
+  @Test
+  void an_addition_reads_two_inputs_and_every_other_layer_one() {
+    assertThatThrownBy(() -> new Graph("test", INPUT, List.of()))
+        .hasMessageContaining("at least one layer");
+    Node node = new Node("act", new Relu(), List.of(Graph.INPUT, Graph.INPUT));
+    assertThatThrownBy(() -> new Graph("test", INPUT, List.of(node)))
+        .hasMessage("layer act: takes 1 input(s), not 2");
+  }
+
+  @Test
   void two_layers_of_one_name_are_refused() {
     GraphBuilder b = new GraphBuilder(INPUT);
     b.add("same", new Relu());
