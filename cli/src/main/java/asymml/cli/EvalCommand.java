@@ -7,6 +7,7 @@ import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Confusion;
 import asymml.trusted.train.Evaluator;
 import asymml.trusted.train.TrainedModel;
+import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -76,7 +77,7 @@ final class EvalCommand implements Callable<Integer> {
   private record Mistake(int actual, int predicted, long count) {}
 
   @Override
-  public Integer call() throws DataException, IOException {
+  public Integer call() throws DataException, IOException, TrainingException {
     if (batchSize < 1 || (threads != null && threads < 1)) {
       throw new ParameterException(
           spec.commandLine(), "--batch-size and --threads must be at least 1");

@@ -134,6 +134,7 @@ public final class ReleaseDoor implements AutoCloseable {
     ///
     /// @param from first example
     /// @param values `[count, ...]`, private; read only
+    /// @throws NonFiniteException if noise is on and a value is NaN or infinite
     public void write(int from, Tensor values) {
       int count = values.length(0);
       if (strength instanceof NoiseStrength.None) {
@@ -186,8 +187,7 @@ public final class ReleaseDoor implements AutoCloseable {
     private double takeNorm(int example, Tensor values) {
       double norm = Math.sqrt(Elementwise.sumOfSquares(values));
       if (!Double.isFinite(norm)) {
-        throw new IllegalStateException(
-            "the activations are no longer finite: training diverged; lower --learning-rate");
+        throw new NonFiniteException();
       }
       norms[example] = norm;
       return norm;

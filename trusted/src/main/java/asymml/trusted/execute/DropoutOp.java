@@ -27,10 +27,18 @@ final class DropoutOp implements Op {
 
   @Override
   public void forward(long step) {
-    // The golden ratio in 64 bits: consecutive steps give unrelated seeds after the generator's
-    // mix.
-    maskSeed = seed + step * 0x9e3779b97f4a7c15L;
+    maskSeed = maskSeed(seed, step);
     Dropout.forward(x, y, rate, maskSeed);
+  }
+
+  /// The seed of one step's mask, scattered by the finaliser of SplitMix64: the kernel counts its
+  /// chunks up from the seed, and with seeds that step by step count up too, one step's mask would
+  /// be another's shifted by a chunk.
+  static long maskSeed(long seed, long step) {
+    long z = seed + step * 0x9e3779b97f4a7c15L;
+    z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
+    z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
+    return z ^ (z >>> 31);
   }
 
   @Override

@@ -13,6 +13,7 @@ public final class Network implements AutoCloseable {
   private final Arena arena = Arena.ofShared(); // read and written by worker threads of the kernels
   private final List<Op> ops;
   private final List<SplitLinearOp> split;
+  private final List<Tensor> buffers;
   private final Tensor input;
   private final Tensor logits;
   private final @Nullable Tensor logitsGradient;
@@ -36,6 +37,7 @@ public final class Network implements AutoCloseable {
           new NetworkPlanner(graph, plan, batch, parameters, context, arena, seed, training);
       ops = planner.ops();
       split = planner.split();
+      buffers = planner.buffers();
       input = planner.input();
       logits = planner.logits();
       logitsGradient = planner.logitsGradient();
@@ -141,6 +143,7 @@ public final class Network implements AutoCloseable {
     if (!closed) {
       closed = true;
       ops.forEach(Op::close);
+      buffers.forEach(buffer -> buffer.fill(0));
       arena.close();
     }
   }

@@ -47,6 +47,7 @@ final class NetworkPlanner {
   private final long seed;
   private final boolean training;
 
+  private final List<Tensor> buffers = new ArrayList<>();
   private final Tensor input;
   private final Tensor[] outputs;
   private final @Nullable Tensor[] gradients;
@@ -81,11 +82,28 @@ final class NetworkPlanner {
     this.fused = new boolean[nodes];
     allocateBuffers();
     this.scratch = allocateScratch();
-    for (int i = 0; i < nodes; i++) {
-      if (!fused[i]) {
-        ops.add(op(i));
+    planOps();
+  }
+
+  private void planOps() throws ProtocolException {
+    boolean planned = false;
+    try {
+      for (int i = 0; i < outputs.length; i++) {
+        if (!fused[i]) {
+          ops.add(op(i));
+        }
+      }
+      planned = true;
+    } finally {
+      if (!planned) {
+        ops.forEach(Op::close);
       }
     }
+  }
+
+  /// All memory that holds private values between the operations.
+  List<Tensor> buffers() {
+    return List.copyOf(buffers);
   }
 
   List<Op> ops() {
@@ -166,17 +184,26 @@ final class NetworkPlanner {
         floats = Math.max(floats, outputs[i].size());
       }
     }
+    if (training && normalizesInput()) {
+      floats = Math.max(floats, input.size());
+    }
     for (int i : graph.linearLayers()) {
       if (!(plan.placement(graph.nodes().get(i).name()) instanceof Trusted)) {
         Tensor x = output(graph.nodes().get(i).inputs().getFirst());
         floats = Math.max(floats, SplitInput.scratchFloats(x));
       }
     }
-    return Tensor.allocate(arena, Math.toIntExact(floats));
+    return allocate(Math.toIntExact(floats));
   }
 
   private Tensor allocate(Shape shape) {
-    return Tensor.allocate(arena, batch, shape.height(), shape.width(), shape.channels());
+    return allocate(batch, shape.height(), shape.width(), shape.channels());
+  }
+
+  private Tensor allocate(int... shape) {
+    Tensor tensor = Tensor.allocate(arena, shape);
+    buffers.add(tensor);
+    return tensor;
   }
 
   private Tensor output(int index) {
@@ -185,15 +212,31 @@ final class NetworkPlanner {
 
   /// Where node `reader` puts the gradient of its input `source`; null if none flows there.
   private @Nullable GradientTarget target(int reader, int source) {
-    if (!training || source == Graph.INPUT) {
+    if (!training) {
       return null;
+    }
+    if (source == Graph.INPUT) {
+      // The kernels of normalisation compute this gradient in any case; nobody reads it.
+      return isNorm(graph.nodes().get(reader)) ? new GradientTarget(scratch(input), null) : null;
     }
     Tensor total = Gradients.require(gradients[source]);
     if (graph.consumers(source).getLast() == reader) {
       return new GradientTarget(total, null);
     }
-    return new GradientTarget(
-        total, Tensor.of(scratch.segment().asSlice(0, total.sizeBytes()), total.shape()));
+    return new GradientTarget(total, scratch(total));
+  }
+
+  private boolean normalizesInput() {
+    return graph.consumers(Graph.INPUT).stream().anyMatch(i -> isNorm(graph.nodes().get(i)));
+  }
+
+  private static boolean isNorm(Node node) {
+    return node.layer() instanceof BatchNorm || node.layer() instanceof GroupNorm;
+  }
+
+  /// A view of the memory that operations use in turn.
+  private Tensor scratch(Tensor like) {
+    return Tensor.of(scratch.segment().asSlice(0, like.sizeBytes()), like.shape());
   }
 
   private Op op(int i) throws ProtocolException {

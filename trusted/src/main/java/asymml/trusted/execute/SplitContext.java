@@ -17,6 +17,7 @@ import asymml.trusted.execute.Placement.Untrusted;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// What the split layers of all batch sizes have in common: the worker, the door, and at each place
@@ -112,12 +113,14 @@ public final class SplitContext implements AutoCloseable {
 
   /// What a later run needs to go on with the same bases and bounds.
   ///
-  /// @return name to values
+  /// @return name to values, always in the same order
   public Map<String, float[]> state() {
     Map<String, float[]> state = new LinkedHashMap<>();
     siteNames.forEach((name, site) -> {
       if (site.decomposer() != null) {
-        site.decomposer().state().forEach((k, v) -> state.put(name + "." + k, v));
+        // Sorted: the order of an immutable map changes from one JVM to the next, and the same
+        // state is to give the same file.
+        new TreeMap<>(site.decomposer().state()).forEach((k, v) -> state.put(name + "." + k, v));
       }
       if (site.bound().known()) {
         state.put(name + ".clip", split(site.bound().norm()));

@@ -33,16 +33,18 @@ final class Checkpoint {
   /// @param totals of the epoch under way
   record Position(int epoch, long step, EpochTotals totals) {}
 
+  /// Writes a checkpoint.
+  ///
+  /// @param identity describes the model, and the run that alone may go on from here
+  /// @throws IOException if it cannot be written; the old one then stands
   static void write(
       Path file,
-      TrainedModel.Description description,
       Map<String, String> identity,
       Position position,
       Parameters parameters,
       @Nullable SplitContext split)
       throws IOException {
     Map<String, String> metadata = new LinkedHashMap<>(identity);
-    description.save(metadata);
     metadata.put("epoch", Integer.toString(position.epoch));
     metadata.put("step", Long.toString(position.step));
     position.totals.save(metadata);
@@ -75,21 +77,23 @@ final class Checkpoint {
       throws IOException, TrainingException {
     SafeTensors.Contents contents = SafeTensors.read(file);
     Metadata metadata = new Metadata(file, contents.metadata());
-    for (Map.Entry<String, String> entry : identity.entrySet()) {
-      if (!entry.getValue().equals(metadata.values().get(entry.getKey()))) {
-        throw new TrainingException(
-            file
-                + " belongs to a run with another "
-                + entry.getKey()
-                + ": resume with the settings and data it was started with");
-      }
-    }
     try {
+      TrainedModel.checkFormat(metadata);
+      for (Map.Entry<String, String> entry : identity.entrySet()) {
+        if (!entry.getValue().equals(metadata.text(entry.getKey()))) {
+          throw new TrainingException(
+              file
+                  + " belongs to a run with another "
+                  + entry.getKey()
+                  + ": resume with the settings and data it was started with");
+        }
+      }
       Map<String, NamedTensor> saved = TrainedModel.byName(contents);
       TrainedModel.restore(parameters, saved, file);
       for (Parameter p : parameters.all()) {
         if (p.kind().trained()) {
-          TrainedModel.copy(saved, VELOCITY + p.name(), parameters.velocity(p.name()), file);
+          NamedTensor velocity = TrainedModel.find(saved, VELOCITY + p.name(), p, file);
+          TrainedModel.copy(velocity, parameters.velocity(p.name()));
         }
       }
       if (split != null) {
@@ -102,7 +106,7 @@ final class Checkpoint {
         split.restore(state);
       }
       return new Position(
-          (int) metadata.number("epoch"), metadata.number("step"), EpochTotals.restore(metadata));
+          metadata.smallNumber("epoch"), metadata.number("step"), EpochTotals.restore(metadata));
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }

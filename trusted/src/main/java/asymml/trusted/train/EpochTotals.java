@@ -91,7 +91,7 @@ public record EpochTotals(
 
   static EpochTotals restore(Metadata metadata) {
     return new EpochTotals(
-        (int) metadata.number("epoch.batches"),
+        metadata.smallNumber("epoch.batches"),
         metadata.number("epoch.images"),
         metadata.real("epoch.lossSum"),
         metadata.number("epoch.correct"),

@@ -1,5 +1,6 @@
 package asymml.trusted.train;
 
+import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
@@ -55,7 +56,9 @@ public final class Evaluator implements AutoCloseable {
   /// @param normalization of pixels
   /// @param progress hears how far it is
   /// @return loss and accuracy
-  public Score score(ImageSet images, Normalization normalization, Progress progress) {
+  /// @throws TrainingException if the network's outputs are not finite
+  public Score score(ImageSet images, Normalization normalization, Progress progress)
+      throws TrainingException {
     int[] order = IntStream.range(0, images.size()).toArray();
     double loss = 0;
     long correct = 0;
@@ -73,6 +76,11 @@ public final class Evaluator implements AutoCloseable {
       while (loader.hasNext()) {
         Batch batch = loader.next();
         Tensor logits = logits(batch.images());
+        if (!Elementwise.allFinite(logits)) {
+          throw new TrainingException(
+              "the network's outputs on the test images are not finite: training diverged;"
+                  + " lower --learning-rate or the noise");
+        }
         SoftmaxCrossEntropy.Result result =
             SoftmaxCrossEntropy.evaluate(logits, batch.labels(), 0, null);
         loss += result.meanLoss() * batch.size();

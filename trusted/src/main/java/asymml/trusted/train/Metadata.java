@@ -18,20 +18,41 @@ record Metadata(Path file, Map<String, String> values) {
     return value;
   }
 
+  /// A count.
+  ///
+  /// @return at least 0
   long number(String key) {
     try {
-      return Long.parseLong(text(key));
+      long number = Long.parseLong(text(key));
+      if (number >= 0) {
+        return number;
+      }
     } catch (NumberFormatException e) {
       throw broken("has no whole number in '" + key + "'");
     }
+    throw broken("has a negative number in '" + key + "'");
   }
 
+  /// A count that fits an `int`.
+  int smallNumber(String key) {
+    long number = number(key);
+    if (number > Integer.MAX_VALUE) {
+      throw broken("has too large a number in '" + key + "'");
+    }
+    return (int) number;
+  }
+
+  /// A finite number.
   double real(String key) {
     try {
-      return Double.parseDouble(text(key));
+      double number = Double.parseDouble(text(key));
+      if (Double.isFinite(number)) {
+        return number;
+      }
     } catch (NumberFormatException e) {
       throw broken("has no number in '" + key + "'");
     }
+    throw broken("has no finite number in '" + key + "'");
   }
 
   UncheckedIOException broken(String what) {

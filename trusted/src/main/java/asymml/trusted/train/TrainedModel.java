@@ -14,12 +14,13 @@ import asymml.trusted.execute.Parameters;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
-import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.json.JsonMapper;
 
 /// A network with its parameters and all that is needed to use it on new images.
@@ -81,22 +82,39 @@ public final class TrainedModel implements AutoCloseable {
     }
 
     static Description read(Metadata metadata) {
-      if (!FORMAT.equals(metadata.text("format"))) {
-        throw metadata.broken("has another format than " + FORMAT);
-      }
+      checkFormat(metadata);
       try {
-        List<Integer> axes =
-            JSON.readValue(metadata.text("input"), new TypeReference<List<Integer>>() {});
+        int[] axes = parse(metadata, "input", int[].class);
+        if (axes.length != 3) {
+          throw metadata.broken("has no image shape in 'input'");
+        }
         return new Description(
             metadata.text("model"),
             Zoo.Norm.valueOf(metadata.text("norm").toUpperCase(Locale.ROOT)),
-            new Shape(axes.get(0), axes.get(1), axes.get(2)),
-            JSON.readValue(metadata.text("classes"), new TypeReference<List<String>>() {}),
+            new Shape(axes[0], axes[1], axes[2]),
+            Stream.of(parse(metadata, "classes", String[].class)).map(String::valueOf).toList(),
             new Normalization(
-                JSON.readValue(metadata.text("mean"), float[].class),
-                JSON.readValue(metadata.text("standardDeviation"), float[].class)));
-      } catch (JacksonException | IllegalArgumentException | IndexOutOfBoundsException e) {
+                parse(metadata, "mean", float[].class),
+                parse(metadata, "standardDeviation", float[].class)));
+      } catch (JacksonException | IllegalArgumentException e) {
         throw metadata.broken("describes its model in a way that cannot be read");
+      }
+    }
+
+    private static <T> T parse(Metadata metadata, String key, Class<T> type) {
+      T value = JSON.readValue(metadata.text(key), type);
+      if (value == null) {
+        throw metadata.broken("has nothing in '" + key + "'");
+      }
+      return value;
+    }
+
+    /// The graph of a description that came from a file.
+    private Graph graph(Metadata metadata) {
+      try {
+        return graph();
+      } catch (IllegalArgumentException | ArithmeticException e) {
+        throw metadata.broken("describes a model that cannot be built: " + e.getMessage());
       }
     }
   }
@@ -117,10 +135,14 @@ public final class TrainedModel implements AutoCloseable {
   public static TrainedModel read(Path checkpoint) throws IOException {
     SafeTensors.Contents contents = SafeTensors.read(checkpoint);
     try {
-      Description description = Description.read(new Metadata(checkpoint, contents.metadata()));
-      Graph graph = description.graph();
+      Metadata metadata = new Metadata(checkpoint, contents.metadata());
+      Description description = Description.read(metadata);
+      Graph graph = description.graph(metadata);
+      Map<String, NamedTensor> saved = byName(contents);
+      // Before memory is taken for what the description says.
+      graph.parameters().forEach(p -> find(saved, p.name(), p, checkpoint));
       Parameters parameters = new Parameters(graph, new Initializer(0), false);
-      restore(parameters, byName(contents), checkpoint);
+      restore(parameters, saved, checkpoint);
       return new TrainedModel(description, graph, parameters);
     } catch (UncheckedIOException e) {
       throw e.getCause();
@@ -133,18 +155,32 @@ public final class TrainedModel implements AutoCloseable {
 
   /// Copies saved values into parameters.
   static void restore(Parameters parameters, Map<String, NamedTensor> saved, Path file) {
-    for (Parameter parameter : parameters.all()) {
-      copy(saved, parameter.name(), parameters.value(parameter.name()), file);
+    for (Parameter p : parameters.all()) {
+      copy(find(saved, p.name(), p, file), parameters.value(p.name()));
     }
     parameters.changed();
   }
 
-  static void copy(Map<String, NamedTensor> saved, String name, Tensor target, Path file) {
+  /// The saved tensor of a name, which must have a parameter's shape.
+  static NamedTensor find(
+      Map<String, NamedTensor> saved, String name, Parameter parameter, Path file) {
     NamedTensor tensor = saved.get(name);
-    if (tensor == null || tensor.size() != target.size()) {
-      throw new Metadata(file, Map.of()).broken("has no '" + name + "' of the right size");
+    if (tensor == null || !Arrays.equals(tensor.shape(), parameter.shape())) {
+      throw new Metadata(file, Map.of())
+          .broken("has no '" + name + "' of shape " + Arrays.toString(parameter.shape()));
     }
-    target.segment().copyFrom(tensor.values());
+    return tensor;
+  }
+
+  static void copy(NamedTensor saved, Tensor target) {
+    target.segment().copyFrom(saved.values());
+  }
+
+  /// Refuses files that hold something else.
+  static void checkFormat(Metadata metadata) {
+    if (!FORMAT.equals(metadata.text("format"))) {
+      throw metadata.broken("has another format than " + FORMAT);
+    }
   }
 
   /// What the file said of the model.

@@ -5,6 +5,7 @@ import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
+import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.data.Augmentation;
@@ -88,11 +89,23 @@ public final class Trainer implements AutoCloseable {
         worker == null || door == null
             ? null
             : new SplitContext(graph, plan, batchSize, config.noise(), worker, door);
-    planNetwork(batchSize);
-    if (data.train().size() % batchSize != 0) {
-      planNetwork(data.train().size() % batchSize);
+    planNetworks();
+  }
+
+  private void planNetworks() throws ProtocolException {
+    boolean planned = false;
+    try {
+      planNetwork(batchSize);
+      if (data.train().size() % batchSize != 0) {
+        planNetwork(data.train().size() % batchSize);
+      }
+      mapRegion();
+      planned = true;
+    } finally {
+      if (!planned) {
+        close();
+      }
     }
-    mapRegion();
   }
 
   private void planNetwork(int batch) throws ProtocolException {
@@ -143,6 +156,7 @@ public final class Trainer implements AutoCloseable {
       while (position.epoch() < config.epochs()) {
         position = trainEpoch(position, listener, stop);
         if (position.totals().batches() < batches) {
+          checkParameters(position.step() - 1);
           save(layout, position);
           return Outcome.STOPPED;
         }
@@ -163,14 +177,13 @@ public final class Trainer implements AutoCloseable {
     listener.epochStarted(epoch, batches, totals.batches());
     long epochSeed = config.seed() * 1_000_003 + epoch;
     int[] order = Shuffle.order(data.train().size(), epochSeed);
-    Augmentation augmentation = config.augment() ? data.augmentation() : Augmentation.none();
     Cost before = costSoFar();
     long step = start.step();
     try (BatchLoader loader =
         new BatchLoader(
             data.train(),
             data.normalization(),
-            augmentation,
+            augmentation(),
             order,
             batchSize,
             epochSeed,
@@ -195,7 +208,11 @@ public final class Trainer implements AutoCloseable {
       throw new IllegalStateException("no network was planned for " + batch.size() + " examples");
     }
     network.input().copyFrom(batch.images());
-    network.forward(step);
+    try {
+      network.forward(step);
+    } catch (NonFiniteException e) {
+      throw new TrainingException(diverged(step, e.getMessage()), e);
+    }
     SoftmaxCrossEntropy.Result result = evaluateLoss(network, batch.labels(), step);
     network.backward();
     update(schedule.at(step));
@@ -205,13 +222,27 @@ public final class Trainer implements AutoCloseable {
   private SoftmaxCrossEntropy.Result evaluateLoss(Network network, int[] labels, long step)
       throws TrainingException {
     if (!Elementwise.allFinite(network.logits())) {
-      throw new TrainingException(
-          "training diverged at step "
-              + step
-              + ": the outputs are no longer finite; lower --learning-rate or the noise");
+      throw new TrainingException(diverged(step, "the outputs are no longer finite"));
     }
     return SoftmaxCrossEntropy.evaluate(
         network.logits(), labels, config.labelSmoothing(), network.logitsGradient());
+  }
+
+  private static String diverged(long step, @Nullable String how) {
+    return "training diverged at step "
+        + step
+        + ": "
+        + how
+        + "; lower --learning-rate or the noise; the last checkpoint stands";
+  }
+
+  /// A fused ReLU turns NaN into 0, so that parameters can be lost while the outputs look well.
+  private void checkParameters(long step) throws TrainingException {
+    for (Parameter p : parameters.all()) {
+      if (!Elementwise.allFinite(parameters.value(p.name()))) {
+        throw new TrainingException(diverged(step, p.name() + " is no longer finite"));
+      }
+    }
   }
 
   private void update(float rate) {
@@ -238,7 +269,8 @@ public final class Trainer implements AutoCloseable {
       MetricsLog metrics,
       TensorBoardLog events,
       TrainListener listener)
-      throws IOException {
+      throws IOException, TrainingException {
+    checkParameters(position.step() - 1);
     EpochTotals totals = position.totals();
     Evaluator.Score test = evaluator.score(data.test(), data.normalization(), listener::evaluated);
     Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
@@ -270,20 +302,28 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void save(RunLayout layout, Position position) throws IOException {
-    Checkpoint.write(layout.checkpoint(), description, identity, position, parameters, split);
+    Checkpoint.write(layout.checkpoint(), identity, position, parameters, split);
   }
 
   /// What a checkpoint must share with the run that resumes it.
   private Map<String, String> identity() {
     Map<String, String> identity = new LinkedHashMap<>();
+    description.save(identity);
     identity.put("plan", plan.layers().toString());
     identity.put("noise", config.noise().toString());
     identity.put("seed", Long.toString(config.seed()));
     identity.put("batchSize", Integer.toString(batchSize));
     identity.put("epochs", Integer.toString(config.epochs()));
     identity.put("optimizer", config.optimizer().toString());
+    identity.put("labelSmoothing", Float.toString(config.labelSmoothing()));
+    identity.put("augmentation", augmentation().toString());
     identity.put("trainData", data.train().digest());
+    identity.put("testData", data.test().digest());
     return identity;
+  }
+
+  private Augmentation augmentation() {
+    return config.augment() ? data.augmentation() : Augmentation.none();
   }
 
   private Cost costSoFar() {

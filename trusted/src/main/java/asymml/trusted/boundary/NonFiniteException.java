@@ -1,0 +1,11 @@
+package asymml.trusted.boundary;
+
+/// Values that were to leave are NaN or infinite: training diverged. The message holds none of
+/// them.
+public final class NonFiniteException extends RuntimeException {
+  private static final long serialVersionUID = 1;
+
+  NonFiniteException() {
+    super("the activations are no longer finite");
+  }
+}
