@@ -78,8 +78,7 @@ public final class Evaluator implements AutoCloseable {
         Tensor logits = logits(batch.images());
         if (!Elementwise.allFinite(logits)) {
           throw new TrainingException(
-              "the network's outputs on the test images are not finite: training diverged;"
-                  + " lower --learning-rate or the noise");
+              "the outputs on the test images are not finite: training of this model diverged");
         }
         SoftmaxCrossEntropy.Result result =
             SoftmaxCrossEntropy.evaluate(logits, batch.labels(), 0, null);

@@ -272,7 +272,7 @@ public final class Trainer implements AutoCloseable {
       throws IOException, TrainingException {
     checkParameters(position.step() - 1);
     EpochTotals totals = position.totals();
-    Evaluator.Score test = evaluator.score(data.test(), data.normalization(), listener::evaluated);
+    Evaluator.Score test = test(position.step() - 1, listener);
     Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
     EpochMetrics line =
         new EpochMetrics(
@@ -299,6 +299,15 @@ public final class Trainer implements AutoCloseable {
     save(layout, next);
     listener.epochDone(line);
     return next;
+  }
+
+  private Evaluator.Score test(long lastStep, TrainListener listener) throws TrainingException {
+    try {
+      return evaluator.score(data.test(), data.normalization(), listener::evaluated);
+    } catch (TrainingException e) {
+      throw new TrainingException(
+          diverged(lastStep, "the outputs on the test images are no longer finite"), e);
+    }
   }
 
   private void save(RunLayout layout, Position position) throws IOException {

@@ -102,8 +102,7 @@ final class NetworkHarness {
     }
     network.forward(step);
     SoftmaxCrossEntropy.Result result =
-        SoftmaxCrossEntropy.evaluate(
-            network.logits(), labels, SMOOTHING, network.logitsGradient());
+        SoftmaxCrossEntropy.evaluate(network.logits(), labels, SMOOTHING, network.logitsGradient());
     network.backward();
     return result;
   }

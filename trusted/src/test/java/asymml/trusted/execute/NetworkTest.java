@@ -20,7 +20,9 @@ import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Shape;
+import asymml.trusted.decompose.RankPolicy;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -213,5 +215,96 @@ class NetworkTest {
 
   static Stream<Arguments> singles() {
     return Stream.concat(layers(), networks()).map(graph -> Arguments.of(graph.name(), graph));
+  }
+
+  @Test
+  void dropout_masks_of_different_steps_and_layers_are_unrelated() {
+    long seed = NetworkHarness.SEED;
+    Set<Long> keys = new HashSet<>();
+    // The kernel derives a chunk's key from the seed plus multiples of the golden ratio: no two of
+    // these may meet, or one step's mask would be another's, shifted.
+    for (int layer = 0; layer < 4; layer++) {
+      for (long step = 0; step < 50; step++) {
+        for (int chunk = 1; chunk <= 50; chunk++) {
+          keys.add(DropoutOp.maskSeed(seed * 31 + layer, step) + chunk * 0x9e3779b97f4a7c15L);
+        }
+      }
+    }
+    assertThat(keys).hasSize(4 * 50 * 50);
+  }
+
+  @Test
+  void the_same_step_drops_the_same_values_and_another_step_others() throws Exception {
+    Graph graph = around("dropout", new Dropout(0.5f));
+    try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
+        Network network = Network.forTraining(graph, Plan.trusted(graph), 2, parameters, null, 1)) {
+      network.input().fill(1);
+      float[] first = logits(network, 3);
+      assertThat(logits(network, 4)).isNotEqualTo(first);
+      assertThat(logits(network, 3)).isEqualTo(first);
+    }
+  }
+
+  private static float[] logits(Network network, long step) throws Exception {
+    network.forward(step);
+    return network.logits().toArray();
+  }
+
+  @Test
+  void parameters_are_packed_anew_after_they_changed() throws Exception {
+    Graph graph = around("linear");
+    try (Parameters parameters = new Parameters(graph, new Initializer(1), false);
+        Network network = Network.forInference(graph, 1, parameters)) {
+      network.input().fill(1);
+      logits(network, 0);
+      parameters.value("first.weight").fill(0);
+      parameters.value("fc.bias").copyFrom(new float[] {1, 2, 3, 4});
+      parameters.changed();
+      assertThat(logits(network, 1)).containsExactly(1, 2, 3, 4);
+    }
+  }
+
+  @Test
+  void a_network_planned_for_inference_does_not_run_backwards() {
+    Graph graph = around("linear");
+    try (Parameters parameters = new Parameters(graph, new Initializer(1), false);
+        Network network = Network.forInference(graph, 1, parameters)) {
+      assertThatThrownBy(network::logitsGradient)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("planned for inference");
+      assertThatThrownBy(network::backward).isInstanceOf(IllegalStateException.class);
+    }
+  }
+
+  @Test
+  void a_batch_needs_an_example_and_a_split_layer_a_worker() {
+    Graph graph = around("linear");
+    Plan split =
+        Plan.of(
+            graph,
+            Mode.ASYMML,
+            Placement.Decomposition.SHARED,
+            new RankPolicy.Fixed(2),
+            List.of(Plan.FIRST));
+    try (Parameters parameters = new Parameters(graph, new Initializer(1), true)) {
+      assertThatThrownBy(() -> Network.forInference(graph, 0, parameters))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("0");
+      assertThatThrownBy(() -> Network.forTraining(graph, split, 1, parameters, null, 0))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("layer fc is split shared 2, which needs a worker and training");
+    }
+  }
+
+  @Test
+  void a_closed_network_has_freed_its_memory() {
+    Graph graph = around("linear");
+    try (Parameters parameters = new Parameters(graph, new Initializer(1), true)) {
+      Network network = Network.forInference(graph, 2, parameters);
+      Tensor input = network.input();
+      network.close();
+      network.close();
+      assertThatThrownBy(() -> input.get(0)).isInstanceOf(IllegalStateException.class);
+    }
   }
 }

@@ -22,7 +22,7 @@ import java.util.function.DoubleUnaryOperator;
 
 /// Any graph, by definition: double precision, plain loops, no shared code with the product. Maps
 /// are `[N, H, W, C]`, weights `[O, k, k, C]`.
-final class OracleNetwork {
+public final class OracleNetwork {
   /// Statistics of one batch at one normalisation.
   ///
   /// @param mean per channel
@@ -37,9 +37,13 @@ final class OracleNetwork {
   private final Map<String, double[]> masks;
   private final Map<String, Moments> moments = new HashMap<>();
 
+  /// Takes a graph.
+  ///
+  /// @param graph any
+  /// @param batch number of examples N
   /// @param parameters by name; read at each call
   /// @param masks of dropout by node name: the factor of each value; empty for inference
-  OracleNetwork(
+  public OracleNetwork(
       Graph graph, int batch, Map<String, double[]> parameters, Map<String, double[]> masks) {
     this.graph = graph;
     this.batch = batch;
@@ -52,7 +56,12 @@ final class OracleNetwork {
     return Objects.requireNonNull(moments.get(node));
   }
 
-  double[] logits(double[] images, boolean training) {
+  /// Runs the network.
+  ///
+  /// @param images `[N, H, W, C]`
+  /// @param training whether normalisations use the batch's statistics, and dropout drops
+  /// @return `[N, classes]`
+  public double[] logits(double[] images, boolean training) {
     double[][] outputs = new double[graph.nodes().size()][];
     for (int i = 0; i < outputs.length; i++) {
       Node node = graph.nodes().get(i);
@@ -63,8 +72,13 @@ final class OracleNetwork {
     return outputs[outputs.length - 1];
   }
 
-  /// Mean cross-entropy against smoothed labels.
-  double loss(double[] images, int[] labels, double smoothing) {
+  /// Mean cross-entropy against smoothed labels, in training.
+  ///
+  /// @param images `[N, H, W, C]`
+  /// @param labels N classes
+  /// @param smoothing share of the target that all classes get
+  /// @return in nats
+  public double loss(double[] images, int[] labels, double smoothing) {
     double[] logits = logits(images, true);
     int classes = graph.classes();
     double loss = 0;
@@ -95,7 +109,8 @@ final class OracleNetwork {
       case Conv2d(int _, int kernel, int stride, int padding) ->
           convolve(x, in, out, parameter(node, "weight"), kernel, stride, padding);
       case Linear _ -> linear(node, x, in, out);
-      case BatchNorm(float epsilon, float _) -> batchNorm(node, x, in.channels(), epsilon, training);
+      case BatchNorm(float epsilon, float _) ->
+          batchNorm(node, x, in.channels(), epsilon, training);
       case GroupNorm(int groups, float epsilon) -> groupNorm(node, x, in, groups, epsilon);
       case Relu _ -> each(x, v -> Math.max(v, 0));
       case MaxPool(int kernel, int stride, int padding) ->

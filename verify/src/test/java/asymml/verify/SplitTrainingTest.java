@@ -1,0 +1,308 @@
+package asymml.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import asymml.model.Shape;
+import asymml.model.Zoo;
+import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
+import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.Mode;
+import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.MetricsLog;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.EpochTotals;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainListener;
+import asymml.trusted.train.Trainer;
+import asymml.trusted.train.TrainingException;
+import asymml.wire.ProtocolException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Whole training runs in `asymml` mode with a worker process of their own.
+class SplitTrainingTest {
+  private static final long SEED = 19;
+  private static final Shape SHAPE = new Shape(16, 16, 3);
+
+  /// Batches of 16, 16 and 12: at step 10, in the last epoch, bases are refreshed.
+  private static final int STEPS = 3;
+
+  private static final int EPOCHS = 4;
+  private static final DataSet DATA = data();
+  private static final NoiseStrength NO_NOISE = new NoiseStrength.None();
+
+  @TempDir Path folder;
+
+  private static DataSet data() {
+    System.out.println("seed " + SEED);
+    ImageSet train = images(44, SEED);
+    return new DataSet("tiny", train, images(20, SEED + 1), Normalization.of(train), true, 2);
+  }
+
+  /// Stripes: upright ones are class 0, lying ones class 1.
+  private static ImageSet images(int count, long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    int[] labels = new int[count];
+    byte[] pixels = new byte[count * SHAPE.size()];
+    for (int n = 0; n < count; n++) {
+      labels[n] = n % 2;
+      int phase = random.nextInt(4);
+      for (int i = 0; i < SHAPE.size(); i++) {
+        int column = i / 3 % 16;
+        int row = i / 48;
+        int stripe = ((labels[n] == 0 ? column : row) + phase) / 2 % 2;
+        pixels[n * SHAPE.size() + i] = (byte) (stripe * 120 + random.nextInt(100));
+      }
+    }
+    return ImageSet.of(SHAPE, List.of("upright", "lying"), labels, pixels);
+  }
+
+  private static TrainConfig config(Decomposition decomposition, String rank, NoiseStrength noise) {
+    return new TrainConfig(
+        "cnn",
+        Zoo.Norm.BATCH,
+        Mode.ASYMML,
+        decomposition,
+        RankPolicy.parse(rank),
+        List.of(Plan.FIRST),
+        noise,
+        EPOCHS,
+        16,
+        new TrainConfig.Optimizer(
+            0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 1, List.of(), 0.1f),
+        0.1f,
+        true,
+        SEED);
+  }
+
+  private RunLayout fresh(String name) throws IOException {
+    RunLayout layout = new RunLayout(folder.resolve(name));
+    Files.createDirectories(layout.events());
+    return layout;
+  }
+
+  /// A listener that does nothing yet.
+  private abstract static class Quiet implements TrainListener {
+    private int steps;
+
+    void stepped(int count) {}
+
+    void epochEnded(int epoch) {}
+
+    @Override
+    public void epochStarted(int epoch, int batches, int firstBatch) {}
+
+    @Override
+    public void stepDone(EpochTotals totals) {
+      steps++;
+      stepped(steps);
+    }
+
+    @Override
+    public void evaluated(int done, int total) {}
+
+    @Override
+    public void epochDone(EpochMetrics metrics) {
+      epochEnded(metrics.epoch());
+    }
+  }
+
+  private static final class Silent extends Quiet {}
+
+  /// Keeps what a trainer killed after this epoch would have left.
+  private static final class KeepAfter extends Quiet {
+    private final int epoch;
+    private final RunLayout from;
+    private final RunLayout to;
+
+    KeepAfter(int epoch, RunLayout from, RunLayout to) {
+      this.epoch = epoch;
+      this.from = from;
+      this.to = to;
+    }
+
+    @Override
+    void epochEnded(int done) {
+      if (done == epoch) {
+        try {
+          Files.copy(from.checkpoint(), to.checkpoint());
+          Files.copy(from.metrics(), to.metrics());
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      }
+    }
+  }
+
+  private static Trainer.Outcome run(
+      TrainConfig config, RunLayout layout, boolean resume, TrainListener listener)
+      throws Exception {
+    try (LocalWorker worker = new LocalWorker();
+        Trainer trainer = new Trainer(config, DATA, worker.remote, worker.door)) {
+      return trainer.run(layout, resume, listener, () -> false);
+    }
+  }
+
+  private static List<List<Number>> metrics(RunLayout layout) throws IOException {
+    return MetricsLog.readAll(layout.metrics()).stream()
+        .map(m ->
+            List.<Number>of(
+                m.epoch(),
+                m.step(),
+                m.trainLoss(),
+                m.trainAccuracy(),
+                m.testLoss(),
+                m.testAccuracy(),
+                m.bytesToWorker(),
+                m.bytesFromWorker()))
+        .toList();
+  }
+
+  private static void assertSame(RunLayout actual, RunLayout expected) throws IOException {
+    assertThat(metrics(actual)).isEqualTo(metrics(expected));
+    assertThat(actual.checkpoint()).hasSameBinaryContentAs(expected.checkpoint());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"SHARED, 1/8, 1", "SHARED, energy:0.2, 3", "PER_EXAMPLE, energy:0.3, 2"})
+  void a_run_killed_after_an_epoch_continues_with_a_new_worker_to_the_same_bytes(
+      Decomposition decomposition, String rank, int epoch) throws Exception {
+    TrainConfig config = config(decomposition, rank, NO_NOISE);
+    RunLayout whole = fresh("whole");
+    RunLayout killed = fresh("killed");
+    assertThat(run(config, whole, false, new KeepAfter(epoch, whole, killed)))
+        .isEqualTo(Trainer.Outcome.FINISHED);
+    assertThat(metrics(killed)).hasSize(epoch);
+    assertThat(run(config, killed, true, new Silent())).isEqualTo(Trainer.Outcome.FINISHED);
+    assertSame(killed, whole);
+  }
+
+  @Test
+  void a_worker_killed_in_mid_epoch_ends_the_run_and_the_checkpoint_continues_to_the_same_bytes()
+      throws Exception {
+    TrainConfig config = config(Decomposition.SHARED, "1/8", NO_NOISE);
+    RunLayout whole = fresh("whole");
+    RunLayout kept = fresh("kept");
+    run(config, whole, false, new KeepAfter(1, whole, kept));
+    RunLayout layout = fresh("orphaned");
+    ProtocolException e =
+        catchThrowableOfType(ProtocolException.class, () -> runAndKillWorker(config, layout));
+    assertThat(e.getMessage()).startsWith("the worker went away (exit code 137)").hasLineCount(1);
+    assertSame(layout, kept);
+    run(config, layout, true, new Silent());
+    assertSame(layout, whole);
+  }
+
+  private static void runAndKillWorker(TrainConfig config, RunLayout layout) throws Exception {
+    try (LocalWorker worker = new LocalWorker();
+        Trainer trainer = new Trainer(config, DATA, worker.remote, worker.door)) {
+      Quiet killer =
+          new Quiet() {
+            @Override
+            void stepped(int count) {
+              if (count == STEPS + 1) {
+                // SIGKILL, and the trainer is not told.
+                ProcessHandle.of(worker.process.pid()).orElseThrow().destroyForcibly();
+              }
+            }
+          };
+      trainer.run(layout, false, killer, () -> false);
+    }
+  }
+
+  @Test
+  void a_run_stopped_in_mid_epoch_continues_with_a_new_worker_to_the_same_bytes() throws Exception {
+    TrainConfig config = config(Decomposition.SHARED, "1/8", NO_NOISE);
+    RunLayout whole = fresh("whole");
+    run(config, whole, false, new Silent());
+    RunLayout stopped = fresh("stopped");
+    try (LocalWorker worker = new LocalWorker();
+        Trainer trainer = new Trainer(config, DATA, worker.remote, worker.door)) {
+      int[] steps = {0};
+      Quiet counting =
+          new Quiet() {
+            @Override
+            void stepped(int count) {
+              steps[0] = count;
+            }
+          };
+      assertThat(trainer.run(stopped, false, counting, () -> steps[0] >= STEPS + 2))
+          .isEqualTo(Trainer.Outcome.STOPPED);
+    }
+    run(config, stopped, true, new Silent());
+    assertSame(stopped, whole);
+  }
+
+  @Test
+  void with_noise_a_resumed_run_goes_on_and_its_noise_is_new() throws Exception {
+    TrainConfig config = config(Decomposition.SHARED, "1/8", new NoiseStrength.Ratio(0.5));
+    RunLayout whole = fresh("whole");
+    RunLayout first = fresh("first");
+    run(config, whole, false, new KeepAfter(2, whole, first));
+    RunLayout second = fresh("second");
+    Files.copy(first.checkpoint(), second.checkpoint());
+    Files.copy(first.metrics(), second.metrics());
+    run(config, first, true, new Silent());
+    run(config, second, true, new Silent());
+    for (RunLayout resumed : List.of(first, second)) {
+      assertThat(metrics(resumed)).hasSize(EPOCHS);
+      assertThat(metrics(resumed).subList(0, 2)).isEqualTo(metrics(whole).subList(0, 2));
+    }
+    assertThat(List.of(loss(whole), loss(first), loss(second))).doesNotHaveDuplicates();
+  }
+
+  private static double loss(RunLayout layout) throws IOException {
+    return MetricsLog.readAll(layout.metrics()).get(2).trainLoss();
+  }
+
+  @Test
+  void a_run_resumed_with_another_plan_is_refused() throws Exception {
+    RunLayout layout = fresh("plan");
+    RunLayout kept = fresh("kept");
+    run(config(Decomposition.SHARED, "1/8", NO_NOISE), layout, false, new KeepAfter(1, layout, kept));
+    TrainConfig other = config(Decomposition.SHARED, "1/4", NO_NOISE);
+    assertThatThrownBy(() -> run(other, kept, true, new Silent()))
+        .isInstanceOf(TrainingException.class)
+        .hasMessageContaining("belongs to a run with another plan");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, NaN", "1, Infinity", "4, -Infinity", "7, NaN", "20, NaN"})
+  void a_worker_that_returns_what_is_not_finite_ends_the_run_with_one_line(
+      int healthyResults, float value) throws Exception {
+    RunLayout layout = fresh("faulty");
+    Duration limit = Duration.ofSeconds(20);
+    try (FaultyWorker worker = new FaultyWorker(folder, healthyResults, value);
+        RemoteWorker remote = RemoteWorker.connect(worker.address(), null, limit);
+        ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 1);
+        Trainer trainer =
+            new Trainer(config(Decomposition.SHARED, "1/8", NO_NOISE), DATA, remote, door)) {
+      assertThatThrownBy(() -> trainer.run(layout, false, new Silent(), () -> false))
+          .isInstanceOf(ProtocolException.class)
+          .hasMessageMatching(
+              "the worker returned values that are not finite for layer (conv2|conv3|fc): .*"
+                  + " the last checkpoint stands");
+    }
+    assertThat(layout.checkpoint()).isNotEmptyFile();
+    assertThat(MetricsLog.readAll(layout.metrics())).isEmpty();
+  }
+}
