@@ -16,8 +16,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/// A worker on a thread of the test that keeps to the protocol and computes nothing: all its results
-/// are 0, until from some request on one value in each is another.
+/// A worker on a thread of the test that keeps to the protocol and computes nothing: all its
+/// results are 0, until from some request on one value in each is another.
 final class FaultyWorker implements AutoCloseable {
   private static final Deadline SOON = Deadline.in(Duration.ofMinutes(1));
 
@@ -45,12 +45,10 @@ final class FaultyWorker implements AutoCloseable {
   }
 
   private void run() {
-    try (Link link =
-        new Link(UnixTransport.accept(socket, SOON, () -> listening.complete(true)))) {
+    try (Link link = new Link(UnixTransport.accept(socket, SOON, () -> listening.complete(true)))) {
       Message first = link.receive(SOON);
       link.send(
-          new Message.Welcome(
-              first.sequence(), Message.PROTOCOL_VERSION, "faulty", "float32", 1),
+          new Message.Welcome(first.sequence(), Message.PROTOCOL_VERSION, "faulty", "float32", 1),
           SOON);
       Message request = link.receive(SOON);
       while (!(request instanceof Message.Bye)) {

@@ -33,6 +33,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,7 +51,21 @@ class SplitTrainingTest {
   private static final DataSet DATA = data();
   private static final NoiseStrength NO_NOISE = new NoiseStrength.None();
 
+  private static final TrainConfig SHARED = config(Decomposition.SHARED, "1/8", NO_NOISE);
+
+  /// A whole run of [#SHARED], and what it would have left after its first epoch.
+  private static RunLayout whole = new RunLayout(Path.of(""));
+
+  private static RunLayout afterFirst = new RunLayout(Path.of(""));
+
   @TempDir Path folder;
+
+  @BeforeAll
+  static void run_uninterrupted(@TempDir Path shared) throws Exception {
+    whole = layout(shared.resolve("whole"));
+    afterFirst = layout(shared.resolve("after-first"));
+    run(SHARED, whole, false, new KeepAfter(1, whole, afterFirst));
+  }
 
   private static DataSet data() {
     System.out.println("seed " + SEED);
@@ -95,7 +110,11 @@ class SplitTrainingTest {
   }
 
   private RunLayout fresh(String name) throws IOException {
-    RunLayout layout = new RunLayout(folder.resolve(name));
+    return layout(folder.resolve(name));
+  }
+
+  private static RunLayout layout(Path directory) throws IOException {
+    RunLayout layout = new RunLayout(directory);
     Files.createDirectories(layout.events());
     return layout;
   }
@@ -144,13 +163,17 @@ class SplitTrainingTest {
     void epochEnded(int done) {
       if (done == epoch) {
         try {
-          Files.copy(from.checkpoint(), to.checkpoint());
-          Files.copy(from.metrics(), to.metrics());
+          copy(from, to);
         } catch (IOException e) {
           throw new UncheckedIOException(e);
         }
       }
     }
+  }
+
+  private static void copy(RunLayout from, RunLayout to) throws IOException {
+    Files.copy(from.checkpoint(), to.checkpoint());
+    Files.copy(from.metrics(), to.metrics());
   }
 
   private static Trainer.Outcome run(
@@ -183,38 +206,34 @@ class SplitTrainingTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"SHARED, 1/8, 1", "SHARED, energy:0.2, 3", "PER_EXAMPLE, energy:0.3, 2"})
+  @CsvSource({"SHARED, energy:0.2, 3", "PER_EXAMPLE, energy:0.3, 2"})
   void a_run_killed_after_an_epoch_continues_with_a_new_worker_to_the_same_bytes(
       Decomposition decomposition, String rank, int epoch) throws Exception {
     TrainConfig config = config(decomposition, rank, NO_NOISE);
-    RunLayout whole = fresh("whole");
+    RunLayout complete = fresh("complete");
     RunLayout killed = fresh("killed");
-    assertThat(run(config, whole, false, new KeepAfter(epoch, whole, killed)))
+    assertThat(run(config, complete, false, new KeepAfter(epoch, complete, killed)))
         .isEqualTo(Trainer.Outcome.FINISHED);
     assertThat(metrics(killed)).hasSize(epoch);
     assertThat(run(config, killed, true, new Silent())).isEqualTo(Trainer.Outcome.FINISHED);
-    assertSame(killed, whole);
+    assertSame(killed, complete);
   }
 
   @Test
   void a_worker_killed_in_mid_epoch_ends_the_run_and_the_checkpoint_continues_to_the_same_bytes()
       throws Exception {
-    TrainConfig config = config(Decomposition.SHARED, "1/8", NO_NOISE);
-    RunLayout whole = fresh("whole");
-    RunLayout kept = fresh("kept");
-    run(config, whole, false, new KeepAfter(1, whole, kept));
     RunLayout layout = fresh("orphaned");
     ProtocolException e =
-        catchThrowableOfType(ProtocolException.class, () -> runAndKillWorker(config, layout));
+        catchThrowableOfType(ProtocolException.class, () -> runAndKillWorker(layout));
     assertThat(e.getMessage()).startsWith("the worker went away (exit code 137)").hasLineCount(1);
-    assertSame(layout, kept);
-    run(config, layout, true, new Silent());
+    assertSame(layout, afterFirst);
+    run(SHARED, layout, true, new Silent());
     assertSame(layout, whole);
   }
 
-  private static void runAndKillWorker(TrainConfig config, RunLayout layout) throws Exception {
+  private static void runAndKillWorker(RunLayout layout) throws Exception {
     try (LocalWorker worker = new LocalWorker();
-        Trainer trainer = new Trainer(config, DATA, worker.remote, worker.door)) {
+        Trainer trainer = new Trainer(SHARED, DATA, worker.remote, worker.door)) {
       Quiet killer =
           new Quiet() {
             @Override
@@ -231,12 +250,9 @@ class SplitTrainingTest {
 
   @Test
   void a_run_stopped_in_mid_epoch_continues_with_a_new_worker_to_the_same_bytes() throws Exception {
-    TrainConfig config = config(Decomposition.SHARED, "1/8", NO_NOISE);
-    RunLayout whole = fresh("whole");
-    run(config, whole, false, new Silent());
     RunLayout stopped = fresh("stopped");
     try (LocalWorker worker = new LocalWorker();
-        Trainer trainer = new Trainer(config, DATA, worker.remote, worker.door)) {
+        Trainer trainer = new Trainer(SHARED, DATA, worker.remote, worker.door)) {
       int[] steps = {0};
       Quiet counting =
           new Quiet() {
@@ -248,26 +264,25 @@ class SplitTrainingTest {
       assertThat(trainer.run(stopped, false, counting, () -> steps[0] >= STEPS + 2))
           .isEqualTo(Trainer.Outcome.STOPPED);
     }
-    run(config, stopped, true, new Silent());
+    run(SHARED, stopped, true, new Silent());
     assertSame(stopped, whole);
   }
 
   @Test
   void with_noise_a_resumed_run_goes_on_and_its_noise_is_new() throws Exception {
     TrainConfig config = config(Decomposition.SHARED, "1/8", new NoiseStrength.Ratio(0.5));
-    RunLayout whole = fresh("whole");
+    RunLayout noisy = fresh("noisy");
     RunLayout first = fresh("first");
-    run(config, whole, false, new KeepAfter(2, whole, first));
+    run(config, noisy, false, new KeepAfter(2, noisy, first));
     RunLayout second = fresh("second");
-    Files.copy(first.checkpoint(), second.checkpoint());
-    Files.copy(first.metrics(), second.metrics());
+    copy(first, second);
     run(config, first, true, new Silent());
     run(config, second, true, new Silent());
     for (RunLayout resumed : List.of(first, second)) {
       assertThat(metrics(resumed)).hasSize(EPOCHS);
-      assertThat(metrics(resumed).subList(0, 2)).isEqualTo(metrics(whole).subList(0, 2));
+      assertThat(metrics(resumed).subList(0, 2)).isEqualTo(metrics(noisy).subList(0, 2));
     }
-    assertThat(List.of(loss(whole), loss(first), loss(second))).doesNotHaveDuplicates();
+    assertThat(List.of(loss(noisy), loss(first), loss(second))).doesNotHaveDuplicates();
   }
 
   private static double loss(RunLayout layout) throws IOException {
@@ -277,10 +292,9 @@ class SplitTrainingTest {
   @Test
   void a_run_resumed_with_another_plan_is_refused() throws Exception {
     RunLayout layout = fresh("plan");
-    RunLayout kept = fresh("kept");
-    run(config(Decomposition.SHARED, "1/8", NO_NOISE), layout, false, new KeepAfter(1, layout, kept));
+    copy(afterFirst, layout);
     TrainConfig other = config(Decomposition.SHARED, "1/4", NO_NOISE);
-    assertThatThrownBy(() -> run(other, kept, true, new Silent()))
+    assertThatThrownBy(() -> run(other, layout, true, new Silent()))
         .isInstanceOf(TrainingException.class)
         .hasMessageContaining("belongs to a run with another plan");
   }
@@ -294,8 +308,7 @@ class SplitTrainingTest {
     try (FaultyWorker worker = new FaultyWorker(folder, healthyResults, value);
         RemoteWorker remote = RemoteWorker.connect(worker.address(), null, limit);
         ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 1);
-        Trainer trainer =
-            new Trainer(config(Decomposition.SHARED, "1/8", NO_NOISE), DATA, remote, door)) {
+        Trainer trainer = new Trainer(SHARED, DATA, remote, door)) {
       assertThatThrownBy(() -> trainer.run(layout, false, new Silent(), () -> false))
           .isInstanceOf(ProtocolException.class)
           .hasMessageMatching(

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import asymml.model.NamedTensor;
 import asymml.model.Parameter;
 import asymml.model.SafeTensors;
+import asymml.model.Zoo;
 import asymml.trusted.train.TinyRuns.Course;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -41,7 +43,7 @@ class TrainedModelTest {
           .isEqualTo(
               TrainedModel.Description.of(
                   "cnn",
-                  asymml.model.Zoo.Norm.BATCH,
+                  Zoo.Norm.BATCH,
                   TinyRuns.data(6, 3, 1).train(),
                   TinyRuns.data(6, 3, 1).normalization()));
       for (Parameter p : model.graph().parameters()) {
@@ -99,7 +101,6 @@ class TrainedModelTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
-      emptyValue = "",
       value = {
         "format | '' | lacks 'format'",
         "format | other-1 | another format than asymml-1",
@@ -146,7 +147,6 @@ class TrainedModelTest {
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
-      emptyValue = "",
       value = {
         "epoch | '' | lacks 'epoch'",
         "epoch | one | no whole number in 'epoch'",
@@ -161,7 +161,7 @@ class TrainedModelTest {
       String key, String value, String message) throws Exception {
     var layout = TinyRuns.layout(folder.resolve("resumed"));
     Path file = rewritten(Map.of(key, value), SafeTensors.read(checkpoint).tensors());
-    Files.copy(file, layout.checkpoint(), java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+    Files.copy(file, layout.checkpoint(), StandardCopyOption.REPLACE_EXISTING);
     assertThatThrownBy(() ->
             TinyRuns.run(
                 TinyRuns.config(1, 4), TinyRuns.data(6, 3, 1), layout, true, Course.toTheEnd()))
