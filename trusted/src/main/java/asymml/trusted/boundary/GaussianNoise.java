@@ -24,7 +24,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// probability 1e-17. Not safe for use by several threads.
 public final class GaussianNoise implements AutoCloseable {
   /// Samples made at a time: the stream's bytes and the samples stay in the first-level cache.
-  static final int BLOCK = 1024;
+  public static final int BLOCK = 1024;
 
   private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Long> LONGS = DOUBLES.withLanes(long.class);

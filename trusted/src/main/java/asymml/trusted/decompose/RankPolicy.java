@@ -119,7 +119,10 @@ public sealed interface RankPolicy {
     @Override
     public String toString() {
       // Plain digits: what is printed can be parsed again.
-      return "energy:" + BigDecimal.valueOf(residualShare).toPlainString() + ":" + cap;
+      return "energy:"
+          + BigDecimal.valueOf(residualShare).stripTrailingZeros().toPlainString()
+          + ":"
+          + cap;
     }
   }
 

@@ -20,7 +20,9 @@ import java.util.SplittableRandom;
 /// last one: exact convergence is not needed, since whatever the basis misses goes into the
 /// residual. A Rayleigh-Ritz step orders its columns by energy, which is what lets a policy cut it.
 public final class SharedDecomposer implements Decomposer {
-  private static final int COLD_ITERATIONS = 4;
+  /// Rounds from a random start: 4 leave up to 8 % more than the optimum where few directions of
+  /// nearly equal energy are kept, 12 less than 2 %. Paid once in a run.
+  private static final int COLD_ITERATIONS = 12;
 
   private final int maxBatch;
   private final int pixels;
