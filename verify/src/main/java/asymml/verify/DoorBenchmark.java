@@ -58,8 +58,7 @@ public final class DoorBenchmark {
     Thread peer = Thread.ofPlatform().start(() -> serve(socket, listening));
     listening.await();
     try (Arena arena = Arena.ofShared();
-        RemoteWorker worker =
-            RemoteWorker.connect(new WorkerAddress.Unix(socket), null, LIMIT);
+        RemoteWorker worker = RemoteWorker.connect(new WorkerAddress.Unix(socket), null, LIMIT);
         ReleaseDoor door = new ReleaseDoor(worker, new SecureRandom(), threads)) {
       worker.mapRegion(REGION_BYTES);
       for (int[] size : SIZES) {
@@ -125,7 +124,7 @@ public final class DoorBenchmark {
         link.send(new Message.Done(request.sequence(), 0), deadline);
         request = link.receive(deadline);
       }
-    } catch (IOException | InterruptedException e) {
+    } catch (IOException e) {
       System.err.println("the peer failed: " + e.getMessage());
     }
   }
