@@ -24,7 +24,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// probability 1e-17. Not safe for use by several threads.
 public final class GaussianNoise implements AutoCloseable {
   /// Samples made at a time: the stream's bytes and the samples stay in the first-level cache.
-  static final int BLOCK = 1024;
+  public static final int BLOCK = 1024;
 
   private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Long> LONGS = DOUBLES.withLanes(long.class);
@@ -39,6 +39,7 @@ public final class GaussianNoise implements AutoCloseable {
   private final byte[] bytes = new byte[BLOCK * Long.BYTES];
   private final MemorySegment bits = MemorySegment.ofArray(bytes);
   private final double[] samples = new double[BLOCK];
+  private boolean closed;
 
   /// Starts a new stream under a fresh key.
   ///
@@ -63,7 +64,11 @@ public final class GaussianNoise implements AutoCloseable {
   /// Draws the next samples.
   ///
   /// @return [#BLOCK] independent standard normal samples; overwritten by the next call
+  /// @throws IllegalStateException after [#close]
   double[] next() {
+    if (closed) {
+      throw new IllegalStateException("this noise stream is closed");
+    }
     nextBits();
     int half = BLOCK / 2;
     for (int i = 0; i < half; i += DOUBLES.length()) {
@@ -99,6 +104,7 @@ public final class GaussianNoise implements AutoCloseable {
   /// Forgets the last block.
   @Override
   public void close() {
+    closed = true;
     Arrays.fill(bytes, (byte) 0);
     Arrays.fill(samples, 0);
   }

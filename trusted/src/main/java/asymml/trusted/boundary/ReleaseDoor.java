@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.security.SecureRandom;
+import java.util.Arrays;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
@@ -40,6 +41,9 @@ public final class ReleaseDoor implements AutoCloseable {
   /// Below this share of the clip bound, values would exceed 2^51 lattice steps.
   private static final double SMALLEST_SIGMA = 0x1p-36;
 
+  /// Above this, a sample might not fit float32.
+  private static final double LARGEST_SIGMA = 0x1p120;
+
   private final RemoteWorker worker;
   private final GaussianNoise[] lanes; // one a thread
 
@@ -49,6 +53,9 @@ public final class ReleaseDoor implements AutoCloseable {
   /// @param random seeds the noise streams; [SecureRandom] in production
   /// @param threads how many examples to noise at a time, at least 1
   public ReleaseDoor(RemoteWorker worker, SecureRandom random, int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("noise needs at least one thread: " + threads);
+    }
     this.worker = worker;
     this.lanes = new GaussianNoise[threads];
     for (int i = 0; i < threads; i++) {
@@ -84,18 +91,21 @@ public final class ReleaseDoor implements AutoCloseable {
     return Tensor.of(worker.writable(slot), Math.toIntExact(slot.floats()));
   }
 
-  /// A release in progress: its examples come in any order, each once.
+  /// A release in progress: its examples come in any order, each once, since a second noise on the
+  /// same values would betray more of them than was planned. A call that throws ends the release:
+  /// what it left behind can no longer be finished.
   public final class NoisyRelease {
     private final Slot slot;
     private final Tensor out;
     private final NoiseStrength strength;
     private final ClipBound bound;
     private final double[] norms;
+    private final boolean[] written;
     private final int dim;
-    private int written;
+    private boolean open = true;
 
     private NoisyRelease(Slot slot, int examples, NoiseStrength strength, ClipBound bound) {
-      if (slot.floats() % examples != 0) {
+      if (examples < 1 || slot.floats() % examples != 0) {
         throw new IllegalArgumentException(
             "a slot of " + slot.floats() + " values does not hold " + examples + " examples");
       }
@@ -105,6 +115,8 @@ public final class ReleaseDoor implements AutoCloseable {
       this.strength = strength;
       this.bound = bound;
       this.norms = new double[examples];
+      Arrays.fill(norms, Double.NaN);
+      this.written = new boolean[examples];
     }
 
     /// Whether the examples have to be shown to [#measure] before they are written: noise is on and
@@ -119,15 +131,24 @@ public final class ReleaseDoor implements AutoCloseable {
     ///
     /// @param from first example
     /// @param values `[count, ...]`
+    /// @throws NonFiniteException if a norm is not finite
     public void measure(int from, Tensor values) {
-      for (int i = 0; i < values.length(0); i++) {
+      begin();
+      int count = checkedCount(from, values);
+      for (int i = 0; i < count; i++) {
         takeNorm(from + i, values.examples(i, 1));
       }
+      open = true;
     }
 
     /// Sets the first bound from the norms taken.
+    ///
+    /// @throws IllegalStateException if examples are missing
     public void measured() {
+      begin();
+      requireAll(Arrays.stream(norms).filter(norm -> !Double.isNaN(norm)).count());
       bound.observe(norms);
+      open = true;
     }
 
     /// Clips, noises and writes some examples.
@@ -135,24 +156,34 @@ public final class ReleaseDoor implements AutoCloseable {
     /// @param from first example
     /// @param values `[count, ...]`, private; read only
     /// @throws NonFiniteException if noise is on and a value is NaN or infinite
+    /// @throws IllegalStateException if an example was written before
     public void write(int from, Tensor values) {
-      int count = values.length(0);
+      begin();
+      int count = checkedCount(from, values);
+      for (int i = from; i < from + count; i++) {
+        if (written[i]) {
+          throw new IllegalStateException("example " + i + " of this release was written already");
+        }
+        written[i] = true;
+      }
       if (strength instanceof NoiseStrength.None) {
         out.examples(from, count).copyFrom(values);
       } else {
-        writeNoisy(from, values);
+        clipAndNoise(from, count, values);
       }
-      written += count;
+      open = true;
     }
 
-    private void writeNoisy(int from, Tensor values) {
+    private void clipAndNoise(int from, int count, Tensor values) {
       double clip = bound.norm();
       double sigma = strength.sigma(clip, dim);
       if (sigma < clip * SMALLEST_SIGMA) {
         throw new IllegalArgumentException(
             "noise below 2^-36 of the clip bound is lost in rounding; turn it off instead");
       }
-      int count = values.length(0);
+      if (!(sigma <= LARGEST_SIGMA)) {
+        throw new IllegalArgumentException("the noise does not fit float32; lower its strength");
+      }
       int tasks = Math.min(lanes.length, count);
       // One hand-over for norms and noise: an example is still in the cache for the second pass.
       IntStream.range(0, tasks)
@@ -170,18 +201,41 @@ public final class ReleaseDoor implements AutoCloseable {
     /// Ends the release: the worker may read it.
     ///
     /// @return the token for requests
-    /// @throws IllegalStateException if examples are missing
+    /// @throws IllegalStateException if examples are missing, or the release failed or is finished
     /// @throws ProtocolException if the worker went away
     public Released finish() throws ProtocolException {
-      if (written != norms.length) {
-        throw new IllegalStateException(
-            "a release of " + norms.length + " examples was given " + written);
-      }
+      begin();
+      requireAll(IntStream.range(0, written.length).filter(i -> written[i]).count());
       if (!(strength instanceof NoiseStrength.None)) {
         bound.observe(norms);
       }
       worker.publish(slot);
       return new Released(slot);
+    }
+
+    /// Closes the release until the call that is beginning has succeeded.
+    private void begin() {
+      if (!open) {
+        throw new IllegalStateException("this release has failed or is finished");
+      }
+      open = false;
+    }
+
+    private void requireAll(long examples) {
+      if (examples != norms.length) {
+        throw new IllegalStateException(
+            "a release of " + norms.length + " examples was given " + examples);
+      }
+    }
+
+    private int checkedCount(int from, Tensor values) {
+      int count = values.length(0);
+      if (from < 0 || from + count > norms.length || values.size() != (long) count * dim) {
+        throw new IllegalArgumentException(
+            "a release of %d examples of %d values cannot take %s from example %d on"
+                .formatted(norms.length, dim, values, from));
+      }
+      return count;
     }
 
     private double takeNorm(int example, Tensor values) {

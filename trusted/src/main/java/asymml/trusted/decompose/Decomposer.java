@@ -10,6 +10,11 @@ import java.util.Map;
 public sealed interface Decomposer extends AutoCloseable
     permits SharedDecomposer, PerExampleDecomposer {
 
+  /// The most directions that it ever keeps.
+  ///
+  /// @return at least 1
+  int largestRank();
+
   /// The number of directions kept now.
   ///
   /// @return at least 1

@@ -1,20 +1,28 @@
 package asymml.trusted.decompose;
 
 import asymml.kernels.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The light SVD of one example [3LegRace, section on asymmetric decomposition]: alternate `v <- X
-/// u / |u|^2` and `u <- X^T v / |v|^2` for a round or two from a cheap start, subtract `v u^T`, go
-/// on with the rest, r times. Each pass over `X [P, C]` costs `2 P C` operations.
+/// u / |u|` and `u <- X^T v / |v|^2` for a round or two from a cheap start, subtract `v u^T`, go on
+/// with the rest, r times. Each pass over `X [P, C]` costs `2 P C` operations. (The paper divides
+/// by `|u|^2`, which gives the same product; this way no intermediate value leaves float32's range
+/// when the rest has become tiny.)
 ///
 /// The start of the first direction is the channel mean: after a ReLU all entries are at least 0
-/// and the mean is close to the first singular vector. Later directions start from the row of the
-/// rest with the largest norm, which the subtraction before has in hand.
+/// and the mean is close to the first singular vector. Later directions, and the first of an input
+/// without a mean, start from the row of the rest with the largest norm, which the subtraction
+/// before has in hand.
 final class LightSvd {
   private static final VectorSpecies<Float> SPECIES = FloatVector.SPECIES_PREFERRED;
+
+  /// Squared size of float32 rounding errors, with room for their sum.
+  private static final double ROUNDING = 1e-12;
 
   private final int pixels;
   private final int channels;
@@ -39,9 +47,11 @@ final class LightSvd {
   /// @param left `[C, r]`, overwritten with U
   /// @return `|X|^2` and what is left of it after 1, 2, ... r directions
   double[] factorize(Tensor x, int rank, int rounds, Tensor right, Tensor left) {
-    System.arraycopy(x.toArray(), 0, rest, 0, rest.length);
+    MemorySegment.copy(x.segment(), ValueLayout.JAVA_FLOAT, 0, rest, 0, rest.length);
     double[] energy = new double[rank + 1];
-    energy[0] = dot(rest, 0, rest, 0, rest.length);
+    Arrays.fill(u, 0);
+    Arrays.fill(v, 0);
+    energy[0] = subtract();
     startFromMean();
     for (int j = 0; j < rank; j++) {
       for (int round = 0; round < rounds; round++) {
@@ -59,15 +69,21 @@ final class LightSvd {
     return energy;
   }
 
+  /// Puts the channel mean in the place of the largest row, unless it is nothing but rounding.
   private void startFromMean() {
+    float[] mean = new float[channels];
     for (int p = 0; p < pixels; p++) {
-      addScaled(1f / pixels, rest, p * channels, u);
+      addScaled(1f / pixels, rest, p * channels, mean);
+    }
+    double largest = dot(u, 0, u, 0, channels);
+    if (dot(mean, 0, mean, 0, channels) > ROUNDING * largest) {
+      System.arraycopy(mean, 0, u, 0, channels);
     }
   }
 
   private void updateRight() {
     double norm = dot(u, 0, u, 0, channels);
-    float scale = norm > 0 ? (float) (1 / norm) : 0;
+    float scale = norm > Float.MIN_NORMAL ? (float) (1 / Math.sqrt(norm)) : 0;
     for (int p = 0; p < pixels; p++) {
       v[p] = scale * (float) dot(rest, p * channels, u, 0, channels);
     }
@@ -75,7 +91,7 @@ final class LightSvd {
 
   private void updateLeft() {
     double norm = dot(v, 0, v, 0, pixels);
-    float scale = norm > 0 ? (float) (1 / norm) : 0;
+    float scale = norm > Float.MIN_NORMAL ? (float) (1 / norm) : 0;
     Arrays.fill(u, 0);
     for (int p = 0; p < pixels; p++) {
       addScaled(scale * v[p], rest, p * channels, u);

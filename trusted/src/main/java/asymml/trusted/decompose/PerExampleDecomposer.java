@@ -54,6 +54,11 @@ public final class PerExampleDecomposer implements Decomposer {
   }
 
   @Override
+  public int largestRank() {
+    return cap;
+  }
+
+  @Override
   public int rank() {
     return rank;
   }
@@ -82,7 +87,14 @@ public final class PerExampleDecomposer implements Decomposer {
   public void fit(Tensor x, long step) {
     if (x.length(0) > maxBatch || x.size() != (long) x.length(0) * pixels * channels) {
       throw new IllegalArgumentException(
-          "this decomposer takes up to " + maxBatch + " examples of another shape than " + x);
+          "this decomposer takes up to "
+              + maxBatch
+              + " examples of "
+              + pixels
+              + " pixels and "
+              + channels
+              + " channels, not "
+              + x);
     }
     batch = x.length(0);
     if (policy.residualShare() > 0 && (!chosen || refresh.due(step))) {
@@ -144,7 +156,7 @@ public final class PerExampleDecomposer implements Decomposer {
   @Override
   public void restore(Map<String, float[]> state) {
     float[] saved = state.get("rank");
-    if (saved == null || saved[0] < 1 || saved[0] > cap) {
+    if (saved == null || saved.length != 1 || !(saved[0] >= 1 && saved[0] <= cap)) {
       throw new IllegalArgumentException("the saved decomposition is not a per-example rank");
     }
     rank = (int) saved[0];

@@ -13,22 +13,26 @@ import org.jspecify.annotations.Nullable;
 /// `(W.U_i) * V_i`, and its gradient unfolded, `(dY_i (x) V_i).U_i^T`.
 final class PerExampleLowRankLayer implements LowRankLayer {
   private final PerExampleDecomposer owner;
-  private final ConvShape shape;
+  private final ConvShape shape; // of one example
+  private final int batch;
   private final Arena arena = Arena.ofShared(); // read by worker threads of the kernels
+  private final Tensor foldedMemory; // [O kH kW cap]
   private @Nullable Convolution layer;
-  private @Nullable Tensor folded;
   private boolean closed;
 
   PerExampleLowRankLayer(PerExampleDecomposer owner, ConvShape shape) {
     this.owner = owner;
     this.shape = shape.withBatch(1);
+    this.batch = shape.batch();
+    this.foldedMemory =
+        Tensor.allocate(arena, shape.withInChannels(owner.largestRank()).weightAxes());
   }
 
   @Override
   public void forward(Tensor weights, Tensor y) {
     Convolution narrow = layer();
     Tensor small = weights(narrow.shape());
-    for (int i = 0; i < owner.batch(); i++) {
+    for (int i = 0; i < batch; i++) {
       Gemm.multiply(false, false, 1, byOutput(weights), owner.left(i), 0, byOutput(small));
       narrow.loadWeights(small);
       narrow.forward(coefficients(narrow, i), y.examples(i, 1));
@@ -39,7 +43,7 @@ final class PerExampleLowRankLayer implements LowRankLayer {
   public void backwardWeights(Tensor dy, Tensor dw) {
     Convolution narrow = layer();
     Tensor small = weights(narrow.shape());
-    for (int i = 0; i < owner.batch(); i++) {
+    for (int i = 0; i < batch; i++) {
       narrow.backwardWeights(coefficients(narrow, i), dy.examples(i, 1), small);
       Gemm.multiply(false, true, 1, byOutput(small), owner.left(i), i == 0 ? 0 : 1, byOutput(dw));
     }
@@ -50,6 +54,10 @@ final class PerExampleLowRankLayer implements LowRankLayer {
   }
 
   private Convolution layer() {
+    if (owner.batch() != batch) {
+      throw new IllegalStateException(
+          "a layer of " + batch + " examples follows a fit of " + owner.batch());
+    }
     Convolution now = layer;
     if (now == null || now.shape().inChannels() != owner.rank()) {
       if (now != null) {
@@ -59,18 +67,14 @@ final class PerExampleLowRankLayer implements LowRankLayer {
           new Convolution(
               shape.withInChannels(owner.rank()), EnumSet.of(Pass.FORWARD, Pass.BACKWARD_WEIGHTS));
       layer = now;
-      folded = null;
     }
     return now;
   }
 
   private Tensor weights(ConvShape narrow) {
-    Tensor now = folded;
-    if (now == null) {
-      now = Tensor.allocate(arena, narrow.weightAxes());
-      folded = now;
-    }
-    return now;
+    int[] axes = narrow.weightAxes();
+    long bytes = Tensor.sizeOf(axes) * Float.BYTES;
+    return Tensor.of(foldedMemory.segment().asSlice(0, bytes), axes);
   }
 
   /// `[O, kH, kW, c]` as the matrix `[O kH kW, c]`.
@@ -86,6 +90,7 @@ final class PerExampleLowRankLayer implements LowRankLayer {
       if (layer != null) {
         layer.close();
       }
+      foldedMemory.fill(0);
       arena.close();
     }
   }

@@ -1,6 +1,6 @@
 package asymml.trusted.decompose;
 
-import java.util.Locale;
+import java.math.BigDecimal;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -118,7 +118,11 @@ public sealed interface RankPolicy {
 
     @Override
     public String toString() {
-      return String.format(Locale.ROOT, "energy:%s:%s", residualShare, cap);
+      // Plain digits: what is printed can be parsed again.
+      return "energy:"
+          + BigDecimal.valueOf(residualShare).stripTrailingZeros().toPlainString()
+          + ":"
+          + cap;
     }
   }
 

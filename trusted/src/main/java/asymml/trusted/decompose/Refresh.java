@@ -14,7 +14,12 @@ public record Refresh(int earlyEvery, int earlySteps, int laterEvery) {
   public Refresh {
     if (earlyEvery < 1 || earlySteps < 0 || laterEvery < 1) {
       throw new IllegalArgumentException(
-          "a refresh needs at least one step between: " + earlyEvery + ", " + laterEvery);
+          "refreshes are at least one step apart, and there are at least 0 early steps: "
+              + earlyEvery
+              + ", "
+              + earlySteps
+              + ", "
+              + laterEvery);
     }
   }
 

@@ -21,6 +21,7 @@ final class SharedLowRankLayer implements LowRankLayer {
   private final ConvShape shape;
   private final Arena arena = Arena.ofShared(); // read by worker threads of the kernels
   private final Convolution offsetLayer;
+  private final Tensor foldedMemory; // [O kH kW cap]
   private final Tensor ones; // [1, H, W, 1]
   private final Tensor offsetWeights; // [O, kH, kW, 1]
   private final Tensor offsetMap; // [1, OH, OW, O]
@@ -33,6 +34,7 @@ final class SharedLowRankLayer implements LowRankLayer {
   SharedLowRankLayer(SharedDecomposer owner, ConvShape shape) {
     this.owner = owner;
     this.shape = shape;
+    foldedMemory = Tensor.allocate(arena, shape.withInChannels(owner.largestRank()).weightAxes());
     ConvShape one = shape.withBatch(1).withInChannels(1);
     offsetLayer = new Convolution(one, PASSES);
     ones = Tensor.allocate(arena, one.inputAxes());
@@ -74,8 +76,10 @@ final class SharedLowRankLayer implements LowRankLayer {
         now.layer.close();
       }
       ConvShape narrow = shape.withInChannels(owner.rank());
-      now =
-          new Folded(new Convolution(narrow, PASSES), Tensor.allocate(arena, narrow.weightAxes()));
+      int[] axes = narrow.weightAxes();
+      long bytes = Tensor.sizeOf(axes) * Float.BYTES;
+      Tensor weights = Tensor.of(foldedMemory.segment().asSlice(0, bytes), axes);
+      now = new Folded(new Convolution(narrow, PASSES), weights);
       folded = now;
     }
     return now;
@@ -104,6 +108,9 @@ final class SharedLowRankLayer implements LowRankLayer {
       if (folded != null) {
         folded.layer.close();
       }
+      foldedMemory.fill(0);
+      offsetWeights.fill(0);
+      offsetMap.fill(0);
       arena.close();
     }
   }
