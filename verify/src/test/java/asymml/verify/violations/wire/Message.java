@@ -1,0 +1,4 @@
+package asymml.verify.violations.wire;
+
+/// Stands for what crosses.
+public record Message(long sequence) {}
