@@ -93,9 +93,11 @@ class ArchitectureTest {
 
   @Test
   void every_module_of_the_product_is_looked_at() {
-    assertThat(PRODUCT.stream().map(c -> c.getPackageName().split("\\.")[1]).distinct())
-        .containsExactlyInAnyOrder(
-            "wire", "kernels", "model", "privacy", "trusted", "untrusted", "cli");
+    for (String module :
+        List.of("wire", "kernels", "model", "privacy", "trusted", "untrusted", "cli")) {
+      assertThat(PRODUCT)
+          .anyMatch(c -> (c.getPackageName() + ".").startsWith("asymml." + module + "."));
+    }
   }
 
   @ParameterizedTest
