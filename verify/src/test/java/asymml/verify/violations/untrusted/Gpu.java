@@ -1,4 +1,4 @@
 package asymml.verify.violations.untrusted;
 
 /// Stands for the worker.
-public final class Gpu {}
+public record Gpu() {}

@@ -1,4 +1,4 @@
 package asymml.verify.violations.trusted.data;
 
 /// Stands for private data.
-public final class PrivateImages {}
+public record PrivateImages() {}
