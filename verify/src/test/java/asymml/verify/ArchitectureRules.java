@@ -1,0 +1,234 @@
+package asymml.verify;
+
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.nameMatching;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.AccessTarget;
+import com.tngtech.archunit.core.domain.JavaAccess;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.lang.ArchRule;
+import java.nio.channels.NetworkChannel;
+import java.security.SecureRandom;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.regex.Pattern;
+
+/// What may know what, below a root package: `asymml` for the product, another one for the examples
+/// that must fail.
+///
+/// @param root the package that holds `wire`, `trusted`, ... side by side
+record ArchitectureRules(String root) {
+  /// The product's own.
+  static final ArchitectureRules PRODUCT = new ArchitectureRules("asymml");
+
+  private static final DescribedPredicate<JavaClass> NETWORK =
+      assignableTo(NetworkChannel.class)
+          .or(assignableTo(java.net.Socket.class))
+          .or(assignableTo(java.net.ServerSocket.class))
+          .or(assignableTo(java.net.DatagramSocket.class))
+          .or(assignableTo(java.net.URLConnection.class))
+          .or(assignableTo(javax.net.SocketFactory.class))
+          .or(assignableTo(javax.net.ServerSocketFactory.class))
+          .or(assignableTo(java.nio.channels.AsynchronousSocketChannel.class))
+          .or(assignableTo(java.nio.channels.spi.SelectorProvider.class))
+          .or(resideInAnyPackage("java.net.http..", "java.rmi..", "javax.naming.."))
+          .as("the network");
+
+  private static final DescribedPredicate<JavaClass> LOGGING =
+      resideInAnyPackage(
+              "java.util.logging..", "org.slf4j..", "ch.qos.logback..", "org.apache.logging..")
+          .or(name(System.Logger.class.getName()))
+          .or(name(java.io.Console.class.getName()))
+          .as("a logger or the console");
+
+  private static final DescribedPredicate<JavaClass> PREDICTABLE_RANDOM =
+      describe(
+          "a predictable random generator",
+          type ->
+              type.getPackageName().equals("java.util.random")
+                  || type.getName().equals("java.util.Random")
+                  || type.getName().equals("java.util.SplittableRandom")
+                  || type.getName().equals("java.util.concurrent.ThreadLocalRandom")
+                  || type.getSimpleName().equals("SplitMix64"));
+
+  /// All rules by a name that reads as a claim.
+  Map<String, ArchRule> all() {
+    Map<String, ArchRule> rules = new LinkedHashMap<>();
+    rules.put("trusted does not know untrusted", knowOnly("trusted", "wire", "kernels", "model"));
+    rules.put("untrusted does not know trusted", knowOnly("untrusted", "wire", "kernels"));
+    rules.put(
+        "cli does not know untrusted", knowOnly("cli", "trusted", "wire", "kernels", "model"));
+    rules.put("wire knows nothing of ours", knowOnly("wire"));
+    rules.put("kernels know nothing of ours", knowOnly("kernels"));
+    rules.put("model knows nothing of ours", knowOnly("model"));
+    rules.put("privacy knows nothing of ours", knowOnly("privacy"));
+    rules.put("only the release door makes a Released", onlyTheDoorMakesReleased());
+    rules.put("only the release door writes the worker's memory", onlyTheDoorWrites());
+    rules.put("only the boundary speaks to the worker", onlyTheBoundarySpeaks());
+    rules.put("only transports open sockets", onlyTransportsUseTheNetwork());
+    rules.put("only WorkerProcess starts processes", onlyWorkerProcessStartsProcesses());
+    rules.put("where private data live nothing is printed", nothingIsPrinted());
+    rules.put("where private data live nothing is logged", nothingIsLogged());
+    rules.put("the boundary uses no predictable randomness", noPredictableRandomness());
+    rules.put("no cryptographic generator is seeded", secureRandomIsNeverSeeded());
+    return rules;
+  }
+
+  private String tree(String module) {
+    return root + "." + module + "..";
+  }
+
+  private String boundary(String type) {
+    return root + ".trusted.boundary." + type;
+  }
+
+  /// Of our own packages a module uses its own and those named.
+  private ArchRule knowOnly(String module, String... others) {
+    String[] allowed = new String[others.length + 1];
+    allowed[0] = tree(module);
+    for (int i = 0; i < others.length; i++) {
+      allowed[i + 1] = tree(others[i]);
+    }
+    return noClasses()
+        .that()
+        .resideInAPackage(tree(module))
+        .should()
+        .dependOnClassesThat(resideInAPackage(root + "..").and(not(resideInAnyPackage(allowed))));
+  }
+
+  private DescribedPredicate<JavaClass> outsideTheDoor() {
+    String door = boundary("ReleaseDoor");
+    return describe(
+        "are not the release door",
+        type -> !type.getName().equals(door) && !type.getName().startsWith(door + "$"));
+  }
+
+  private ArchRule onlyTheDoorMakesReleased() {
+    return noClasses()
+        .that(outsideTheDoor())
+        .should()
+        .callConstructorWhere(
+            describe(
+                "it makes a Released",
+                call -> call.getTargetOwner().getName().equals(boundary("Released"))));
+  }
+
+  private ArchRule onlyTheDoorWrites() {
+    return noClasses()
+        .that(outsideTheDoor())
+        .should()
+        .callMethodWhere(
+            describe(
+                "it calls RemoteWorker.writable or publish",
+                call ->
+                    call.getTargetOwner().getName().equals(boundary("RemoteWorker"))
+                        && (call.getName().equals("writable")
+                            || call.getName().equals("publish"))));
+  }
+
+  /// Outside the boundary the trusted side knows a worker's address, the places of tensors in the
+  /// region and that the conversation may fail, and nothing else of the wire.
+  private ArchRule onlyTheBoundarySpeaks() {
+    return noClasses()
+        .that()
+        .resideInAnyPackage(tree("trusted"), tree("cli"))
+        .and()
+        .resideOutsideOfPackage(tree("trusted.boundary"))
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage(tree("wire"))
+                .and(
+                    not(
+                        nameMatching(
+                            Pattern.quote(root)
+                                + "\\.wire\\.(ProtocolException|Slot|WorkerAddress)(\\$.*)?"))));
+  }
+
+  private ArchRule onlyTransportsUseTheNetwork() {
+    return noClasses()
+        .that(not(nameMatching(Pattern.quote(root) + "\\.wire\\.[A-Za-z]*Transport(\\$.*)?")))
+        .should()
+        .dependOnClassesThat(NETWORK)
+        .orShould()
+        .callMethodWhere(
+            describe(
+                "it opens a URL",
+                call ->
+                    call.getTargetOwner().isEquivalentTo(java.net.URL.class)
+                        && call.getName().startsWith("open")));
+  }
+
+  private ArchRule onlyWorkerProcessStartsProcesses() {
+    return noClasses()
+        .that(not(name(boundary("WorkerProcess"))))
+        .should()
+        .callMethodWhere(
+            describe(
+                "it starts a process",
+                call ->
+                    (call.getTargetOwner().isEquivalentTo(Runtime.class)
+                            && call.getName().equals("exec"))
+                        || (call.getTargetOwner().isEquivalentTo(ProcessBuilder.class)
+                            && call.getName().startsWith("start"))));
+  }
+
+  private ArchRule nothingIsPrinted() {
+    return noClasses()
+        .that()
+        .resideInAPackage(tree("trusted"))
+        .should()
+        .accessTargetWhere(describe("it prints", ArchitectureRules::prints));
+  }
+
+  private static boolean prints(JavaAccess<?> access) {
+    AccessTarget target = access.getTarget();
+    boolean systemStream =
+        target.getOwner().isEquivalentTo(System.class)
+            && (target.getName().equals("out") || target.getName().equals("err"));
+    return systemStream
+        || target.getName().equals("printStackTrace")
+        || target.getName().equals("dumpStack");
+  }
+
+  private ArchRule nothingIsLogged() {
+    return noClasses()
+        .that()
+        .resideInAPackage(tree("trusted"))
+        .should()
+        .dependOnClassesThat(LOGGING);
+  }
+
+  private ArchRule noPredictableRandomness() {
+    return noClasses()
+        .that()
+        .resideInAPackage(tree("trusted.boundary"))
+        .should()
+        .dependOnClassesThat(PREDICTABLE_RANDOM)
+        .orShould()
+        .callMethod(Math.class, "random");
+  }
+
+  /// The one allowed way to get one is `new SecureRandom()`, which the operating system seeds.
+  private ArchRule secureRandomIsNeverSeeded() {
+    return noClasses()
+        .should()
+        .callMethodWhere(
+            describe(
+                "it seeds or chooses a SecureRandom",
+                call ->
+                    call.getTargetOwner().isAssignableTo(SecureRandom.class)
+                        && (call.getName().equals("setSeed")
+                            || call.getName().equals("getInstance"))))
+        .orShould()
+        .callConstructor(SecureRandom.class, byte[].class)
+        .orShould()
+        .beAssignableTo(assignableTo(SecureRandom.class).as("a SecureRandom of our own"));
+  }
+}

@@ -1,0 +1,94 @@
+package asymml.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.lang.module.ModuleDescriptor;
+import java.lang.module.ModuleFinder;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// What each module shows of itself and which others it reads, as compiled.
+class ModulesTest {
+  private static ModuleDescriptor descriptor(String module, String type)
+      throws ReflectiveOperationException {
+    Class<?> member = Class.forName("asymml." + module + "." + type, false, loader());
+    Path classes =
+        Path.of(URI.create(member.getProtectionDomain().getCodeSource().getLocation().toString()));
+    return ModuleFinder.of(classes)
+        .find("asymml." + module)
+        .orElseThrow(() -> new AssertionError("no module in " + classes))
+        .descriptor();
+  }
+
+  private static ClassLoader loader() {
+    return ModulesTest.class.getClassLoader();
+  }
+
+  private static Set<String> words(String list) {
+    return list.equals("-") ? Set.of() : Arrays.stream(list.split(" ")).collect(Collectors.toSet());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wire, Slot, asymml.wire",
+    "kernels, Tensor, asymml.kernels",
+    "model, Graph, asymml.model",
+    "privacy, Epsilon, asymml.privacy",
+    "trusted, train.Trainer, asymml.trusted.boundary asymml.trusted.data asymml.trusted.decompose"
+        + " asymml.trusted.execute asymml.trusted.run asymml.trusted.train",
+    "untrusted, Main, -",
+    "cli, Main, -",
+  })
+  void a_module_exports_no_more_than_others_need(String module, String type, String exports)
+      throws ReflectiveOperationException {
+    assertThat(descriptor(module, type).exports())
+        .allMatch(e -> !e.isQualified())
+        .extracting(ModuleDescriptor.Exports::source)
+        .containsExactlyInAnyOrderElementsOf(words(exports));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wire, Slot, -",
+    "kernels, Tensor, -",
+    "model, Graph, -",
+    "privacy, Epsilon, -",
+    "trusted, train.Trainer, asymml.kernels asymml.model asymml.wire",
+    "untrusted, Main, asymml.kernels asymml.wire",
+    "cli, Main, asymml.trusted",
+  })
+  void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
+      throws ReflectiveOperationException {
+    assertThat(descriptor(module, type).requires())
+        .extracting(ModuleDescriptor.Requires::name)
+        .filteredOn(name -> name.startsWith("asymml."))
+        .containsExactlyInAnyOrderElementsOf(words(reads));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wire, Slot, -",
+    "kernels, Tensor, -",
+    "model, Graph, -",
+    "privacy, Epsilon, -",
+    "trusted, train.Trainer, -",
+    "untrusted, Main, info.picocli",
+    "cli, Main, info.picocli",
+  })
+  void only_commands_are_open_to_reflection_and_only_to_their_parser(
+      String module, String type, String openTo) throws ReflectiveOperationException {
+    ModuleDescriptor descriptor = descriptor(module, type);
+    assertThat(descriptor.isOpen()).isFalse();
+    assertThat(descriptor.opens()).allMatch(ModuleDescriptor.Opens::isQualified);
+    assertThat(
+            descriptor.opens().stream()
+                .flatMap(o -> o.targets().stream())
+                .collect(Collectors.toSet()))
+        .isEqualTo(words(openTo));
+  }
+}

@@ -1,0 +1,4 @@
+package asymml.verify.violations.trusted.data;
+
+/// Stands for private data.
+public record PrivateImages() {}

@@ -1,0 +1,17 @@
+package asymml.verify.violations.untrusted;
+
+import asymml.verify.violations.model.Layer;
+import asymml.verify.violations.trusted.data.PrivateImages;
+
+/// What `untrusted` must not do.
+final class Breaches {
+  private Breaches() {}
+
+  static final class ReadsTheData {
+    PrivateImages images = new PrivateImages();
+  }
+
+  static final class KnowsTheModel {
+    Layer layer = new Layer("conv1");
+  }
+}

@@ -1,0 +1,4 @@
+package asymml.verify.violations.untrusted;
+
+/// Stands for the worker.
+public record Gpu() {}
