@@ -38,6 +38,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Whole training runs in `asymml` mode with a worker process of their own.
 class SplitTrainingTest {
@@ -317,5 +318,34 @@ class SplitTrainingTest {
     }
     assertThat(layout.checkpoint()).isNotEmptyFile();
     assertThat(MetricsLog.readAll(layout.metrics())).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(doubles = {0, 0.1})
+  void a_diverging_run_ends_with_one_line_that_says_so(double noise) throws Exception {
+    RunLayout layout = fresh("diverging");
+    TrainConfig config =
+        new TrainConfig(
+            SHARED.model(),
+            SHARED.norm(),
+            SHARED.mode(),
+            SHARED.decomposition(),
+            SHARED.rank(),
+            SHARED.trustedLayers(),
+            noise == 0 ? NO_NOISE : new NoiseStrength.Ratio(noise),
+            EPOCHS,
+            16,
+            new TrainConfig.Optimizer(
+                1e25f, 0.9f, 5e-4f, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+            0,
+            true,
+            SEED);
+    assertThatThrownBy(() -> run(config, layout, false, new Silent()))
+        .isInstanceOfAny(TrainingException.class, ProtocolException.class)
+        .hasMessageContaining("training diverged")
+        .hasMessageEndingWith("the last checkpoint stands")
+        .message()
+        .hasLineCount(1);
+    assertThat(layout.checkpoint()).isNotEmptyFile();
   }
 }

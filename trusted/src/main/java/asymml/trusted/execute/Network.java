@@ -13,10 +13,8 @@ public final class Network implements AutoCloseable {
   private final Arena arena = Arena.ofShared(); // read and written by worker threads of the kernels
   private final List<Op> ops;
   private final List<SplitLinearOp> split;
-  private final List<Tensor> buffers;
-  private final Tensor input;
-  private final Tensor logits;
-  private final @Nullable Tensor logitsGradient;
+  private final List<SplitInput> splitInputs;
+  private final NetworkBuffers buffers;
   private final long regionBytes;
   private boolean closed;
 
@@ -38,9 +36,7 @@ public final class Network implements AutoCloseable {
       ops = planner.ops();
       split = planner.split();
       buffers = planner.buffers();
-      input = planner.input();
-      logits = planner.logits();
-      logitsGradient = planner.logitsGradient();
+      splitInputs = planner.splitInputs();
       regionBytes = planner.regionBytes();
     } catch (ProtocolException | RuntimeException e) {
       arena.close();
@@ -94,14 +90,14 @@ public final class Network implements AutoCloseable {
   ///
   /// @return `[N, H, W, C]`, to be filled before [#forward]
   public Tensor input() {
-    return input;
+    return buffers.input();
   }
 
   /// The output of the last forward pass.
   ///
   /// @return `[N, classes]`
   public Tensor logits() {
-    return logits;
+    return buffers.logits();
   }
 
   /// The gradient of the loss.
@@ -109,7 +105,7 @@ public final class Network implements AutoCloseable {
   /// @return `[N, classes]`, to be filled before [#backward]
   /// @throws IllegalStateException if planned for inference
   public Tensor logitsGradient() {
-    return Gradients.require(logitsGradient);
+    return Gradients.require(buffers.logitsGradient());
   }
 
   /// Runs the network on the input.
@@ -117,6 +113,7 @@ public final class Network implements AutoCloseable {
   /// @param step the training step, from 0; decides about basis refreshes and dropout masks
   /// @throws ProtocolException if the worker fails
   public void forward(long step) throws ProtocolException {
+    splitInputs.forEach(SplitInput::forget);
     for (SplitLinearOp op : split) {
       op.sendWeights();
     }
@@ -143,7 +140,7 @@ public final class Network implements AutoCloseable {
     if (!closed) {
       closed = true;
       ops.forEach(Op::close);
-      buffers.forEach(buffer -> buffer.fill(0));
+      buffers.clear();
       arena.close();
     }
   }

@@ -17,7 +17,6 @@ import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
-import asymml.model.Shape;
 import asymml.trusted.boundary.RegionLayout;
 import asymml.trusted.execute.Placement.Split;
 import asymml.trusted.execute.Placement.Trusted;
@@ -31,11 +30,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// Turns a graph into operations on fixed buffers.
-///
-/// A ReLU that alone reads a normalisation or an addition is fused into it: the pair has one
-/// output. Each output has one gradient of its own; the last of its readers writes it first in the
-/// backward pass, the others add to it.
+/// Turns a graph into operations on the buffers of [NetworkBuffers].
 final class NetworkPlanner {
   private final Graph graph;
   private final Plan plan;
@@ -47,15 +42,10 @@ final class NetworkPlanner {
   private final long seed;
   private final boolean training;
 
-  private final List<Tensor> buffers = new ArrayList<>();
-  private final Tensor input;
-  private final Tensor[] outputs;
-  private final @Nullable Tensor[] gradients;
-  private final boolean[] fused;
+  private final NetworkBuffers buffers;
   private final Map<SiteKey, SplitInput> splitInputs = new HashMap<>();
   private final List<Op> ops = new ArrayList<>();
   private final List<SplitLinearOp> split = new ArrayList<>();
-  private final Tensor scratch;
 
   NetworkPlanner(
       Graph graph,
@@ -75,21 +65,15 @@ final class NetworkPlanner {
     this.arena = arena;
     this.seed = seed;
     this.training = training;
-    int nodes = graph.nodes().size();
-    this.input = allocate(graph.input());
-    this.outputs = new Tensor[nodes];
-    this.gradients = new Tensor[nodes];
-    this.fused = new boolean[nodes];
-    allocateBuffers();
-    this.scratch = allocateScratch();
+    this.buffers = new NetworkBuffers(graph, plan, batch, arena, training);
     planOps();
   }
 
   private void planOps() throws ProtocolException {
     boolean planned = false;
     try {
-      for (int i = 0; i < outputs.length; i++) {
-        if (!fused[i]) {
+      for (int i = 0; i < graph.nodes().size(); i++) {
+        if (!buffers.fused(i)) {
           ops.add(op(i));
         }
       }
@@ -101,9 +85,8 @@ final class NetworkPlanner {
     }
   }
 
-  /// All memory that holds private values between the operations.
-  List<Tensor> buffers() {
-    return List.copyOf(buffers);
+  NetworkBuffers buffers() {
+    return buffers;
   }
 
   List<Op> ops() {
@@ -114,138 +97,21 @@ final class NetworkPlanner {
     return List.copyOf(split);
   }
 
+  List<SplitInput> splitInputs() {
+    return List.copyOf(splitInputs.values());
+  }
+
   long regionBytes() {
     return layout.sizeBytes();
-  }
-
-  Tensor input() {
-    return input;
-  }
-
-  Tensor logits() {
-    return outputs[outputs.length - 1].reshape(batch, graph.classes());
-  }
-
-  @Nullable Tensor logitsGradient() {
-    Tensor gradient = gradients[gradients.length - 1];
-    return gradient == null ? null : gradient.reshape(batch, graph.classes());
-  }
-
-  private void allocateBuffers() {
-    for (int i = 0; i < outputs.length; i++) {
-      Node node = graph.nodes().get(i);
-      int source = node.inputs().getFirst();
-      fused[i] = node.layer() instanceof Relu && source != Graph.INPUT && fusesWithRelu(source);
-      if (fused[i]) {
-        // The pair's one output and gradient belong to both.
-        outputs[i] = outputs[source];
-        gradients[i] = gradients[source];
-        continue;
-      }
-      boolean view =
-          node.layer() instanceof Flatten || (node.layer() instanceof Dropout && !training);
-      Shape shape = graph.shape(i);
-      outputs[i] =
-          view
-              ? output(source).reshape(batch, shape.height(), shape.width(), shape.channels())
-              : allocate(shape);
-      if (training) {
-        gradients[i] = allocate(shape);
-      }
-    }
-  }
-
-  /// Whether a node has one reader, a ReLU, and can apply it itself.
-  private boolean fusesWithRelu(int index) {
-    if (index == Graph.INPUT) {
-      return false;
-    }
-    List<Integer> consumers = graph.consumers(index);
-    return consumers.size() == 1
-        && graph.nodes().get(consumers.getFirst()).layer() instanceof Relu
-        && switch (graph.nodes().get(index).layer()) {
-          case BatchNorm _, GroupNorm _, Add _ -> true;
-          case Conv2d _,
-              Linear _,
-              Relu _,
-              MaxPool _,
-              AvgPool _,
-              GlobalAvgPool _,
-              Flatten _,
-              Dropout _ ->
-              false;
-        };
-  }
-
-  private Tensor allocateScratch() {
-    long floats = 1;
-    for (int i = 0; i < outputs.length; i++) {
-      if (training && graph.consumers(i).size() > 1) {
-        floats = Math.max(floats, outputs[i].size());
-      }
-    }
-    if (training && normalizesInput()) {
-      floats = Math.max(floats, input.size());
-    }
-    for (int i : graph.linearLayers()) {
-      if (!(plan.placement(graph.nodes().get(i).name()) instanceof Trusted)) {
-        Tensor x = output(graph.nodes().get(i).inputs().getFirst());
-        floats = Math.max(floats, SplitInput.scratchFloats(x));
-      }
-    }
-    return allocate(Math.toIntExact(floats));
-  }
-
-  private Tensor allocate(Shape shape) {
-    return allocate(batch, shape.height(), shape.width(), shape.channels());
-  }
-
-  private Tensor allocate(int... shape) {
-    Tensor tensor = Tensor.allocate(arena, shape);
-    buffers.add(tensor);
-    return tensor;
-  }
-
-  private Tensor output(int index) {
-    return index == Graph.INPUT ? input : outputs[index];
-  }
-
-  /// Where node `reader` puts the gradient of its input `source`; null if none flows there.
-  private @Nullable GradientTarget target(int reader, int source) {
-    if (!training) {
-      return null;
-    }
-    if (source == Graph.INPUT) {
-      // The kernels of normalisation compute this gradient in any case; nobody reads it.
-      return isNorm(graph.nodes().get(reader)) ? new GradientTarget(scratch(input), null) : null;
-    }
-    Tensor total = Gradients.require(gradients[source]);
-    if (graph.consumers(source).getLast() == reader) {
-      return new GradientTarget(total, null);
-    }
-    return new GradientTarget(total, scratch(total));
-  }
-
-  private boolean normalizesInput() {
-    return graph.consumers(Graph.INPUT).stream().anyMatch(i -> isNorm(graph.nodes().get(i)));
-  }
-
-  private static boolean isNorm(Node node) {
-    return node.layer() instanceof BatchNorm || node.layer() instanceof GroupNorm;
-  }
-
-  /// A view of the memory that operations use in turn.
-  private Tensor scratch(Tensor like) {
-    return Tensor.of(scratch.segment().asSlice(0, like.sizeBytes()), like.shape());
   }
 
   private Op op(int i) throws ProtocolException {
     Node node = graph.nodes().get(i);
     int source = node.inputs().getFirst();
-    Tensor x = output(source);
-    Tensor y = outputs[i];
-    Tensor dy = gradients[i];
-    GradientTarget dx = target(i, source);
+    Tensor x = buffers.output(source);
+    Tensor y = buffers.output(i);
+    Tensor dy = buffers.gradient(i);
+    GradientTarget dx = buffers.target(i, source);
     return switch (node.layer()) {
       case Conv2d(int out, int kernel, int stride, int padding) ->
           linear(
@@ -266,7 +132,7 @@ final class NetworkPlanner {
               arena,
               epsilon,
               momentum,
-              fusesWithRelu(i),
+              buffers.fusesWithRelu(i),
               normParameters(node),
               parameters.value(node.name() + ".running_mean"),
               parameters.value(node.name() + ".running_var"),
@@ -275,7 +141,8 @@ final class NetworkPlanner {
               dy,
               dx);
       case GroupNorm(int groups, float epsilon) ->
-          new GroupNormOp(groups, epsilon, fusesWithRelu(i), normParameters(node), x, y, dy, dx);
+          new GroupNormOp(
+              groups, epsilon, buffers.fusesWithRelu(i), normParameters(node), x, y, dy, dx);
       case Relu _ -> new ReluOp(x, y, dy, dx);
       case MaxPool(int kernel, int stride, int padding) ->
           pooling(Pooling.Kind.MAX, kernel, kernel, stride, padding, x, y, dy, dx);
@@ -285,7 +152,14 @@ final class NetworkPlanner {
           pooling(Pooling.Kind.AVERAGE, x.length(1), x.length(2), 1, 0, x, y, dy, dx);
       case Add _ -> {
         int other = node.inputs().getLast();
-        yield new AddOp(x, output(other), y, fusesWithRelu(i), dy, dx, target(i, other));
+        yield new AddOp(
+            x,
+            buffers.output(other),
+            y,
+            buffers.fusesWithRelu(i),
+            dy,
+            dx,
+            buffers.target(i, other));
       }
       case Flatten _ -> new FlattenOp(dy, dx);
       case Dropout(float rate) ->
@@ -345,7 +219,7 @@ final class NetworkPlanner {
   private Op linear(int i, ConvShape shape) throws ProtocolException {
     Node node = graph.nodes().get(i);
     int source = node.inputs().getFirst();
-    GradientTarget dx = target(i, source);
+    GradientTarget dx = buffers.target(i, source);
     Placement placement = plan.placement(node.name());
     return switch (placement) {
       case Trusted _ ->
@@ -353,9 +227,9 @@ final class NetworkPlanner {
               shape,
               parameters,
               linearParameters(node),
-              output(source),
-              outputs[i],
-              gradients[i],
+              buffers.output(source),
+              buffers.output(i),
+              buffers.gradient(i),
               dx);
       case Split _, Untrusted _ -> {
         SplitLinearOp op = splitLinear(node, shape, placement, i, dx);
@@ -381,9 +255,9 @@ final class NetworkPlanner {
               boundary.site(key),
               boundary.door(),
               boundary.noise(placement),
-              output(key.source()),
+              buffers.output(key.source()),
               layout.reserve(shape.inputAxes()),
-              scratch);
+              buffers.scratch());
       splitInputs.put(key, splitInput);
     }
     SplitLinearOp.Slots slots =
@@ -402,8 +276,8 @@ final class NetworkPlanner {
         splitInput,
         linearParameters(node),
         slots,
-        outputs[i],
-        Gradients.require(gradients[i]),
+        buffers.output(i),
+        Gradients.require(buffers.gradient(i)),
         dx);
   }
 }

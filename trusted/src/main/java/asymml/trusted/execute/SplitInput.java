@@ -28,7 +28,6 @@ final class SplitInput {
   private final Tensor chunk;
   private final int chunkExamples;
   private @Nullable Released released;
-  private long releasedStep = -1;
 
   /// Plans the release of an input.
   ///
@@ -71,18 +70,22 @@ final class SplitInput {
     return (int) Math.max(1, Math.min(x.length(0), CHUNK_FLOATS / example));
   }
 
-  /// Decomposes and releases this step's input; a second call in a step gives the same release.
+  /// Begins a forward pass: there is nothing released yet.
+  void forget() {
+    released = null;
+  }
+
+  /// Decomposes and releases the input; a second call in a pass gives the same release.
   Released release(long step) throws ProtocolException {
     Released now = released;
-    if (now == null || releasedStep != step) {
+    if (now == null) {
       now = releaseNow(step);
       released = now;
-      releasedStep = step;
     }
     return now;
   }
 
-  /// This step's release, once made.
+  /// This pass's release, once made.
   Released current() {
     Released now = released;
     if (now == null) {

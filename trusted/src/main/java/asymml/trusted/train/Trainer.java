@@ -156,7 +156,7 @@ public final class Trainer implements AutoCloseable {
       while (position.epoch() < config.epochs()) {
         position = trainEpoch(position, listener, stop);
         if (position.totals().batches() < batches) {
-          checkParameters(position.step() - 1);
+          Divergence.check(parameters, position.step() - 1);
           save(layout, position);
           return Outcome.STOPPED;
         }
@@ -211,7 +211,7 @@ public final class Trainer implements AutoCloseable {
     try {
       network.forward(step);
     } catch (NonFiniteException e) {
-      throw new TrainingException(diverged(step, e.getMessage()), e);
+      throw new TrainingException(Divergence.line(step, "the activations are no longer finite"), e);
     }
     SoftmaxCrossEntropy.Result result = evaluateLoss(network, batch.labels(), step);
     network.backward();
@@ -222,27 +222,10 @@ public final class Trainer implements AutoCloseable {
   private SoftmaxCrossEntropy.Result evaluateLoss(Network network, int[] labels, long step)
       throws TrainingException {
     if (!Elementwise.allFinite(network.logits())) {
-      throw new TrainingException(diverged(step, "the outputs are no longer finite"));
+      throw new TrainingException(Divergence.line(step, "the outputs are no longer finite"));
     }
     return SoftmaxCrossEntropy.evaluate(
         network.logits(), labels, config.labelSmoothing(), network.logitsGradient());
-  }
-
-  private static String diverged(long step, @Nullable String how) {
-    return "training diverged at step "
-        + step
-        + ": "
-        + how
-        + "; lower --learning-rate or the noise; the last checkpoint stands";
-  }
-
-  /// A fused ReLU turns NaN into 0, so that parameters can be lost while the outputs look well.
-  private void checkParameters(long step) throws TrainingException {
-    for (Parameter p : parameters.all()) {
-      if (!Elementwise.allFinite(parameters.value(p.name()))) {
-        throw new TrainingException(diverged(step, p.name() + " is no longer finite"));
-      }
-    }
   }
 
   private void update(float rate) {
@@ -270,7 +253,7 @@ public final class Trainer implements AutoCloseable {
       TensorBoardLog events,
       TrainListener listener)
       throws IOException, TrainingException {
-    checkParameters(position.step() - 1);
+    Divergence.check(parameters, position.step() - 1);
     EpochTotals totals = position.totals();
     Evaluator.Score test = test(position.step() - 1, listener);
     Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
@@ -306,7 +289,7 @@ public final class Trainer implements AutoCloseable {
       return evaluator.score(data.test(), data.normalization(), listener::evaluated);
     } catch (TrainingException e) {
       throw new TrainingException(
-          diverged(lastStep, "the outputs on the test images are no longer finite"), e);
+          Divergence.line(lastStep, "the outputs on the test images are no longer finite"), e);
     }
   }
 

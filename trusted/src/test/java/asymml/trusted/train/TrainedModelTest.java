@@ -115,7 +115,7 @@ class TrainedModelTest {
         "input | [2,2,3] | images are too small",
         "input | [60000,60000,60000] | cannot be built",
         "classes | [\"one\"] | at least 2 classes",
-        "classes | [\"a\",\"b\"] | 'fc.weight' of shape [2, 1, 1, 64]",
+        "classes | [\"a\",\"b\"] | has no 'fc.weight' of shape [2, 1, 1, 64]",
         "classes | null | nothing in 'classes'",
         "mean | [0.5] | cannot be read",
         "standardDeviation | [1,1,0] | cannot be read"

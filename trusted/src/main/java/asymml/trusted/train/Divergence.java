@@ -1,0 +1,30 @@
+package asymml.trusted.train;
+
+import asymml.kernels.Elementwise;
+import asymml.model.Parameter;
+import asymml.trusted.execute.Parameters;
+
+/// Training that went out of bounds: found before it reaches a checkpoint, told in one line.
+final class Divergence {
+  private Divergence() {}
+
+  /// Refuses parameters that are lost. The outputs can look well all the same: a fused ReLU turns
+  /// NaN into 0.
+  ///
+  /// @param step the last one done
+  static void check(Parameters parameters, long step) throws TrainingException {
+    for (Parameter p : parameters.all()) {
+      if (!Elementwise.allFinite(parameters.value(p.name()))) {
+        throw new TrainingException(line(step, p.name() + " is no longer finite"));
+      }
+    }
+  }
+
+  static String line(long step, String how) {
+    return "training diverged at step "
+        + step
+        + ": "
+        + how
+        + "; lower --learning-rate or the noise; the last checkpoint stands";
+  }
+}
