@@ -20,7 +20,6 @@ import asymml.trusted.execute.SplitContext;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
-import asymml.trusted.run.TensorBoardLog;
 import asymml.trusted.train.Checkpoint.Position;
 import asymml.trusted.train.EpochTotals.Cost;
 import asymml.wire.ProtocolException;
@@ -151,8 +150,7 @@ public final class Trainer implements AutoCloseable {
     } else {
       save(layout, position);
     }
-    try (MetricsLog metrics = MetricsLog.open(layout.metrics());
-        TensorBoardLog events = TensorBoardLog.open(layout.events(), Clock.systemUTC())) {
+    try (EpochLog log = EpochLog.open(layout, Clock.systemUTC())) {
       while (position.epoch() < config.epochs()) {
         position = trainEpoch(position, listener, stop);
         if (position.totals().batches() < batches) {
@@ -160,7 +158,7 @@ public final class Trainer implements AutoCloseable {
           save(layout, position);
           return Outcome.STOPPED;
         }
-        position = endEpoch(layout, position, metrics, events, listener);
+        position = endEpoch(layout, position, log, listener);
         if (stop.getAsBoolean() && position.epoch() < config.epochs()) {
           return Outcome.STOPPED;
         }
@@ -249,8 +247,7 @@ public final class Trainer implements AutoCloseable {
   private Position endEpoch(
       RunLayout layout,
       Position position,
-      MetricsLog metrics,
-      TensorBoardLog events,
+      EpochLog log,
       TrainListener listener)
       throws IOException, TrainingException {
     Divergence.check(parameters, position.step() - 1);
@@ -271,14 +268,7 @@ public final class Trainer implements AutoCloseable {
             totals.cost().workerCpuSeconds(),
             totals.cost().bytesToWorker(),
             totals.cost().bytesFromWorker());
-    metrics.append(line);
-    events.scalar("loss/train", line.step(), line.trainLoss());
-    events.scalar("loss/test", line.step(), line.testLoss());
-    events.scalar("accuracy/train", line.step(), line.trainAccuracy());
-    events.scalar("accuracy/test", line.step(), line.testAccuracy());
-    events.scalar("learning_rate", line.step(), line.learningRate());
-    events.scalar("images_per_second", line.step(), line.imagesPerSecond());
-    events.flush();
+    log.append(line);
     save(layout, next);
     listener.epochDone(line);
     return next;

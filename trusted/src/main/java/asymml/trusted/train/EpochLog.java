@@ -1,0 +1,49 @@
+package asymml.trusted.train;
+
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.MetricsLog;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.run.TensorBoardLog;
+import java.io.IOException;
+import java.time.Clock;
+
+/// What a run writes down of each epoch: a line of metrics and points of curves.
+final class EpochLog implements AutoCloseable {
+  private final MetricsLog metrics;
+  private final TensorBoardLog events;
+
+  private EpochLog(MetricsLog metrics, TensorBoardLog events) {
+    this.metrics = metrics;
+    this.events = events;
+  }
+
+  static EpochLog open(RunLayout layout, Clock clock) throws IOException {
+    MetricsLog metrics = MetricsLog.open(layout.metrics());
+    try {
+      return new EpochLog(metrics, TensorBoardLog.open(layout.events(), clock));
+    } catch (IOException e) {
+      try (metrics) {
+        throw e;
+      }
+    }
+  }
+
+  /// Writes an epoch; its metrics are on disk when this returns.
+  void append(EpochMetrics line) throws IOException {
+    metrics.append(line);
+    events.scalar("loss/train", line.step(), line.trainLoss());
+    events.scalar("loss/test", line.step(), line.testLoss());
+    events.scalar("accuracy/train", line.step(), line.trainAccuracy());
+    events.scalar("accuracy/test", line.step(), line.testAccuracy());
+    events.scalar("learning_rate", line.step(), line.learningRate());
+    events.scalar("images_per_second", line.step(), line.imagesPerSecond());
+    events.flush();
+  }
+
+  @Override
+  public void close() throws IOException {
+    try (metrics) {
+      events.close();
+    }
+  }
+}
