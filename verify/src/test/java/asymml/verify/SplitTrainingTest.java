@@ -124,8 +124,10 @@ class SplitTrainingTest {
   private abstract static class Quiet implements TrainListener {
     private int steps;
 
+    @SuppressWarnings("unused") // for those that override it
     void stepped(int count) {}
 
+    @SuppressWarnings("unused") // for those that override it
     void epochEnded(int epoch) {}
 
     @Override
