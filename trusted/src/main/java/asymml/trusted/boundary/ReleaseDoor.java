@@ -131,13 +131,14 @@ public final class ReleaseDoor implements AutoCloseable {
     ///
     /// @param from first example
     /// @param values `[count, ...]`
-    /// @throws NonFiniteException if a norm is not finite
+    /// @throws NonFiniteException if a value is NaN or infinite
     public void measure(int from, Tensor values) {
       begin();
       int count = checkedCount(from, values);
       for (int i = 0; i < count; i++) {
-        takeNorm(from + i, values.examples(i, 1));
+        norms[from + i] = norm(values.examples(i, 1));
       }
+      requireFinite(from, count);
       open = true;
     }
 
@@ -169,12 +170,12 @@ public final class ReleaseDoor implements AutoCloseable {
       if (strength instanceof NoiseStrength.None) {
         out.examples(from, count).copyFrom(values);
       } else {
-        clipAndNoise(from, count, values);
+        writeNoisy(from, count, values);
       }
       open = true;
     }
 
-    private void clipAndNoise(int from, int count, Tensor values) {
+    private void writeNoisy(int from, int count, Tensor values) {
       double clip = bound.norm();
       double sigma = strength.sigma(clip, dim);
       if (sigma < clip * SMALLEST_SIGMA) {
@@ -191,11 +192,16 @@ public final class ReleaseDoor implements AutoCloseable {
           .forEach(t -> {
             for (int i = t * count / tasks; i < (t + 1) * count / tasks; i++) {
               Tensor example = values.examples(i, 1);
-              double norm = takeNorm(from + i, example);
-              double scale = norm > clip ? clip / norm : 1;
-              noise(lanes[t], example, scale, sigma, out.examples(from + i, 1));
+              double norm = norm(example);
+              norms[from + i] = norm;
+              // A task that threw would leave the others running on memory the caller may free.
+              if (Double.isFinite(norm)) {
+                double scale = norm > clip ? clip / norm : 1;
+                noise(lanes[t], example, scale, sigma, out.examples(from + i, 1));
+              }
             }
           });
+      requireFinite(from, count);
     }
 
     /// Ends the release: the worker may read it.
@@ -238,13 +244,16 @@ public final class ReleaseDoor implements AutoCloseable {
       return count;
     }
 
-    private double takeNorm(int example, Tensor values) {
-      double norm = Math.sqrt(Elementwise.sumOfSquares(values));
-      if (!Double.isFinite(norm)) {
-        throw new NonFiniteException();
+    private static double norm(Tensor values) {
+      return Math.sqrt(Elementwise.sumOfSquares(values));
+    }
+
+    private void requireFinite(int from, int count) {
+      for (int i = from; i < from + count; i++) {
+        if (!Double.isFinite(norms[i])) {
+          throw new NonFiniteException();
+        }
       }
-      norms[example] = norm;
-      return norm;
     }
   }
 
