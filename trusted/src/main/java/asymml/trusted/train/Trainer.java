@@ -245,10 +245,7 @@ public final class Trainer implements AutoCloseable {
   /// Evaluates, logs, and only then moves the checkpoint on: a run that dies in between repeats the
   /// epoch and replaces its line.
   private Position endEpoch(
-      RunLayout layout,
-      Position position,
-      EpochLog log,
-      TrainListener listener)
+      RunLayout layout, Position position, EpochLog log, TrainListener listener)
       throws IOException, TrainingException {
     Divergence.check(parameters, position.step() - 1);
     EpochTotals totals = position.totals();
