@@ -33,6 +33,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.IntConsumer;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,7 +66,7 @@ class SplitTrainingTest {
   static void run_uninterrupted(@TempDir Path shared) throws Exception {
     whole = layout(shared.resolve("whole"));
     afterFirst = layout(shared.resolve("after-first"));
-    run(SHARED, whole, false, new KeepAfter(1, whole, afterFirst));
+    run(SHARED, whole, false, keepAfter(1, whole, afterFirst));
   }
 
   private static DataSet data() {
@@ -120,15 +121,16 @@ class SplitTrainingTest {
     return layout;
   }
 
-  /// A listener that does nothing yet.
-  private abstract static class Quiet implements TrainListener {
+  /// Hears of steps, counted from 1, and of epochs.
+  private static final class Listening implements TrainListener {
+    private final IntConsumer stepped;
+    private final IntConsumer epochEnded;
     private int steps;
 
-    @SuppressWarnings("unused") // for those that override it
-    void stepped(int count) {}
-
-    @SuppressWarnings("unused") // for those that override it
-    void epochEnded(int epoch) {}
+    Listening(IntConsumer stepped, IntConsumer epochEnded) {
+      this.stepped = stepped;
+      this.epochEnded = epochEnded;
+    }
 
     @Override
     public void epochStarted(int epoch, int batches, int firstBatch) {}
@@ -136,7 +138,7 @@ class SplitTrainingTest {
     @Override
     public void stepDone(EpochTotals totals) {
       steps++;
-      stepped(steps);
+      stepped.accept(steps);
     }
 
     @Override
@@ -144,34 +146,27 @@ class SplitTrainingTest {
 
     @Override
     public void epochDone(EpochMetrics metrics) {
-      epochEnded(metrics.epoch());
+      epochEnded.accept(metrics.epoch());
     }
   }
 
-  private static final class Silent extends Quiet {}
+  private static Listening silent() {
+    return new Listening(_ -> {}, _ -> {});
+  }
 
   /// Keeps what a trainer killed after this epoch would have left.
-  private static final class KeepAfter extends Quiet {
-    private final int epoch;
-    private final RunLayout from;
-    private final RunLayout to;
-
-    KeepAfter(int epoch, RunLayout from, RunLayout to) {
-      this.epoch = epoch;
-      this.from = from;
-      this.to = to;
-    }
-
-    @Override
-    void epochEnded(int done) {
-      if (done == epoch) {
-        try {
-          copy(from, to);
-        } catch (IOException e) {
-          throw new UncheckedIOException(e);
-        }
-      }
-    }
+  private static Listening keepAfter(int epoch, RunLayout from, RunLayout to) {
+    return new Listening(
+        _ -> {},
+        done -> {
+          if (done == epoch) {
+            try {
+              copy(from, to);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          }
+        });
   }
 
   private static void copy(RunLayout from, RunLayout to) throws IOException {
@@ -215,10 +210,10 @@ class SplitTrainingTest {
     TrainConfig config = config(decomposition, rank, NO_NOISE);
     RunLayout complete = fresh("complete");
     RunLayout killed = fresh("killed");
-    assertThat(run(config, complete, false, new KeepAfter(epoch, complete, killed)))
+    assertThat(run(config, complete, false, keepAfter(epoch, complete, killed)))
         .isEqualTo(Trainer.Outcome.FINISHED);
     assertThat(metrics(killed)).hasSize(epoch);
-    assertThat(run(config, killed, true, new Silent())).isEqualTo(Trainer.Outcome.FINISHED);
+    assertThat(run(config, killed, true, silent())).isEqualTo(Trainer.Outcome.FINISHED);
     assertSame(killed, complete);
   }
 
@@ -230,23 +225,22 @@ class SplitTrainingTest {
         catchThrowableOfType(ProtocolException.class, () -> runAndKillWorker(layout));
     assertThat(e.getMessage()).startsWith("the worker went away (exit code 137)").hasLineCount(1);
     assertSame(layout, afterFirst);
-    run(SHARED, layout, true, new Silent());
+    run(SHARED, layout, true, silent());
     assertSame(layout, whole);
   }
 
   private static void runAndKillWorker(RunLayout layout) throws Exception {
     try (LocalWorker worker = new LocalWorker();
         Trainer trainer = new Trainer(SHARED, DATA, worker.remote, worker.door)) {
-      Quiet killer =
-          new Quiet() {
-            @Override
-            void stepped(int count) {
-              if (count == STEPS + 1) {
-                // SIGKILL, and the trainer is not told.
-                ProcessHandle.of(worker.process.pid()).orElseThrow().destroyForcibly();
-              }
-            }
-          };
+      // SIGKILL, and the trainer is not told.
+      Listening killer =
+          new Listening(
+              count -> {
+                if (count == STEPS + 1) {
+                  ProcessHandle.of(worker.process.pid()).orElseThrow().destroyForcibly();
+                }
+              },
+              _ -> {});
       trainer.run(layout, false, killer, () -> false);
     }
   }
@@ -257,17 +251,11 @@ class SplitTrainingTest {
     try (LocalWorker worker = new LocalWorker();
         Trainer trainer = new Trainer(SHARED, DATA, worker.remote, worker.door)) {
       int[] steps = {0};
-      Quiet counting =
-          new Quiet() {
-            @Override
-            void stepped(int count) {
-              steps[0] = count;
-            }
-          };
+      Listening counting = new Listening(count -> steps[0] = count, _ -> {});
       assertThat(trainer.run(stopped, false, counting, () -> steps[0] >= STEPS + 2))
           .isEqualTo(Trainer.Outcome.STOPPED);
     }
-    run(SHARED, stopped, true, new Silent());
+    run(SHARED, stopped, true, silent());
     assertSame(stopped, whole);
   }
 
@@ -276,11 +264,11 @@ class SplitTrainingTest {
     TrainConfig config = config(Decomposition.SHARED, "1/8", new NoiseStrength.Ratio(0.5));
     RunLayout noisy = fresh("noisy");
     RunLayout first = fresh("first");
-    run(config, noisy, false, new KeepAfter(2, noisy, first));
+    run(config, noisy, false, keepAfter(2, noisy, first));
     RunLayout second = fresh("second");
     copy(first, second);
-    run(config, first, true, new Silent());
-    run(config, second, true, new Silent());
+    run(config, first, true, silent());
+    run(config, second, true, silent());
     for (RunLayout resumed : List.of(first, second)) {
       assertThat(metrics(resumed)).hasSize(EPOCHS);
       assertThat(metrics(resumed).subList(0, 2)).isEqualTo(metrics(noisy).subList(0, 2));
@@ -297,7 +285,7 @@ class SplitTrainingTest {
     RunLayout layout = fresh("plan");
     copy(afterFirst, layout);
     TrainConfig other = config(Decomposition.SHARED, "1/4", NO_NOISE);
-    assertThatThrownBy(() -> run(other, layout, true, new Silent()))
+    assertThatThrownBy(() -> run(other, layout, true, silent()))
         .isInstanceOf(TrainingException.class)
         .hasMessageContaining("belongs to a run with another plan");
   }
@@ -312,7 +300,7 @@ class SplitTrainingTest {
         RemoteWorker remote = RemoteWorker.connect(worker.address(), null, limit);
         ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 1);
         Trainer trainer = new Trainer(SHARED, DATA, remote, door)) {
-      assertThatThrownBy(() -> trainer.run(layout, false, new Silent(), () -> false))
+      assertThatThrownBy(() -> trainer.run(layout, false, silent(), () -> false))
           .isInstanceOf(ProtocolException.class)
           .hasMessageMatching(
               "the worker returned values that are not finite for layer (conv2|conv3|fc): .*"
@@ -342,7 +330,7 @@ class SplitTrainingTest {
             0,
             true,
             SEED);
-    assertThatThrownBy(() -> run(config, layout, false, new Silent()))
+    assertThatThrownBy(() -> run(config, layout, false, silent()))
         .isInstanceOfAny(TrainingException.class, ProtocolException.class)
         .hasMessageContaining("training diverged")
         .hasMessageEndingWith("the last checkpoint stands")

@@ -43,6 +43,9 @@ class TrainerTest {
   /// What [#run_uninterrupted] computed.
   private static TinyRuns.Trace uninterrupted = new TinyRuns.Trace(List.of(), List.of());
 
+  /// The same run, stopped in its second epoch.
+  private static RunLayout stopped = new RunLayout(Path.of(""));
+
   @TempDir Path folder;
 
   private RunLayout fresh(String name) throws IOException {
@@ -54,6 +57,8 @@ class TrainerTest {
     RunLayout layout = layout(shared);
     run(config(EPOCHS, BATCH), DATA, layout, false, Course.toTheEnd());
     uninterrupted = trace(layout);
+    stopped = layout(shared.resolve("stopped"));
+    run(config(EPOCHS, BATCH), DATA, stopped, false, new Course(4));
   }
 
   @Test
@@ -241,7 +246,8 @@ class TrainerTest {
       })
   void a_resume_with_another_setting_is_refused_by_its_name(String setting) throws Exception {
     RunLayout layout = fresh("refused");
-    run(config(EPOCHS, BATCH), DATA, layout, false, new Course(4));
+    Files.copy(stopped.checkpoint(), layout.checkpoint());
+    Files.copy(stopped.metrics(), layout.metrics());
     TinyRuns.Trace before = trace(layout);
     assertThatThrownBy(
             () -> run(otherThan(setting), dataOtherThan(setting), layout, true, Course.toTheEnd()))
