@@ -118,10 +118,11 @@ final class TrainOptions {
       names = "--trusted-layers",
       paramLabel = "LAYERS",
       split = ",",
-      defaultValue = Plan.FIRST,
+      defaultValue = Plan.FIRST + "," + Plan.LAST,
       description =
           "Linear layers that stay here whole: names with commas, 'first' for the first"
-              + " convolution, or 'none' (default: ${DEFAULT-VALUE}).")
+              + " convolution, 'last' for the classifier, whose output gradient spells the"
+              + " labels, or 'none' (default: ${DEFAULT-VALUE}).")
   List<String> trustedLayers;
 
   @Option(

@@ -18,6 +18,9 @@ public record Plan(Map<String, Placement> layers) {
   /// Stands for the first linear layer in a list of layers to keep trusted.
   public static final String FIRST = "first";
 
+  /// Stands for the last linear layer, the classifier, whose output gradient spells the labels.
+  public static final String LAST = "last";
+
   /// Copies the map.
   public Plan {
     layers = Collections.unmodifiableMap(new LinkedHashMap<>(layers));
@@ -38,7 +41,15 @@ public record Plan(Map<String, Placement> layers) {
     List<String> names =
         graph.linearLayers().stream().map(i -> graph.nodes().get(i).name()).toList();
     List<String> kept =
-        trusted.stream().map(name -> name.equals(FIRST) ? names.getFirst() : name).toList();
+        trusted.stream()
+            .map(
+                name ->
+                    switch (name) {
+                      case FIRST -> names.getFirst();
+                      case LAST -> names.getLast();
+                      default -> name;
+                    })
+            .toList();
     for (String name : kept) {
       if (!names.contains(name)) {
         throw new IllegalArgumentException(
