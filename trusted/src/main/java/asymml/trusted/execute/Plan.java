@@ -42,13 +42,12 @@ public record Plan(Map<String, Placement> layers) {
         graph.linearLayers().stream().map(i -> graph.nodes().get(i).name()).toList();
     List<String> kept =
         trusted.stream()
-            .map(
-                name ->
-                    switch (name) {
-                      case FIRST -> names.getFirst();
-                      case LAST -> names.getLast();
-                      default -> name;
-                    })
+            .map(name ->
+                switch (name) {
+                  case FIRST -> names.getFirst();
+                  case LAST -> names.getLast();
+                  default -> name;
+                })
             .toList();
     for (String name : kept) {
       if (!names.contains(name)) {
