@@ -3,6 +3,7 @@ module asymml.trusted {
   requires static transitive org.jspecify;
   requires transitive asymml.kernels;
   requires transitive asymml.model;
+  requires transitive asymml.privacy;
   requires transitive asymml.wire;
   requires java.desktop;
   requires jdk.incubator.vector;

@@ -2,6 +2,7 @@ package asymml.cli;
 
 import asymml.model.Zoo;
 import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.Basis;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.train.TrainConfig.Schedule;
@@ -22,6 +23,7 @@ final class Labels {
     return switch (value) {
       case Mode mode -> mode.label();
       case Decomposition decomposition -> decomposition.label();
+      case Basis basis -> basis.label();
       case Enum<?> constant -> constant.name().toLowerCase(Locale.ROOT);
       case Number number -> number;
       case Boolean flag -> flag;
@@ -30,8 +32,7 @@ final class Labels {
     };
   }
 
-  private static <E extends Enum<E>> E choice(
-      String text, E[] choices, Function<? super E, String> label) {
+  static <E extends Enum<E>> E choice(String text, E[] choices, Function<? super E, String> label) {
     return Arrays.stream(choices)
         .filter(choice -> label.apply(choice).equals(text))
         .findFirst()

@@ -2,7 +2,6 @@ package asymml.cli;
 
 import asymml.model.Graph;
 import asymml.model.Parameter;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement;
@@ -87,25 +86,8 @@ record RunHeader(TrainConfig config, DataSet data, Graph graph, Plan plan) {
         .formatted(config.mode().label(), linear.size(), String.join(", ", parts));
   }
 
-  /// What is protected and what is not; the same text goes into `run.json`.
-  List<String> privacy() {
-    if (!plan.needsWorker()) {
-      return List.of(
-          "nothing leaves the trusted process; the trained model itself is not protected");
-    }
-    if (config.mode() == Mode.UNTRUSTED_ONLY) {
-      return List.of("NO PRIVACY: the worker sees everything, exact (a baseline)");
-    }
-    List<String> lines = new ArrayList<>();
-    lines.add(
-        switch (config.noise()) {
-          case NoiseStrength.None _ -> "no noise: residuals leave as they are, unclipped";
-          case NoiseStrength.Multiplier _, NoiseStrength.Ratio _ ->
-              "noise %s on residuals; clip bound C is data-dependent (running median of norms)"
-                  .formatted(config.noise());
-        });
-    lines.add("noise is not accounted: no (epsilon, delta) is claimed");
-    lines.add("weights and output gradients of layers at the worker leave as they are");
-    return lines;
+  /// What is to be said where no worker is.
+  List<String> privacyOfTrustedOnly() {
+    return List.of("nothing leaves the trusted process; the trained model itself is not protected");
   }
 }

@@ -2,6 +2,7 @@ package asymml.cli;
 
 import asymml.kernels.Kernels;
 import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.Provenance;
 import asymml.trusted.run.RunFile;
@@ -44,7 +45,12 @@ final class RunRecord {
     Map<String, String> plan = new LinkedHashMap<>();
     header.plan().layers().forEach((name, placement) -> plan.put(name, placement.toString()));
     facts.put("plan", plan);
-    facts.put("privacy", header.privacy());
+    if (Files.exists(layout.ledger())) {
+      facts.put(
+          "privacy", PrivacyLedgerCommand.statement(LedgerFile.read(layout.ledger())).facts());
+    } else if (!header.plan().needsWorker()) {
+      facts.put("privacy", header.privacyOfTrustedOnly());
+    }
     facts.put("trustedProcess", "simulation: not protected: this is no TEE");
     List<EpochMetrics> epochs =
         Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();

@@ -110,6 +110,10 @@ record Settings(Map<String, Object> values) implements IDefaultValueProvider {
             case "threads" -> options.threads();
             case "milestones" -> options.milestones();
             case TrainOptions.NOISE_RATIO -> options.noiseRatio();
+            case PrivacyOptions.PROTECT -> options.privacy.protectedChannels();
+            case PrivacyOptions.SAMPLING -> options.privacy.sampling();
+            case PrivacyOptions.BASIS -> options.privacy.basis();
+            case PrivacyOptions.CLIP -> options.privacy.clip();
             default -> option.getValue();
           };
       if (value != null) {

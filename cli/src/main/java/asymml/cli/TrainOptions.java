@@ -12,8 +12,10 @@ import asymml.wire.WorkerAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
@@ -140,6 +142,8 @@ final class TrainOptions {
           "Noise on residuals with sigma = Z C; instead of --noise-ratio (0: neither noise nor"
               + " clipping).")
   @Nullable Double noiseMultiplier;
+
+  @Mixin PrivacyOptions privacy;
 
   @Option(
       names = "--epochs",
@@ -291,9 +295,10 @@ final class TrainOptions {
     return milestones == null ? List.of() : milestones;
   }
 
-  /// The noise ratio, unless noise is given as a multiplier.
+  /// The noise ratio, unless noise is given as a multiplier, or the run is accounted for: then
+  /// without a setting the noise follows from the target epsilon.
   @Nullable Double noiseRatio() {
-    if (noiseRatio == null && noiseMultiplier == null) {
+    if (noiseRatio == null && noiseMultiplier == null && !privacy.accounted()) {
       return DEFAULT_NOISE_RATIO;
     }
     return noiseRatio;
@@ -306,6 +311,11 @@ final class TrainOptions {
     if (noiseRatio != null && noiseMultiplier != null) {
       throw new IllegalArgumentException(
           "--noise-ratio and --noise-multiplier say the same in two ways: give one of them");
+    }
+    if (privacy.targetEpsilon != null
+        && (Objects.equals(noiseRatio, 0.0) || Objects.equals(noiseMultiplier, 0.0))) {
+      throw new IllegalArgumentException(
+          "no noise meets --target-epsilon: leave the noise out to have it follow from the target");
     }
     if (noiseMultiplier != null) {
       return noiseMultiplier == 0
@@ -349,6 +359,7 @@ final class TrainOptions {
             learningRate, momentum, weightDecay, schedule, warmUpEpochs, milestones(), stepFactor),
         labelSmoothing,
         augment,
-        seed);
+        seed,
+        privacy.config());
   }
 }

@@ -2,15 +2,18 @@ package asymml.cli;
 
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
+import asymml.privacy.Ledger;
 import asymml.trusted.boundary.ReleaseDoor;
-import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.ImageSet;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.Trainer;
@@ -67,10 +70,11 @@ final class TrainingRun {
     DataSet data =
         DataOpening.open(options.data, options.limitTrain, options.limitTest, options.seed, out);
     RunHeader header = header(data);
+    @Nullable ImageSet publicImages = publicImages(header);
     try (RunDirectory directory = directory(resumed)) {
       RunRecord record = new RunRecord(directory.layout(), header, settings, arguments);
       try {
-        return train(header, record, resumed != null);
+        return train(header, publicImages, record, resumed != null);
       } catch (IOException e) {
         recordFailure(record, e);
         throw new RunException(e.getMessage() + goOn(directory.layout()), e);
@@ -103,6 +107,33 @@ final class TrainingRun {
     }
   }
 
+  /// The public images of a run that is accounted for, and refusal of what cannot be.
+  private @Nullable ImageSet publicImages(RunHeader header) throws DataException {
+    if (!config.privacy().accounted()) {
+      return null;
+    }
+    ImageSet images =
+        DataOpening.open(
+                options.privacy.publicData,
+                new Limit(Integer.MAX_VALUE),
+                new Limit(1),
+                options.seed,
+                out)
+            .train();
+    List<FormalCheck.Finding> findings =
+        FormalCheck.look(
+            config,
+            header.graph(),
+            header.plan(),
+            header.data().train().size(),
+            images.shape(),
+            true);
+    if (!findings.isEmpty()) {
+      throw new ParameterException(command, FormalCheck.refusal(findings));
+    }
+    return images;
+  }
+
   private RunDirectory directory(@Nullable Path resumed) throws IOException {
     if (resumed != null) {
       return RunDirectory.resume(resumed);
@@ -113,18 +144,24 @@ final class TrainingRun {
             RUNS, Clock.system(ZoneId.systemDefault()), config.model(), config.mode().label());
   }
 
-  private int train(RunHeader header, RunRecord record, boolean resume)
+  private int train(
+      RunHeader header, @Nullable ImageSet publicImages, RunRecord record, boolean resume)
       throws IOException, TrainingException {
     RunLayout layout = record.layout();
     if (!header.plan().needsWorker()) {
       show(header, "none", layout);
-      return train(header, record, resume, null, null);
+      header.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
+      return train(record, resume, new Trainer(config, header.data(), null, null));
     }
+    Ledger earlier = resume ? LedgerFile.read(layout.ledger()) : null;
     try (OpenWorker worker = OpenWorker.open(options, layout.workerLog());
         ReleaseDoor door =
             new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads())) {
       show(header, "UNTRUSTED: " + worker.describe(), layout);
-      return train(header, record, resume, worker.remote(), door);
+      return train(
+          record,
+          resume,
+          new Trainer(config, header.data(), publicImages, worker.remote(), door, earlier));
     }
   }
 
@@ -136,32 +173,49 @@ final class TrainingRun {
         "trusted  this process, %d threads (simulation: not protected: this is no TEE)%n",
         options.threads());
     out.println("worker   " + worker);
-    header.privacy().forEach(line -> out.println("privacy  " + line));
     out.println("run      " + layout.directory());
     out.flush();
   }
 
-  private int train(
-      RunHeader header,
-      RunRecord record,
-      boolean resume,
-      @Nullable RemoteWorker worker,
-      @Nullable ReleaseDoor door)
+  private int train(RunRecord record, boolean resume, Trainer planned)
       throws IOException, TrainingException {
     long began = System.nanoTime();
-    try (Trainer trainer = new Trainer(config, header.data(), worker, door);
+    try (Trainer trainer = planned;
         StopSignals signals = new StopSignals(command.getErr())) {
+      trainer
+          .forecast()
+          .ifPresent(ledger ->
+              new PrivacyForecast(config, ledger)
+                  .lines()
+                  .forEach(line -> out.println("privacy  " + line)));
+      out.flush();
       settings.without(List.of("out")).write(record.layout().config());
       record.write("running");
       return switch (run(trainer, record.layout(), resume, signals)) {
         case FINISHED -> finished(record, Duration.ofNanos(System.nanoTime() - began));
+        case BUDGET_SPENT -> {
+          out.println();
+          out.println(
+              "the privacy budget is spent: the last step inside it is done, and the run is saved");
+          yield finished(record, Duration.ofNanos(System.nanoTime() - began));
+        }
         case STOPPED -> {
           record.write("stopped");
+          showStatement(record.layout());
           out.println("stopped and saved" + goOn(record.layout()));
           out.flush();
           yield signals.exitCode();
         }
       };
+    }
+  }
+
+  /// What the run has cost so far.
+  private void showStatement(RunLayout layout) throws IOException {
+    if (Files.exists(layout.ledger())) {
+      PrivacyLedgerCommand.statement(LedgerFile.read(layout.ledger()))
+          .lines()
+          .forEach(line -> out.println("privacy  " + line));
     }
   }
 
@@ -186,9 +240,13 @@ final class TrainingRun {
         Figures.percent(last.testAccuracy()),
         Figures.loss(last.testLoss()),
         last.epoch());
+    showStatement(layout);
     out.printf("The run is in %s. What next:%n", directory);
     out.printf("  %s eval --run %s%n", asymml, directory);
     out.printf("  %s predict --run %s IMAGE...%n", asymml, directory);
+    if (Files.exists(layout.ledger())) {
+      out.printf("  %s privacy ledger %s%n", asymml, directory);
+    }
     out.printf("  tensorboard --logdir %s%n", layout.events());
     out.flush();
     return ExitCode.OK;

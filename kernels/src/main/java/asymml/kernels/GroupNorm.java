@@ -168,6 +168,29 @@ public final class GroupNorm implements AutoCloseable {
   /// @throws IllegalStateException if closed or nothing went forward
   public void backward(
       Tensor x, Tensor y, Tensor dy, Tensor scale, Tensor dx, Tensor dScale, Tensor dShift) {
+    backward(x, y, dy, scale, dx, dScale, dShift, Double.POSITIVE_INFINITY);
+  }
+
+  /// The same, where no example may add more than so much to the gradients of scale and shift.
+  ///
+  /// @param x `[N, H, W, C]`, as it was given forward
+  /// @param y `[N, H, W, C]`, as it came out
+  /// @param dy `[N, H, W, C]`
+  /// @param scale `[C]`
+  /// @param dx `[N, H, W, C]`, overwritten, not limited; may be dy
+  /// @param dScale `[C]`, overwritten
+  /// @param dShift `[C]`, overwritten
+  /// @param limit on the L2 norm of an example's part in dScale and dShift together: larger parts
+  ///   are scaled down to it; above 0
+  public void backward(
+      Tensor x,
+      Tensor y,
+      Tensor dy,
+      Tensor scale,
+      Tensor dx,
+      Tensor dScale,
+      Tensor dShift,
+      double limit) {
     Primitive.requireOpen(closed, "group norm");
     if (!ran) {
       throw new IllegalStateException("backward of group norm needs forward first");
@@ -187,8 +210,26 @@ public final class GroupNorm implements AutoCloseable {
           coefficients(factor, example);
           differentiate(in, result, gradient, out, example);
         });
-    sumExamples(shiftParts, dShift);
-    sumExamples(scaleParts, dScale);
+    double[] norms = gradientNorms();
+    for (int n = 0; n < batch; n++) {
+      norms[n] = norms[n] > limit ? limit / norms[n] : 1;
+    }
+    sumExamples(shiftParts, norms, dShift);
+    sumExamples(scaleParts, norms, dScale);
+  }
+
+  /// The L2 norm of each example's part in the last gradients of scale and shift together.
+  ///
+  /// @return a new array of N norms, before any limit
+  public double[] gradientNorms() {
+    double[] norms = new double[batch];
+    for (int i = 0; i < batch * channels; i++) {
+      norms[i / channels] += shiftParts[i] * shiftParts[i] + scaleParts[i] * scaleParts[i];
+    }
+    for (int n = 0; n < batch; n++) {
+      norms[n] = Math.sqrt(norms[n]);
+    }
+    return norms;
   }
 
   /// Per channel, the sums of the gradient and of the gradient times the normalised input.
@@ -273,11 +314,11 @@ public final class GroupNorm implements AutoCloseable {
     return FloatVector.fromArray(Lanes.FLOATS, values, example * channels + c, mask);
   }
 
-  private void sumExamples(double[] parts, Tensor out) {
+  private void sumExamples(double[] parts, double[] factors, Tensor out) {
     for (int c = 0; c < channels; c++) {
       double sum = 0;
       for (int n = 0; n < batch; n++) {
-        sum += parts[n * channels + c];
+        sum += factors[n] * parts[n * channels + c];
       }
       out.set(c, (float) sum);
     }

@@ -6,13 +6,24 @@ import org.jspecify.annotations.Nullable;
 /// target of an example is `1 - s + s / K` at its label and `s / K` elsewhere. Computed in double
 /// precision.
 public final class SoftmaxCrossEntropy {
+  /// Stands for the label of an example that does not count: its loss and its gradient are 0.
+  public static final int NO_LABEL = -1;
+
   private SoftmaxCrossEntropy() {}
 
   /// The outcome for a batch.
   ///
-  /// @param meanLoss in nats, averaged over the examples
-  /// @param correct how many examples have their largest logit, the first of equals, at their label
-  public record Result(double meanLoss, int correct) {}
+  /// @param lossSum in nats, summed over the examples that count
+  /// @param examples how many these are
+  /// @param correct how many of them have their largest logit, the first of equals, at their label
+  public record Result(double lossSum, int examples, int correct) {
+    /// The mean loss.
+    ///
+    /// @return in nats; 0 without examples
+    public double meanLoss() {
+      return examples == 0 ? 0 : lossSum / examples;
+    }
+  }
 
   /// Computes loss, hits and, if asked, the gradient of the mean loss.
   ///
@@ -25,14 +36,41 @@ public final class SoftmaxCrossEntropy {
   /// @throws IllegalStateException if a logit is NaN or infinite; dLogits is then undefined
   public static Result evaluate(
       Tensor logits, int[] labels, float labelSmoothing, @Nullable Tensor dLogits) {
+    return evaluate(logits, labels, labelSmoothing, labels.length, dLogits);
+  }
+
+  /// The same, with the gradient of the summed loss over a number of its own choice.
+  ///
+  /// @param logits `[N, K]`
+  /// @param labels N class numbers from 0 to K - 1, or [#NO_LABEL]
+  /// @param labelSmoothing s, from 0 to below 1
+  /// @param divisor of the gradient, above 0: where the number of examples is private, the expected
+  ///   one
+  /// @param dLogits `[N, K]`, overwritten; may be logits; null for none
+  /// @return the loss and the number of hits
+  /// @throws IllegalArgumentException if shapes, labels, smoothing or divisor are out of range
+  /// @throws IllegalStateException if a logit is NaN or infinite; dLogits is then undefined
+  public static Result evaluate(
+      Tensor logits, int[] labels, float labelSmoothing, double divisor, @Nullable Tensor dLogits) {
+    if (!(divisor > 0)) {
+      throw new IllegalArgumentException("the divisor must be above 0: " + divisor);
+    }
     int classes = check(logits, labels, labelSmoothing, dLogits);
     double elsewhere = (double) labelSmoothing / classes;
     double atLabel = 1.0 - labelSmoothing;
     double[] row = new double[classes];
     double loss = 0;
+    int examples = 0;
     int correct = 0;
     for (int i = 0; i < labels.length; i++) {
       long start = (long) i * classes;
+      if (labels[i] == NO_LABEL) {
+        if (dLogits != null) {
+          dLogits.examples(i, 1).fill(0);
+        }
+        continue;
+      }
+      examples++;
       int best = read(logits, i, row);
       double largest = row[best];
       double sum = 0;
@@ -49,12 +87,12 @@ public final class SoftmaxCrossEntropy {
       if (dLogits != null) {
         for (int k = 0; k < classes; k++) {
           double target = elsewhere + (k == labels[i] ? atLabel : 0);
-          double gradient = (Math.exp(row[k] - logSum) - target) / labels.length;
+          double gradient = (Math.exp(row[k] - logSum) - target) / divisor;
           dLogits.set(start + k, (float) gradient);
         }
       }
     }
-    return new Result(loss / labels.length, correct);
+    return new Result(loss, examples, correct);
   }
 
   private static int check(
@@ -69,7 +107,7 @@ public final class SoftmaxCrossEntropy {
           "label smoothing must be at least 0 and below 1: " + labelSmoothing);
     }
     for (int label : labels) {
-      if (label < 0 || label >= shape[1]) {
+      if (label != NO_LABEL && (label < 0 || label >= shape[1])) {
         throw new IllegalArgumentException(
             "labels must be from 0 to " + (shape[1] - 1) + ": " + label);
       }

@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Convolution;
 import asymml.kernels.Tensor;
+import asymml.privacy.Channel;
+import asymml.privacy.Release;
 import asymml.trusted.boundary.RegionLayout;
 import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.ReleaseLog;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
@@ -14,12 +17,15 @@ import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import java.lang.foreign.Arena;
 import java.security.SecureRandom;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Random;
 
 /// All three computations of one shape by a worker and here, on the same values.
 final class Exchange implements AutoCloseable {
   private static final int OP = 5;
+  private static final Release EXACT =
+      new Release(Channel.WEIGHTS, "conv", 1, new Release.Uncovered("a test"));
 
   private final Arena arena = Arena.ofShared();
   private final RemoteWorker worker;
@@ -39,6 +45,9 @@ final class Exchange implements AutoCloseable {
     this.worker = worker;
     this.shape = shape;
     this.door = new ReleaseDoor(worker, new SecureRandom(), 1);
+    ReleaseLog log = new ReleaseLog();
+    log.begin(Collections.nCopies(1000, EXACT));
+    door.log(log);
     RegionLayout layout = new RegionLayout();
     xSlot = layout.reserve(shape.inputAxes());
     wSlot = layout.reserve(shape.weightAxes());
@@ -71,11 +80,11 @@ final class Exchange implements AutoCloseable {
   }
 
   Released releaseX() throws ProtocolException {
-    return door.exact(x, xSlot);
+    return door.exact(EXACT, x, xSlot);
   }
 
   void loadWeights() throws ProtocolException {
-    worker.loadWeights(OP, door.exact(w, wSlot));
+    worker.loadWeights(OP, door.exact(EXACT, w, wSlot));
   }
 
   Ticket forward(Released released) throws ProtocolException {
@@ -87,7 +96,7 @@ final class Exchange implements AutoCloseable {
     loadWeights();
     Released releasedX = releaseX();
     worker.await(forward(releasedX));
-    Released releasedDy = door.exact(dy, dySlot);
+    Released releasedDy = door.exact(EXACT, dy, dySlot);
     worker.backwardData(OP, releasedDy, dxSlot);
     worker.await(worker.backwardWeights(OP, releasedX, releasedDy, dwSlot));
   }

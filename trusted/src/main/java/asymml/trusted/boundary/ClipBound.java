@@ -1,12 +1,13 @@
 package asymml.trusted.boundary;
 
+import asymml.privacy.ClipNorm;
 import java.util.Arrays;
 
 /// The bound C on the L2 norm of one example's tensor at one place of the network.
 ///
-/// Here it follows the data: a running median of the norms seen. It is called data-dependent
+/// By default it follows the data: a running median of the norms seen. It is called data-dependent
 /// wherever it shows, because a bound taken from private data is itself a release and no formal
-/// guarantee can rest on it.
+/// guarantee can rest on it. A [#fixed] bound never moves; such a guarantee needs one.
 public final class ClipBound {
   /// Weight of the newest batch.
   private static final double MOMENTUM = 0.1;
@@ -15,11 +16,35 @@ public final class ClipBound {
   /// is nothing to hide.
   private static final double SMALLEST = 1e-30;
 
+  private final boolean fixed;
   private double norm;
   private boolean known;
 
-  /// Creates a bound that is not known yet.
-  public ClipBound() {}
+  /// Creates a bound that is not known yet and follows the data.
+  public ClipBound() {
+    fixed = false;
+  }
+
+  private ClipBound(double norm) {
+    fixed = true;
+    this.norm = norm;
+    known = true;
+  }
+
+  /// Creates a bound that never moves.
+  ///
+  /// @param norm C, from public knowledge
+  /// @return the bound
+  public static ClipBound fixed(ClipNorm norm) {
+    return new ClipBound(norm.value());
+  }
+
+  /// Whether the bound follows the data.
+  ///
+  /// @return false for a fixed one
+  public boolean isDataDependent() {
+    return !fixed;
+  }
 
   /// Whether a batch has been seen.
   ///
@@ -43,6 +68,9 @@ public final class ClipBound {
   ///
   /// @param norms at least one, finite
   void observe(double[] norms) {
+    if (fixed) {
+      return;
+    }
     double[] sorted = norms.clone();
     Arrays.sort(sorted);
     double median = (sorted[sorted.length / 2] + sorted[(sorted.length - 1) / 2]) / 2;
@@ -54,6 +82,9 @@ public final class ClipBound {
   ///
   /// @param saved what [#norm] gave, finite and above 0
   public void restore(double saved) {
+    if (fixed) {
+      throw new IllegalStateException("a fixed clip bound is not restored");
+    }
     if (!(saved > 0) || Double.isInfinite(saved)) {
       throw new IllegalArgumentException("a clip bound must be finite and above 0: " + saved);
     }

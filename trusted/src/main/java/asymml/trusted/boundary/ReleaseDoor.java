@@ -2,6 +2,8 @@ package asymml.trusted.boundary;
 
 import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
+import asymml.privacy.ClipNorm;
+import asymml.privacy.Release;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import java.lang.foreign.MemorySegment;
@@ -41,11 +43,21 @@ public final class ReleaseDoor implements AutoCloseable {
   /// Below this share of the clip bound, values would exceed 2^51 lattice steps.
   private static final double SMALLEST_SIGMA = 0x1p-36;
 
+  /// A clipped example ends this much below its bound, so that no rounding of norm, quotient and
+  /// product (each some 2^-52) puts it above.
+  private static final double BELOW = 1 - 0x1p-40;
+
+  /// A float32 sum is a little off the true one, and how much depends on all examples. This much
+  /// more noise covers a difference of a thousandth of the clip norm.
+  private static final double SUM_MARGIN = 1 + 0x1p-10;
+
   /// Above this, a sample might not fit float32.
   private static final double LARGEST_SIGMA = 0x1p120;
 
   private final RemoteWorker worker;
+  private final boolean unpredictable;
   private final GaussianNoise[] lanes; // one a thread
+  private ReleaseLog log = new ReleaseLog();
 
   /// Opens a door to one worker.
   ///
@@ -57,34 +69,136 @@ public final class ReleaseDoor implements AutoCloseable {
       throw new IllegalArgumentException("noise needs at least one thread: " + threads);
     }
     this.worker = worker;
+    // A subclass could be seeded, as the one of the tests is.
+    this.unpredictable = random.getClass() == SecureRandom.class;
     this.lanes = new GaussianNoise[threads];
     for (int i = 0; i < threads; i++) {
       lanes[i] = new GaussianNoise(random);
     }
   }
 
-  /// Releases a tensor as it is, without a mechanism: the worker learns it exactly.
+  /// Whether the noise comes from the platform's own cryptographic generator.
   ///
+  /// @return false if it could have been seeded; then nothing is guaranteed
+  public boolean isUnpredictable() {
+    return unpredictable;
+  }
+
+  /// Counts releases from now on. Before, nothing at all may leave.
+  ///
+  /// @param planned what may leave in each step
+  public void log(ReleaseLog planned) {
+    log = planned;
+  }
+
+  /// Releases a tensor as it is: the worker learns it exactly.
+  ///
+  /// @param what leaves; without noise, so that no mechanism with noise may stand for it
   /// @param tensor float32 values
   /// @param slot where the worker reads them; of the tensor's size
   /// @return the token for requests
+  /// @throws IllegalStateException if it is not planned for this step
   /// @throws ProtocolException if the worker went away
-  public Released exact(Tensor tensor, Slot slot) throws ProtocolException {
+  public Released exact(Release what, Tensor tensor, Slot slot) throws ProtocolException {
+    if (what.mechanism() instanceof Release.Gaussian) {
+      throw new IllegalArgumentException("an exact release has no noise to account for: " + what);
+    }
     Tensor out = writable(slot);
+    log.strike(what);
     out.copyFrom(tensor);
     worker.publish(slot);
     return new Released(slot);
   }
 
+  /// Notes what is not sent, but can be read from what is: the basis whose span is missing in
+  /// residuals.
+  ///
+  /// @param what is told without a mechanism
+  /// @throws IllegalStateException if it is not planned for this step
+  public void implied(Release what) {
+    if (!(what.mechanism() instanceof Release.Uncovered)) {
+      throw new IllegalArgumentException(
+          "a release with a mechanism is never just implied: " + what);
+    }
+    log.strike(what);
+  }
+
   /// Opens a release of a batch example by example.
   ///
+  /// @param what leaves; if noise is accounted for, with the very bound and multiplier given here
   /// @param slot where the worker reads it; float32 `[n, ...]`
   /// @param examples n, at least 1
   /// @param strength of the noise; without noise nothing is clipped either
   /// @param bound the clip bound, moved on when the release is finished
   /// @return the open release
-  public NoisyRelease noisy(Slot slot, int examples, NoiseStrength strength, ClipBound bound) {
-    return new NoisyRelease(slot, examples, strength, bound);
+  /// @throws IllegalStateException if it is not planned for this step
+  /// @throws IllegalArgumentException if what is accounted for is not what would leave
+  public NoisyRelease noisy(
+      Release what, Slot slot, int examples, NoiseStrength strength, ClipBound bound) {
+    NoisyRelease release = new NoisyRelease(slot, examples, strength, bound);
+    if (what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise)) {
+      requireFixed(bound, clipNorm);
+      if (strength.sigma(clipNorm.value(), release.dim) < clipNorm.noiseDeviation(noise)) {
+        throw new IllegalArgumentException("less noise than is accounted for: " + what);
+      }
+    }
+    log.strike(what);
+    return release;
+  }
+
+  private static void requireFixed(ClipBound bound, ClipNorm clipNorm) {
+    if (bound.isDataDependent() || bound.norm() != clipNorm.value()) {
+      throw new IllegalArgumentException(
+          "the clip bound accounted for is fixed, the one that would be used is not it");
+    }
+  }
+
+  /// Adds noise in place to a sum over examples that stays here; what later leaves is a function of
+  /// it. The sum of all values given is one vector, whose noise is `z C` for each value.
+  ///
+  /// @param what the Gaussian mechanism that is accounted for
+  /// @param sums float32 values of which one example can change at most C, the clip norm, in L2
+  /// @throws IllegalStateException if it is not planned for this step
+  /// @throws NonFiniteException if a value is NaN or infinite
+  public void perturb(Release what, Tensor... sums) {
+    if (!(what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
+      throw new IllegalArgumentException("only noise that is accounted for perturbs: " + what);
+    }
+    log.strike(what);
+    double sigma = requireUsable(clipNorm.noiseDeviation(noise) * SUM_MARGIN, clipNorm.value());
+    for (Tensor sum : sums) {
+      if (!Elementwise.allFinite(sum)) {
+        throw new NonFiniteException();
+      }
+      perturb(sum, sigma);
+    }
+  }
+
+  private void perturb(Tensor sum, double sigma) {
+    long size = sum.size();
+    int tasks = (int) Math.min(lanes.length, Math.ceilDiv(size, GaussianNoise.BLOCK));
+    IntStream.range(0, tasks)
+        .parallel()
+        .forEach(t -> {
+          long from = t * size / tasks;
+          long floats = (t + 1) * size / tasks - from;
+          Tensor part =
+              Tensor.of(
+                  sum.segment().asSlice(from * Float.BYTES, floats * Float.BYTES),
+                  Math.toIntExact(floats));
+          noise(lanes[t], part, 1, sigma, part);
+        });
+  }
+
+  private static double requireUsable(double sigma, double clip) {
+    if (sigma < clip * SMALLEST_SIGMA) {
+      throw new IllegalArgumentException(
+          "noise below 2^-36 of the clip bound is lost in rounding; turn it off instead");
+    }
+    if (!(sigma <= LARGEST_SIGMA)) {
+      throw new IllegalArgumentException("the noise does not fit float32; lower its strength");
+    }
+    return sigma;
   }
 
   private Tensor writable(Slot slot) {
@@ -159,6 +273,15 @@ public final class ReleaseDoor implements AutoCloseable {
     /// @throws NonFiniteException if noise is on and a value is NaN or infinite
     /// @throws IllegalStateException if an example was written before
     public void write(int from, Tensor values) {
+      write(from, values, Occupancy.FULL);
+    }
+
+    /// The same where some examples are null examples: zeros leave in their place, with noise.
+    ///
+    /// @param from first example
+    /// @param values `[count, ...]`, private; read only
+    /// @param occupancy which examples of the batch there are
+    public void write(int from, Tensor values, Occupancy occupancy) {
       begin();
       int count = checkedCount(from, values);
       for (int i = from; i < from + count; i++) {
@@ -169,22 +292,20 @@ public final class ReleaseDoor implements AutoCloseable {
       }
       if (strength instanceof NoiseStrength.None) {
         out.examples(from, count).copyFrom(values);
+        for (int i = from; i < from + count; i++) {
+          if (occupancy.isNull(i)) {
+            out.examples(i, 1).fill(0);
+          }
+        }
       } else {
-        writeNoisy(from, count, values);
+        writeNoisy(from, count, values, occupancy);
       }
       open = true;
     }
 
-    private void writeNoisy(int from, int count, Tensor values) {
+    private void writeNoisy(int from, int count, Tensor values, Occupancy occupancy) {
       double clip = bound.norm();
-      double sigma = strength.sigma(clip, dim);
-      if (sigma < clip * SMALLEST_SIGMA) {
-        throw new IllegalArgumentException(
-            "noise below 2^-36 of the clip bound is lost in rounding; turn it off instead");
-      }
-      if (!(sigma <= LARGEST_SIGMA)) {
-        throw new IllegalArgumentException("the noise does not fit float32; lower its strength");
-      }
+      double sigma = requireUsable(strength.sigma(clip, dim), clip);
       int tasks = Math.min(lanes.length, count);
       // One hand-over for norms and noise: an example is still in the cache for the second pass.
       IntStream.range(0, tasks)
@@ -196,7 +317,7 @@ public final class ReleaseDoor implements AutoCloseable {
               norms[from + i] = norm;
               // A task that threw would leave the others running on memory the caller may free.
               if (Double.isFinite(norm)) {
-                double scale = norm > clip ? clip / norm : 1;
+                double scale = occupancy.isNull(from + i) ? 0 : Math.min(1, clip * BELOW / norm);
                 noise(lanes[t], example, scale, sigma, out.examples(from + i, 1));
               }
             }

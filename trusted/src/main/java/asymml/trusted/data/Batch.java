@@ -5,8 +5,9 @@ import asymml.kernels.Tensor;
 /// One batch of normalised images. Valid until its loader's next call of `next` or `close`: the
 /// tensor is a view of the loader's buffer, which is then filled anew.
 ///
-/// @param indices which examples of the image set these are; not copied
-/// @param labels their labels; not copied
+/// @param indices which examples of the image set these are, or [PoissonDraw#NULL_EXAMPLE]; not
+///   copied
+/// @param labels their labels, or [asymml.kernels.SoftmaxCrossEntropy#NO_LABEL]; not copied
 /// @param images `[n, H, W, C]` float32, n the number of indices
 @SuppressWarnings("ArrayRecordComponent") // Read once per step by one owner; never compared.
 public record Batch(int[] indices, int[] labels, Tensor images) {
@@ -18,7 +19,7 @@ public record Batch(int[] indices, int[] labels, Tensor images) {
     }
   }
 
-  /// The number of examples.
+  /// The number of examples, null examples among them.
   ///
   /// @return n, at least 1
   public int size() {

@@ -46,6 +46,10 @@ final class BatchAssembler {
   /// when nobody will read the batch.
   void assemble(int[] indices, Tensor target) {
     for (int n = 0; n < indices.length && !Thread.currentThread().isInterrupted(); n++) {
+      if (indices[n] == PoissonDraw.NULL_EXAMPLE) {
+        target.examples(n, 1).fill(0);
+        continue;
+      }
       SplitMix64 random = SplitMix64.of(seed, indices[n]);
       int padding = augmentation.cropPadding();
       int down = random.nextInt(2 * padding + 1) - padding;

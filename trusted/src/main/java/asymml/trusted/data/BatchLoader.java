@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
 import java.lang.foreign.Arena;
@@ -48,7 +49,8 @@ public final class BatchLoader implements AutoCloseable {
   /// @param images where the examples come from
   /// @param normalization of the network's training split
   /// @param augmentation how to vary the images
-  /// @param order indices of examples in the order to serve, a permutation or any selection; copied
+  /// @param order indices of examples in the order to serve, a permutation or any selection;
+  ///   copied; [PoissonDraw#NULL_EXAMPLE] stands for a null example, an image of zeros
   /// @param batchSize examples per batch, at least 1; the last batch may be smaller
   /// @param augmentationSeed seeds the variation; a new one for each epoch
   /// @param firstBatch the number of the batch to start at, from 0 to the number of batches: a
@@ -65,7 +67,7 @@ public final class BatchLoader implements AutoCloseable {
     if (batchSize < 1) {
       throw new IllegalArgumentException("a batch has at least one example: " + batchSize);
     }
-    if (Arrays.stream(order).anyMatch(i -> i < 0 || i >= images.size())) {
+    if (Arrays.stream(order).anyMatch(i -> i < PoissonDraw.NULL_EXAMPLE || i >= images.size())) {
       throw new IllegalArgumentException("the order names an example outside " + images);
     }
     this.images = images;
@@ -134,7 +136,11 @@ public final class BatchLoader implements AutoCloseable {
   private Batch assemble(int number) {
     int from = number * batchSize;
     int[] indices = Arrays.copyOfRange(order, from, Math.min(order.length, from + batchSize));
-    int[] labels = Arrays.stream(indices).map(images::label).toArray();
+    int[] labels =
+        Arrays.stream(indices)
+            .map(
+                i -> i == PoissonDraw.NULL_EXAMPLE ? SoftmaxCrossEntropy.NO_LABEL : images.label(i))
+            .toArray();
     Tensor target = buffers[number % BUFFERS].examples(0, indices.length);
     assembler.assemble(indices, target);
     return new Batch(indices, labels, target);

@@ -69,6 +69,18 @@ public record Normalization(float[] mean, float[] standardDeviation) {
     return new Normalization(mean, deviation);
   }
 
+  /// Constants that no data went into: pixels end between -2 and 2.
+  ///
+  /// @param channels at least 1
+  /// @return mean 1/2 and standard deviation 1/4 in each channel
+  public static Normalization constant(int channels) {
+    float[] mean = new float[channels];
+    float[] deviation = new float[channels];
+    Arrays.fill(mean, 0.5f);
+    Arrays.fill(deviation, 0.25f);
+    return new Normalization(mean, deviation);
+  }
+
   /// The number of channels.
   ///
   /// @return at least 1

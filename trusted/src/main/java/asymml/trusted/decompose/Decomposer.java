@@ -34,6 +34,12 @@ public sealed interface Decomposer extends AutoCloseable
   /// @param out `[count, H, W, C]`, overwritten with `X - X_T`; must not alias x
   void residual(Tensor x, int from, int count, Tensor out);
 
+  /// A bound on the squared Frobenius norm of the low-rank part of one example.
+  ///
+  /// @param example its place in the batch last fitted
+  /// @return at least `|X_T,i|^2`
+  double keptSquares(int example);
+
   /// The trusted part of one linear layer that reads this input.
   ///
   /// @param shape the layer's shape

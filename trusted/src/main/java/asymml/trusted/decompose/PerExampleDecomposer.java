@@ -143,6 +143,18 @@ public final class PerExampleDecomposer implements Decomposer {
     }
   }
 
+  /// Directions found one after the other are not quite orthogonal: the triangle inequality holds.
+  @Override
+  public double keptSquares(int example) {
+    double[][] u = Columns.read(left(example));
+    double[][] v = Columns.read(right(example));
+    double norm = 0;
+    for (int j = 0; j < rank; j++) {
+      norm += Math.sqrt(Columns.dot(u[j], u[j]) * Columns.dot(v[j], v[j]));
+    }
+    return norm * norm;
+  }
+
   @Override
   public LowRankLayer layer(ConvShape shape) {
     return new PerExampleLowRankLayer(this, shape);

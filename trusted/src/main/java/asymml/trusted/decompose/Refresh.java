@@ -30,4 +30,16 @@ public record Refresh(int earlyEvery, int earlySteps, int laterEvery) {
   public boolean due(long step) {
     return step % (step < earlySteps ? earlyEvery : laterEvery) == 0;
   }
+
+  /// How many refreshes a run has had.
+  ///
+  /// @param steps done, at least 0
+  /// @return the number of steps below that at which one was due
+  public long count(long steps) {
+    long early = Math.min(steps, earlySteps);
+    // The later ones are multiples of their period from the end of the early ones on.
+    long later =
+        steps > early ? Math.ceilDiv(steps, laterEvery) - Math.ceilDiv(early, laterEvery) : 0;
+    return Math.ceilDiv(early, earlyEvery) + later;
+  }
 }

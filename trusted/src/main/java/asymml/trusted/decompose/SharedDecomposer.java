@@ -6,8 +6,11 @@ import asymml.kernels.Gemm;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.Consumer;
+import java.util.function.IntPredicate;
 
 /// One orthonormal basis `A [C, r]` for the whole batch, and a channel mean.
 ///
@@ -24,12 +27,19 @@ public final class SharedDecomposer implements Decomposer {
   /// nearly equal energy are kept, 12 less than 2 %. Paid once in a run.
   private static final int COLD_ITERATIONS = 12;
 
+  /// Rounds on second moments, which cost no pass over activations.
+  private static final int MOMENT_ITERATIONS = 12;
+
+  /// Scaling in float32 rounds by 2^-24 of a value: a limited example ends below its bound by more.
+  private static final double BELOW = 1 - 0x1p-20;
+
   private final int maxBatch;
   private final int pixels;
   private final int channels;
   private final int cap;
   private final RankPolicy policy;
   private final Refresh refresh;
+  private final boolean fitsBatches;
   private final Arena arena = Arena.ofShared(); // read by worker threads of the kernels
   private final Tensor full; // [C, cap], columns by falling energy
   private final Tensor narrowMemory; // [C r], the first r of them
@@ -50,6 +60,21 @@ public final class SharedDecomposer implements Decomposer {
   /// @param policy how many directions to keep
   /// @param refresh how often to renew the basis
   public SharedDecomposer(int batch, Shape input, int layer, RankPolicy policy, Refresh refresh) {
+    this(batch, input, layer, policy, refresh, true);
+  }
+
+  /// Creates a decomposer without a basis.
+  ///
+  /// @param batch largest number of examples
+  /// @param input shape of one example
+  /// @param layer the layer's place among the linear layers, from 0; fixes the random start
+  /// @param policy how many directions to keep
+  /// @param refresh how often to renew the basis
+  /// @param fitsBatches whether [#fit] finds and renews the basis; if not, a `refit` has to come
+  ///   first
+  public SharedDecomposer(
+      int batch, Shape input, int layer, RankPolicy policy, Refresh refresh, boolean fitsBatches) {
+    this.fitsBatches = fitsBatches;
     this.maxBatch = batch;
     this.pixels = input.pixels();
     this.channels = input.channels();
@@ -113,11 +138,111 @@ public final class SharedDecomposer implements Decomposer {
     checkBatch(x);
     batch = x.length(0);
     Tensor rows = x.reshape(batch * pixels, channels);
-    if (!fitted || refresh.due(step)) {
+    if (!canProject()) {
+      throw new IllegalStateException("there is no basis: refit comes before fit");
+    }
+    if (fitsBatches && (!fitted || refresh.due(step))) {
       refresh(rows, fitted ? 1 : COLD_ITERATIONS);
       fitted = true;
     }
     Gemm.multiply(false, false, 1, rows, basis, 0, coefficients());
+  }
+
+  /// Whether [#fit] can be called.
+  ///
+  /// @return false as long as a basis is to come from elsewhere and has not
+  public boolean canProject() {
+    return fitted || fitsBatches;
+  }
+
+  /// Finds the basis, and the mean, of other activations.
+  ///
+  /// @param x `[n, H, W, C]`, n at most the batch this was made for; read only
+  public void refit(Tensor x) {
+    checkBatch(x);
+    refresh(x.reshape(x.length(0) * pixels, channels), fitted ? 1 : COLD_ITERATIONS);
+    fitted = true;
+  }
+
+  /// Finds the basis of a batch's noised second moments, `sum X_i^T X_i` over its examples. There
+  /// is no mean; one direction can stand for it.
+  ///
+  /// The moment of one example has a Frobenius norm of at most `|X_i|^2`, and its upper triangle no
+  /// larger one; an example above the bound is scaled down to it.
+  ///
+  /// @param x `[n, H, W, C]`, private; read only
+  /// @param clip the bound on one example's moment
+  /// @param isNull which places hold no example
+  /// @param noise adds to the upper triangle `[C (C + 1) / 2]` what covers an example's part
+  public void refit(Tensor x, double clip, IntPredicate isNull, Consumer<Tensor> noise) {
+    checkBatch(x);
+    try (Arena scratch = Arena.ofShared()) { // read and written by worker threads of the kernels
+      Tensor sum = Tensor.allocate(scratch, channels, channels);
+      for (int i = 0; i < x.length(0); i++) {
+        if (!isNull.test(i)) {
+          Tensor rows = x.examples(i, 1).reshape(pixels, channels);
+          double squares = Elementwise.sumOfSquares(rows);
+          float scale = squares > clip * BELOW ? (float) (clip * BELOW / squares) : 1;
+          Gemm.multiply(true, false, scale, rows, rows, 1, sum);
+        }
+      }
+      Tensor triangle = Tensor.allocate(scratch, channels * (channels + 1) / 2);
+      copyTriangle(sum, triangle);
+      sum.fill(0);
+      noise.accept(triangle);
+      refresh(symmetric(triangle));
+      triangle.fill(0);
+    }
+    fitted = true;
+  }
+
+  private void copyTriangle(Tensor square, Tensor triangle) {
+    long at = 0;
+    for (int r = 0; r < channels; r++) {
+      for (int c = r; c < channels; c++) {
+        triangle.set(at++, square.get((long) r * channels + c));
+      }
+    }
+  }
+
+  private double[][] symmetric(Tensor triangle) {
+    double[][] square = new double[channels][channels];
+    long at = 0;
+    for (int r = 0; r < channels; r++) {
+      for (int c = r; c < channels; c++) {
+        square[r][c] = triangle.get(at++);
+        square[c][r] = square[r][c];
+      }
+    }
+    return square;
+  }
+
+  /// Subspace iteration on a symmetric matrix, then Rayleigh-Ritz.
+  private void refresh(double[][] moments) {
+    double[][] columns = Columns.read(full);
+    for (int i = 0; i < MOMENT_ITERATIONS; i++) {
+      columns = times(moments, columns);
+      Columns.orthonormalize(columns, new SplittableRandom(i));
+    }
+    Columns.write(RayleighRitz.of(columns, times(moments, columns)).columns(), full);
+    setRank(cap);
+    offset.fill(0);
+  }
+
+  private static double[][] times(double[][] symmetric, double[][] columns) {
+    double[][] image = new double[columns.length][];
+    for (int j = 0; j < columns.length; j++) {
+      double[] column = columns[j];
+      image[j] = Arrays.stream(symmetric).mapToDouble(row -> Columns.dot(row, column)).toArray();
+    }
+    return image;
+  }
+
+  /// `|B_i|^2 + P |m|^2`: basis and offset are orthogonal.
+  @Override
+  public double keptSquares(int example) {
+    return Elementwise.sumOfSquares(matrix(coefficientMemory, example * pixels, pixels, rank()))
+        + pixels * Elementwise.sumOfSquares(offset);
   }
 
   @Override

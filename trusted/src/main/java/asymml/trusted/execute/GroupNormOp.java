@@ -6,14 +6,17 @@ import org.jspecify.annotations.Nullable;
 
 /// Group normalisation, with the ReLU behind it fused in where there is one.
 final class GroupNormOp implements Op {
+  private final String name;
   private final GroupNorm norm;
   private final NormParameters own;
   private final Tensor x;
   private final Tensor y;
   private final @Nullable Tensor dy;
   private final @Nullable GradientTarget dx;
+  private final @Nullable GradientGuard guard;
 
   GroupNormOp(
+      String name,
       int groups,
       float epsilon,
       boolean fuseRelu,
@@ -21,7 +24,10 @@ final class GroupNormOp implements Op {
       Tensor x,
       Tensor y,
       @Nullable Tensor dy,
-      @Nullable GradientTarget dx) {
+      @Nullable GradientTarget dx,
+      @Nullable GradientGuard guard) {
+    this.name = name;
+    this.guard = guard;
     this.norm =
         new GroupNorm(
             x.length(0), x.length(1), x.length(2), x.length(3), groups, epsilon, fuseRelu);
@@ -47,8 +53,22 @@ final class GroupNormOp implements Op {
         own.scale(),
         target.destination(),
         Gradients.require(own.scaleGradient()),
-        Gradients.require(own.shiftGradient()));
+        Gradients.require(own.shiftGradient()),
+        guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
+    if (guard != null) {
+      guard.perturb(Gradients.require(own.scaleGradient()), Gradients.require(own.shiftGradient()));
+    }
+  }
+
+  String name() {
+    return name;
+  }
+
+  /// The norm of each example's part in the gradients of scale and shift, of the last backward
+  /// pass.
+  double[] gradientNorms() {
+    return norm.gradientNorms();
   }
 
   @Override

@@ -16,6 +16,7 @@ public final class Network implements AutoCloseable {
   private final List<SplitInput> splitInputs;
   private final NetworkBuffers buffers;
   private final long regionBytes;
+  private final @Nullable SplitContext context;
   private boolean closed;
 
   private Network(
@@ -30,6 +31,7 @@ public final class Network implements AutoCloseable {
     if (batch < 1) {
       throw new IllegalArgumentException("a batch needs at least one example: " + batch);
     }
+    this.context = context;
     try {
       NetworkPlanner planner =
           new NetworkPlanner(graph, plan, batch, parameters, context, arena, seed, training);
@@ -113,6 +115,9 @@ public final class Network implements AutoCloseable {
   /// @param step the training step, from 0; decides about basis refreshes and dropout masks
   /// @throws ProtocolException if the worker fails
   public void forward(long step) throws ProtocolException {
+    if (context != null) {
+      context.begin(step);
+    }
     splitInputs.forEach(SplitInput::forget);
     for (SplitLinearOp op : split) {
       op.sendWeights();
@@ -132,6 +137,24 @@ public final class Network implements AutoCloseable {
     for (SplitLinearOp op : split.reversed()) {
       op.mergeWeightGradient();
     }
+  }
+
+  /// What a node gave in the last forward pass.
+  ///
+  /// @param node its number, or [Graph#INPUT]
+  Tensor activation(int node) {
+    return buffers.output(node);
+  }
+
+  /// The gradient of what a node gave, of the last backward pass.
+  ///
+  /// @param node its number
+  Tensor gradient(int node) {
+    return Gradients.require(buffers.gradient(node));
+  }
+
+  List<Op> ops() {
+    return ops;
   }
 
   /// Frees buffers and primitives; activations are zeroed first.

@@ -21,7 +21,7 @@ import asymml.trusted.boundary.RegionLayout;
 import asymml.trusted.execute.Placement.Split;
 import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
-import asymml.trusted.execute.SplitContext.SiteKey;
+import asymml.trusted.execute.ReleasePlan.SiteKey;
 import asymml.wire.ProtocolException;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -142,7 +142,16 @@ final class NetworkPlanner {
               dx);
       case GroupNorm(int groups, float epsilon) ->
           new GroupNormOp(
-              groups, epsilon, buffers.fusesWithRelu(i), normParameters(node), x, y, dy, dx);
+              node.name(),
+              groups,
+              epsilon,
+              buffers.fusesWithRelu(i),
+              normParameters(node),
+              x,
+              y,
+              dy,
+              dx,
+              guard(i));
       case Relu _ -> new ReluOp(x, y, dy, dx);
       case MaxPool(int kernel, int stride, int padding) ->
           pooling(Pooling.Kind.MAX, kernel, kernel, stride, padding, x, y, dy, dx);
@@ -165,6 +174,10 @@ final class NetworkPlanner {
       case Dropout(float rate) ->
           training ? new DropoutOp(rate, seed * 31 + i, x, y, dy, dx) : new FlattenOp(dy, dx);
     };
+  }
+
+  private @Nullable GradientGuard guard(int node) {
+    return context == null || !training ? null : context.guard(node);
   }
 
   private PoolingOp pooling(
@@ -224,13 +237,15 @@ final class NetworkPlanner {
     return switch (placement) {
       case Trusted _ ->
           new TrustedLinearOp(
+              node.name(),
               shape,
               parameters,
               linearParameters(node),
               buffers.output(source),
               buffers.output(i),
               buffers.gradient(i),
-              dx);
+              dx,
+              guard(i));
       case Split _, Untrusted _ -> {
         SplitLinearOp op = splitLinear(node, shape, placement, i, dx);
         split.add(op);
@@ -253,8 +268,7 @@ final class NetworkPlanner {
       splitInput =
           new SplitInput(
               boundary.site(key),
-              boundary.door(),
-              boundary.noise(placement),
+              boundary,
               buffers.output(key.source()),
               layout.reserve(shape.inputAxes()),
               buffers.scratch());
@@ -271,8 +285,10 @@ final class NetworkPlanner {
         node.name(),
         boundary.takeOpId(),
         shape,
-        boundary.worker(),
-        boundary.door(),
+        boundary,
+        boundary.releases().weights(i),
+        boundary.releases().outputGradient(i),
+        boundary.guard(i),
         splitInput,
         linearParameters(node),
         slots,

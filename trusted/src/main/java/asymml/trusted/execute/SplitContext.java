@@ -2,10 +2,12 @@ package asymml.trusted.execute;
 
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
-import asymml.model.Node;
+import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
 import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.boundary.Occupancy;
 import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.ReleaseLog;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.PerExampleDecomposer;
@@ -14,10 +16,12 @@ import asymml.trusted.decompose.SharedDecomposer;
 import asymml.trusted.execute.Placement.Split;
 import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
+import asymml.trusted.execute.ReleasePlan.SiteKey;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /// What the split layers of all batch sizes have in common: the worker, the door, and at each place
@@ -27,18 +31,17 @@ public final class SplitContext implements AutoCloseable {
 
   private final RemoteWorker worker;
   private final ReleaseDoor door;
-  private final NoiseStrength noise;
+  private final ReleasePlan releases;
+  private final List<Release> ordinary;
+  private final List<Release> refreshing;
+  private final Refresh refresh = Refresh.DEFAULT;
+  private final ReleaseLog log = new ReleaseLog();
   private final Map<SiteKey, SplitSite> sites = new LinkedHashMap<>();
   private final Map<String, SplitSite> siteNames = new LinkedHashMap<>();
+  private Occupancy occupancy = Occupancy.FULL;
   private int nextOpId;
 
-  /// A place where data leave: an edge of the graph, and how what crosses it is split.
-  ///
-  /// @param source the node whose output leaves, or [Graph#INPUT]
-  /// @param placement split or untrusted
-  record SiteKey(int source, Placement placement) {}
-
-  /// Plans the places of a network.
+  /// Plans the places of a network whose releases are not accounted for.
   ///
   /// @param graph the network
   /// @param plan where its linear layers run
@@ -53,32 +56,89 @@ public final class SplitContext implements AutoCloseable {
       NoiseStrength noise,
       RemoteWorker worker,
       ReleaseDoor door) {
-    this.worker = worker;
-    this.door = door;
-    this.noise = noise;
-    List<Integer> linear = graph.linearLayers();
-    for (int index = 0; index < linear.size(); index++) {
-      Node node = graph.nodes().get(linear.get(index));
-      Placement placement = plan.placement(node.name());
-      SiteKey key = new SiteKey(node.inputs().getFirst(), placement);
-      if (!(placement instanceof Trusted) && !sites.containsKey(key)) {
-        SplitSite site = new SplitSite(decomposer(graph, key, batch, index), new ClipBound());
-        sites.put(key, site);
-        siteNames.put(node.name(), site);
-      }
-    }
+    this(
+        graph,
+        batch,
+        new ReleasePlan(graph, plan, new ReleaseTerms.Unaccounted(noise, "not accounted for")),
+        worker,
+        door);
   }
 
-  private static @Nullable Decomposer decomposer(Graph graph, SiteKey key, int batch, int layer) {
-    return switch (key.placement) {
+  /// Plans the places of a network.
+  ///
+  /// @param graph the network
+  /// @param batch largest number of examples
+  /// @param releases what leaves in each step, and on what terms
+  /// @param worker who computes the untrusted parts
+  /// @param door the way out to that worker; from now on it lets out what is planned here
+  public SplitContext(
+      Graph graph, int batch, ReleasePlan releases, RemoteWorker worker, ReleaseDoor door) {
+    this.worker = worker;
+    this.door = door;
+    this.releases = releases;
+    this.ordinary = releases.releases(false);
+    this.refreshing = releases.releases(true);
+    door.log(log);
+    releases
+        .sites()
+        .forEach((key, name) -> {
+          SplitSite site = site(graph, batch, key, name);
+          sites.put(key, site);
+          siteNames.put(name, site);
+        });
+  }
+
+  private SplitSite site(Graph graph, int batch, SiteKey key, String name) {
+    Release residual = releases.residual(name, key);
+    Decomposer decomposer =
+        decomposer(
+            graph,
+            key,
+            batch,
+            linearIndex(graph, name),
+            releases.terms() instanceof ReleaseTerms.Accounted accounted
+                ? accounted.basis()
+                : Basis.BATCH);
+    Release basis = releases.basis(name, key);
+    if (residual.mechanism() instanceof Release.Gaussian(var clipNorm, var noise)) {
+      return new SplitSite(
+          decomposer,
+          residual,
+          new NoiseStrength.Multiplier(noise.value()),
+          ClipBound.fixed(clipNorm),
+          basis);
+    }
+    NoiseStrength strength =
+        releases.terms() instanceof ReleaseTerms.Unaccounted(var noise, var _)
+                && !(key.placement() instanceof Untrusted)
+            ? noise
+            : new NoiseStrength.None();
+    return new SplitSite(decomposer, residual, strength, new ClipBound(), basis);
+  }
+
+  static int linearIndex(Graph graph, String name) {
+    List<Integer> linear = graph.linearLayers();
+    for (int index = 0; index < linear.size(); index++) {
+      if (graph.nodes().get(linear.get(index)).name().equals(name)) {
+        return index;
+      }
+    }
+    throw new IllegalStateException(name + " is no linear layer");
+  }
+
+  static @Nullable Decomposer decomposer(
+      Graph graph, SiteKey key, int batch, int layer, Basis basis) {
+    return switch (key.placement()) {
       case Trusted _, Untrusted _ -> null;
       case Split(Placement.Decomposition decomposition, var rank) -> {
-        var shape = graph.shape(key.source);
+        var shape = graph.shape(key.source());
         if (rank.rank(layer, shape.channels()) == 0) {
           yield null;
         }
         yield switch (decomposition) {
-          case SHARED -> new SharedDecomposer(batch, shape, layer, rank, Refresh.DEFAULT);
+          case SHARED ->
+              new SharedDecomposer(
+                  batch, shape, layer, rank, Refresh.DEFAULT, basis == Basis.BATCH);
           case PER_EXAMPLE ->
               new PerExampleDecomposer(
                   batch, shape, layer, rank, Refresh.DEFAULT, LIGHT_SVD_ROUNDS);
@@ -87,16 +147,69 @@ public final class SplitContext implements AutoCloseable {
     };
   }
 
+  /// Says which places of the next batches hold an example.
+  ///
+  /// @param next which do not
+  public void occupy(Occupancy next) {
+    occupancy = next;
+  }
+
+  Occupancy occupancy() {
+    return occupancy;
+  }
+
+  /// Begins a step: the door now lets out what is planned for it, each once.
+  void begin(long step) {
+    log.begin(refreshes(step) ? refreshing : ordinary);
+  }
+
+  /// Whether a step renews shared bases.
+  ///
+  /// @param step from 0
+  /// @return true if it does
+  public boolean refreshes(long step) {
+    return refresh.due(step);
+  }
+
+  /// Whether steps can run that do not renew shared bases.
+  ///
+  /// @return false if a basis is missing that only such a step can bring
+  public boolean hasBases() {
+    return sites.values().stream()
+        .map(SplitSite::decomposer)
+        .allMatch(d -> !(d instanceof SharedDecomposer shared) || shared.canProject());
+  }
+
+  /// Fits all shared bases to other activations than those of private batches.
+  ///
+  /// @param activation the output `[n, H, W, C]` of a node for public images, by node number
+  public void fitBases(IntFunction<Tensor> activation) {
+    sites.forEach((key, site) -> {
+      if (site.decomposer() instanceof SharedDecomposer shared) {
+        shared.refit(activation.apply(key.source()));
+      }
+    });
+  }
+
+  /// What leaves in each step.
+  ///
+  /// @return the plan
+  public ReleasePlan releases() {
+    return releases;
+  }
+
+  /// What holds a layer's parameter gradients to their bound; null if they are not protected.
+  @Nullable GradientGuard guard(int node) {
+    Release release = releases.weightGradient(node);
+    return release == null ? null : new GradientGuard(release, door);
+  }
+
   RemoteWorker worker() {
     return worker;
   }
 
   ReleaseDoor door() {
     return door;
-  }
-
-  NoiseStrength noise(Placement placement) {
-    return placement instanceof Untrusted ? new NoiseStrength.None() : noise;
   }
 
   SplitSite site(SiteKey key) {
@@ -122,7 +235,7 @@ public final class SplitContext implements AutoCloseable {
         // state is to give the same file.
         new TreeMap<>(site.decomposer().state()).forEach((k, v) -> state.put(name + "." + k, v));
       }
-      if (site.bound().known()) {
+      if (site.bound().isDataDependent() && site.bound().known()) {
         state.put(name + ".clip", split(site.bound().norm()));
       }
     });
@@ -165,13 +278,5 @@ public final class SplitContext implements AutoCloseable {
         site.decomposer().close();
       }
     }
-  }
-
-  /// Scratch memory that all inputs of a network share.
-  ///
-  /// @param inputs tensors that leave
-  /// @return values needed
-  static long scratchFloats(List<Tensor> inputs) {
-    return inputs.stream().mapToLong(SplitInput::scratchFloats).max().orElse(0);
   }
 }

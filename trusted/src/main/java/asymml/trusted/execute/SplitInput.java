@@ -2,12 +2,14 @@ package asymml.trusted.execute;
 
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
+import asymml.privacy.Release;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.LowRankLayer;
+import asymml.trusted.decompose.SharedDecomposer;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import org.jspecify.annotations.Nullable;
@@ -21,8 +23,8 @@ final class SplitInput {
   private static final long CHUNK_FLOATS = 1 << 23;
 
   private final SplitSite site;
+  private final SplitContext context;
   private final ReleaseDoor door;
-  private final NoiseStrength strength;
   private final Tensor x;
   private final Slot slot;
   private final Tensor chunk;
@@ -32,21 +34,14 @@ final class SplitInput {
   /// Plans the release of an input.
   ///
   /// @param site the place's decomposition and bound
-  /// @param door the way out
-  /// @param strength of the noise
+  /// @param context the door, and which places hold examples
   /// @param x `[N, H, W, C]`
   /// @param slot where the worker reads it
   /// @param scratch memory for residuals, at least as large as one example
-  SplitInput(
-      SplitSite site,
-      ReleaseDoor door,
-      NoiseStrength strength,
-      Tensor x,
-      Slot slot,
-      Tensor scratch) {
+  SplitInput(SplitSite site, SplitContext context, Tensor x, Slot slot, Tensor scratch) {
     this.site = site;
-    this.door = door;
-    this.strength = strength;
+    this.context = context;
+    this.door = context.door();
     this.x = x;
     this.slot = slot;
     long example = x.size() / x.length(0);
@@ -96,19 +91,33 @@ final class SplitInput {
 
   private Released releaseNow(long step) throws ProtocolException {
     Decomposer decomposer = site.decomposer();
-    if (decomposer == null && strength instanceof NoiseStrength.None) {
-      return door.exact(x, slot);
+    if (site.basis() != null) {
+      renewBasis(site.basis(), step);
+    }
+    if (decomposer == null && site.strength() instanceof NoiseStrength.None) {
+      return door.exact(site.residual(), x, slot);
     }
     if (decomposer != null) {
       decomposer.fit(x, step);
     }
-    NoisyRelease release = door.noisy(slot, x.length(0), strength, site.bound());
+    NoisyRelease release =
+        door.noisy(site.residual(), slot, x.length(0), site.strength(), site.bound());
     if (release.needsMeasuring()) {
       eachChunk(decomposer, release::measure);
       release.measured();
     }
-    eachChunk(decomposer, release::write);
+    eachChunk(decomposer, (from, residual) -> release.write(from, residual, context.occupancy()));
     return release.finish();
+  }
+
+  /// Lets the basis out: as it is fitted to the batch, or by way of noised second moments.
+  private void renewBasis(Release basis, long step) {
+    if (!(basis.mechanism() instanceof Release.Gaussian(var clipNorm, var _))) {
+      door.implied(basis);
+    } else if (context.refreshes(step) && site.decomposer() instanceof SharedDecomposer shared) {
+      shared.refit(
+          x, clipNorm.value(), context.occupancy()::isNull, sums -> door.perturb(basis, sums));
+    }
   }
 
   private interface ChunkConsumer {
@@ -127,6 +136,14 @@ final class SplitInput {
         consumer.accept(from, out);
       }
     }
+  }
+
+  /// A bound on the squared norm of what stays here of one example's input.
+  ///
+  /// @param example its place in the batch
+  double keptSquares(int example) {
+    Decomposer decomposer = site.decomposer();
+    return decomposer == null ? 0 : decomposer.keptSquares(example);
   }
 
   /// The trusted part of a layer that reads this input.

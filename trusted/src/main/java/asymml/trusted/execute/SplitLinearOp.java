@@ -3,7 +3,11 @@ package asymml.trusted.execute;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
+import asymml.privacy.Release;
+import asymml.trusted.boundary.ClipBound;
+import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
@@ -27,8 +31,12 @@ final class SplitLinearOp implements Op {
   private final String name;
   private final int opId;
   private final ConvShape shape;
+  private final SplitContext context;
   private final RemoteWorker worker;
   private final ReleaseDoor door;
+  private final Release weightRelease;
+  private final Release gradientRelease;
+  private final @Nullable GradientGuard guard;
   private final SplitInput input;
   private final LinearParameters own;
   private final Slots slots;
@@ -42,8 +50,10 @@ final class SplitLinearOp implements Op {
       String name,
       int opId,
       ConvShape shape,
-      RemoteWorker worker,
-      ReleaseDoor door,
+      SplitContext context,
+      Release weightRelease,
+      Release gradientRelease,
+      @Nullable GradientGuard guard,
       SplitInput input,
       LinearParameters own,
       Slots slots,
@@ -54,8 +64,12 @@ final class SplitLinearOp implements Op {
     this.name = name;
     this.opId = opId;
     this.shape = shape;
-    this.worker = worker;
-    this.door = door;
+    this.context = context;
+    this.worker = context.worker();
+    this.door = context.door();
+    this.weightRelease = weightRelease;
+    this.gradientRelease = gradientRelease;
+    this.guard = guard;
     this.input = input;
     this.own = own;
     this.slots = slots;
@@ -69,7 +83,7 @@ final class SplitLinearOp implements Op {
   /// Sends this step's weights; the worker packs them while the trusted side is still busy with the
   /// layers before.
   void sendWeights() throws ProtocolException {
-    worker.loadWeights(opId, door.exact(own.weight(), slots.weights()));
+    worker.loadWeights(opId, door.exact(weightRelease, own.weight(), slots.weights()));
   }
 
   @Override
@@ -87,13 +101,20 @@ final class SplitLinearOp implements Op {
 
   @Override
   public void backward() throws ProtocolException {
-    Released gradient = door.exact(dy, slots.dy());
+    Released gradient = releaseGradient();
     Ticket data = slots.dx() == null ? null : worker.backwardData(opId, gradient, slots.dx());
     weightGradient = worker.backwardWeights(opId, input.current(), gradient, slots.dw());
+    if (guard != null) {
+      // The gradient goes nowhere else any more.
+      guard.limit(dy, own.gain(shape, input::keptSquares));
+    }
     if (lowRank != null) {
       lowRank.backwardWeights(dy, Gradients.require(own.weightGradient()));
     }
     own.biasBackward(dy);
+    if (guard != null) {
+      guard.perturb(own.gradients(lowRank != null));
+    }
     if (data != null && dx != null && slots.dx() != null) {
       worker.await(data);
       Tensor result = worker.result(slots.dx(), shape.inputAxes());
@@ -101,6 +122,32 @@ final class SplitLinearOp implements Op {
           dx.scratch() == null
               ? Elementwise.copyFinite(result, dx.total())
               : Elementwise.addFinite(result, dx.total()));
+      clearNullExamples(dx.total());
+    }
+  }
+
+  private Released releaseGradient() throws ProtocolException {
+    if (!(gradientRelease.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
+      return door.exact(gradientRelease, dy, slots.dy());
+    }
+    NoisyRelease release =
+        door.noisy(
+            gradientRelease,
+            slots.dy(),
+            dy.length(0),
+            new NoiseStrength.Multiplier(noise.value()),
+            ClipBound.fixed(clipNorm));
+    release.write(0, dy, context.occupancy());
+    return release.finish();
+  }
+
+  /// Nothing is learned from a null example: what the worker made of the noise in its place ends
+  /// here.
+  private void clearNullExamples(Tensor gradient) {
+    for (int i = 0; i < gradient.length(0); i++) {
+      if (context.occupancy().isNull(i)) {
+        gradient.examples(i, 1).fill(0);
+      }
     }
   }
 

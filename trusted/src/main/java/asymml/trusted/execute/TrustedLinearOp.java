@@ -3,13 +3,16 @@ package asymml.trusted.execute;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Convolution;
 import asymml.kernels.Convolution.Pass;
+import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.function.IntToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A linear layer that stays on the trusted side.
 final class TrustedLinearOp implements Op {
+  private final String name;
   private final Convolution layer;
   private final Parameters parameters;
   private final LinearParameters own;
@@ -17,16 +20,20 @@ final class TrustedLinearOp implements Op {
   private final Tensor y;
   private final @Nullable Tensor dy;
   private final @Nullable GradientTarget dx;
+  private final @Nullable GradientGuard guard;
   private long loadedVersion = -1;
 
   TrustedLinearOp(
+      String name,
       ConvShape shape,
       Parameters parameters,
       LinearParameters own,
       Tensor x,
       Tensor y,
       @Nullable Tensor dy,
-      @Nullable GradientTarget dx) {
+      @Nullable GradientTarget dx,
+      @Nullable GradientGuard guard) {
+    this.name = name;
     Set<Pass> passes = EnumSet.of(Pass.FORWARD);
     if (dy != null) {
       passes.add(Pass.BACKWARD_WEIGHTS);
@@ -41,6 +48,7 @@ final class TrustedLinearOp implements Op {
     this.y = y;
     this.dy = dy;
     this.dx = dx;
+    this.guard = guard;
   }
 
   @Override
@@ -60,8 +68,24 @@ final class TrustedLinearOp implements Op {
       layer.backwardData(gradient, dx.destination());
       dx.done();
     }
+    if (guard != null) {
+      // The gradient goes nowhere else any more.
+      guard.limit(gradient, gain());
+    }
     layer.backwardWeights(x, gradient, Gradients.require(own.weightGradient()));
     own.biasBackward(gradient);
+    if (guard != null) {
+      guard.perturb(own.gradients(true));
+    }
+  }
+
+  String name() {
+    return name;
+  }
+
+  /// How large each example's part in the gradients can be, over the norm of its output gradient.
+  IntToDoubleFunction gain() {
+    return own.gain(layer.shape(), i -> Elementwise.sumOfSquares(x.examples(i, 1)));
   }
 
   @Override

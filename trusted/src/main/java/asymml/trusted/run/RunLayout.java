@@ -34,6 +34,13 @@ public record RunLayout(Path directory) {
     return directory.resolve("checkpoint.safetensors");
   }
 
+  /// What has been released; see [LedgerFile].
+  ///
+  /// @return `ledger.json`
+  public Path ledger() {
+    return directory.resolve("ledger.json");
+  }
+
   /// The directory of TensorBoard event files; see [TensorBoardLog].
   ///
   /// @return `events`

@@ -63,14 +63,19 @@ public record EpochTotals(
     return seconds > 0 ? images / seconds : 0;
   }
 
-  EpochTotals plusStep(int batch, SoftmaxCrossEntropy.Result result, double stepSeconds) {
+  EpochTotals plusStep(SoftmaxCrossEntropy.Result result, double stepSeconds) {
     return new EpochTotals(
         batches + 1,
-        images + batch,
-        lossSum + result.meanLoss() * batch,
+        images + result.examples(),
+        lossSum + result.lossSum(),
         correct + result.correct(),
         seconds + stepSeconds,
         cost);
+  }
+
+  /// Counts steps that were begun and lost.
+  EpochTotals plusLost(int steps) {
+    return new EpochTotals(batches + steps, images, lossSum, correct, seconds, cost);
   }
 
   EpochTotals withCost(Cost total) {

@@ -82,7 +82,7 @@ public final class Evaluator implements AutoCloseable {
         }
         SoftmaxCrossEntropy.Result result =
             SoftmaxCrossEntropy.evaluate(logits, batch.labels(), 0, null);
-        loss += result.meanLoss() * batch.size();
+        loss += result.lossSum();
         correct += result.correct();
         confusion.add(logits, batch.labels());
         done += batch.size();

@@ -22,6 +22,8 @@ import java.util.List;
 /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
 /// @param augment whether training images are flipped and cropped as suits the data
 /// @param seed of initial weights, order, augmentation and dropout; never of noise
+/// @param privacy what is accounted for; with a target epsilon and no noise above, the noise
+///   follows from the target
 public record TrainConfig(
     String model,
     Zoo.Norm norm,
@@ -35,7 +37,54 @@ public record TrainConfig(
     Optimizer optimizer,
     float labelSmoothing,
     boolean augment,
-    long seed) {
+    long seed,
+    PrivacyConfig privacy) {
+
+  /// A run that accounts for nothing.
+  ///
+  /// @param model a name of the zoo
+  /// @param norm its normalisation
+  /// @param mode which plan its linear layers get
+  /// @param decomposition how split layers' inputs are decomposed
+  /// @param rank how many directions stay
+  /// @param trustedLayers linear layers that stay trusted in `asymml` and `dp-only` mode
+  /// @param noise strength of the noise on residuals
+  /// @param epochs passes over the training images, at least 1
+  /// @param batchSize examples a step, at least 1
+  /// @param optimizer learning rate and its relatives
+  /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
+  /// @param augment whether training images are flipped and cropped as suits the data
+  /// @param seed of initial weights, order, augmentation and dropout; never of noise
+  public TrainConfig(
+      String model,
+      Zoo.Norm norm,
+      Mode mode,
+      Decomposition decomposition,
+      RankPolicy rank,
+      List<String> trustedLayers,
+      NoiseStrength noise,
+      int epochs,
+      int batchSize,
+      Optimizer optimizer,
+      float labelSmoothing,
+      boolean augment,
+      long seed) {
+    this(
+        model,
+        norm,
+        mode,
+        decomposition,
+        rank,
+        trustedLayers,
+        noise,
+        epochs,
+        batchSize,
+        optimizer,
+        labelSmoothing,
+        augment,
+        seed,
+        PrivacyConfig.NONE);
+  }
 
   /// Stochastic gradient descent with momentum.
   ///

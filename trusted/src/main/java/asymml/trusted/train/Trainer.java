@@ -5,6 +5,8 @@ import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
+import asymml.privacy.Ledger;
+import asymml.privacy.Sampling;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
@@ -12,35 +14,57 @@ import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
+import asymml.trusted.data.PoissonDraw;
 import asymml.trusted.data.Shuffle;
 import asymml.trusted.execute.Network;
 import asymml.trusted.execute.Parameters;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.PublicPass;
+import asymml.trusted.execute.ReleaseTerms;
 import asymml.trusted.execute.SplitContext;
 import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Checkpoint.Position;
 import asymml.trusted.train.EpochTotals.Cost;
 import asymml.wire.ProtocolException;
 import java.io.IOException;
+import java.security.SecureRandom;
 import java.time.Clock;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Trains a network: draws batches, runs the planned network forward and backward, applies SGD,
 /// evaluates after each epoch, and keeps metrics and checkpoint such that a run that was stopped at
 /// any moment continues to the same result.
 public final class Trainer implements AutoCloseable {
+  /// How many steps the ledger on disk runs ahead of those done. A run that is killed has spent
+  /// them.
+  private static final int STEPS_AHEAD = 16;
+
+  /// Public images used at a time.
+  private static final int PUBLIC_IMAGES = 64;
+
   private final TrainConfig config;
   private final DataSet data;
+  private final Normalization normalization;
   private final TrainedModel.Description description;
   private final Graph graph;
   private final Plan plan;
   private final @Nullable RemoteWorker worker;
   private final @Nullable SplitContext split;
+  private final @Nullable Accounting accounting;
+  private final @Nullable PublicPass publicPass;
+  private final PoissonDraw draw = new PoissonDraw(new SecureRandom());
   private final Parameters parameters;
   private final Evaluator evaluator;
   private final Map<Integer, Network> networks = new LinkedHashMap<>();
@@ -49,15 +73,23 @@ public final class Trainer implements AutoCloseable {
   private final LearningRateSchedule schedule;
   private final Map<String, String> identity;
 
+  /// Steps that the ledger has and the run's own count has not, since they were repeated.
+  private long repeated;
+
+  /// Steps that the ledger on disk covers.
+  private long reserved;
+
   /// How a call of [#run] ended.
   public enum Outcome {
     /// All epochs are done.
     FINISHED,
     /// It was asked to stop; the checkpoint holds every step that was done.
-    STOPPED
+    STOPPED,
+    /// The privacy budget buys no further step; the checkpoint holds every step that was done.
+    BUDGET_SPENT
   }
 
-  /// Plans a run.
+  /// Plans a run that accounts for nothing, or needs no worker.
   ///
   /// @param config what to compute
   /// @param data what on
@@ -68,34 +100,124 @@ public final class Trainer implements AutoCloseable {
   public Trainer(
       TrainConfig config, DataSet data, @Nullable RemoteWorker worker, @Nullable ReleaseDoor door)
       throws ProtocolException {
+    this(config, data, null, worker, door, null);
+  }
+
+  /// Plans a run.
+  ///
+  /// @param config what to compute
+  /// @param data what on
+  /// @param publicImages for clip bounds and bases; needed if the run is accounted for
+  /// @param worker who computes the untrusted parts; needed unless the plan is all trusted
+  /// @param door the way out to that worker; needed with it
+  /// @param earlier the ledger of the run that is to be resumed, null for a new one
+  /// @throws IllegalArgumentException if model, plan and images do not fit together, or the run
+  ///   cannot be accounted for
+  /// @throws ProtocolException if the worker refuses an operation
+  public Trainer(
+      TrainConfig config,
+      DataSet data,
+      @Nullable ImageSet publicImages,
+      @Nullable RemoteWorker worker,
+      @Nullable ReleaseDoor door,
+      @Nullable Ledger earlier)
+      throws ProtocolException {
     this.config = config;
     this.data = data;
     this.worker = worker;
+    // The statistics of private pixels would be a release of their own.
+    normalization =
+        config.privacy().accounted()
+            ? Normalization.constant(data.train().shape().channels())
+            : data.normalization();
     description =
-        TrainedModel.Description.of(
-            config.model(), config.norm(), data.train(), data.normalization());
+        TrainedModel.Description.of(config.model(), config.norm(), data.train(), normalization);
     graph = description.graph();
     plan =
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
-    batchSize = Math.min(config.batchSize(), data.train().size());
-    batches = (data.train().size() + batchSize - 1) / batchSize;
+    int examples = data.train().size();
+    if (door != null) {
+      requireAccountable(publicImages, door.isUnpredictable());
+    }
+    batchSize = Math.min(config.batchSize(), examples);
+    batches = (examples + batchSize - 1) / batchSize;
     schedule = config.optimizer().schedule(batches, config.epochs());
-    identity = identity();
     parameters = new Parameters(graph, new Initializer(config.seed()), true);
+    boolean planned = false;
+    try {
+      publicPass = config.privacy().accounted() ? publicPass(publicImages) : null;
+      accounting =
+          worker == null || door == null
+              ? null
+              : Accounting.of(config, graph, plan, examples, this::publicBounds, earlier);
+      if (earlier != null) {
+        reserved = earlier.steps();
+      }
+      planned = true;
+    } finally {
+      if (!planned) {
+        parameters.close();
+      }
+    }
+    identity = identity();
     evaluator = new Evaluator(graph, parameters, batchSize);
     split =
-        worker == null || door == null
+        worker == null || door == null || accounting == null
             ? null
-            : new SplitContext(graph, plan, batchSize, config.noise(), worker, door);
+            : new SplitContext(graph, slots(), accounting.releases(), worker, door);
     planNetworks();
+  }
+
+  private void requireAccountable(@Nullable ImageSet publicImages, boolean unpredictable) {
+    List<FormalCheck.Finding> findings =
+        FormalCheck.look(
+            config,
+            graph,
+            plan,
+            data.train().size(),
+            publicImages == null ? null : publicImages.shape(),
+            unpredictable);
+    if (!findings.isEmpty()) {
+      throw new IllegalArgumentException(FormalCheck.refusal(findings));
+    }
+  }
+
+  private PublicPass publicPass(@Nullable ImageSet images) {
+    if (images == null) {
+      throw new IllegalArgumentException("a run that is accounted for needs public images");
+    }
+    int count = Math.min(Math.min(PUBLIC_IMAGES, batchSize), images.size());
+    int[] order = IntStream.range(0, count).toArray();
+    try (BatchLoader loader =
+        new BatchLoader(images, normalization, Augmentation.none(), order, count, 0, 0)) {
+      Batch batch = loader.next();
+      int[] labels = Arrays.stream(batch.labels()).map(l -> l % graph.classes()).toArray();
+      return new PublicPass(graph, parameters, batch.images(), labels);
+    }
+  }
+
+  private ReleaseTerms.Bounds publicBounds() {
+    if (publicPass == null) {
+      throw new IllegalStateException("there are no public images");
+    }
+    return publicPass.bounds(plan, batchSize);
+  }
+
+  /// How many places a batch has.
+  private int slots() {
+    return isPoisson() && accounting != null ? accounting.slots() : batchSize;
+  }
+
+  private boolean isPoisson() {
+    return config.privacy().drawing() == PrivacyConfig.Drawing.POISSON;
   }
 
   private void planNetworks() throws ProtocolException {
     boolean planned = false;
     try {
-      planNetwork(batchSize);
-      if (data.train().size() % batchSize != 0) {
+      planNetwork(slots());
+      if (!isPoisson() && data.train().size() % batchSize != 0) {
         planNetwork(data.train().size() % batchSize);
       }
       mapRegion();
@@ -132,9 +254,16 @@ public final class Trainer implements AutoCloseable {
     return graph;
   }
 
-  /// Trains until the last epoch or until asked to stop.
+  /// What the run will have released when it ends, if it goes to its end.
   ///
-  /// @param layout where metrics, events and checkpoint go
+  /// @return empty if nothing leaves
+  public Optional<Ledger> forecast() {
+    return Optional.ofNullable(accounting).map(a -> a.ledger(a.steps()));
+  }
+
+  /// Trains until the last epoch, until asked to stop, or until the privacy budget is spent.
+  ///
+  /// @param layout where metrics, events, ledger and checkpoint go
   /// @param resume whether to go on from the checkpoint there
   /// @param listener hears how it goes
   /// @param stop asked after each step
@@ -147,13 +276,18 @@ public final class Trainer implements AutoCloseable {
     if (resume) {
       position = Checkpoint.read(layout.checkpoint(), identity, parameters, split);
       MetricsLog.truncateAfter(layout.metrics(), position.epoch());
+      position = afterSpent(position);
     } else {
       save(layout, position);
     }
     try (EpochLog log = EpochLog.open(layout, Clock.systemUTC())) {
       while (position.epoch() < config.epochs()) {
-        position = trainEpoch(position, listener, stop);
-        if (position.totals().batches() < batches) {
+        if (budgetSpent(position)) {
+          return Outcome.BUDGET_SPENT;
+        }
+        position = trainEpoch(layout, position, listener, stop);
+        settle(layout, position);
+        if (position.totals().batches() < batches && !budgetSpent(position)) {
           Divergence.check(parameters, position.step() - 1);
           save(layout, position);
           return Outcome.STOPPED;
@@ -167,36 +301,104 @@ public final class Trainer implements AutoCloseable {
     return Outcome.FINISHED;
   }
 
+  private boolean budgetSpent(Position position) {
+    return accounting != null && position.step() >= accounting.steps();
+  }
+
+  /// Where a resumed run goes on. What was released after the checkpoint has been seen, whether or
+  /// not it led to anything. Where releases are accounted for, those steps are spent: they are not
+  /// repeated, so that the run costs what it would have cost. Elsewhere they are, and count twice.
+  private Position afterSpent(Position saved) throws TrainingException {
+    if (accounting == null) {
+      return saved;
+    }
+    long lost = reserved - saved.step();
+    if (lost < 0) {
+      throw new TrainingException(
+          "the ledger is behind the checkpoint: it is not the one of this run, and what the run has"
+              + " released is not known");
+    }
+    if (!config.privacy().accounted()) {
+      repeated = lost;
+      return saved;
+    }
+    if (saved.totals().batches() + lost > batches) {
+      throw new TrainingException("the ledger is further ahead than one epoch of the checkpoint");
+    }
+    return new Position(
+        saved.epoch(), saved.step() + lost, saved.totals().plusLost(Math.toIntExact(lost)));
+  }
+
+  /// Makes sure that the ledger on disk covers a step before anything of it is released.
+  ///
+  /// @param stepsLeft of this epoch, with this one: no further, since a checkpoint comes then
+  private void reserve(RunLayout layout, long step, int stepsLeft) throws IOException {
+    if (accounting != null && step + repeated >= reserved) {
+      reserved = step + repeated + Math.min(STEPS_AHEAD, stepsLeft);
+      LedgerFile.write(layout.ledger(), accounting.ledger(reserved));
+    }
+  }
+
+  /// Takes back what was reserved and not used.
+  private void settle(RunLayout layout, Position position) throws IOException {
+    if (accounting != null && reserved != position.step() + repeated) {
+      reserved = position.step() + repeated;
+      LedgerFile.write(layout.ledger(), accounting.ledger(reserved));
+    }
+  }
+
   /// Trains the rest of an epoch.
-  private Position trainEpoch(Position start, TrainListener listener, BooleanSupplier stop)
-      throws ProtocolException, TrainingException {
+  private Position trainEpoch(
+      RunLayout layout, Position start, TrainListener listener, BooleanSupplier stop)
+      throws IOException, TrainingException {
     int epoch = start.epoch() + 1;
     EpochTotals totals = start.totals();
-    listener.epochStarted(epoch, batches, totals.batches());
-    long epochSeed = config.seed() * 1_000_003 + epoch;
-    int[] order = Shuffle.order(data.train().size(), epochSeed);
-    Cost before = costSoFar();
     long step = start.step();
-    try (BatchLoader loader =
-        new BatchLoader(
-            data.train(),
-            data.normalization(),
-            augmentation(),
-            order,
-            batchSize,
-            epochSeed,
-            totals.batches())) {
-      while (loader.hasNext() && !(stop.getAsBoolean() && totals.batches() > 0)) {
+    while (totals.batches() < batches && mustWaitForBasis(step)) {
+      totals = totals.plusLost(1);
+      step++;
+    }
+    listener.epochStarted(epoch, batches, totals.batches());
+    long last = accounting == null ? Long.MAX_VALUE : accounting.steps();
+    Cost before = costSoFar();
+    try (BatchLoader loader = loader(epoch, totals.batches())) {
+      while (loader.hasNext() && step < last && !(stop.getAsBoolean() && totals.batches() > 0)) {
         long began = System.nanoTime();
+        reserve(layout, step, (int) Math.min(batches - totals.batches(), last - step));
         Batch batch = loader.next();
         SoftmaxCrossEntropy.Result result = step(batch, step);
         step++;
-        totals = totals.plusStep(batch.size(), result, (System.nanoTime() - began) / 1e9);
+        totals = totals.plusStep(result, (System.nanoTime() - began) / 1e9);
         listener.stepDone(totals);
       }
     }
     Cost spent = costSoFar().minus(before);
     return new Position(start.epoch(), step, totals.withCost(start.totals().cost().plus(spent)));
+  }
+
+  /// Whether a basis is missing that only the next renewal can bring: the steps until then were
+  /// lost with it, and are spent.
+  private boolean mustWaitForBasis(long step) {
+    return split != null
+        && accounting != null
+        && !accounting.usesPublicBasis()
+        && !split.hasBases()
+        && !split.refreshes(step);
+  }
+
+  private BatchLoader loader(int epoch, int done) {
+    long epochSeed = config.seed() * 1_000_003 + epoch;
+    int examples = data.train().size();
+    int[] order;
+    int first = done;
+    if (accounting != null && accounting.sampling() instanceof Sampling.Poisson poisson) {
+      order = draw.order(examples, poisson.rate().value(), poisson.slots(), batches - done);
+      first = 0;
+    } else {
+      order = Shuffle.order(examples, epochSeed);
+    }
+    return new BatchLoader(
+        data.train(), normalization, augmentation(), order, slots(), epochSeed, first);
   }
 
   private SoftmaxCrossEntropy.Result step(Batch batch, long step)
@@ -206,15 +408,28 @@ public final class Trainer implements AutoCloseable {
       throw new IllegalStateException("no network was planned for " + batch.size() + " examples");
     }
     network.input().copyFrom(batch.images());
+    prepareSplit(batch.labels(), step);
     try {
       network.forward(step);
+      SoftmaxCrossEntropy.Result result = evaluateLoss(network, batch.labels(), step);
+      network.backward();
+      update(schedule.at(step));
+      return result;
     } catch (NonFiniteException e) {
       throw new TrainingException(Divergence.line(step, "the activations are no longer finite"), e);
     }
-    SoftmaxCrossEntropy.Result result = evaluateLoss(network, batch.labels(), step);
-    network.backward();
-    update(schedule.at(step));
-    return result;
+  }
+
+  private void prepareSplit(int[] labels, long step) {
+    if (split == null || accounting == null) {
+      return;
+    }
+    split.occupy(i -> labels[i] == SoftmaxCrossEntropy.NO_LABEL);
+    if (publicPass != null
+        && accounting.usesPublicBasis()
+        && (split.refreshes(step) || !split.hasBases())) {
+      publicPass.fitBases(split);
+    }
   }
 
   private SoftmaxCrossEntropy.Result evaluateLoss(Network network, int[] labels, long step)
@@ -222,8 +437,10 @@ public final class Trainer implements AutoCloseable {
     if (!Elementwise.allFinite(network.logits())) {
       throw new TrainingException(Divergence.line(step, "the outputs are no longer finite"));
     }
+    // How many were drawn is private: the gradient is over the expected number.
+    double divisor = isPoisson() ? batchSize : labels.length;
     return SoftmaxCrossEntropy.evaluate(
-        network.logits(), labels, config.labelSmoothing(), network.logitsGradient());
+        network.logits(), labels, config.labelSmoothing(), divisor, network.logitsGradient());
   }
 
   private void update(float rate) {
@@ -273,7 +490,7 @@ public final class Trainer implements AutoCloseable {
 
   private Evaluator.Score test(long lastStep, TrainListener listener) throws TrainingException {
     try {
-      return evaluator.score(data.test(), data.normalization(), listener::evaluated);
+      return evaluator.score(data.test(), normalization, listener::evaluated);
     } catch (TrainingException e) {
       throw new TrainingException(
           Divergence.line(lastStep, "the outputs on the test images are no longer finite"), e);
@@ -290,6 +507,9 @@ public final class Trainer implements AutoCloseable {
     description.save(identity);
     identity.put("plan", plan.layers().toString());
     identity.put("noise", config.noise().toString());
+    if (config.privacy().accounted()) {
+      identity.put("privacy", config.privacy().toString());
+    }
     identity.put("seed", Long.toString(config.seed()));
     identity.put("batchSize", Integer.toString(batchSize));
     identity.put("epochs", Integer.toString(config.epochs()));
@@ -319,6 +539,9 @@ public final class Trainer implements AutoCloseable {
   public void close() {
     networks.values().forEach(Network::close);
     evaluator.close();
+    if (publicPass != null) {
+      publicPass.close();
+    }
     if (split != null) {
       split.close();
     }

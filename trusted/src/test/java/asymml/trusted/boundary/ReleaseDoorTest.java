@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
+import asymml.privacy.Channel;
+import asymml.privacy.Release;
 import asymml.trusted.boundary.NoiseStrength.Multiplier;
 import asymml.trusted.boundary.NoiseStrength.None;
 import asymml.trusted.boundary.NoiseStrength.Ratio;
@@ -17,10 +19,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -33,6 +37,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// What the door writes, read where the worker reads it. The noise comes from a seeded generator;
 /// statistics are compared at 4.5 standard deviations, false alarm 7e-6 each, 10 in this class.
 class ReleaseDoorTest {
+  private static final Release EXACT =
+      new Release(Channel.WEIGHTS, "conv", 1, new Release.Uncovered("a test"));
+  private static final Release NOISY =
+      new Release(Channel.RESIDUALS, "conv", 1, new Release.Uncovered("a test"));
   private static final double ALARM = 4.5;
   private static final int THREADS = 3;
   private static final long REGION_BYTES = 1 << 22;
@@ -59,6 +67,9 @@ class ReleaseDoorTest {
     worker = RemoteWorker.connect(peer.address(), null, Duration.ofSeconds(10));
     worker.mapRegion(REGION_BYTES);
     door = new ReleaseDoor(worker, new SeededSecureRandom(41), THREADS);
+    ReleaseLog log = new ReleaseLog();
+    log.begin(Stream.of(EXACT, NOISY).flatMap(r -> Collections.nCopies(1000, r).stream()).toList());
+    door.log(log);
   }
 
   @AfterEach
@@ -98,7 +109,7 @@ class ReleaseDoorTest {
 
   private Tensor release(Tensor values, NoiseStrength strength, ClipBound bound) throws Exception {
     Slot slot = new Slot(0, values.size());
-    NoisyRelease release = door.noisy(slot, values.length(0), strength, bound);
+    NoisyRelease release = door.noisy(NOISY, slot, values.length(0), strength, bound);
     release.write(0, values);
     assertThat(release.finish().slot()).isEqualTo(slot);
     return written(slot, values.length(0));
@@ -108,11 +119,11 @@ class ReleaseDoorTest {
   void an_exact_release_is_the_tensor_s_bytes() throws Exception {
     Tensor weights = examples(1000, 3);
     Slot slot = new Slot(256, 1000);
-    Released released = door.exact(weights, slot);
+    Released released = door.exact(EXACT, weights, slot);
     assertThat(released.slot()).isEqualTo(slot);
     assertThat(worker.result(slot, 1000).toArray()).isEqualTo(weights.toArray());
     assertThat(worker.bytesToWorker()).isEqualTo(4000);
-    assertThatThrownBy(() -> door.exact(weights, new Slot(0, 999)))
+    assertThatThrownBy(() -> door.exact(EXACT, weights, new Slot(0, 999)))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
@@ -120,7 +131,7 @@ class ReleaseDoorTest {
   void without_noise_nothing_is_clipped_and_no_bound_is_moved() throws Exception {
     ClipBound untouched = new ClipBound();
     Tensor values = examples(77, 1e-3, 1, 1e6);
-    NoisyRelease release = door.noisy(slot(3, 77), 3, new None(), untouched);
+    NoisyRelease release = door.noisy(NOISY, slot(3, 77), 3, new None(), untouched);
     assertThat(release.needsMeasuring()).isFalse();
     release.write(1, values.examples(1, 2));
     release.write(0, values.examples(0, 1));
@@ -201,9 +212,10 @@ class ReleaseDoorTest {
   void the_first_batch_sets_the_bound_and_the_next_moves_it() throws Exception {
     ClipBound bound = new ClipBound();
     Tensor first = examples(64, 1, 2, 3, 4, 100);
-    NoisyRelease release = door.noisy(slot(5, 64), 5, new Ratio(0.1), bound);
+    NoisyRelease release = door.noisy(NOISY, slot(5, 64), 5, new Ratio(0.1), bound);
     assertThat(release.needsMeasuring()).isTrue();
-    assertThatThrownBy(() -> door.noisy(slot(5, 64), 5, new Ratio(0.1), bound).write(0, first))
+    assertThatThrownBy(
+            () -> door.noisy(NOISY, slot(5, 64), 5, new Ratio(0.1), bound).write(0, first))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("no batch has been seen yet");
     release.measure(3, first.examples(3, 2));
@@ -214,7 +226,7 @@ class ReleaseDoorTest {
     release.write(0, first);
     release.finish();
     assertThat(bound.norm()).isCloseTo(3, within(1e-6)); // the same batch does not move it
-    NoisyRelease next = door.noisy(slot(3, 64), 3, new Ratio(0.1), bound);
+    NoisyRelease next = door.noisy(NOISY, slot(3, 64), 3, new Ratio(0.1), bound);
     assertThat(next.needsMeasuring()).isFalse();
     next.write(0, examples(64, 13, 13, 13));
     assertThat(bound.norm()).isCloseTo(3, within(1e-6)); // not before the release is finished
@@ -228,14 +240,14 @@ class ReleaseDoorTest {
     Tensor values = examples(100, 1, 1, 1);
     values.set(299, bad);
     ClipBound bound = bound(1);
-    NoisyRelease release = door.noisy(slot(3, 100), 3, new Multiplier(1), bound);
+    NoisyRelease release = door.noisy(NOISY, slot(3, 100), 3, new Multiplier(1), bound);
     assertThatThrownBy(() -> release.write(0, values))
         .isInstanceOf(NonFiniteException.class)
         .hasMessage("the activations are no longer finite");
     assertThat(written(slot(3, 100), 3).examples(2, 1).toArray()).containsOnly(0);
     assertDead(release, examples(100, 1, 1, 1));
     assertThat(bound.norm()).isEqualTo(1);
-    NoisyRelease first = door.noisy(slot(3, 100), 3, new Multiplier(1), new ClipBound());
+    NoisyRelease first = door.noisy(NOISY, slot(3, 100), 3, new Multiplier(1), new ClipBound());
     assertThatThrownBy(() -> first.measure(0, values)).isInstanceOf(NonFiniteException.class);
     assertDead(first, examples(100, 1, 1, 1));
     assertThat(worker.bytesToWorker()).isZero();
@@ -260,7 +272,7 @@ class ReleaseDoorTest {
   void a_finished_release_is_over(boolean noisy) throws Exception {
     Tensor values = examples(50, 1, 2);
     NoiseStrength strength = noisy ? new Multiplier(1) : new None();
-    NoisyRelease release = door.noisy(slot(2, 50), 2, strength, bound(1));
+    NoisyRelease release = door.noisy(NOISY, slot(2, 50), 2, strength, bound(1));
     release.write(0, values);
     release.finish();
     float[] before = written(slot(2, 50), 2).toArray();
@@ -274,7 +286,7 @@ class ReleaseDoorTest {
   void each_example_leaves_once_and_none_is_missing(boolean noisy) {
     Tensor values = examples(20, 1, 2, 3, 4);
     NoiseStrength strength = noisy ? new Ratio(1) : new None();
-    NoisyRelease twice = door.noisy(slot(4, 20), 4, strength, bound(1));
+    NoisyRelease twice = door.noisy(NOISY, slot(4, 20), 4, strength, bound(1));
     twice.write(0, values.examples(0, 2));
     float[] before = written(slot(4, 20), 4).toArray();
     assertThatThrownBy(() -> twice.write(1, values.examples(1, 2)))
@@ -282,12 +294,12 @@ class ReleaseDoorTest {
         .hasMessage("example 1 of this release was written already");
     assertThat(written(slot(4, 20), 4).toArray()).isEqualTo(before);
     assertDead(twice, values);
-    NoisyRelease missing = door.noisy(slot(4, 20), 4, strength, bound(1));
+    NoisyRelease missing = door.noisy(NOISY, slot(4, 20), 4, strength, bound(1));
     missing.write(1, values.examples(1, 3));
     assertThatThrownBy(missing::finish)
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("a release of 4 examples was given 3");
-    NoisyRelease unmeasured = door.noisy(slot(4, 20), 4, strength, new ClipBound());
+    NoisyRelease unmeasured = door.noisy(NOISY, slot(4, 20), 4, strength, new ClipBound());
     unmeasured.measure(1, values.examples(1, 3));
     assertThatThrownBy(unmeasured::measured)
         .isInstanceOf(IllegalStateException.class)
@@ -300,12 +312,12 @@ class ReleaseDoorTest {
     for (NoiseStrength strength : List.of(new None(), new Multiplier(1))) {
       List<ThrowingCallable> mistakes =
           List.of(
-              () -> door.noisy(slot(4, 20), 4, strength, bound).write(0, examples(19, 1)),
-              () -> door.noisy(slot(4, 20), 4, strength, bound).write(0, examples(21, 1)),
-              () -> door.noisy(slot(4, 20), 4, strength, bound).write(3, examples(20, 1, 1)),
-              () -> door.noisy(slot(4, 20), 4, strength, bound).write(-1, examples(20, 1)),
-              () -> door.noisy(slot(4, 20), 3, strength, bound),
-              () -> door.noisy(slot(4, 20), 0, strength, bound));
+              () -> door.noisy(NOISY, slot(4, 20), 4, strength, bound).write(0, examples(19, 1)),
+              () -> door.noisy(NOISY, slot(4, 20), 4, strength, bound).write(0, examples(21, 1)),
+              () -> door.noisy(NOISY, slot(4, 20), 4, strength, bound).write(3, examples(20, 1, 1)),
+              () -> door.noisy(NOISY, slot(4, 20), 4, strength, bound).write(-1, examples(20, 1)),
+              () -> door.noisy(NOISY, slot(4, 20), 3, strength, bound),
+              () -> door.noisy(NOISY, slot(4, 20), 0, strength, bound));
       for (ThrowingCallable mistake : mistakes) {
         assertThatThrownBy(mistake).isInstanceOf(IllegalArgumentException.class);
       }
@@ -317,7 +329,7 @@ class ReleaseDoorTest {
   void noise_that_rounding_would_swallow_or_float32_not_hold_is_refused() throws Exception {
     Tensor values = examples(30, 1);
     for (double z : new double[] {0x1.0p-37, 1e-300, 1e40, 1e308}) {
-      NoisyRelease release = door.noisy(slot(1, 30), 1, new Multiplier(z), bound(10));
+      NoisyRelease release = door.noisy(NOISY, slot(1, 30), 1, new Multiplier(z), bound(10));
       assertThatThrownBy(() -> release.write(0, values))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("noise");
@@ -339,7 +351,7 @@ class ReleaseDoorTest {
     for (int step = 0; step < 3; step++) {
       for (int layer = 0; layer < 2; layer++) {
         Slot slot = new Slot((long) layer * n * dim * Float.BYTES, (long) n * dim);
-        NoisyRelease release = door.noisy(slot, n, new Multiplier(1), bound(1));
+        NoisyRelease release = door.noisy(NOISY, slot, n, new Multiplier(1), bound(1));
         release.write(0, zeros.examples(0, 5));
         release.write(5, zeros.examples(5, 3));
         release.finish();
@@ -368,7 +380,7 @@ class ReleaseDoorTest {
     assertThatThrownBy(() -> new ReleaseDoor(worker, new SeededSecureRandom(42), 0))
         .isInstanceOf(IllegalArgumentException.class);
     door.close();
-    NoisyRelease release = door.noisy(slot(1, 30), 1, new Multiplier(1), bound(10));
+    NoisyRelease release = door.noisy(NOISY, slot(1, 30), 1, new Multiplier(1), bound(10));
     assertThatThrownBy(() -> release.write(0, examples(30, 1)))
         .isInstanceOf(IllegalStateException.class);
     assertThatThrownBy(release::finish).isInstanceOf(IllegalStateException.class);

@@ -1,0 +1,72 @@
+package asymml.cli;
+
+import asymml.privacy.Ledger;
+import asymml.privacy.PldAccountant;
+import asymml.privacy.PrivacyStatement;
+import asymml.trusted.run.LedgerFile;
+import asymml.trusted.run.RunLayout;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/// `asymml privacy ledger`.
+@Command(
+    name = "ledger",
+    mixinStandardHelpOptions = true,
+    description = "Computes what a run has cost, from its ledger alone.",
+    footerHeading = "%nExamples:%n",
+    footer = {"  asymml privacy ledger runs/mine", "  asymml privacy ledger runs/mine --json"})
+@SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
+final class PrivacyLedgerCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(paramLabel = "RUN", description = "The run directory that 'asymml train' named.")
+  private Path run;
+
+  @Option(names = "--json", description = "Print one JSON object and nothing else.")
+  private boolean json;
+
+  /// What a ledger comes to, by the tight accountant.
+  static PrivacyStatement statement(Ledger ledger) {
+    return PrivacyStatement.of(ledger, new PldAccountant());
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Path file = new RunLayout(run).ledger();
+    if (!Files.exists(file)) {
+      throw new IOException(
+          run
+              + " has no ledger: it is no run directory, its run was trusted-only (nothing left), or"
+              + " it has not begun");
+    }
+    PrivacyStatement statement = statement(LedgerFile.read(file));
+    PrintWriter out = spec.commandLine().getOut();
+    if (json) {
+      out.println(
+          JsonMapper.builder()
+              .enable(SerializationFeature.INDENT_OUTPUT)
+              .build()
+              .writeValueAsString(statement.facts()));
+    } else {
+      statement.lines().forEach(out::println);
+      out.println();
+      statement.table().forEach(out::println);
+      out.println();
+      out.println("assumptions (accountant: privacy loss distributions, rounded up):");
+      statement.assumptions().forEach(line -> out.println("  - " + line));
+    }
+    out.flush();
+    return ExitCode.OK;
+  }
+}

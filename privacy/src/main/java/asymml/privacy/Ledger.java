@@ -1,0 +1,118 @@
+package asymml.privacy;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Predicate;
+
+/// What a run has released, step by step: all that its cost is computed from.
+///
+/// @param sampling how the examples of its steps were chosen
+/// @param delta at which its cost is stated; above 0
+/// @param entries steps that released the same, and how many there were
+public record Ledger(Sampling sampling, Delta delta, List<Entry> entries) {
+  /// Steps that released the same.
+  ///
+  /// @param releases of one such step
+  /// @param steps how many there were, at least 0
+  public record Entry(List<Release> releases, long steps) {
+    /// Checks the count and copies the list.
+    ///
+    /// @throws IllegalArgumentException if the count is negative
+    public Entry {
+      releases = List.copyOf(releases);
+      if (steps < 0) {
+        throw new IllegalArgumentException("steps are counted from 0: " + steps);
+      }
+    }
+
+    private double inverseSquares(Predicate<Release> which) {
+      double sum = 0;
+      for (Release release : releases) {
+        if (which.test(release)) {
+          sum +=
+              switch (release.mechanism()) {
+                case Release.Gaussian(var _, var z) -> 1 / (z.value() * z.value());
+                case Release.PostProcessing _ -> 0;
+                case Release.Uncovered _ -> Double.POSITIVE_INFINITY;
+              };
+        }
+      }
+      return sum;
+    }
+
+    private PrivacyEvent event(Predicate<Release> which) {
+      return new PrivacyEvent.Composed(
+          releases.stream().filter(which).map(Release::event).toList());
+    }
+  }
+
+  /// Copies the list.
+  ///
+  /// @throws IllegalArgumentException if delta is 0
+  public Ledger {
+    entries = List.copyOf(entries);
+    if (!(delta.value() > 0)) {
+      throw new IllegalArgumentException("a ledger's delta must be above 0");
+    }
+  }
+
+  /// How many steps there were.
+  ///
+  /// @return their number
+  public long steps() {
+    return entries.stream().mapToLong(Entry::steps).sum();
+  }
+
+  /// What an accountant is to answer for.
+  ///
+  /// @param which the releases that count
+  /// @return the event of the whole run
+  public PrivacyEvent event(Predicate<Release> which) {
+    return switch (sampling) {
+      case Sampling.Poisson poisson -> {
+        List<PrivacyEvent> parts = new ArrayList<>();
+        for (Entry entry : entries) {
+          if (entry.steps() > 0) {
+            parts.add(
+                new PrivacyEvent.SelfComposed(
+                    new PrivacyEvent.PoissonSampled(poisson.rate(), entry.event(which)),
+                    entry.steps()));
+          }
+        }
+        yield new PrivacyEvent.Composed(parts);
+      }
+      case Sampling.Shuffled _ -> {
+        // An example is in one step an epoch; it may be the one that releases most.
+        long epochs = Math.ceilDiv(steps(), sampling.stepsPerEpoch());
+        yield entries.stream()
+            .filter(entry -> entry.steps() > 0)
+            .max(Comparator.comparingDouble(entry -> entry.inverseSquares(which)))
+            .<PrivacyEvent>map(entry -> new PrivacyEvent.SelfComposed(entry.event(which), epochs))
+            .orElse(new PrivacyEvent.NoOp());
+      }
+    };
+  }
+
+  /// What of delta is left for the accountant when overflow has been booked.
+  ///
+  /// @return delta less [Sampling#failure]
+  /// @throws IllegalArgumentException if nothing is left
+  public Delta accountedDelta() {
+    double left = delta.value() - sampling.failure(steps());
+    if (!(left > 0)) {
+      throw new IllegalArgumentException(
+          "the probability that the slots overflow uses up all of delta");
+    }
+    return new Delta(Math.nextDown(left));
+  }
+
+  /// What some of the releases cost.
+  ///
+  /// @param which the releases that count
+  /// @param accountant who answers
+  /// @return epsilon at [#delta], rounded up; infinite if one of them is uncovered
+  public Epsilon epsilon(Predicate<Release> which, Accountant accountant) {
+    return accountant.epsilon(event(which), accountedDelta());
+  }
+}

@@ -1,0 +1,248 @@
+package asymml.privacy;
+
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/// What a run may claim of its privacy, against one worker that keeps all that it was sent: the
+/// cost of each channel and of the whole view. A finite number for a part never stands without the
+/// number for the whole beside it.
+///
+/// @param ledger what was released
+/// @param residuals epsilon of the residuals alone: the statement of [3LegRace]
+/// @param view epsilon of all that the worker received
+/// @param channels each channel by itself
+public record PrivacyStatement(
+    Ledger ledger, Epsilon residuals, Epsilon view, List<ChannelCost> channels) {
+  private static final String NO_RELEASE = "no release";
+
+  /// The cost of one channel.
+  ///
+  /// @param channel which
+  /// @param releasesPerStep how many of its releases a step has at most
+  /// @param noiseMultipliers the smallest and largest z of its releases, empty if none is noised
+  /// @param epsilon of the channel alone
+  /// @param reasons why nothing covers it, or what it is a function of; empty if all of it is
+  ///   noised
+  public record ChannelCost(
+      Channel channel,
+      int releasesPerStep,
+      List<NoiseMultiplier> noiseMultipliers,
+      Epsilon epsilon,
+      List<String> reasons) {
+    /// Copies the lists.
+    public ChannelCost {
+      noiseMultipliers = List.copyOf(noiseMultipliers);
+      reasons = List.copyOf(reasons);
+    }
+  }
+
+  /// Copies the list.
+  public PrivacyStatement {
+    channels = List.copyOf(channels);
+  }
+
+  /// Computes a statement.
+  ///
+  /// @param ledger what was released
+  /// @param accountant who answers
+  /// @return the statement
+  /// @throws IllegalArgumentException if the accountant does not support the ledger's events
+  /// @throws ArithmeticException if a bound did not converge
+  public static PrivacyStatement of(Ledger ledger, Accountant accountant) {
+    List<ChannelCost> costs = new ArrayList<>();
+    for (Channel channel : Channel.values()) {
+      costs.add(cost(ledger, channel, accountant));
+    }
+    return new PrivacyStatement(
+        ledger,
+        ledger.epsilon(release -> release.channel() == Channel.RESIDUALS, accountant),
+        ledger.epsilon(_ -> true, accountant),
+        costs);
+  }
+
+  private static ChannelCost cost(Ledger ledger, Channel channel, Accountant accountant) {
+    int most = 0;
+    double smallest = Double.POSITIVE_INFINITY;
+    double largest = 0;
+    Set<String> reasons = new LinkedHashSet<>();
+    for (Ledger.Entry entry : ledger.entries()) {
+      int count = 0;
+      for (Release release : entry.releases()) {
+        if (release.channel() != channel) {
+          continue;
+        }
+        count++;
+        switch (release.mechanism()) {
+          case Release.Gaussian(var _, var z) -> {
+            smallest = Math.min(smallest, z.value());
+            largest = Math.max(largest, z.value());
+          }
+          case Release.PostProcessing(var of) -> reasons.add(of);
+          case Release.Uncovered(var reason) -> reasons.add(reason);
+        }
+      }
+      most = Math.max(most, count);
+    }
+    List<NoiseMultiplier> multipliers =
+        largest > 0
+            ? List.of(new NoiseMultiplier(smallest), new NoiseMultiplier(largest))
+            : List.of();
+    Epsilon epsilon = ledger.epsilon(release -> release.channel() == channel, accountant);
+    return new ChannelCost(channel, most, multipliers, epsilon, List.copyOf(reasons));
+  }
+
+  private Set<Channel> uncovered() {
+    Set<Channel> found = EnumSet.noneOf(Channel.class);
+    channels.stream().filter(c -> !c.epsilon().isFinite()).forEach(c -> found.add(c.channel()));
+    return found;
+  }
+
+  /// The two lines that say what is promised.
+  ///
+  /// @return the residuals' line and the whole view's
+  public List<String> lines() {
+    String delta = String.format(Locale.ROOT, "%.3g", ledger.delta().value());
+    String alone =
+        residuals.isFinite()
+            ? "epsilon %s at delta %s%s".formatted(text(residuals), delta, caveat())
+            : "epsilon infinite: " + reasons(Channel.RESIDUALS);
+    String whole =
+        view.isFinite()
+            ? "epsilon %s at delta %s".formatted(text(view), delta)
+            : "epsilon infinite, because of "
+                + String.join(
+                    "; ",
+                    uncovered().stream().map(c -> c.label() + " (" + reasons(c) + ")").toList());
+    return List.of("residuals alone: " + alone, "the worker's whole view: " + whole);
+  }
+
+  /// Noise on the residuals says nothing of what else they depend on.
+  private String caveat() {
+    return uncovered().contains(Channel.WEIGHTS)
+        ? ", counting their own noise only: they also depend on weights that carry earlier steps'"
+            + " data without cover"
+        : "";
+  }
+
+  private String reasons(Channel channel) {
+    return channels.stream()
+        .filter(cost -> cost.channel() == channel)
+        .flatMap(cost -> cost.reasons().stream())
+        .collect(Collectors.joining(", "));
+  }
+
+  /// What the numbers rest on.
+  ///
+  /// @return a line each
+  public List<String> assumptions() {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "adjacent data sets differ in one example, present in one and a null example in the other;"
+            + " if one example replaces another, sensitivities double: the noise multipliers halve");
+    lines.add(
+        switch (ledger.sampling()) {
+          case Sampling.Poisson p ->
+              String.format(
+                  Locale.ROOT,
+                  "Poisson sampling of %d examples at q = %.6g in %d slots, %d steps; overflow"
+                      + " (probability at most %.1e) is booked to delta",
+                  p.examples(),
+                  p.rate().value(),
+                  p.slots(),
+                  ledger.steps(),
+                  p.failure(ledger.steps()));
+          case Sampling.Shuffled s ->
+              "shuffled batches of %d of %d examples, %d steps; nothing is amplified"
+                  .formatted(s.batchSize(), s.examples(), ledger.steps());
+        });
+    lines.add(
+        "number of examples, classes, architecture, seed, clip bounds and all settings are public;"
+            + " a worker's view is all that it is sent, not what the trained model tells its users");
+    return lines;
+  }
+
+  /// The table of channels.
+  ///
+  /// @return a line each, of columns of equal width
+  public List<String> table() {
+    List<String> lines = new ArrayList<>();
+    String form = "%-10s %-13s %-22s %-10s %s";
+    lines.add(
+        form.formatted("channel", "releases/step", "noise multiplier", "epsilon", "").strip());
+    for (ChannelCost c : channels) {
+      lines.add(
+          form.formatted(
+                  c.channel().label(),
+                  c.releasesPerStep(),
+                  c.releasesPerStep() == 0 ? NO_RELEASE : multipliers(c.noiseMultipliers()),
+                  text(c.epsilon()),
+                  String.join(", ", c.reasons()))
+              .strip());
+    }
+    return lines;
+  }
+
+  private static String multipliers(List<NoiseMultiplier> z) {
+    if (z.isEmpty()) {
+      return "none";
+    }
+    String low = String.format(Locale.ROOT, "%.4g", z.getFirst().value());
+    String high = String.format(Locale.ROOT, "%.4g", z.getLast().value());
+    return low.equals(high) ? low : low + " to " + high;
+  }
+
+  /// An epsilon in four digits, rounded up.
+  ///
+  /// @param epsilon any
+  /// @return for example `2.389`, or `infinite`
+  public static String text(Epsilon epsilon) {
+    if (!epsilon.isFinite()) {
+      return "infinite";
+    }
+    return new BigDecimal(epsilon.value())
+        .round(new MathContext(4, RoundingMode.UP))
+        .stripTrailingZeros()
+        .toPlainString();
+  }
+
+  /// The same for machines.
+  ///
+  /// @return numbers, strings, lists and maps; an infinite epsilon is the string `infinite`
+  public Map<String, Object> facts() {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("statement", lines());
+    facts.put("assumptions", assumptions());
+    facts.put("delta", ledger.delta().value());
+    facts.put("residualEpsilon", number(residuals));
+    facts.put("viewEpsilon", number(view));
+    facts.put("steps", ledger.steps());
+    facts.put("examples", ledger.sampling().examples());
+    List<Map<String, Object>> rows = new ArrayList<>();
+    for (ChannelCost c : channels) {
+      Map<String, Object> row = new LinkedHashMap<>();
+      row.put("channel", c.channel().label());
+      row.put("releasesPerStep", c.releasesPerStep());
+      row.put(
+          "noiseMultipliers", c.noiseMultipliers().stream().map(NoiseMultiplier::value).toList());
+      row.put("epsilon", number(c.epsilon()));
+      row.put("reasons", c.reasons());
+      rows.add(row);
+    }
+    facts.put("channels", rows);
+    return facts;
+  }
+
+  private static Object number(Epsilon epsilon) {
+    return epsilon.isFinite() ? epsilon.value() : "infinite";
+  }
+}

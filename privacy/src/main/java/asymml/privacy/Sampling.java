@@ -1,0 +1,127 @@
+package asymml.privacy;
+
+/// How the examples of a step are chosen.
+public sealed interface Sampling {
+  /// The number of examples N of the training set; public.
+  ///
+  /// @return at least 1
+  long examples();
+
+  /// How many examples a step has, or has on average.
+  ///
+  /// @return B, at least 1 and at most N
+  int batchSize();
+
+  /// Steps that make an epoch.
+  ///
+  /// @return `ceil(N / B)`
+  default long stepsPerEpoch() {
+    return Math.ceilDiv(examples(), batchSize());
+  }
+
+  /// The probability, in either of two adjacent data sets alike, that some step leaves the model
+  /// that the accountants assume; it is booked to delta.
+  ///
+  /// @param steps of the run
+  /// @return an upper bound, 0 to 1
+  double failure(long steps);
+
+  /// A random partition an epoch: every example is in one step of it. The order is a function of a
+  /// seed that is no secret, so nothing is amplified.
+  ///
+  /// @param examples N
+  /// @param batchSize B
+  record Shuffled(long examples, int batchSize) implements Sampling {
+    /// Checks the ranges.
+    public Shuffled {
+      check(examples, batchSize);
+    }
+
+    @Override
+    public double failure(long steps) {
+      return 0;
+    }
+  }
+
+  /// Each example takes part in a step with probability `q = B / N`, by itself, and the draw is
+  /// secret. The worker always receives the same number of slots; drawn examples take random ones,
+  /// the rest hold null examples. Where more are drawn than there are slots, a random choice of
+  /// them is left out.
+  ///
+  /// *Overflow.* Let E be the event that the examples other than one leave a slot free in every
+  /// step. E has the same probability in two data sets that differ in that one example, and given E
+  /// its own draw is still one of probability q, so that the mechanism is the one that is accounted
+  /// for. Hence `P(view in S | D) <= P(not E) + e^epsilon P(view in S | D') + delta`: the
+  /// probability of overflow is added to delta once, without a factor.
+  ///
+  /// @param examples N
+  /// @param batchSize B, the expected number of examples a step
+  /// @param slots how many there is room for, at least B and at most N
+  record Poisson(long examples, int batchSize, int slots) implements Sampling {
+    /// Checks the ranges.
+    public Poisson {
+      check(examples, batchSize);
+      if (slots < batchSize || slots > examples) {
+        throw new IllegalArgumentException(
+            "a step has from %d to %d slots: %d".formatted(batchSize, examples, slots));
+      }
+    }
+
+    /// The fewest slots with which overflow in any step of a run is improbable enough.
+    ///
+    /// @param examples N
+    /// @param batchSize B
+    /// @param steps of the run, at least 1
+    /// @param failure what [#failure] may be at most, above 0
+    /// @return sampling with these slots
+    public static Poisson of(long examples, int batchSize, long steps, double failure) {
+      if (!(failure > 0) || steps < 1) {
+        throw new IllegalArgumentException(
+            "slots need a failure probability above 0 and a step: " + failure + ", " + steps);
+      }
+      check(examples, batchSize);
+      int slots = batchSize;
+      while (slots < examples
+          && steps * overflow(examples - 1, batchSize, examples, slots) > failure) {
+        slots++;
+      }
+      return new Poisson(examples, batchSize, slots);
+    }
+
+    /// The probability with which an example is drawn.
+    ///
+    /// @return q
+    public SamplingRate rate() {
+      return new SamplingRate((double) batchSize / examples);
+    }
+
+    @Override
+    public double failure(long steps) {
+      return Math.min(1, steps * overflow(examples - 1, batchSize, examples, slots));
+    }
+
+    /// A bound on the probability that at least `slots` of `n` others are drawn: Chernoff's, `e^(-n
+    /// KL(slots / n, q))`, which holds for `slots / n >= q`, raised by more than its rounding.
+    private static double overflow(long n, int batchSize, long examples, int slots) {
+      if (slots > n) {
+        return 0;
+      }
+      double q = (double) batchSize / examples;
+      double share = (double) slots / n;
+      if (share <= q) {
+        return 1;
+      }
+      double divergence =
+          share * Math.log(share / q)
+              + (share == 1 ? 0 : (1 - share) * Math.log((1 - share) / (1 - q)));
+      return Math.min(1, Math.exp(-n * divergence * (1 - 1e-9)));
+    }
+  }
+
+  private static void check(long examples, int batchSize) {
+    if (batchSize < 1 || examples < batchSize) {
+      throw new IllegalArgumentException(
+          "a step has from 1 to all of the " + examples + " examples: " + batchSize);
+    }
+  }
+}

@@ -1,0 +1,88 @@
+package asymml.trusted.data;
+
+import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
+import java.security.SecureRandom;
+import java.util.Arrays;
+
+/// Draws the batches of Poisson sampling: each example takes part in a step with the same
+/// probability, by itself, and takes a random slot.
+///
+/// The draw is PRIVATE and cannot be repeated: amplification by sampling holds only as long as
+/// nobody else knows who was drawn, so it comes from a cryptographic generator and not from a run's
+/// seed.
+public final class PoissonDraw {
+  /// Stands for a null example, which fills a slot that is left empty.
+  public static final int NULL_EXAMPLE = -1;
+
+  private static final int BLOCK = 4096;
+  private static final double SCALE = 0x1p53;
+
+  private final SecureRandom random;
+  private final byte[] bytes = new byte[BLOCK * Long.BYTES];
+  private final LongBuffer bits = ByteBuffer.wrap(bytes).asLongBuffer();
+
+  /// Creates a source of draws.
+  ///
+  /// @param random a cryptographic generator
+  public PoissonDraw(SecureRandom random) {
+    this.random = random;
+    bits.position(bits.limit());
+  }
+
+  /// Draws some steps.
+  ///
+  /// @param examples N, at least 1
+  /// @param rate q, the probability of each, above 0 and at most 1; rounded down to a multiple of
+  ///   2^-53
+  /// @param slots of a step, at least 1; where more are drawn, a random choice of them is left out
+  /// @param steps how many, at least 0
+  /// @return `[steps * slots]` indices of examples or [#NULL_EXAMPLE]
+  public int[] order(int examples, double rate, int slots, int steps) {
+    if (examples < 1 || !(rate > 0 && rate <= 1) || slots < 1 || steps < 0) {
+      throw new IllegalArgumentException(
+          "no draw of %d examples at rate %s into %d slots, %d steps"
+              .formatted(examples, rate, slots, steps));
+    }
+    long below = (long) Math.floor(rate * SCALE);
+    int[] order = new int[Math.multiplyExact(steps, slots)];
+    int[] drawn = new int[examples];
+    for (int step = 0; step < steps; step++) {
+      int count = 0;
+      for (int i = 0; i < examples; i++) {
+        if (next() >>> 11 < below) {
+          drawn[count++] = i;
+        }
+      }
+      // The first slots of a random order: with more slots than examples drawn, some stay empty.
+      int places = Math.max(count, slots);
+      int[] shuffled = Arrays.copyOf(drawn, places);
+      Arrays.fill(shuffled, count, places, NULL_EXAMPLE);
+      for (int i = 0; i < slots; i++) {
+        int j = i + below(places - i);
+        order[step * slots + i] = shuffled[j];
+        shuffled[j] = shuffled[i];
+      }
+    }
+    return order;
+  }
+
+  /// Uniform in `[0, bound)`, without modulo bias.
+  private int below(int bound) {
+    long value = next() >>> 1;
+    long result = value % bound;
+    while (value - result + (bound - 1) < 0) {
+      value = next() >>> 1;
+      result = value % bound;
+    }
+    return (int) result;
+  }
+
+  private long next() {
+    if (!bits.hasRemaining()) {
+      random.nextBytes(bytes);
+      bits.rewind();
+    }
+    return bits.get();
+  }
+}

@@ -1,0 +1,223 @@
+package asymml.trusted.train;
+
+import asymml.model.Graph;
+import asymml.privacy.Calibration;
+import asymml.privacy.Channel;
+import asymml.privacy.ClipNorm;
+import asymml.privacy.Delta;
+import asymml.privacy.Ledger;
+import asymml.privacy.NoiseMultiplier;
+import asymml.privacy.PldAccountant;
+import asymml.privacy.PrivacyBudget;
+import asymml.privacy.Release;
+import asymml.privacy.Sampling;
+import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.decompose.Refresh;
+import asymml.trusted.execute.Basis;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.ReleasePlan;
+import asymml.trusted.execute.ReleaseTerms;
+import asymml.trusted.execute.ReleaseTerms.Bounds;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// What a run will release, step by step, on what terms, and for how many steps its budget lasts:
+/// all of it fixed before the first step.
+///
+/// @param releases what leaves in each step
+/// @param sampling how the examples of a step are chosen
+/// @param delta at which epsilon is stated
+/// @param steps the last step that may be done
+record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long steps) {
+  /// The share of delta that overflow of the slots may use up. More would save a few slots.
+  private static final double OVERFLOW_SHARE = 0.01;
+
+  /// Plans a run.
+  ///
+  /// @param config what it computes
+  /// @param graph its network
+  /// @param plan where its layers run
+  /// @param examples number of training examples
+  /// @param calibrated clip bounds from public images; asked only where they are needed
+  /// @param earlier the ledger of a run that is resumed: its bounds and noise hold on
+  static Accounting of(
+      TrainConfig config,
+      Graph graph,
+      Plan plan,
+      int examples,
+      Supplier<Bounds> calibrated,
+      @Nullable Ledger earlier) {
+    PrivacyConfig privacy = config.privacy();
+    int batchSize = Math.min(config.batchSize(), examples);
+    long steps = Math.ceilDiv((long) examples, batchSize) * config.epochs();
+    Sampling sampling = sampling(config, examples, batchSize, steps);
+    if (!privacy.accounted()) {
+      ReleaseTerms terms = new ReleaseTerms.Unaccounted(config.noise(), whyNot(config));
+      return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
+    }
+    Bounds bounds =
+        earlier != null ? boundsOf(earlier) : overridden(calibrated.get(), privacy.clip());
+    Budgeting budgeting = new Budgeting(graph, plan, privacy, sampling, bounds);
+    if (!(config.noise() instanceof NoiseStrength.None)) {
+      Accounting whole = budgeting.with(config.noise(), steps);
+      return privacy.target() == null || budgeting.affords(whole, steps)
+          ? whole
+          : budgeting.with(config.noise(), budgeting.affordable(whole, steps));
+    }
+    NoiseMultiplier noise = earlier != null ? multiplierOf(earlier) : budgeting.calibrate(steps);
+    return budgeting.with(new NoiseStrength.Multiplier(noise.value()), steps);
+  }
+
+  private static Sampling sampling(TrainConfig config, int examples, int batchSize, long steps) {
+    return switch (config.privacy().drawing()) {
+      case SHUFFLE -> new Sampling.Shuffled(examples, batchSize);
+      case POISSON ->
+          Sampling.Poisson.of(
+              examples, batchSize, steps, OVERFLOW_SHARE * config.privacy().delta().value());
+    };
+  }
+
+  /// Why the noise of a run that is not accounted for guarantees nothing.
+  private static String whyNot(TrainConfig config) {
+    String why =
+        config.noise() instanceof NoiseStrength.None
+            ? "leave without noise"
+            : "the clip bound follows private data";
+    return switch (config.norm()) {
+      case BATCH -> why + ", batch norm mixes the examples of a batch";
+      case GROUP -> why;
+    };
+  }
+
+  /// The search for noise or steps that a budget allows.
+  private record Budgeting(
+      Graph graph, Plan plan, PrivacyConfig privacy, Sampling sampling, Bounds bounds) {
+    Accounting with(NoiseStrength noise, long steps) {
+      ReleaseTerms terms =
+          new ReleaseTerms.Accounted(noise, privacy.protect(), privacy.basis(), bounds);
+      return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
+    }
+
+    private Calibration calibration(long steps) {
+      if (privacy.target() == null) {
+        throw new IllegalStateException("there is no budget");
+      }
+      double left = privacy.delta().value() - sampling.failure(steps);
+      return new Calibration(
+          new PldAccountant(), new PrivacyBudget(privacy.target(), new Delta(left)));
+    }
+
+    boolean affords(Accounting run, long steps) {
+      return calibration(run.steps).affords(run.ledger(steps).event(Budgeting::isNoised));
+    }
+
+    NoiseMultiplier calibrate(long steps) {
+      return calibration(steps)
+          .noiseMultiplier(z ->
+              with(new NoiseStrength.Multiplier(z.value()), steps)
+                  .ledger(steps)
+                  .event(Budgeting::isNoised));
+    }
+
+    long affordable(Accounting run, long steps) {
+      long inside = 0;
+      long outside = steps;
+      while (outside - inside > 1) {
+        long middle = (inside + outside) / 2;
+        if (affords(run, middle)) {
+          inside = middle;
+        } else {
+          outside = middle;
+        }
+      }
+      return inside;
+    }
+
+    /// The budget is for what is protected; the rest is infinite and said to be.
+    private static boolean isNoised(Release release) {
+      return release.mechanism() instanceof Release.Gaussian;
+    }
+  }
+
+  private static Bounds overridden(Bounds calibrated, PrivacyConfig.Clip clip) {
+    if (!(clip instanceof PrivacyConfig.Clip.Fixed fixed)) {
+      return calibrated;
+    }
+    Map<Channel, Map<String, ClipNorm>> norms = new EnumMap<>(Channel.class);
+    calibrated
+        .norms()
+        .forEach((channel, byLayer) -> {
+          ClipNorm given =
+              switch (channel) {
+                case RESIDUALS -> fixed.residuals();
+                case GRADIENTS -> fixed.gradients();
+                case WEIGHTS -> fixed.weights();
+                case BASIS -> null;
+              };
+          Map<String, ClipNorm> own = new LinkedHashMap<>(byLayer);
+          if (given != null) {
+            own.replaceAll((_, _) -> given);
+          }
+          norms.put(channel, own);
+        });
+    return new Bounds(norms);
+  }
+
+  private static Bounds boundsOf(Ledger ledger) {
+    Map<Channel, Map<String, ClipNorm>> norms = new EnumMap<>(Channel.class);
+    for (Ledger.Entry entry : ledger.entries()) {
+      for (Release release : entry.releases()) {
+        if (release.mechanism() instanceof Release.Gaussian(var clipNorm, var _)) {
+          norms
+              .computeIfAbsent(release.channel(), _ -> new LinkedHashMap<>())
+              .put(release.layer(), clipNorm);
+        }
+      }
+    }
+    return new Bounds(norms);
+  }
+
+  /// The noise that was calibrated: the same on every release.
+  private static NoiseMultiplier multiplierOf(Ledger ledger) {
+    return ledger.entries().stream()
+        .flatMap(entry -> entry.releases().stream())
+        .map(Release::mechanism)
+        .filter(Release.Gaussian.class::isInstance)
+        .map(mechanism -> ((Release.Gaussian) mechanism).noiseMultiplier())
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("the ledger has no release with noise"));
+  }
+
+  /// How many places a step has.
+  int slots() {
+    return switch (sampling) {
+      case Sampling.Poisson poisson -> poisson.slots();
+      case Sampling.Shuffled shuffled -> shuffled.batchSize();
+    };
+  }
+
+  /// What has been released once so many steps were begun.
+  ///
+  /// @param begun steps, from the first one on
+  Ledger ledger(long begun) {
+    List<Release> ordinary = releases.releases(false);
+    List<Release> refreshing = releases.releases(true);
+    long refreshes = ordinary.equals(refreshing) ? 0 : Refresh.DEFAULT.count(begun);
+    return new Ledger(
+        sampling,
+        delta,
+        List.of(
+            new Ledger.Entry(ordinary, begun - refreshes),
+            new Ledger.Entry(refreshing, refreshes)));
+  }
+
+  /// Whether bases come from public images.
+  boolean usesPublicBasis() {
+    return releases.terms() instanceof ReleaseTerms.Accounted accounted
+        && accounted.basis() == Basis.PUBLIC;
+  }
+}

@@ -1,0 +1,171 @@
+package asymml.trusted.train;
+
+import asymml.privacy.Channel;
+import asymml.privacy.ClipNorm;
+import asymml.privacy.Delta;
+import asymml.privacy.Epsilon;
+import asymml.trusted.execute.Basis;
+import java.util.EnumSet;
+import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/// What a run is to account for.
+///
+/// @param protect the channels that get a mechanism; empty if nothing is accounted for, else with
+///   residuals, and with gradients where weights are
+/// @param target the epsilon that the protected channels together may cost; null for no limit
+/// @param delta at which epsilon is stated; above 0 and below 1
+/// @param drawing how the examples of a step are chosen
+/// @param basis what shared bases are fitted to
+/// @param clip where clip bounds come from
+public record PrivacyConfig(
+    Set<Channel> protect,
+    @Nullable Epsilon target,
+    Delta delta,
+    Drawing drawing,
+    Basis basis,
+    Clip clip) {
+  /// Nothing is accounted for.
+  public static final PrivacyConfig NONE =
+      new PrivacyConfig(
+          Set.of(), null, new Delta(1e-5), Drawing.SHUFFLE, Basis.BATCH, new Clip.Median());
+
+  /// How the examples of a step are chosen.
+  public enum Drawing {
+    /// A random partition of the data set an epoch; nothing is amplified.
+    SHUFFLE,
+    /// Each example by itself, in secret.
+    POISSON;
+
+    /// The name as the command line writes it.
+    ///
+    /// @return `shuffle` or `poisson`
+    public String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /// Where clip bounds come from.
+  public sealed interface Clip {
+    /// A running median of the norms seen: data-dependent.
+    record Median() implements Clip {
+      @Override
+      public String toString() {
+        return "median";
+      }
+    }
+
+    /// Medians over public images.
+    record Public() implements Clip {
+      @Override
+      public String toString() {
+        return "public";
+      }
+    }
+
+    /// Numbers.
+    ///
+    /// @param residuals for every residual
+    /// @param gradients for every output gradient; null: from public images
+    /// @param weights for every layer's summed gradient; null: from public images
+    record Fixed(ClipNorm residuals, @Nullable ClipNorm gradients, @Nullable ClipNorm weights)
+        implements Clip {
+      @Override
+      public String toString() {
+        return residuals.value()
+            + (gradients == null ? "" : ":" + gradients.value())
+            + (weights == null ? "" : ":" + weights.value());
+      }
+    }
+
+    /// Reads what [#toString] writes.
+    ///
+    /// @param text `median`, `public`, or one to three numbers with colons: the bounds of
+    ///   residuals, gradients and weights
+    /// @return the bounds' source
+    /// @throws IllegalArgumentException if it is none of these
+    static Clip parse(String text) {
+      if (text.equals("median")) {
+        return new Median();
+      }
+      if (text.equals("public")) {
+        return new Public();
+      }
+      String[] parts = text.split(":", -1);
+      try {
+        if (parts.length <= 3) {
+          return new Fixed(
+              new ClipNorm(Double.parseDouble(parts[0])),
+              parts.length > 1 ? new ClipNorm(Double.parseDouble(parts[1])) : null,
+              parts.length > 2 ? new ClipNorm(Double.parseDouble(parts[2])) : null);
+        }
+      } catch (IllegalArgumentException e) {
+        throw new IllegalArgumentException(wrong(text), e);
+      }
+      throw new IllegalArgumentException(wrong(text));
+    }
+
+    private static String wrong(String text) {
+      return "clip '"
+          + text
+          + "' is neither median nor public nor bounds above 0 such as 20 or 20:0.01:0.05";
+    }
+  }
+
+  /// Checks the rules above and copies the set.
+  ///
+  /// @throws IllegalArgumentException naming the rule that is broken
+  public PrivacyConfig {
+    protect = Set.copyOf(protect);
+    if (!(delta.value() > 0 && delta.value() < 1)) {
+      throw new IllegalArgumentException("delta must be above 0 and below 1: " + delta.value());
+    }
+    if (target != null && (!target.isFinite() || target.value() == 0)) {
+      throw new IllegalArgumentException("a target epsilon must be above 0 and finite");
+    }
+    if (protect.isEmpty()) {
+      if (target != null
+          || drawing != Drawing.SHUFFLE
+          || basis != Basis.BATCH
+          || !(clip instanceof Clip.Median)) {
+        throw new IllegalArgumentException(
+            "a target epsilon, Poisson sampling, a basis that is not fitted to batches and a clip"
+                + " bound that is not a running median belong to a run that is accounted for: name"
+                + " what it protects");
+      }
+    } else if (!protect.contains(Channel.RESIDUALS)) {
+      throw new IllegalArgumentException("residuals are always protected: " + labels(protect));
+    } else if (protect.contains(Channel.WEIGHTS) && !protect.contains(Channel.GRADIENTS)) {
+      throw new IllegalArgumentException(
+          "weights can only be protected together with gradients: the worker computes its part of"
+              + " a weight gradient from them");
+    }
+  }
+
+  /// Whether anything is accounted for.
+  ///
+  /// @return false for [#NONE] and its like
+  public boolean accounted() {
+    return !protect.isEmpty();
+  }
+
+  private static String labels(Set<Channel> channels) {
+    return channels.isEmpty()
+        ? "none"
+        : EnumSet.copyOf(channels).stream().map(Channel::label).collect(Collectors.joining(","));
+  }
+
+  @Override
+  public String toString() {
+    return "protect %s, target %s, delta %s, %s, basis %s, clip %s"
+        .formatted(
+            labels(protect),
+            target == null ? "none" : target.value(),
+            delta.value(),
+            drawing.label(),
+            basis.label(),
+            clip);
+  }
+}
