@@ -1,10 +1,16 @@
 package asymml.cli;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
 import java.time.Duration;
 import java.util.Locale;
 
 /// Numbers as people read them.
 final class Figures {
+  /// Digits of a bound. Accountants are good to four.
+  private static final int BOUND_DIGITS = 5;
+
   private Figures() {}
 
   /// Minutes and seconds, or hours.
@@ -46,5 +52,29 @@ final class Figures {
   /// Images a second.
   static String speed(double imagesPerSecond) {
     return String.format(Locale.ROOT, "%.0f images/s", imagesPerSecond);
+  }
+
+  /// The smallest number of five digits that is at least a value.
+  static double roundedUp(double value) {
+    return rounded(BigDecimal.valueOf(value), RoundingMode.CEILING);
+  }
+
+  /// The largest number of five digits that is at most a value.
+  static double roundedDown(double value) {
+    return roundedDown(BigDecimal.valueOf(value));
+  }
+
+  /// The same of a value that is no `double`.
+  static double roundedDown(BigDecimal value) {
+    return rounded(value, RoundingMode.FLOOR);
+  }
+
+  private static double rounded(BigDecimal value, RoundingMode mode) {
+    return value.round(new MathContext(BOUND_DIGITS, mode)).doubleValue();
+  }
+
+  /// A number with all of its digits and no more, from which it can be read back.
+  static String plain(double value) {
+    return Double.toString(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
   }
 }

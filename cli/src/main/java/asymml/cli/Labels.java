@@ -71,6 +71,13 @@ final class Labels {
     }
   }
 
+  static final class AccountantConverter implements ITypeConverter<AccountantChoice> {
+    @Override
+    public AccountantChoice convert(String text) {
+      return choice(text, AccountantChoice.values(), AccountantChoice::label);
+    }
+  }
+
   static final class ModelConverter implements ITypeConverter<String> {
     @Override
     public String convert(String text) {

@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       PredictCommand.class,
       WorkerCommand.class,
       ModelsCommand.class,
+      PrivacyCommand.class,
       EnvCommand.class
     },
     commandListHeading = "%nCommands ('asymml COMMAND --help' shows all options):%n",

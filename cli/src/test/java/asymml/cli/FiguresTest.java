@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.time.Duration;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,5 +35,53 @@ class FiguresTest {
   void probabilities_sum_to_one_even_for_huge_logits() {
     double[] p = PredictCommand.softmax(new float[] {1e30f, 1e30f, -1e30f});
     assertThat(p).containsExactly(new double[] {0.5, 0.5, 0}, within(1e-12));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 0, 0",
+    "3, 3, 3",
+    "2.5943634, 2.5944, 2.5943",
+    "0.99999999, 1, 0.99999",
+    "1.1, 1.1, 1.1",
+    "123456.7, 123460, 123450",
+    "1.23456789e-9, 1.2346e-9, 1.2345e-9",
+    "1.7976931348623157e300, 1.7977e300, 1.7976e300"
+  })
+  void bounds_are_rounded_to_five_digits_away_from_danger(double value, double up, double down) {
+    assertThat(Figures.roundedUp(value)).isEqualTo(up).isGreaterThanOrEqualTo(value);
+    assertThat(Figures.roundedDown(value)).isEqualTo(down).isLessThanOrEqualTo(value);
+  }
+
+  @Test
+  void rounding_twice_is_rounding_once_and_the_next_number_is_a_last_digit_away() {
+    Random random = new Random(7);
+    for (int i = 0; i < 10_000; i++) {
+      double value = Math.exp(40 * random.nextDouble() - 20);
+      double up = Figures.roundedUp(value);
+      double down = Figures.roundedDown(value);
+      assertThat(Figures.roundedUp(up)).isEqualTo(up);
+      assertThat(Figures.roundedDown(up)).isEqualTo(up);
+      assertThat(Figures.roundedUp(Math.nextUp(down))).isEqualTo(up);
+      assertThat(Figures.roundedDown(Math.nextDown(up))).isEqualTo(down);
+      assertThat(up - down).isBetween(0.999e-5 * value, 1.001e-4 * value);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "0, 0",
+    "3, 3",
+    "0.5, 0.5",
+    "2.3796, 2.3796",
+    "1e-5, 1e-5",
+    "1.5e-12, 1.5e-12",
+    "1e6, 1000000",
+    "1.2345e7, 1.2345e7",
+    "0.004266666666666667, 0.004266666666666667"
+  })
+  void plain_numbers_can_be_read_back(double value, String text) {
+    assertThat(Figures.plain(value)).isEqualTo(text);
+    assertThat(Double.parseDouble(text)).isEqualTo(value);
   }
 }

@@ -15,8 +15,8 @@ public record Calibration(Accountant accountant, PrivacyBudget budget) {
   private static final double SMALLEST_NOISE = 1e-6;
   private static final double LARGEST_NOISE = 1e9;
 
-  /// The most steps that are ever promised: no run goes beyond, nor does [PldAccountant].
-  private static final long MOST_STEPS = 1L << 30;
+  /// The most steps that are ever promised, 2^30: no run goes beyond, nor does [PldAccountant].
+  public static final long MOST_STEPS = 1L << 30;
 
   /// The smallest noise multiplier that keeps a run inside the budget, from above, to 1e-4.
   ///
