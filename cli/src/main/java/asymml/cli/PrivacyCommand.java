@@ -16,7 +16,8 @@ import picocli.CommandLine.Spec;
     subcommands = {
       PrivacyEpsilonCommand.class,
       PrivacyNoiseCommand.class,
-      PrivacyStepsCommand.class
+      PrivacyStepsCommand.class,
+      PrivacyLedgerCommand.class
     },
     commandListHeading = "%nCommands ('asymml privacy COMMAND --help' shows all options):%n",
     footerHeading = "%nExamples:%n",

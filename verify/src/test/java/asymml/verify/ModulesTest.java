@@ -58,7 +58,7 @@ class ModulesTest {
     "kernels, Tensor, -",
     "model, Graph, -",
     "privacy, Epsilon, -",
-    "trusted, train.Trainer, asymml.kernels asymml.model asymml.wire",
+    "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
     "cli, Main, asymml.privacy asymml.trusted",
   })
