@@ -3,21 +3,28 @@ package asymml.verify;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.kernels.Tensor;
+import asymml.model.Shape;
 import asymml.model.Zoo;
+import asymml.privacy.Channel;
+import asymml.privacy.Delta;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Shuffle;
 import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.Basis;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.train.EpochTotals;
+import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
@@ -94,7 +101,7 @@ class CanaryTest {
     ImageIO.write(image, "png", file.toFile());
   }
 
-  private void plant(DataSet data) {
+  private void plant(DataSet data, Normalization normalization) {
     byte[] image = new byte[SIDE * SIDE * CHANNELS];
     data.train().pixels(0, image);
     int from = ROW * SIDE * CHANNELS;
@@ -102,7 +109,7 @@ class CanaryTest {
     float[] normalised;
     try (Arena arena = Arena.ofConfined()) {
       Tensor x = Tensor.allocate(arena, 1, SIDE, SIDE, CHANNELS);
-      data.normalization().apply(image, x);
+      normalization.apply(image, x);
       normalised = Arrays.copyOfRange(x.toArray(), from, from + row.length);
     }
     float[] unit = new float[row.length];
@@ -148,12 +155,23 @@ class CanaryTest {
 
   private View train(Mode mode, Decomposition decomposition, List<String> trusted, double ratio)
       throws Exception {
+    return train(mode, Zoo.Norm.BATCH, decomposition, trusted, ratio, PrivacyConfig.NONE);
+  }
+
+  private View train(
+      Mode mode,
+      Zoo.Norm norm,
+      Decomposition decomposition,
+      List<String> trusted,
+      double ratio,
+      PrivacyConfig privacy)
+      throws Exception {
     DataSet data = images();
-    plant(data);
+    plant(data, privacy.accounted() ? Normalization.constant(CHANNELS) : data.normalization());
     TrainConfig config =
         new TrainConfig(
             MODEL,
-            Zoo.Norm.BATCH,
+            norm,
             mode,
             decomposition,
             RankPolicy.parse("1/8"),
@@ -165,7 +183,8 @@ class CanaryTest {
                 0.01f, 0.9f, 5e-4f, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
             0,
             false,
-            SEED);
+            SEED,
+            privacy);
     Path own = Files.createTempDirectory(folder, "run");
     try (RunDirectory run = RunDirectory.create(own.resolve("canary-run"));
         WorkerProcess process =
@@ -174,7 +193,7 @@ class CanaryTest {
             new RecordingProxy(own, process.address(), List.copyOf(canaries.values()))) {
       try (RemoteWorker worker = RemoteWorker.connect(proxy.address(), null, LIMIT);
           ReleaseDoor door = new ReleaseDoor(worker, new SecureRandom(), 2);
-          Trainer trainer = new Trainer(config, data, worker, door)) {
+          Trainer trainer = new Trainer(config, data, publicImages(), worker, door, null)) {
         assertThat(trainer.run(run.layout(), false, new Silence(), () -> false))
             .isEqualTo(Trainer.Outcome.FINISHED);
       }
@@ -214,6 +233,48 @@ class CanaryTest {
     assertThat(view.seen).isEmpty();
     assertThat(view.received.stream().filter(r -> r.request() instanceof Message.Forward))
         .hasSize(2 * 21);
+  }
+
+  /// Images that are no secret: without the canaries.
+  private static ImageSet publicImages() {
+    byte[] pixels = new byte[BATCH * SIDE * SIDE * CHANNELS];
+    new Random(SEED + 1).nextBytes(pixels);
+    return ImageSet.of(
+        new Shape(SIDE, SIDE, CHANNELS), List.of("one", "two"), new int[BATCH], pixels);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ASYMML, SHARED, DP", "ASYMML, PER_EXAMPLE, PUBLIC", "DP_ONLY, SHARED, PUBLIC"})
+  void no_private_value_or_name_crosses_where_the_whole_view_is_protected(
+      Mode mode, Decomposition decomposition, Basis basis) throws Exception {
+    PrivacyConfig privacy =
+        new PrivacyConfig(
+            Set.of(Channel.RESIDUALS, Channel.GRADIENTS, Channel.WEIGHTS),
+            null,
+            new Delta(1e-5),
+            PrivacyConfig.Drawing.POISSON,
+            basis,
+            new PrivacyConfig.Clip.Public());
+    View view = train(mode, Zoo.Norm.GROUP, decomposition, List.of(Plan.FIRST, "fc"), 0.1, privacy);
+    assertThat(view.seen).isEmpty();
+    assertSameSizesInBothSteps(view.received);
+  }
+
+  /// The number of examples drawn is private: every step looks alike.
+  private static void assertSameSizesInBothSteps(List<Received> received) {
+    List<String> steps =
+        received.stream()
+            .filter(r ->
+                r.request() instanceof Message.Forward
+                    || r.request() instanceof Message.BackwardData
+                    || r.request() instanceof Message.BackwardWeights)
+            .map(r ->
+                r.request().getClass().getSimpleName()
+                    + r.operands().stream().map(o -> o.length).toList())
+            .toList();
+    assertThat(steps).hasSizeGreaterThan(2);
+    assertThat(steps.subList(0, steps.size() / 2))
+        .isEqualTo(steps.subList(steps.size() / 2, steps.size()));
   }
 
   @Test

@@ -137,9 +137,7 @@ public final class Trainer implements AutoCloseable {
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
     int examples = data.train().size();
-    if (door != null) {
-      requireAccountable(publicImages, door.isUnpredictable());
-    }
+    requireAccountable(publicImages, door == null || door.isUnpredictable());
     batchSize = Math.min(config.batchSize(), examples);
     batches = (examples + batchSize - 1) / batchSize;
     schedule = config.optimizer().schedule(batches, config.epochs());
@@ -278,6 +276,9 @@ public final class Trainer implements AutoCloseable {
       MetricsLog.truncateAfter(layout.metrics(), position.epoch());
       position = afterSpent(position);
     } else {
+      if (accounting != null) {
+        LedgerFile.write(layout.ledger(), accounting.ledger(0));
+      }
       save(layout, position);
     }
     try (EpochLog log = EpochLog.open(layout, Clock.systemUTC())) {

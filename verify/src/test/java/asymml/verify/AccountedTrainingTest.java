@@ -1,0 +1,335 @@
+package asymml.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.model.Shape;
+import asymml.model.Zoo;
+import asymml.privacy.Channel;
+import asymml.privacy.Delta;
+import asymml.privacy.Epsilon;
+import asymml.privacy.Ledger;
+import asymml.privacy.PldAccountant;
+import asymml.privacy.PrivacyStatement;
+import asymml.privacy.Sampling;
+import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
+import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.Basis;
+import asymml.trusted.execute.Mode;
+import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.run.LedgerFile;
+import asymml.trusted.run.MetricsLog;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.EpochTotals;
+import asymml.trusted.train.PrivacyConfig;
+import asymml.trusted.train.PrivacyConfig.Clip;
+import asymml.trusted.train.PrivacyConfig.Drawing;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainListener;
+import asymml.trusted.train.Trainer;
+import asymml.trusted.train.TrainingException;
+import asymml.trusted.run.EpochMetrics;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.SplittableRandom;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Training runs that are accounted for, with a worker process of their own.
+class AccountedTrainingTest {
+  private static final Shape SHAPE = new Shape(16, 16, 3);
+  private static final int EXAMPLES = 96;
+  private static final int BATCH = 12;
+  private static final int EPOCHS = 2;
+  private static final int STEPS = EPOCHS * EXAMPLES / BATCH;
+  private static final Delta DELTA = new Delta(1e-5);
+  private static final Set<Channel> ALL =
+      Set.of(Channel.RESIDUALS, Channel.GRADIENTS, Channel.WEIGHTS);
+  private static final DataSet DATA = data();
+  private static final ImageSet PUBLIC = images(40, 99);
+
+  @TempDir Path folder;
+
+  private static DataSet data() {
+    ImageSet train = images(EXAMPLES, 1);
+    return new DataSet("tiny", train, images(20, 2), Normalization.of(train), true, 2);
+  }
+
+  private static ImageSet images(int count, long seed) {
+    SplittableRandom random = new SplittableRandom(seed);
+    int[] labels = new int[count];
+    byte[] pixels = new byte[count * SHAPE.size()];
+    for (int n = 0; n < count; n++) {
+      labels[n] = n % 2;
+      for (int i = 0; i < SHAPE.size(); i++) {
+        int stripe = (labels[n] == 0 ? i / 3 % 16 : i / 48) / 2 % 2;
+        pixels[n * SHAPE.size() + i] = (byte) (stripe * 120 + random.nextInt(100));
+      }
+    }
+    return ImageSet.of(SHAPE, List.of("upright", "lying"), labels, pixels);
+  }
+
+  private static TrainConfig config(
+      NoiseStrength noise, Decomposition decomposition, String rank, PrivacyConfig privacy) {
+    return new TrainConfig(
+        "cnn",
+        Zoo.Norm.GROUP,
+        Mode.ASYMML,
+        decomposition,
+        RankPolicy.parse(rank),
+        List.of(Plan.FIRST, Plan.LAST),
+        noise,
+        EPOCHS,
+        BATCH,
+        new TrainConfig.Optimizer(
+            0.01f, 0.9f, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+        0,
+        true,
+        5,
+        privacy);
+  }
+
+  private static PrivacyConfig privacy(
+      Set<Channel> protect, @Nullable Double target, Drawing drawing, Basis basis) {
+    return new PrivacyConfig(
+        protect,
+        target == null ? null : new Epsilon(target),
+        DELTA,
+        drawing,
+        basis,
+        new Clip.Public());
+  }
+
+  private static TrainConfig protectAll(double target) {
+    return config(
+        new NoiseStrength.None(),
+        Decomposition.SHARED,
+        "1/8",
+        privacy(ALL, target, Drawing.POISSON, Basis.DP));
+  }
+
+  private RunLayout layout(String name) throws IOException {
+    RunLayout layout = new RunLayout(folder.resolve(name));
+    Files.createDirectories(layout.events());
+    return layout;
+  }
+
+  /// Counts steps, from 1.
+  private record Listening(IntConsumer stepped, int[] steps) implements TrainListener {
+    static Listening to(IntConsumer stepped) {
+      return new Listening(stepped, new int[1]);
+    }
+
+    @Override
+    public void epochStarted(int epoch, int batches, int firstBatch) {}
+
+    @Override
+    public void stepDone(EpochTotals totals) {
+      stepped.accept(++steps[0]);
+    }
+
+    @Override
+    public void evaluated(int done, int total) {}
+
+    @Override
+    public void epochDone(EpochMetrics metrics) {}
+  }
+
+  private static Trainer.Outcome run(TrainConfig config, RunLayout layout) throws Exception {
+    return run(config, layout, false, Listening.to(_ -> {}));
+  }
+
+  private static Trainer.Outcome run(
+      TrainConfig config, RunLayout layout, boolean resume, TrainListener listener)
+      throws Exception {
+    try (LocalWorker worker = new LocalWorker();
+        Trainer trainer =
+            new Trainer(
+                config,
+                DATA,
+                PUBLIC,
+                worker.remote,
+                worker.door,
+                resume ? LedgerFile.read(layout.ledger()) : null)) {
+      return trainer.run(layout, resume, listener, () -> false);
+    }
+  }
+
+  private static PrivacyStatement statement(RunLayout layout) throws IOException {
+    return PrivacyStatement.of(LedgerFile.read(layout.ledger()), new PldAccountant());
+  }
+
+  private static void copy(RunLayout from, RunLayout to) {
+    try {
+      Files.copy(from.checkpoint(), to.checkpoint());
+      Files.copy(from.ledger(), to.ledger());
+      if (Files.exists(from.metrics())) {
+        Files.copy(from.metrics(), to.metrics());
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "SHARED, 1/8, POISSON, PUBLIC",
+    "SHARED, 1/8, POISSON, DP",
+    "PER_EXAMPLE, 2, POISSON, PUBLIC",
+    "SHARED, 0, POISSON, PUBLIC",
+    "SHARED, schedule:2:8, SHUFFLE, DP",
+  })
+  void with_every_channel_protected_the_whole_view_stays_inside_the_budget(
+      Decomposition decomposition, String rank, Drawing drawing, Basis basis) throws Exception {
+    RunLayout layout = layout("run");
+    TrainConfig config =
+        config(new NoiseStrength.None(), decomposition, rank, privacy(ALL, 30.0, drawing, basis));
+    assertThat(run(config, layout)).isEqualTo(Trainer.Outcome.FINISHED);
+    PrivacyStatement statement = statement(layout);
+    assertThat(statement.ledger().steps()).isEqualTo(STEPS);
+    assertThat(statement.view().value()).isBetween(29.5, 30.0);
+    assertThat(statement.residuals().value()).isLessThan(statement.view().value());
+    assertThat(MetricsLog.readAll(layout.metrics())).hasSize(EPOCHS);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"false, 'gradients, weights'", "true, weights"})
+  void what_is_not_protected_makes_the_view_infinite(boolean gradients, String named)
+      throws Exception {
+    RunLayout layout = layout("run");
+    Set<Channel> protect =
+        gradients ? Set.of(Channel.RESIDUALS, Channel.GRADIENTS) : Set.of(Channel.RESIDUALS);
+    run(
+        config(
+            new NoiseStrength.None(),
+            Decomposition.SHARED,
+            "1/8",
+            privacy(protect, 20.0, Drawing.POISSON, Basis.PUBLIC)),
+        layout);
+    PrivacyStatement statement = statement(layout);
+    assertThat(statement.residuals().isFinite()).isTrue();
+    assertThat(statement.view().isFinite()).isFalse();
+    for (String channel : named.split(", ")) {
+      assertThat(statement.lines().getLast()).contains("infinite", channel);
+    }
+  }
+
+  /// As SIGKILL leaves them: checkpoint of the epoch before, ledger ahead of the steps done.
+  @ParameterizedTest
+  @CsvSource({"3", "11"})
+  void a_run_killed_in_mid_epoch_and_resumed_has_cost_what_an_uninterrupted_one_costs(int step)
+      throws Exception {
+    RunLayout whole = layout("whole");
+    RunLayout killed = layout("killed");
+    TrainConfig config = protectAll(30);
+    run(config, whole, false, Listening.to(done -> {
+      if (done == step) {
+        copy(whole, killed);
+      }
+    }));
+    assertThat(LedgerFile.read(killed.ledger()).steps()).isBetween((long) step, (long) STEPS);
+    int[] redone = new int[1];
+    assertThat(run(config, killed, true, Listening.to(_ -> redone[0]++)))
+        .isEqualTo(Trainer.Outcome.FINISHED);
+    assertThat(redone[0]).isLessThanOrEqualTo(STEPS - step);
+    assertThat(LedgerFile.read(killed.ledger())).isEqualTo(LedgerFile.read(whole.ledger()));
+    assertThat(statement(killed).view()).isEqualTo(statement(whole).view());
+    assertThat(MetricsLog.readAll(killed.metrics())).hasSize(EPOCHS);
+  }
+
+  @Test
+  void a_ledger_that_is_behind_its_checkpoint_is_refused() throws Exception {
+    RunLayout layout = layout("run");
+    TrainConfig config = protectAll(30);
+    run(config, layout);
+    Ledger full = LedgerFile.read(layout.ledger());
+    LedgerFile.write(
+        layout.ledger(),
+        new Ledger(
+            full.sampling(),
+            full.delta(),
+            full.entries().stream().map(e -> new Ledger.Entry(e.releases(), e.steps() / 2)).toList()));
+    assertThatThrownBy(() -> run(config, layout, true, Listening.to(_ -> {})))
+        .isInstanceOf(TrainingException.class)
+        .hasMessageContaining("ledger is behind the checkpoint");
+  }
+
+  @Test
+  void training_ends_at_the_last_step_inside_the_budget_and_does_not_go_on() throws Exception {
+    RunLayout layout = layout("run");
+    TrainConfig config =
+        config(
+            new NoiseStrength.Multiplier(2),
+            Decomposition.SHARED,
+            "1/8",
+            privacy(ALL, 12.0, Drawing.POISSON, Basis.PUBLIC));
+    assertThat(run(config, layout)).isEqualTo(Trainer.Outcome.BUDGET_SPENT);
+    PrivacyStatement statement = statement(layout);
+    long steps = statement.ledger().steps();
+    assertThat(steps).isBetween(1L, STEPS - 1L);
+    assertThat(statement.view().value()).isLessThanOrEqualTo(12.0);
+    assertThat(withSteps(statement.ledger(), steps + 1).view().value()).isGreaterThan(12.0);
+    assertThat(run(config, layout, true, Listening.to(_ -> {
+          throw new AssertionError("a step beyond the budget");
+        })))
+        .isEqualTo(Trainer.Outcome.BUDGET_SPENT);
+    assertThat(LedgerFile.read(layout.ledger()).steps()).isEqualTo(steps);
+  }
+
+  private static PrivacyStatement withSteps(Ledger ledger, long steps) {
+    List<Ledger.Entry> entries =
+        List.of(new Ledger.Entry(ledger.entries().getFirst().releases(), steps));
+    return PrivacyStatement.of(
+        new Ledger(ledger.sampling(), ledger.delta(), entries), new PldAccountant());
+  }
+
+  @Test
+  void a_run_that_is_not_accounted_for_claims_nothing_and_counts_repeated_steps() throws Exception {
+    RunLayout layout = layout("run");
+    RunLayout killed = layout("killed");
+    TrainConfig config =
+        config(new NoiseStrength.Ratio(0.1), Decomposition.SHARED, "1/8", PrivacyConfig.NONE);
+    run(config, layout, false, Listening.to(done -> {
+      if (done == 11) {
+        copy(layout, killed);
+      }
+    }));
+    assertThat(statement(layout).residuals().isFinite()).isFalse();
+    assertThat(statement(layout).view().isFinite()).isFalse();
+    assertThat(LedgerFile.read(layout.ledger()).sampling())
+        .isEqualTo(new Sampling.Shuffled(EXAMPLES, BATCH));
+    run(config, killed, true, Listening.to(_ -> {}));
+    assertThat(LedgerFile.read(killed.ledger()).steps()).isGreaterThan(STEPS);
+  }
+
+  @Test
+  void what_breaks_the_guarantee_is_refused_before_anything_leaves() throws Exception {
+    try (LocalWorker worker = new LocalWorker()) {
+      TrainConfig config =
+          config(
+              new NoiseStrength.None(),
+              Decomposition.SHARED,
+              "energy:0.1",
+              new PrivacyConfig(
+                  ALL, null, DELTA, Drawing.POISSON, Basis.BATCH, new Clip.Median()));
+      assertThatThrownBy(
+              () -> new Trainer(config, DATA, PUBLIC, worker.remote, worker.door, null).close())
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContainingAll("--basis", "--rank", "--target-epsilon", "--clip")
+          .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
+      assertThat(worker.remote.bytesToWorker()).isZero();
+    }
+  }
+}
