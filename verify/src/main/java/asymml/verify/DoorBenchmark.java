@@ -1,11 +1,14 @@
 package asymml.verify;
 
 import asymml.kernels.Tensor;
+import asymml.privacy.Channel;
+import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
 import asymml.trusted.boundary.GaussianNoise;
 import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.ReleaseLog;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
@@ -22,6 +25,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
@@ -40,6 +44,9 @@ public final class DoorBenchmark {
   private static final int[][] SIZES = {
     {32, 64 * 32 * 32}, {128, 16 * 32 * 32}, {128, 256 * 8 * 8}, {128, 512 * 2 * 2}, {128, 512}
   };
+
+  private static final Release WHAT =
+      new Release(Channel.RESIDUALS, "benchmark", 1, new Release.Uncovered("a benchmark"));
 
   private DoorBenchmark() {}
 
@@ -60,6 +67,9 @@ public final class DoorBenchmark {
     try (Arena arena = Arena.ofShared();
         RemoteWorker worker = RemoteWorker.connect(new WorkerAddress.Unix(socket), null, LIMIT);
         ReleaseDoor door = new ReleaseDoor(worker, new SecureRandom(), threads)) {
+      ReleaseLog log = new ReleaseLog();
+      log.begin(Collections.nCopies(2 * SIZES.length * (releases + WARM_UP), WHAT));
+      door.log(log);
       worker.mapRegion(REGION_BYTES);
       for (int[] size : SIZES) {
         Tensor values = Tensor.allocate(arena, size[0], size[1]);
@@ -98,7 +108,7 @@ public final class DoorBenchmark {
     long[] nanos = new long[releases];
     for (int i = -WARM_UP; i < releases; i++) {
       long start = System.nanoTime();
-      NoisyRelease release = door.noisy(slot, values.length(0), strength, bound);
+      NoisyRelease release = door.noisy(WHAT, slot, values.length(0), strength, bound);
       release.write(0, values);
       release.finish();
       if (i >= 0) {
