@@ -93,6 +93,14 @@ public final class Network implements AutoCloseable {
     return buffers.input();
   }
 
+  /// What the last forward pass left at a node.
+  ///
+  /// @param node its index, or [Graph#INPUT]
+  /// @return `[N, H, W, C]`, a view
+  Tensor activation(int node) {
+    return buffers.output(node);
+  }
+
   /// The output of the last forward pass.
   ///
   /// @return `[N, classes]`

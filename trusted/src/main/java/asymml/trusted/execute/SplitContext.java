@@ -69,7 +69,7 @@ public final class SplitContext implements AutoCloseable {
     }
   }
 
-  private static @Nullable Decomposer decomposer(Graph graph, SiteKey key, int batch, int layer) {
+  static @Nullable Decomposer decomposer(Graph graph, SiteKey key, int batch, int layer) {
     return switch (key.placement) {
       case Trusted _, Untrusted _ -> null;
       case Split(Placement.Decomposition decomposition, var rank) -> {
