@@ -7,6 +7,13 @@ import java.util.Locale;
 final class Figures {
   private Figures() {}
 
+  /// A number without needless digits.
+  static String plain(double value) {
+    return value == Math.rint(value) && Math.abs(value) < 1e6
+        ? Long.toString((long) value)
+        : Double.toString(value);
+  }
+
   /// Minutes and seconds, or hours.
   static String time(Duration time) {
     long seconds = Math.max(0, Math.round(time.toMillis() / 1000.0));

@@ -114,11 +114,11 @@ class MainTest {
     Outcome outcome = Outcome.of();
     assertThat(outcome.code()).isEqualTo(2);
     assertThat(outcome.err())
-        .contains("train", "eval", "predict", "worker", "models", "env", "Examples:");
+        .contains("train", "eval", "predict", "worker", "privacy", "models", "env", "Examples:");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "predict", "models", "env"})
+  @ValueSource(strings = {"train", "eval", "predict", "privacy", "models", "env"})
   void the_help_of_each_command_has_an_example(String command) {
     Outcome outcome = Outcome.of(command, "--help");
     assertThat(outcome.code()).isZero();

@@ -64,7 +64,8 @@ record ArchitectureRules(String root) {
     rules.put("trusted does not know untrusted", knowOnly("trusted", "wire", "kernels", "model"));
     rules.put("untrusted does not know trusted", knowOnly("untrusted", "wire", "kernels"));
     rules.put(
-        "cli does not know untrusted", knowOnly("cli", "trusted", "wire", "kernels", "model"));
+        "cli does not know untrusted",
+        knowOnly("cli", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
     rules.put("kernels know nothing of ours", knowOnly("kernels"));
     rules.put("model knows nothing of ours", knowOnly("model"));

@@ -60,7 +60,7 @@ class ModulesTest {
     "privacy, Epsilon, -",
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
-    "cli, Main, asymml.trusted",
+    "cli, Main, asymml.privacy asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
       throws ReflectiveOperationException {
