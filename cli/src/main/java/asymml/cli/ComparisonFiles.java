@@ -21,12 +21,21 @@ import java.util.OptionalDouble;
 /// @param header what was compared
 /// @param options as given
 record ComparisonFiles(Path directory, RunHeader header, CompareOptions options) {
+  private static final String JSON = "compare.json";
+
+  /// Refuses a directory that holds a comparison, before anything long begins.
+  ///
+  /// @throws IOException one line
+  static void requireFree(Path directory) throws IOException {
+    if (Files.exists(directory.resolve(JSON))) {
+      throw new IOException(directory + " already holds a comparison: choose another --out");
+    }
+  }
+
   /// Creates the directory.
   ///
-  /// @throws IOException one line, if it cannot be created or holds a comparison
-  static ComparisonFiles create(Path directory, RunHeader header, CompareOptions options)
-      throws IOException {
-    ComparisonFiles files = new ComparisonFiles(directory, header, options);
+  /// @throws IOException one line, if it cannot be created
+  void createDirectory() throws IOException {
     try {
       Files.createDirectories(directory);
     } catch (FileAlreadyExistsException e) {
@@ -34,14 +43,10 @@ record ComparisonFiles(Path directory, RunHeader header, CompareOptions options)
     } catch (IOException e) {
       throw new IOException("cannot create directory " + directory + ": " + FileReason.of(e), e);
     }
-    if (Files.exists(files.json())) {
-      throw new IOException(directory + " already holds a comparison: choose another --out");
-    }
-    return files;
   }
 
   Path json() {
-    return directory.resolve("compare.json");
+    return directory.resolve(JSON);
   }
 
   Path svg() {

@@ -80,11 +80,14 @@ final class ComparisonRun {
   /// @return the exit code
   int run() throws DataException, IOException, TrainingException, RunException {
     Kernels.setThreads(TrainOptions.of(options.warmUp()).threads());
+    Path directory = directory();
+    ComparisonFiles.requireFree(directory);
     DataSet data =
         DataOpening.open(options.data, options.limitTrain, options.limitTest, options.seed, out);
     RunHeader header = header(data);
     Guarantee guarantee = guarantee(header);
-    ComparisonFiles files = ComparisonFiles.create(directory(), header, options);
+    ComparisonFiles files = new ComparisonFiles(directory, header, options);
+    files.createDirectory();
     show(header, guarantee, files);
     Comparison comparison =
         new Comparison(ranks, measure(data, header.plan(), files), guarantee, Map.of());
@@ -105,6 +108,10 @@ final class ComparisonRun {
       Comparison trained = comparison.with(accuracies);
       out.println();
       new ComparisonTable(trained).printSummary(out);
+      out.printf(
+          "The accuracies are those of training with sigma = %s C / sqrt(values), not with the sigma"
+              + " of this table.%n",
+          Figures.plain(options.noiseRatio()));
       written = files.write(trained);
     }
     out.println("written  " + String.join(", ", written.stream().map(Path::toString).toList()));
@@ -245,7 +252,7 @@ final class ComparisonRun {
         "These norms are statistics of private data: computed on the trusted side, printed for the"
             + " data owner only.");
     out.println(
-        "C is a median of norms; sigma = z C with one z, so sigma/sigma_0 is the ratio of the"
+        "C is the median of norms, taken without noise or clipping; sigma = z C with one z, so sigma/sigma_0 is the ratio of the"
             + " residual's norm to the input's.");
     out.print(
         String.format(

@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
 /// guarantee needs is `sigma = z C`; so the ratio of two medians is the ratio of the noise that two
 /// ranks need for one guarantee [3LegRace].
 ///
+/// The network runs undisturbed: in a run, clipping and noise change what later layers read, and
+/// with it their norms.
+///
 /// PRIVATE: norms are statistics of private data.
 public final class ResidualNorms implements AutoCloseable {
   /// Smaller medians count as this one, as in the door's bound: a dead layer has nothing to hide,
