@@ -144,14 +144,17 @@ final class ComparisonChart {
     styler.setLegendFont(new Font(Font.SANS_SERIF, Font.PLAIN, 14));
   }
 
-  /// Whether text can be drawn: Java measures it with the fonts of the machine. Where there are
-  /// none it says so in exceptions and link errors that it does not document.
+  /// Whether text can be drawn: Java measures it with the fonts of the machine. What it throws
+  /// where there are none is documented nowhere: a bare Error without fonts, a RuntimeException
+  /// without libfontconfig, link errors afterwards.
   static boolean hasFonts() {
     try {
       new Font(Font.SANS_SERIF, Font.PLAIN, 14)
           .getStringBounds("x", new FontRenderContext(null, true, true));
       return true;
-    } catch (RuntimeException | LinkageError e) {
+    } catch (OutOfMemoryError e) {
+      throw e;
+    } catch (RuntimeException | Error e) {
       return false;
     }
   }
