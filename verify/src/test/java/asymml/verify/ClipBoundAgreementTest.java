@@ -67,7 +67,9 @@ class ClipBoundAgreementTest {
 
       List<Place> places = norms.places();
       assertThat(places).extracting(Place::layer).containsExactly("conv2", "conv3");
-      assertThat(median(places.getFirst())).isCloseTo(bound(context, "conv2"), within(1e-9));
+      // To float32 rounding: the light SVD's sums over vector lanes have no fixed order.
+      double bound = bound(context, "conv2");
+      assertThat(median(places.getFirst())).isCloseTo(bound, within(1e-5 * bound));
       // The second cannot be the same: what it is computed from was clipped at that bound.
     }
   }
