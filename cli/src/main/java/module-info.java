@@ -4,12 +4,14 @@ module asymml.cli {
   requires asymml.privacy;
   requires asymml.trusted;
   requires info.picocli;
+  requires java.desktop;
   requires java.management;
   requires jdk.management;
   // Signals, which org.jline.terminal looks up by name.
   requires jdk.unsupported;
   requires me.tongfei.progressbar;
   requires org.jline.terminal;
+  requires org.knowm.xchart;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
 

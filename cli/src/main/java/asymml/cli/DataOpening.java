@@ -31,7 +31,8 @@ final class DataOpening {
         all.cropPadding());
   }
 
-  private static Progress reporter(PrintWriter out) {
+  /// Says every few seconds how far something is.
+  static Progress reporter(PrintWriter out) {
     long[] shown = {System.nanoTime()};
     return (what, done, total) -> {
       if (System.nanoTime() - shown[0] >= EVERY_NANOS) {

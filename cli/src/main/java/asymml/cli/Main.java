@@ -73,6 +73,8 @@ public final class Main implements Callable<Integer> {
   ///
   /// @param args as `--help` says
   public static void main(String[] args) {
+    // Charts go to files; without this a DISPLAY that nobody serves would end the program.
+    System.setProperty("java.awt.headless", "true");
     System.exit(execute(commandLine(), args));
   }
 

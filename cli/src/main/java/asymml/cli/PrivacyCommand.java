@@ -11,20 +11,23 @@ import picocli.CommandLine.Spec;
     name = "privacy",
     mixinStandardHelpOptions = true,
     description =
-        "Calculates with differential privacy: epsilon from noise, noise from epsilon, and how many"
-            + " steps a budget buys.",
+        "Calculates with differential privacy: epsilon from noise, noise from epsilon, how many steps"
+            + " a budget buys, what a run has cost, and the noise that low rank saves.",
     subcommands = {
       PrivacyEpsilonCommand.class,
       PrivacyNoiseCommand.class,
       PrivacyStepsCommand.class,
-      PrivacyLedgerCommand.class
+      PrivacyLedgerCommand.class,
+      CompareCommand.class
     },
     commandListHeading = "%nCommands ('asymml privacy COMMAND --help' shows all options):%n",
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml privacy epsilon --noise-multiplier 1.1 --sampling-rate 0.01 --steps 1000",
       "  asymml privacy noise --target-epsilon 3 --sampling-rate 0.01 --steps 1000",
-      "  asymml privacy steps --target-epsilon 3 --noise-multiplier 1.1 --sampling-rate 0.01"
+      "  asymml privacy steps --target-epsilon 3 --noise-multiplier 1.1 --sampling-rate 0.01",
+      "  asymml privacy ledger runs/mine",
+      "  asymml privacy compare --model resnet20 --ranks 0,1,2,4,8"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the field before the command runs
 final class PrivacyCommand implements Callable<Integer> {

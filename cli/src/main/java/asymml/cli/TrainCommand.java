@@ -149,22 +149,25 @@ final class TrainCommand implements Callable<Integer> {
       out.flush();
       return ExitCode.OK;
     }
-    TrainDisplay display =
-        showsBar()
-            ? new BarDisplay(System.out, config)
-            : new PlainDisplay(out, config, System::nanoTime);
     return new TrainingRun(
             options,
             config,
             settings,
             spec.commandLine().getParseResult().originalArgs(),
             spec.commandLine(),
-            display)
+            display(progress, out, config))
         .run(resumed());
   }
 
+  /// The display of a kind.
+  static TrainDisplay display(Progress progress, PrintWriter out, TrainConfig config) {
+    return showsBar(progress)
+        ? new BarDisplay(System.out, config)
+        : new PlainDisplay(out, config, System::nanoTime);
+  }
+
   @SuppressWarnings("SystemConsoleNull") // from Java 25 on it is null again without a terminal
-  private boolean showsBar() {
+  private static boolean showsBar(Progress progress) {
     Console console = System.console();
     return switch (progress) {
       case auto -> console != null && console.isTerminal();

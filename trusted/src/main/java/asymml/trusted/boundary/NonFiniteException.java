@@ -5,7 +5,8 @@ package asymml.trusted.boundary;
 public final class NonFiniteException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  NonFiniteException() {
+  /// Creates an exception.
+  public NonFiniteException() {
     super("the activations are no longer finite");
   }
 }
