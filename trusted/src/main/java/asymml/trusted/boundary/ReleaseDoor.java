@@ -46,6 +46,7 @@ public final class ReleaseDoor implements AutoCloseable {
 
   private final RemoteWorker worker;
   private final GaussianNoise[] lanes; // one a thread
+  private long busyNanos;
 
   /// Opens a door to one worker.
   ///
@@ -71,7 +72,9 @@ public final class ReleaseDoor implements AutoCloseable {
   /// @throws ProtocolException if the worker went away
   public Released exact(Tensor tensor, Slot slot) throws ProtocolException {
     Tensor out = writable(slot);
+    long start = System.nanoTime();
     out.copyFrom(tensor);
+    busyNanos += System.nanoTime() - start;
     worker.publish(slot);
     return new Released(slot);
   }
@@ -85,6 +88,14 @@ public final class ReleaseDoor implements AutoCloseable {
   /// @return the open release
   public NoisyRelease noisy(Slot slot, int examples, NoiseStrength strength, ClipBound bound) {
     return new NoisyRelease(slot, examples, strength, bound);
+  }
+
+  /// The time that measuring, clipping, noise and writing have taken since the door was opened, as
+  /// the thread that releases saw it pass.
+  ///
+  /// @return nanoseconds
+  public long busyNanos() {
+    return busyNanos;
   }
 
   private Tensor writable(Slot slot) {
@@ -135,9 +146,11 @@ public final class ReleaseDoor implements AutoCloseable {
     public void measure(int from, Tensor values) {
       begin();
       int count = checkedCount(from, values);
+      long start = System.nanoTime();
       for (int i = 0; i < count; i++) {
         norms[from + i] = norm(values.examples(i, 1));
       }
+      busyNanos += System.nanoTime() - start;
       requireFinite(from, count);
       open = true;
     }
@@ -167,11 +180,13 @@ public final class ReleaseDoor implements AutoCloseable {
         }
         written[i] = true;
       }
+      long start = System.nanoTime();
       if (strength instanceof NoiseStrength.None) {
         out.examples(from, count).copyFrom(values);
       } else {
         writeNoisy(from, count, values);
       }
+      busyNanos += System.nanoTime() - start;
       open = true;
     }
 
