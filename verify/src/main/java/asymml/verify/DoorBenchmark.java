@@ -22,6 +22,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
@@ -29,15 +30,21 @@ import java.util.Collections;
 import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
+import javax.crypto.Cipher;
+import javax.crypto.ShortBufferException;
+import javax.crypto.spec.IvParameterSpec;
+import javax.crypto.spec.SecretKeySpec;
 
 /// What the release door costs: nanoseconds of clipping, noise and writing per value, and bytes of
 /// cipher stream per value, for residuals of several sizes; beside it a release without noise, a
-/// plain copy.
+/// plain copy. Before that, on one thread, the noise alone and its floor, the cipher stream.
 ///
-/// Arguments: timed releases (20), threads (all processors). One line per size on standard output.
+/// Arguments: timed releases (20), threads (all processors). One line for the noise and one per
+/// size on standard output.
 public final class DoorBenchmark {
   private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final int WARM_UP = 10;
+  private static final int BLOCKS = 1000;
   private static final long REGION_BYTES = 1 << 25;
 
   /// Examples and values of each: early and late maps of VGG16 and ResNet-20, and features.
@@ -59,6 +66,14 @@ public final class DoorBenchmark {
     int releases = args.length > 0 ? Integer.parseInt(args[0]) : 20;
     int threads =
         args.length > 1 ? Integer.parseInt(args[1]) : Runtime.getRuntime().availableProcessors();
+    System.out.printf(
+        Locale.ROOT,
+        "noise, 1 thread: %.2f ns per sample, of which cipher stream %.2f, %d bytes per sample"
+            + " (median of %d)%n",
+        noiseNanos(releases),
+        cipherNanos(releases),
+        Long.BYTES,
+        releases);
     Path folder = Files.createTempDirectory("asymml-door");
     Path socket = folder.resolve("peer");
     CountDownLatch listening = new CountDownLatch(1);
@@ -97,6 +112,51 @@ public final class DoorBenchmark {
       Files.deleteIfExists(socket);
       Files.delete(folder);
     }
+  }
+
+  private static double noiseNanos(int runs) {
+    try (GaussianNoise noise = new GaussianNoise(new SecureRandom())) {
+      return nanosPerSample(runs, noise::next);
+    }
+  }
+
+  private static double cipherNanos(int runs) {
+    byte[] zeros = new byte[GaussianNoise.BLOCK * Long.BYTES];
+    byte[] out = new byte[zeros.length];
+    try {
+      Cipher cipher = Cipher.getInstance("AES/CTR/NoPadding");
+      cipher.init(
+          Cipher.ENCRYPT_MODE,
+          new SecretKeySpec(new byte[32], "AES"),
+          new IvParameterSpec(new byte[16]));
+      return nanosPerSample(
+          runs,
+          () -> {
+            try {
+              cipher.update(zeros, 0, zeros.length, out, 0);
+            } catch (ShortBufferException e) {
+              throw new IllegalStateException(e);
+            }
+          });
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("this Java runtime has no AES in counter mode", e);
+    }
+  }
+
+  /// The median of runs over a thousand blocks each.
+  private static double nanosPerSample(int runs, Runnable block) {
+    long[] nanos = new long[runs];
+    for (int i = -WARM_UP; i < runs; i++) {
+      long start = System.nanoTime();
+      for (int k = 0; k < BLOCKS; k++) {
+        block.run();
+      }
+      if (i >= 0) {
+        nanos[i] = System.nanoTime() - start;
+      }
+    }
+    Arrays.sort(nanos);
+    return (double) nanos[runs / 2] / (BLOCKS * GaussianNoise.BLOCK);
   }
 
   private static double nanosPerValue(

@@ -30,7 +30,9 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
-/// Times whole training steps of one mode: milliseconds, and CPU milliseconds of either process.
+/// Times whole training steps of one mode: milliseconds, CPU milliseconds of either process, and
+/// what the release door takes of the trusted one's. The door's time is a clock's: its share is
+/// meant for one thread, and other load on the machine makes it look larger.
 ///
 /// `StepBenchmark MODEL BATCH MODE RANK STEPS THREADS`, for example `StepBenchmark vgg16 32
 /// trusted-only 1/8 10 2`; compare with [BareLoop], the same primitives without a graph.
@@ -57,7 +59,7 @@ public final class StepBenchmark {
     if (!plan.needsWorker()) {
       try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
           Network network = Network.forTraining(graph, plan, batch, parameters, null, 1)) {
-        report(args, new Run(network, parameters, null, batch).time(steps), batch);
+        report(args, new Run(network, parameters, null, null, batch).time(steps), batch);
       }
       return;
     }
@@ -70,7 +72,7 @@ public final class StepBenchmark {
             new SplitContext(graph, plan, batch, new NoiseStrength.Ratio(0.1), worker, door);
         Network network = Network.forTraining(graph, plan, batch, parameters, context, 1)) {
       worker.mapRegion(network.regionBytes());
-      report(args, new Run(network, parameters, worker, batch).time(steps), batch);
+      report(args, new Run(network, parameters, worker, door, batch).time(steps), batch);
     } finally {
       Files.deleteIfExists(log);
     }
@@ -91,12 +93,15 @@ public final class StepBenchmark {
     double[] medians = Arrays.stream(figures).mapToDouble(StepBenchmark::median).toArray();
     System.out.printf(
         Locale.ROOT,
-        "%s: %.1f ms a step (%.1f images/s), CPU %.1f ms trusted, %.1f ms worker%n",
+        "%s: %.1f ms a step (%.1f images/s), CPU %.1f ms trusted, %.1f ms worker;"
+            + " door %.1f ms, %.1f %% of trusted%n",
         String.join(" ", args),
         medians[0],
         1000 * batch / medians[0],
         medians[1],
-        medians[2]);
+        medians[2],
+        medians[3],
+        100 * medians[3] / medians[1]);
   }
 
   private static double median(double[] values) {
@@ -107,20 +112,24 @@ public final class StepBenchmark {
 
   /// One network on fixed random images.
   private record Run(
-      Network network, Parameters parameters, @Nullable RemoteWorker worker, int batch) {
-    /// Wall, trusted CPU and worker CPU milliseconds of each step.
+      Network network,
+      Parameters parameters,
+      @Nullable RemoteWorker worker,
+      @Nullable ReleaseDoor door,
+      int batch) {
+    /// Wall, trusted CPU, worker CPU and door milliseconds of each step.
     double[][] time(int steps) throws IOException {
       SplittableRandom random = new SplittableRandom(1);
       for (long i = 0; i < network.input().size(); i++) {
         network.input().set(i, (float) random.nextGaussian());
       }
       int[] labels = random.ints(batch, 0, CLASSES).toArray();
-      double[][] figures = new double[3][steps];
+      double[][] figures = new double[4][steps];
       for (int step = -WARM_UP; step < steps; step++) {
         double[] before = clocks();
         step(labels, step + WARM_UP);
         double[] after = clocks();
-        for (int k = 0; k < 3 && step >= 0; k++) {
+        for (int k = 0; k < 4 && step >= 0; k++) {
           figures[k][step] = after[k] - before[k];
         }
       }
@@ -149,7 +158,10 @@ public final class StepBenchmark {
       double cpu =
           ProcessHandle.current().info().totalCpuDuration().map(Duration::toNanos).orElse(0L);
       return new double[] {
-        System.nanoTime() / 1e6, cpu / 1e6, worker == null ? 0 : worker.workerCpuNanos() / 1e6
+        System.nanoTime() / 1e6,
+        cpu / 1e6,
+        worker == null ? 0 : worker.workerCpuNanos() / 1e6,
+        door == null ? 0 : door.busyNanos() / 1e6
       };
     }
   }

@@ -58,6 +58,7 @@ public final class ReleaseDoor implements AutoCloseable {
   private final boolean unpredictable;
   private final GaussianNoise[] lanes; // one a thread
   private ReleaseLog log = new ReleaseLog();
+  private long busyNanos;
 
   /// Opens a door to one worker.
   ///
@@ -105,7 +106,9 @@ public final class ReleaseDoor implements AutoCloseable {
     }
     Tensor out = writable(slot);
     log.strike(what);
+    long start = System.nanoTime();
     out.copyFrom(tensor);
+    busyNanos += System.nanoTime() - start;
     worker.publish(slot);
     return new Released(slot);
   }
@@ -166,12 +169,14 @@ public final class ReleaseDoor implements AutoCloseable {
     }
     log.strike(what);
     double sigma = requireUsable(clipNorm.noiseDeviation(noise) * SUM_MARGIN, clipNorm.value());
+    long start = System.nanoTime();
     for (Tensor sum : sums) {
       if (!Elementwise.allFinite(sum)) {
         throw new NonFiniteException();
       }
       perturb(sum, sigma);
     }
+    busyNanos += System.nanoTime() - start;
   }
 
   private void perturb(Tensor sum, double sigma) {
@@ -199,6 +204,14 @@ public final class ReleaseDoor implements AutoCloseable {
       throw new IllegalArgumentException("the noise does not fit float32; lower its strength");
     }
     return sigma;
+  }
+
+  /// The time that measuring, clipping, noise and writing have taken since the door was opened, as
+  /// the thread that releases saw it pass.
+  ///
+  /// @return nanoseconds
+  public long busyNanos() {
+    return busyNanos;
   }
 
   private Tensor writable(Slot slot) {
@@ -249,9 +262,11 @@ public final class ReleaseDoor implements AutoCloseable {
     public void measure(int from, Tensor values) {
       begin();
       int count = checkedCount(from, values);
+      long start = System.nanoTime();
       for (int i = 0; i < count; i++) {
         norms[from + i] = norm(values.examples(i, 1));
       }
+      busyNanos += System.nanoTime() - start;
       requireFinite(from, count);
       open = true;
     }
@@ -290,6 +305,7 @@ public final class ReleaseDoor implements AutoCloseable {
         }
         written[i] = true;
       }
+      long start = System.nanoTime();
       if (strength instanceof NoiseStrength.None) {
         out.examples(from, count).copyFrom(values);
         for (int i = from; i < from + count; i++) {
@@ -300,6 +316,7 @@ public final class ReleaseDoor implements AutoCloseable {
       } else {
         writeNoisy(from, count, values, occupancy);
       }
+      busyNanos += System.nanoTime() - start;
       open = true;
     }
 

@@ -19,8 +19,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Statistics are compared with their normal limit at [#ALARM] standard deviations: a right
-/// generator fails one such check with probability 7e-6, and there are about 30 in this class, so
-/// that a new seed raises a false alarm with probability 2e-4. The seeds are fixed.
+/// generator fails one such check with probability 7e-6, and there are about 40 in this class, so
+/// that a new seed raises a false alarm with probability 3e-4. The seeds are fixed.
 class GaussianNoiseTest {
   private static final double ALARM = 4.5;
   private static final int SAMPLES = 1000 * GaussianNoise.BLOCK;
@@ -97,6 +97,43 @@ class GaussianNoiseTest {
     assertThat(distance * Math.sqrt(SAMPLES)).isLessThan(2.6);
   }
 
+  /// The distance of Anderson and Darling (1952), which weighs the tails. With `A^2` a sum of
+  /// `chi^2 / (j (j + 1))`, false alarm is `sqrt(3 / (12 pi)) exp(-12)`, 2e-6.
+  @ParameterizedTest
+  @ValueSource(longs = {12, 13})
+  void the_anderson_darling_distance_is_that_of_a_sample(long seed) {
+    double[] x = samples(new SeededSecureRandom(seed), SAMPLES);
+    Arrays.sort(x);
+    double sum = 0;
+    for (int i = 0; i < SAMPLES; i++) {
+      double below = Math.log(phi(x[i]));
+      double above = Math.log(phi(-x[SAMPLES - 1 - i]));
+      sum += (2 * i + 1.0) / SAMPLES * (below + above);
+    }
+    assertThat(-SAMPLES - sum).as("A^2").isLessThan(12);
+  }
+
+  /// Radius and angle of a pair in 16 by 16 cells of equal probability, that is, chi^2 with 255
+  /// degrees of freedom; its cube root is normal (Wilson and Hilferty 1931). False alarm 3e-6.
+  @ParameterizedTest
+  @ValueSource(longs = {14, 15})
+  void the_two_samples_of_a_pair_fill_the_plane_as_they_should(long seed) {
+    int half = GaussianNoise.BLOCK / 2;
+    int cells = 256;
+    int[] counts = new int[cells];
+    double[] x = samples(new SeededSecureRandom(seed), 2 * SAMPLES);
+    for (int i = 0; i < x.length; i += i % half == half - 1 ? half + 1 : 1) {
+      double turn = (Math.atan2(x[i + half], x[i]) + Math.PI) / (2 * Math.PI);
+      double beyond = Math.exp(-(x[i] * x[i] + x[i + half] * x[i + half]) / 2);
+      counts[Math.min(15, (int) (16 * turn)) * 16 + Math.min(15, (int) (16 * beyond))]++;
+    }
+    double expected = (double) SAMPLES / cells;
+    double square = Arrays.stream(counts).mapToDouble(n -> (n - expected) * (n - expected)).sum();
+    double variance = 2 / (9.0 * (cells - 1));
+    double normal = Math.cbrt(square / expected / (cells - 1)) - 1 + variance;
+    assertThat(normal / Math.sqrt(variance)).isLessThan(ALARM);
+  }
+
   /// Counts are Poisson; beyond 5 about 11 are expected, and fewer than 1 or more than 32 come with
   /// probability 2e-5.
   @Test
@@ -163,8 +200,7 @@ class GaussianNoiseTest {
 
   /// The same by plain arithmetic from the same cipher stream.
   @Test
-  void samples_are_box_and_muller_of_53_bit_uniforms_from_aes_256_in_counter_mode()
-      throws Exception {
+  void samples_are_box_and_muller_of_the_words_of_aes_256_in_counter_mode() throws Exception {
     byte[] key = new byte[32];
     new SeededSecureRandom(10).nextBytes(key);
     Cipher aes = Cipher.getInstance("AES/ECB/NoPadding");
@@ -174,12 +210,10 @@ class GaussianNoiseTest {
     for (int block = 0; block < 3; block++) {
       LongBuffer words = counters(aes, block);
       for (int i = 0; i < half; i++) {
-        double u = ((words.get(i) >>> 11) + 1) * 0x1p-53;
-        double angle = 2 * StrictMath.PI * ((words.get(half + i) >>> 11) * 0x1p-53);
-        double radius = StrictMath.sqrt(-2 * StrictMath.log(u));
+        double[] pair = BoxMullerTest.pair(words.get(i), words.get(half + i));
         int at = block * GaussianNoise.BLOCK + i;
-        assertThat(x[at]).isCloseTo(radius * StrictMath.cos(angle), within(1e-13));
-        assertThat(x[at + half]).isCloseTo(radius * StrictMath.sin(angle), within(1e-13));
+        assertThat(x[at]).isCloseTo(pair[0], within(BoxMullerTest.ERROR));
+        assertThat(x[at + half]).isCloseTo(pair[1], within(BoxMullerTest.ERROR));
       }
     }
   }
