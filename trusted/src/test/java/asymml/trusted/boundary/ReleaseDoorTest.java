@@ -386,7 +386,10 @@ class ReleaseDoorTest {
     List<float[]> noises = new ArrayList<>();
     for (int run = 0; run < 2; run++) {
       try (ReleaseDoor own = new ReleaseDoor(worker, new SecureRandom(), THREADS)) {
-        NoisyRelease release = own.noisy(slot(4, size / 4), 4, new Multiplier(1), bound(1));
+        ReleaseLog log = new ReleaseLog();
+        log.begin(List.of(NOISY));
+        own.log(log);
+        NoisyRelease release = own.noisy(NOISY, slot(4, size / 4), 4, new Multiplier(1), bound(1));
         release.write(0, zeros);
         release.finish();
         noises.add(written(slot(4, size / 4), 4).toArray());
