@@ -4,6 +4,7 @@ import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.privacy.Ledger;
 import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
@@ -18,6 +19,7 @@ import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
+import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -28,9 +30,9 @@ import java.time.Duration;
 import java.time.ZoneId;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine;
 
 /// One call of `asymml train`, from opening the data to the summary.
 final class TrainingRun {
@@ -159,9 +161,21 @@ final class TrainingRun {
             new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads())) {
       show(header, "UNTRUSTED: " + worker.describe(), layout);
       return train(
-          record,
-          resume,
-          new Trainer(config, header.data(), publicImages, worker.remote(), door, earlier));
+          record, resume, trainer(header, publicImages, worker.remote(), door, earlier));
+    }
+  }
+
+  private Trainer trainer(
+      RunHeader header,
+      @Nullable ImageSet publicImages,
+      RemoteWorker worker,
+      ReleaseDoor door,
+      @Nullable Ledger earlier)
+      throws ProtocolException {
+    try {
+      return new Trainer(config, header.data(), publicImages, worker, door, earlier);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(command, String.valueOf(e.getMessage()), e);
     }
   }
 

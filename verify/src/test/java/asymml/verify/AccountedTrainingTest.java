@@ -278,16 +278,16 @@ class AccountedTrainingTest {
     RunLayout layout = layout("run");
     TrainConfig config =
         config(
-            new NoiseStrength.Multiplier(2),
+            new NoiseStrength.Multiplier(1.5),
             Decomposition.SHARED,
             "1/8",
-            privacy(ALL, 12.0, Drawing.POISSON, Basis.PUBLIC));
+            privacy(ALL, 14.0, Drawing.POISSON, Basis.PUBLIC));
     assertThat(run(config, layout)).isEqualTo(Trainer.Outcome.BUDGET_SPENT);
     PrivacyStatement statement = statement(layout);
     long steps = statement.ledger().steps();
     assertThat(steps).isBetween(1L, STEPS - 1L);
-    assertThat(statement.view().value()).isLessThanOrEqualTo(12.0);
-    assertThat(withSteps(statement.ledger(), steps + 1).view().value()).isGreaterThan(12.0);
+    assertThat(statement.view().value()).isLessThanOrEqualTo(14.0);
+    assertThat(withSteps(statement.ledger(), steps + 1).view().value()).isGreaterThan(14.0);
     assertThat(run(config, layout, true, Listening.to(_ -> {
           throw new AssertionError("a step beyond the budget");
         })))
@@ -300,6 +300,19 @@ class AccountedTrainingTest {
         List.of(new Ledger.Entry(ledger.entries().getFirst().releases(), steps));
     return PrivacyStatement.of(
         new Ledger(ledger.sampling(), ledger.delta(), entries), new PldAccountant());
+  }
+
+  @Test
+  void a_budget_that_buys_no_step_is_refused() {
+    TrainConfig config =
+        config(
+            new NoiseStrength.Multiplier(0.01),
+            Decomposition.SHARED,
+            "1/8",
+            privacy(ALL, 1.0, Drawing.POISSON, Basis.PUBLIC));
+    assertThatThrownBy(() -> run(config, layout("run")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("does not buy a single step");
   }
 
   @Test

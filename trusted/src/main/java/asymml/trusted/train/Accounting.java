@@ -134,6 +134,11 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
           outside = middle;
         }
       }
+      if (inside == 0) {
+        throw new IllegalArgumentException(
+            "the target epsilon does not buy a single step with this noise: raise one of them, or leave"
+                + " the noise out to have it follow from the target");
+      }
       return inside;
     }
 

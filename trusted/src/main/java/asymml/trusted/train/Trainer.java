@@ -49,7 +49,7 @@ import org.jspecify.annotations.Nullable;
 public final class Trainer implements AutoCloseable {
   /// How many steps the ledger on disk runs ahead of those done. A run that is killed has spent
   /// them.
-  private static final int STEPS_AHEAD = 16;
+  private static final int STEPS_AHEAD = 8;
 
   /// Public images used at a time.
   private static final int PUBLIC_IMAGES = 64;
@@ -303,7 +303,9 @@ public final class Trainer implements AutoCloseable {
   }
 
   private boolean budgetSpent(Position position) {
-    return accounting != null && position.step() >= accounting.steps();
+    return accounting != null
+        && position.step() >= accounting.steps()
+        && accounting.steps() < (long) batches * config.epochs();
   }
 
   /// Where a resumed run goes on. What was released after the checkpoint has been seen, whether or
