@@ -58,8 +58,8 @@ final class PrivacyOptions {
       paramLabel = "KIND",
       converter = DrawingConverter.class,
       description =
-          "poisson (each image by itself, in secret) or shuffle (nothing is amplified)"
-              + " (default: shuffle, in a run that is accounted for poisson).")
+          "poisson (each image by itself, in secret; only where the whole view is protected) or shuffle"
+              + " (nothing is amplified) (default: poisson with --protect all, else shuffle).")
   @Nullable Drawing sampling;
 
   @Option(
@@ -131,7 +131,9 @@ final class PrivacyOptions {
   }
 
   Drawing sampling() {
-    return sampling != null ? sampling : accounted() ? Drawing.POISSON : Drawing.SHUFFLE;
+    return sampling != null
+        ? sampling
+        : channels().contains(Channel.WEIGHTS) ? Drawing.POISSON : Drawing.SHUFFLE;
   }
 
   Basis basis() {

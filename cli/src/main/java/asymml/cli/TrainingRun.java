@@ -30,9 +30,9 @@ import java.time.Duration;
 import java.time.ZoneId;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine;
 
 /// One call of `asymml train`, from opening the data to the summary.
 final class TrainingRun {
@@ -160,8 +160,7 @@ final class TrainingRun {
         ReleaseDoor door =
             new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads())) {
       show(header, "UNTRUSTED: " + worker.describe(), layout);
-      return train(
-          record, resume, trainer(header, publicImages, worker.remote(), door, earlier));
+      return train(record, resume, trainer(header, publicImages, worker.remote(), door, earlier));
     }
   }
 

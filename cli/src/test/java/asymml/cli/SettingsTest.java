@@ -41,7 +41,11 @@ class SettingsTest {
         "--weight-decay 0.0001 --learning-rate 1 --label-smoothing 0.1 --warm-up-epochs 1.5",
         "--limit-train 200 --limit-test 10 --seed -5 --data generated:3",
         "--worker tls:localhost:4433 --tls-trust w.pem --worker-timeout 7 --out runs/mine",
-        "--worker unix:/tmp/w.sock"
+        "--worker unix:/tmp/w.sock",
+        "--norm group --protect all --target-epsilon 8",
+        "--protect residuals --noise-multiplier 2 --basis dp --clip 20:0.01 --delta 1e-6",
+        "--protect gradients --noise-ratio 0.5 --sampling shuffle --clip public",
+        "--public-data generated:4"
       })
   void a_printed_configuration_read_back_gives_the_same(String flags) throws Exception {
     String first = printed(flags.isEmpty() ? new String[0] : flags.split(" "));
@@ -54,7 +58,7 @@ class SettingsTest {
     assertThat(printed.values().keySet())
         .containsAll(
             Settings.known().keySet().stream()
-                .filter(key -> !key.matches("noise-multiplier|tls-trust|out"))
+                .filter(key -> !key.matches("noise-multiplier|target-epsilon|tls-trust|out"))
                 .toList());
   }
 

@@ -21,6 +21,7 @@ import asymml.trusted.execute.Basis;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
@@ -32,7 +33,6 @@ import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
-import asymml.trusted.run.EpochMetrics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -224,13 +224,16 @@ class AccountedTrainingTest {
             new NoiseStrength.None(),
             Decomposition.SHARED,
             "1/8",
-            privacy(protect, 20.0, Drawing.POISSON, Basis.PUBLIC)),
+            privacy(protect, 20.0, Drawing.SHUFFLE, Basis.PUBLIC)),
         layout);
     PrivacyStatement statement = statement(layout);
     assertThat(statement.residuals().isFinite()).isTrue();
     assertThat(statement.view().isFinite()).isFalse();
     assertThat(statement.lines().getLast())
-        .contains(gradients ? List.of("infinite", "weights") : List.of("infinite", "gradients", "weights"));
+        .contains(
+            gradients
+                ? List.of("infinite", "weights")
+                : List.of("infinite", "gradients", "weights"));
   }
 
   /// As SIGKILL leaves them: checkpoint of the epoch before, ledger ahead of the steps done.
@@ -241,11 +244,15 @@ class AccountedTrainingTest {
     RunLayout whole = layout("whole");
     RunLayout killed = layout("killed");
     TrainConfig config = protectAll(30);
-    run(config, whole, false, Listening.to(done -> {
-      if (done == step) {
-        copy(whole, killed);
-      }
-    }));
+    run(
+        config,
+        whole,
+        false,
+        Listening.to(done -> {
+          if (done == step) {
+            copy(whole, killed);
+          }
+        }));
     assertThat(LedgerFile.read(killed.ledger()).steps()).isBetween((long) step, (long) STEPS);
     int[] redone = new int[1];
     assertThat(run(config, killed, true, Listening.to(_ -> redone[0]++)))
@@ -267,7 +274,9 @@ class AccountedTrainingTest {
         new Ledger(
             full.sampling(),
             full.delta(),
-            full.entries().stream().map(e -> new Ledger.Entry(e.releases(), e.steps() / 2)).toList()));
+            full.entries().stream()
+                .map(e -> new Ledger.Entry(e.releases(), e.steps() / 2))
+                .toList()));
     assertThatThrownBy(() -> run(config, layout, true, Listening.to(_ -> {})))
         .isInstanceOf(TrainingException.class)
         .hasMessageContaining("ledger is behind the checkpoint");
@@ -288,9 +297,14 @@ class AccountedTrainingTest {
     assertThat(steps).isBetween(1L, STEPS - 1L);
     assertThat(statement.view().value()).isLessThanOrEqualTo(14.0);
     assertThat(withSteps(statement.ledger(), steps + 1).view().value()).isGreaterThan(14.0);
-    assertThat(run(config, layout, true, Listening.to(_ -> {
-          throw new AssertionError("a step beyond the budget");
-        })))
+    assertThat(
+            run(
+                config,
+                layout,
+                true,
+                Listening.to(_ -> {
+                  throw new AssertionError("a step beyond the budget");
+                })))
         .isEqualTo(Trainer.Outcome.BUDGET_SPENT);
     assertThat(LedgerFile.read(layout.ledger()).steps()).isEqualTo(steps);
   }
@@ -321,11 +335,15 @@ class AccountedTrainingTest {
     RunLayout killed = layout("killed");
     TrainConfig config =
         config(new NoiseStrength.Ratio(0.1), Decomposition.SHARED, "1/8", PrivacyConfig.NONE);
-    run(config, layout, false, Listening.to(done -> {
-      if (done == 11) {
-        copy(layout, killed);
-      }
-    }));
+    run(
+        config,
+        layout,
+        false,
+        Listening.to(done -> {
+          if (done == 11) {
+            copy(layout, killed);
+          }
+        }));
     assertThat(statement(layout).residuals().isFinite()).isFalse();
     assertThat(statement(layout).view().isFinite()).isFalse();
     assertThat(LedgerFile.read(layout.ledger()).sampling())
@@ -342,8 +360,7 @@ class AccountedTrainingTest {
               new NoiseStrength.None(),
               Decomposition.SHARED,
               "energy:0.1",
-              new PrivacyConfig(
-                  ALL, null, DELTA, Drawing.POISSON, Basis.BATCH, new Clip.Median()));
+              new PrivacyConfig(ALL, null, DELTA, Drawing.POISSON, Basis.BATCH, new Clip.Median()));
       assertThatThrownBy(
               () -> new Trainer(config, DATA, PUBLIC, worker.remote, worker.door, null).close())
           .isInstanceOf(IllegalArgumentException.class)

@@ -61,7 +61,9 @@ record ArchitectureRules(String root) {
   /// All rules by a name that reads as a claim.
   Map<String, ArchRule> all() {
     Map<String, ArchRule> rules = new LinkedHashMap<>();
-    rules.put("trusted does not know untrusted", knowOnly("trusted", "privacy", "wire", "kernels", "model"));
+    rules.put(
+        "trusted does not know untrusted",
+        knowOnly("trusted", "privacy", "wire", "kernels", "model"));
     rules.put("untrusted does not know trusted", knowOnly("untrusted", "wire", "kernels"));
     rules.put(
         "cli does not know untrusted",

@@ -151,4 +151,59 @@ class CommandTest {
     run(0, "train", "--resume", run.toString());
     assertThat(metrics(run)).isEqualTo(undisturbed);
   }
+
+  private static String[] accounted(Path run) {
+    return new String[] {
+      "train",
+      "--limit-train",
+      "256",
+      "--limit-test",
+      "50",
+      "--batch-size",
+      "32",
+      "--epochs",
+      "3",
+      "--norm",
+      "group",
+      "--protect",
+      "all",
+      "--target-epsilon",
+      "30",
+      "--out",
+      run.toString()
+    };
+  }
+
+  private static String ledger(Path run) throws Exception {
+    return run(0, "privacy", "ledger", run.toString());
+  }
+
+  @Test
+  void a_run_that_is_accounted_for_and_killed_has_cost_what_an_undisturbed_one_costs()
+      throws Exception {
+    Path whole = folder.resolve("accounted");
+    assertThat(run(0, accounted(whole)))
+        .contains("budget: 24 of 24 steps", "expect an accuracy near chance")
+        .containsPattern("residuals alone: epsilon [0-9.]+ at delta 1.00e-05\\R")
+        .containsPattern("the worker's whole view: epsilon (29\\.[5-9]\\d*|30) at delta 1.00e-05");
+    assertThat(Files.readString(whole.resolve("run.json"))).contains("\"viewEpsilon\" : 29.");
+
+    Path killed = folder.resolve("accounted-killed");
+    Path output = folder.resolve("accounted-killed.txt");
+    Process trainer = start(output, List.of(accounted(killed)));
+    await(output, "epoch 1/3: ");
+    trainer.destroyForcibly().waitFor(60, TimeUnit.SECONDS);
+    run(0, "train", "--resume", killed.toString());
+    assertThat(ledger(killed)).isEqualTo(ledger(whole)).contains("24 steps");
+    assertThat(metrics(killed)).hasSize(3);
+  }
+
+  @Test
+  void without_its_ledger_a_run_does_not_go_on() throws Exception {
+    Path run = folder.resolve("no-ledger");
+    run(0, tiny("--epochs", "1", "--out", run.toString()));
+    Files.delete(run.resolve("ledger.json"));
+    assertThat(run(1, "train", "--resume", run.toString())).contains("ledger.json");
+    assertThat(run(1, "privacy", "ledger", run.toString())).contains("has no ledger");
+  }
 }

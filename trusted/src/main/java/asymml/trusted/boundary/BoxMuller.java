@@ -19,9 +19,9 @@ import jdk.incubator.vector.VectorSpecies;
 /// which [VectorOperators] would call, they halve the time, since the bits spare the range
 /// reduction. Three rules of the compiler shape the code. A `ByteVector` loads the words, because a
 /// `LongVector` loaded from a segment over a byte array is allocated. Exponent tricks stand where a
-/// conversion between long and double would, which of x86 only AVX-512 has. And there are two loops,
-/// because one would be too long to be inlined whole, and a vector that crosses a call is allocated
-/// too.
+/// conversion between long and double would, which of x86 only AVX-512 has. And there are two
+/// loops, because one would be too long to be inlined whole, and a vector that crosses a call is
+/// allocated too.
 final class BoxMuller {
   private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
   private static final VectorSpecies<Byte> BYTES = DOUBLES.withLanes(byte.class);

@@ -4,6 +4,7 @@ import asymml.model.Graph;
 import asymml.model.Layer;
 import asymml.model.Node;
 import asymml.model.Shape;
+import asymml.privacy.Channel;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Basis;
@@ -63,6 +64,14 @@ public final class FormalCheck {
     }
     if (privacy.clip() instanceof PrivacyConfig.Clip.Median) {
       found.add(new Finding("the clip bound follows private data", "--clip public or a number"));
+    }
+    if (privacy.drawing() == PrivacyConfig.Drawing.POISSON
+        && !privacy.protect().contains(Channel.WEIGHTS)) {
+      found.add(
+          new Finding(
+              "who was drawn shows in a channel that leaves without a mechanism, so that sampling"
+                  + " amplifies nothing",
+              "--protect all or --sampling shuffle"));
     }
     if (privacy.delta().value() * examples >= 1) {
       found.add(
