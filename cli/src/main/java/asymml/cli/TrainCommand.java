@@ -137,9 +137,10 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() throws DataException, IOException, TrainingException, RunException {
     PrintWriter out = spec.commandLine().getOut();
     TrainConfig config;
-    Settings settings = Settings.of(options);
+    Settings settings;
     try {
       config = options.config();
+      settings = Settings.of(options);
       checkResume(settings);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
