@@ -182,6 +182,8 @@ public final class GroupNorm implements AutoCloseable {
   /// @param dShift `[C]`, overwritten
   /// @param limit on the L2 norm of an example's part in dScale and dShift together: larger parts
   ///   are scaled down to it; above 0
+  /// @throws IllegalArgumentException if a shape differs or the limit is not above 0
+  /// @throws IllegalStateException if closed or nothing went forward
   public void backward(
       Tensor x,
       Tensor y,
@@ -194,6 +196,9 @@ public final class GroupNorm implements AutoCloseable {
     Primitive.requireOpen(closed, "group norm");
     if (!ran) {
       throw new IllegalStateException("backward of group norm needs forward first");
+    }
+    if (!(limit > 0)) {
+      throw new IllegalArgumentException("the limit must be above 0: " + limit);
     }
     long in = Operands.address("x", x, axes);
     long result = Operands.address("y", y, axes);

@@ -36,6 +36,11 @@ public final class SoftmaxCrossEntropy {
   /// @throws IllegalStateException if a logit is NaN or infinite; dLogits is then undefined
   public static Result evaluate(
       Tensor logits, int[] labels, float labelSmoothing, @Nullable Tensor dLogits) {
+    for (int label : labels) {
+      if (label == NO_LABEL) {
+        throw new IllegalArgumentException("a mean over all examples needs every label: " + label);
+      }
+    }
     return evaluate(logits, labels, labelSmoothing, labels.length, dLogits);
   }
 
@@ -44,16 +49,17 @@ public final class SoftmaxCrossEntropy {
   /// @param logits `[N, K]`
   /// @param labels N class numbers from 0 to K - 1, or [#NO_LABEL]
   /// @param labelSmoothing s, from 0 to below 1
-  /// @param divisor of the gradient, above 0: where the number of examples is private, the expected
-  ///   one
+  /// @param divisor of the gradient, above 0 and finite: where the number of examples is private,
+  ///   the expected one
   /// @param dLogits `[N, K]`, overwritten; may be logits; null for none
   /// @return the loss and the number of hits
   /// @throws IllegalArgumentException if shapes, labels, smoothing or divisor are out of range
-  /// @throws IllegalStateException if a logit is NaN or infinite; dLogits is then undefined
+  /// @throws IllegalStateException if a logit of an example that counts is NaN or infinite; dLogits
+  ///   is then undefined
   public static Result evaluate(
       Tensor logits, int[] labels, float labelSmoothing, double divisor, @Nullable Tensor dLogits) {
-    if (!(divisor > 0)) {
-      throw new IllegalArgumentException("the divisor must be above 0: " + divisor);
+    if (!(divisor > 0) || !Double.isFinite(divisor)) {
+      throw new IllegalArgumentException("the divisor must be above 0 and finite: " + divisor);
     }
     int classes = check(logits, labels, labelSmoothing, dLogits);
     double elsewhere = (double) labelSmoothing / classes;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
 class SoftmaxCrossEntropyTest {
@@ -61,6 +62,85 @@ class SoftmaxCrossEntropyTest {
   }
 
   @Test
+  void an_example_without_a_label_has_no_loss_and_no_gradient_and_is_not_counted() {
+    Randoms random = new Randoms(72);
+    int batch = 13;
+    for (int classes : new int[] {1, 2, 33}) {
+      for (int missing : new int[] {1, 6, 12, 13}) {
+        try (Arena arena = Arena.ofConfined()) {
+          Tensor logits = random.tensor(arena, batch, classes);
+          int[] labels = new int[batch];
+          for (int i = 0; i < batch; i++) {
+            labels[i] = random.below(classes);
+          }
+          for (int i = 0; i < missing; i++) {
+            labels[5 * i % batch] = SoftmaxCrossEntropy.NO_LABEL;
+          }
+          // The rest by itself: what the result must be as if the others had not been there.
+          Tensor rest = Randoms.unset(arena, Math.max(1, batch - missing), classes);
+          Tensor expected = Randoms.unset(arena, Math.max(1, batch - missing), classes);
+          int[] own = Arrays.stream(labels).filter(l -> l >= 0).toArray();
+          int next = 0;
+          for (int i = 0; i < batch; i++) {
+            if (labels[i] >= 0) {
+              rest.examples(next++, 1).copyFrom(logits.examples(i, 1));
+            }
+          }
+          Tensor gradient = Randoms.unset(arena, batch, classes);
+          var result = SoftmaxCrossEntropy.evaluate(logits, labels, 0.1f, 7, gradient);
+          assertThat(result.examples()).isEqualTo(batch - missing);
+          if (missing < batch) {
+            var alone = SoftmaxCrossEntropy.evaluate(rest, own, 0.1f, 7, expected);
+            assertThat(result).isEqualTo(alone);
+            assertThat(result.meanLoss()).isEqualTo(result.lossSum() / (batch - missing));
+          } else {
+            assertThat(result).isEqualTo(new SoftmaxCrossEntropy.Result(0, 0, 0));
+            assertThat(result.meanLoss()).isZero();
+          }
+          next = 0;
+          for (int i = 0; i < batch; i++) {
+            float[] row = gradient.examples(i, 1).toArray();
+            assertThat(row)
+                .isEqualTo(
+                    labels[i] < 0 ? new float[classes] : expected.examples(next++, 1).toArray());
+          }
+          assertThat(SoftmaxCrossEntropy.evaluate(logits, labels, 0.1f, 7, null)).isEqualTo(result);
+          SoftmaxCrossEntropy.evaluate(logits, labels, 0.1f, 7, logits);
+          assertThat(logits.toArray()).isEqualTo(gradient.toArray());
+        }
+      }
+    }
+  }
+
+  @Test
+  void the_divisor_scales_the_gradient_and_nothing_else() {
+    Randoms random = new Randoms(73);
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor logits = random.tensor(arena, 5, 7);
+      int[] labels = {0, 6, SoftmaxCrossEntropy.NO_LABEL, 3, 3};
+      Tensor whole = Randoms.unset(arena, 5, 7);
+      var result = SoftmaxCrossEntropy.evaluate(logits, labels, 0.1f, 1, whole);
+      for (double divisor : new double[] {0.3, 1, 4, 5, 1e6}) {
+        Tensor gradient = Randoms.unset(arena, 5, 7);
+        assertThat(SoftmaxCrossEntropy.evaluate(logits, labels, 0.1f, divisor, gradient))
+            .isEqualTo(result);
+        for (int i = 0; i < 35; i++) {
+          // Each is rounded to float32 once.
+          double expected = whole.get(i) / divisor;
+          assertThat((double) gradient.get(i))
+              .isCloseTo(expected, within(2.01 * Expect.EPS * Math.abs(expected)));
+        }
+      }
+      int[] all = {0, 6, 1, 3, 3};
+      Tensor mean = Randoms.unset(arena, 5, 7);
+      Tensor fifth = Randoms.unset(arena, 5, 7);
+      assertThat(SoftmaxCrossEntropy.evaluate(logits, all, 0.1f, mean))
+          .isEqualTo(SoftmaxCrossEntropy.evaluate(logits, all, 0.1f, 5, fifth));
+      assertThat(mean.toArray()).isEqualTo(fifth.toArray());
+    }
+  }
+
+  @Test
   void large_logits_do_not_overflow() {
     try (Arena arena = Arena.ofConfined()) {
       Tensor logits = Tensor.allocate(arena, 2, 2).copyFrom(new float[] {1e30f, 0, 0, 1e4f});
@@ -105,6 +185,19 @@ class SoftmaxCrossEntropyTest {
           .hasMessageContaining("labels must be from 0 to 2: 3");
       assertThatThrownBy(() -> SoftmaxCrossEntropy.evaluate(logits, new int[] {0, 0}, 1, null))
           .isInstanceOf(IllegalArgumentException.class);
+      // Below NO_LABEL is no label either; and a mean has no place for an example without one.
+      assertThatThrownBy(() -> SoftmaxCrossEntropy.evaluate(logits, new int[] {0, -2}, 0, 2, null))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("labels must be from 0 to 2: -2");
+      assertThatThrownBy(() -> SoftmaxCrossEntropy.evaluate(logits, new int[] {0, -1}, 0, null))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("every label: -1");
+      for (double divisor : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
+        assertThatThrownBy(
+                () -> SoftmaxCrossEntropy.evaluate(logits, new int[] {0, 0}, 0, divisor, null))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining(Double.toString(divisor));
+      }
     }
   }
 }

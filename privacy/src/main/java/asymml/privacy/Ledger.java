@@ -49,11 +49,18 @@ public record Ledger(Sampling sampling, Delta delta, List<Entry> entries) {
 
   /// Copies the list.
   ///
-  /// @throws IllegalArgumentException if delta is 0
+  /// @throws IllegalArgumentException if delta is 0 or the steps are too many to count
   public Ledger {
     entries = List.copyOf(entries);
     if (!(delta.value() > 0)) {
       throw new IllegalArgumentException("a ledger's delta must be above 0");
+    }
+    long countable = Long.MAX_VALUE;
+    for (Entry entry : entries) {
+      if (entry.steps() > countable) {
+        throw new IllegalArgumentException("a ledger has at most 2^63 - 1 steps");
+      }
+      countable -= entry.steps();
     }
   }
 

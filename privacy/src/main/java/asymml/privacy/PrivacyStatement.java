@@ -19,7 +19,7 @@ import java.util.stream.Collectors;
 ///
 /// @param ledger what was released
 /// @param residuals epsilon of the residuals alone: the statement of [3LegRace]
-/// @param view epsilon of all that the worker received
+/// @param view epsilon of all that the worker received; at least that of each channel
 /// @param channels each channel by itself
 public record PrivacyStatement(
     Ledger ledger, Epsilon residuals, Epsilon view, List<ChannelCost> channels) {
@@ -31,8 +31,8 @@ public record PrivacyStatement(
   /// @param releasesPerStep how many of its releases a step has at most
   /// @param noiseMultipliers the smallest and largest z of its releases, empty if none is noised
   /// @param epsilon of the channel alone
-  /// @param reasons why nothing covers it, or what it is a function of; empty if all of it is
-  ///   noised
+  /// @param reasons why nothing covers it; if it is covered, what it is a function of; empty if all
+  ///   of it is noised
   public record ChannelCost(
       Channel channel,
       int releasesPerStep,
@@ -63,19 +63,26 @@ public record PrivacyStatement(
     for (Channel channel : Channel.values()) {
       costs.add(cost(ledger, channel, accountant));
     }
-    return new PrivacyStatement(
-        ledger,
-        ledger.epsilon(release -> release.channel() == Channel.RESIDUALS, accountant),
-        ledger.epsilon(_ -> true, accountant),
-        costs);
+    // Bounds are loose by a little, and not all by the same: no part is said to cost more than all.
+    Epsilon view = ledger.epsilon(_ -> true, accountant);
+    Epsilon residuals = Epsilon.ZERO;
+    for (ChannelCost cost : costs) {
+      residuals = cost.channel() == Channel.RESIDUALS ? cost.epsilon() : residuals;
+      view = view.isWithin(cost.epsilon()) ? cost.epsilon() : view;
+    }
+    return new PrivacyStatement(ledger, residuals, view, costs);
   }
 
   private static ChannelCost cost(Ledger ledger, Channel channel, Accountant accountant) {
     int most = 0;
     double smallest = Double.POSITIVE_INFINITY;
     double largest = 0;
-    Set<String> reasons = new LinkedHashSet<>();
+    Set<String> uncovered = new LinkedHashSet<>();
+    Set<String> functions = new LinkedHashSet<>();
     for (Ledger.Entry entry : ledger.entries()) {
+      if (entry.steps() == 0) {
+        continue;
+      }
       int count = 0;
       for (Release release : entry.releases()) {
         if (release.channel() != channel) {
@@ -87,8 +94,8 @@ public record PrivacyStatement(
             smallest = Math.min(smallest, z.value());
             largest = Math.max(largest, z.value());
           }
-          case Release.PostProcessing(var of) -> reasons.add(of);
-          case Release.Uncovered(var reason) -> reasons.add(reason);
+          case Release.PostProcessing(var of) -> functions.add(of);
+          case Release.Uncovered(var reason) -> uncovered.add(reason);
         }
       }
       most = Math.max(most, count);
@@ -98,7 +105,12 @@ public record PrivacyStatement(
             ? List.of(new NoiseMultiplier(smallest), new NoiseMultiplier(largest))
             : List.of();
     Epsilon epsilon = ledger.epsilon(release -> release.channel() == channel, accountant);
-    return new ChannelCost(channel, most, multipliers, epsilon, List.copyOf(reasons));
+    return new ChannelCost(
+        channel,
+        most,
+        multipliers,
+        epsilon,
+        List.copyOf(uncovered.isEmpty() ? functions : uncovered));
   }
 
   private Set<Channel> uncovered() {
@@ -111,7 +123,7 @@ public record PrivacyStatement(
   ///
   /// @return the residuals' line and the whole view's
   public List<String> lines() {
-    String delta = String.format(Locale.ROOT, "%.3g", ledger.delta().value());
+    String delta = scientific(ledger.delta().value(), 3);
     String alone =
         residuals.isFinite()
             ? "epsilon %s at delta %s%s".formatted(text(residuals), delta, caveat())
@@ -155,12 +167,12 @@ public record PrivacyStatement(
               String.format(
                   Locale.ROOT,
                   "Poisson sampling of %d examples at q = %.6g in %d slots, %d steps; overflow"
-                      + " (probability at most %.1e) is booked to delta",
+                      + " (probability at most %s) is booked to delta",
                   p.examples(),
                   p.rate().value(),
                   p.slots(),
                   ledger.steps(),
-                  p.failure(ledger.steps()));
+                  scientific(p.failure(ledger.steps()), 2));
           case Sampling.Shuffled s ->
               "shuffled batches of %d of %d examples, %d steps; nothing is amplified"
                   .formatted(s.batchSize(), s.examples(), ledger.steps());
@@ -215,7 +227,16 @@ public record PrivacyStatement(
         .toPlainString();
   }
 
-  /// The same for machines.
+  /// A probability in so many digits, rounded up from the shortest decimal that stands for it.
+  private static String scientific(double probability, int digits) {
+    if (probability == 0) {
+      return "0";
+    }
+    BigDecimal up = BigDecimal.valueOf(probability).round(new MathContext(digits, RoundingMode.UP));
+    return String.format(Locale.ROOT, "%." + (digits - 1) + "e", up);
+  }
+
+  /// The statement for machines.
   ///
   /// @return numbers, strings, lists and maps; an infinite epsilon is the string `infinite`
   public Map<String, Object> facts() {

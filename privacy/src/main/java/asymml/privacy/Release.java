@@ -28,12 +28,30 @@ public record Release(Channel channel, String layer, long values, Mechanism mech
   /// A function of what has been released before, which costs nothing more.
   ///
   /// @param of what it is a function of
-  public record PostProcessing(String of) implements Mechanism {}
+  public record PostProcessing(String of) implements Mechanism {
+    /// Checks that something is named.
+    ///
+    /// @throws IllegalArgumentException if it is blank
+    public PostProcessing {
+      if (of.isBlank()) {
+        throw new IllegalArgumentException("a function of earlier releases needs their name");
+      }
+    }
+  }
 
   /// Nothing that could be accounted for.
   ///
   /// @param reason what leaves and why nothing covers it; shown to the user, so no private value
-  public record Uncovered(String reason) implements Mechanism {}
+  public record Uncovered(String reason) implements Mechanism {
+    /// Checks that there is a reason.
+    ///
+    /// @throws IllegalArgumentException if the reason is blank
+    public Uncovered {
+      if (reason.isBlank()) {
+        throw new IllegalArgumentException("an uncovered release needs a reason");
+      }
+    }
+  }
 
   /// What an accountant makes of it.
   ///

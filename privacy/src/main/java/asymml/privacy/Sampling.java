@@ -22,8 +22,9 @@ public sealed interface Sampling {
   /// The probability, in either of two adjacent data sets alike, that some step leaves the model
   /// that the accountants assume; it is booked to delta.
   ///
-  /// @param steps of the run
+  /// @param steps of the run, at least 0
   /// @return an upper bound, 0 to 1
+  /// @throws IllegalArgumentException if steps are negative
   double failure(long steps);
 
   /// A random partition an epoch: every example is in one step of it. The order is a function of a
@@ -39,6 +40,7 @@ public sealed interface Sampling {
 
     @Override
     public double failure(long steps) {
+      checkSteps(steps);
       return 0;
     }
   }
@@ -58,6 +60,9 @@ public sealed interface Sampling {
   /// @param batchSize B, the expected number of examples a step
   /// @param slots how many there is room for, at least B and at most N
   record Poisson(long examples, int batchSize, int slots) implements Sampling {
+    /// The largest relative error of one rounding.
+    private static final double ROUNDING = 0x1p-53;
+
     /// Checks the ranges.
     public Poisson {
       check(examples, batchSize);
@@ -74,6 +79,7 @@ public sealed interface Sampling {
     /// @param steps of the run, at least 1
     /// @param failure what [#failure] may be at most, above 0
     /// @return sampling with these slots
+    /// @throws IllegalArgumentException if an argument is out of range
     public static Poisson of(long examples, int batchSize, long steps, double failure) {
       if (!(failure > 0) || steps < 1) {
         throw new IllegalArgumentException(
@@ -81,8 +87,7 @@ public sealed interface Sampling {
       }
       check(examples, batchSize);
       int slots = batchSize;
-      while (slots < examples
-          && steps * overflow(examples - 1, batchSize, examples, slots) > failure) {
+      while (slots < examples && failure(examples, batchSize, slots, steps) > failure) {
         slots++;
       }
       return new Poisson(examples, batchSize, slots);
@@ -97,24 +102,39 @@ public sealed interface Sampling {
 
     @Override
     public double failure(long steps) {
-      return Math.min(1, steps * overflow(examples - 1, batchSize, examples, slots));
+      return failure(examples, batchSize, slots, steps);
+    }
+
+    private static double failure(long examples, int batchSize, int slots, long steps) {
+      checkSteps(steps);
+      return Math.min(1, steps * overflow(examples - 1, (double) batchSize / examples, slots));
     }
 
     /// A bound on the probability that at least `slots` of `n` others are drawn: Chernoff's, `e^(-n
-    /// KL(slots / n, q))`, which holds for `slots / n >= q`, raised by more than its rounding.
-    private static double overflow(long n, int batchSize, long examples, int slots) {
+    /// KL(share, q))` with `share = slots / n`, which holds for `share >= q`, raised by more than
+    /// its rounding. The divergence is taken from `share - q`, rounded once: the quotients of
+    /// shares that are close, or close to 1, would lose it.
+    private static double overflow(long n, double q, int slots) {
       if (slots > n) {
         return 0;
       }
-      double q = (double) batchSize / examples;
       double share = (double) slots / n;
-      if (share <= q) {
+      double gap = Math.fma(-(double) n, q, slots) / n;
+      if (!(gap > 0)) {
         return 1;
       }
-      double divergence =
-          share * Math.log(share / q)
-              + (share == 1 ? 0 : (1 - share) * Math.log((1 - share) / (1 - q)));
-      return Math.min(1, Math.exp(-n * divergence * (1 - 1e-9)));
+      double drawn = share * Math.log1p(gap / q);
+      double others = slots == n ? 0 : (double) (n - slots) / n * Math.log1p(-gap / (1 - q));
+      // Each of the two is within 16 roundings of the first, which is the larger one.
+      double divergence = drawn + others - 32 * ROUNDING * drawn;
+      // 4 units are more than those of the exponential, and of the product with the steps.
+      return Math.nextUp(Math.exp(-n * divergence) * (1 + 8 * ROUNDING));
+    }
+  }
+
+  private static void checkSteps(long steps) {
+    if (steps < 0) {
+      throw new IllegalArgumentException("steps are counted from 0: " + steps);
     }
   }
 

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /// `ledger.json`: what a run has released, enough to compute its cost from. It is written before a
 /// step is begun, so that a run that is killed has spent at most what stands there.
@@ -124,6 +125,11 @@ public final class LedgerFile {
             .filter(c -> c.label().equals(label))
             .findFirst()
             .orElseThrow(() -> new IllegalArgumentException("unknown channel"));
+    long mechanisms =
+        Stream.of("noiseMultiplier", "postProcessing", "uncovered").filter(facts::has).count();
+    if (mechanisms != 1) {
+      throw new IllegalArgumentException("a release has one mechanism, not " + mechanisms);
+    }
     Release.Mechanism mechanism;
     if (facts.has("noiseMultiplier")) {
       mechanism =

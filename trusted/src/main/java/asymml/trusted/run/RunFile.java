@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.MapperFeature;
@@ -59,10 +60,15 @@ public final class RunFile {
     } catch (IOException e) {
       throw new IOException("cannot read " + file + ": " + FileReason.of(e), e);
     }
+    @Nullable Map<String, Object> facts;
     try {
-      return JSON.readValue(text, new TypeReference<Map<String, Object>>() {});
+      facts = JSON.readValue(text, new TypeReference<Map<String, Object>>() {});
     } catch (JacksonException e) {
       throw new IOException(file + " is not a JSON object", e);
     }
+    if (facts == null) { // the file says `null`
+      throw new IOException(file + " is not a JSON object");
+    }
+    return facts;
   }
 }

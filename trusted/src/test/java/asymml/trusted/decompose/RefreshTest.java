@@ -25,6 +25,31 @@ class RefreshTest {
   }
 
   @Test
+  void the_count_of_a_run_is_the_number_of_its_steps_at_which_one_was_due() {
+    for (int earlyEvery = 1; earlyEvery <= 12; earlyEvery++) {
+      for (int earlySteps : new int[] {0, 1, 2, 5, 11, 12, 13, 24, 30, 200}) {
+        for (int laterEvery = 1; laterEvery <= 17; laterEvery++) {
+          Refresh refresh = new Refresh(earlyEvery, earlySteps, laterEvery);
+          long expected = 0;
+          for (long steps = 0; steps <= 260; steps++) {
+            assertThat(refresh.count(steps)).as("%s, %d steps", refresh, steps).isEqualTo(expected);
+            expected += refresh.due(steps) ? 1 : 0;
+          }
+        }
+      }
+    }
+  }
+
+  @Test
+  void the_default_is_counted_far_beyond_its_early_steps() {
+    assertThat(Refresh.DEFAULT.count(201)).isEqualTo(21);
+    // 20 early ones, and the multiples of 50 from 200 on.
+    assertThat(Refresh.DEFAULT.count(50L << 40)).isEqualTo(20 + (1L << 40) - 4);
+    assertThat(new Refresh(10, Integer.MAX_VALUE, 1).count(Integer.MAX_VALUE + 5L))
+        .isEqualTo(214_748_365L + 5);
+  }
+
+  @Test
   void a_refresh_without_a_step_between_is_refused() {
     for (int[] bad : new int[][] {{0, 1, 1}, {1, -1, 1}, {1, 1, 0}}) {
       assertThatThrownBy(() -> new Refresh(bad[0], bad[1], bad[2]))

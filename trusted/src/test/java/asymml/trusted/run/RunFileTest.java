@@ -66,10 +66,13 @@ class RunFileTest {
   @Test
   void a_file_that_is_no_json_object_is_named() throws IOException {
     Path file = directory.resolve("run.json");
-    Files.writeString(file, "[1]");
-    assertThatThrownBy(() -> RunFile.read(file))
-        .isInstanceOf(IOException.class)
-        .hasMessage(file + " is not a JSON object");
+    for (String text : new String[] {"[1]", "null", "7", "", "{", "{} {}"}) {
+      Files.writeString(file, text);
+      assertThatThrownBy(() -> RunFile.read(file))
+          .as(text)
+          .isInstanceOf(IOException.class)
+          .hasMessage(file + " is not a JSON object");
+    }
     Path absent = directory.resolve("absent");
     assertThatThrownBy(() -> RunFile.read(absent))
         .isInstanceOf(IOException.class)
