@@ -102,21 +102,23 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
 
-    private Calibration calibration(long steps) {
+    private Calibration calibration(Ledger ledger) {
       if (privacy.target() == null) {
         throw new IllegalStateException("there is no budget");
       }
-      double left = privacy.delta().value() - sampling.failure(steps);
       return new Calibration(
-          new PldAccountant(), new PrivacyBudget(privacy.target(), new Delta(left)));
+          new PldAccountant(), new PrivacyBudget(privacy.target(), ledger.accountedDelta()));
     }
 
     boolean affords(Accounting run, long steps) {
-      return calibration(run.steps).affords(run.ledger(steps).event(Budgeting::isNoised));
+      Ledger ledger = run.ledger(steps);
+      return calibration(ledger).affords(ledger.event(Budgeting::isNoised));
     }
 
     NoiseMultiplier calibrate(long steps) {
-      return calibration(steps)
+      // Delta's part for overflow depends on the steps alone: any noise will do to ask for it.
+      Ledger any = with(new NoiseStrength.Multiplier(1), steps).ledger(steps);
+      return calibration(any)
           .noiseMultiplier(z ->
               with(new NoiseStrength.Multiplier(z.value()), steps)
                   .ledger(steps)
