@@ -262,8 +262,8 @@ final class ComparisonRun {
             weakest,
             strongest));
     out.println(
-        "The guarantee is that of the residuals alone, and only if C and the bases did not depend on"
-            + " the data"
+        "The guarantee is that of the residuals alone, and only if nothing else shows who was drawn,"
+            + " and C and the bases did not depend on the data"
             + (warmUp.norm() == Zoo.Norm.BATCH ? " (and with --norm group)" : "")
             + ".");
     out.println(
