@@ -102,17 +102,21 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
 
+    /// At what the run's own ledger will have left of delta after so many steps, to the bit: what
+    /// is reported is what was planned.
     private Calibration calibration(long steps) {
       if (privacy.target() == null) {
         throw new IllegalStateException("there is no budget");
       }
-      double left = privacy.delta().value() - sampling.failure(steps);
+      Ledger run =
+          new Ledger(
+              sampling, privacy.delta(), List.of(new Ledger.Entry(List.<Release>of(), steps)));
       return new Calibration(
-          new PldAccountant(), new PrivacyBudget(privacy.target(), new Delta(left)));
+          new PldAccountant(), new PrivacyBudget(privacy.target(), run.accountedDelta()));
     }
 
     boolean affords(Accounting run, long steps) {
-      return calibration(run.steps).affords(run.ledger(steps).event(Budgeting::isNoised));
+      return calibration(steps).affords(run.ledger(steps).event(Budgeting::isNoised));
     }
 
     NoiseMultiplier calibrate(long steps) {
