@@ -140,6 +140,7 @@ public final class ReleaseDoor implements AutoCloseable {
       Release what, Slot slot, int examples, NoiseStrength strength, ClipBound bound) {
     NoisyRelease release = new NoisyRelease(slot, examples, strength, bound);
     if (what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise)) {
+      requireValues(what, release.dim);
       requireFixed(bound, clipNorm);
       if (strength.sigma(clipNorm.value(), release.dim) < clipNorm.noiseDeviation(noise)) {
         throw new IllegalArgumentException("less noise than is accounted for: " + what);
@@ -147,6 +148,15 @@ public final class ReleaseDoor implements AutoCloseable {
     }
     log.strike(what);
     return release;
+  }
+
+  /// Noise is accounted for on what one example can change: all of it, and nothing else.
+  private static void requireValues(Release what, long values) {
+    if (what.values() != values) {
+      throw new IllegalArgumentException(
+          "%d values would leave for an example, not those accounted for: %s"
+              .formatted(values, what));
+    }
   }
 
   private static void requireFixed(ClipBound bound, ClipNorm clipNorm) {
@@ -162,11 +172,14 @@ public final class ReleaseDoor implements AutoCloseable {
   /// @param what the Gaussian mechanism that is accounted for
   /// @param sums float32 values of which one example can change at most C, the clip norm, in L2
   /// @throws IllegalStateException if it is not planned for this step
+  /// @throws IllegalArgumentException if the mechanism has no noise, or is for another number of
+  ///   values
   /// @throws NonFiniteException if a value is NaN or infinite
   public void perturb(Release what, Tensor... sums) {
     if (!(what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
       throw new IllegalArgumentException("only noise that is accounted for perturbs: " + what);
     }
+    requireValues(what, Arrays.stream(sums).mapToLong(Tensor::size).sum());
     log.strike(what);
     double sigma = requireUsable(clipNorm.noiseDeviation(noise) * SUM_MARGIN, clipNorm.value());
     long start = System.nanoTime();
@@ -307,10 +320,14 @@ public final class ReleaseDoor implements AutoCloseable {
       }
       long start = System.nanoTime();
       if (strength instanceof NoiseStrength.None) {
-        out.examples(from, count).copyFrom(values);
-        for (int i = from; i < from + count; i++) {
-          if (occupancy.isNull(i)) {
-            out.examples(i, 1).fill(0);
+        for (int i = 0; i < count; i++) {
+          Tensor place = out.examples(from + i, 1);
+          // The worker may be watching: what stands for a null example is never there, not for a
+          // moment.
+          if (occupancy.isNull(from + i)) {
+            place.fill(0);
+          } else {
+            place.copyFrom(values.examples(i, 1));
           }
         }
       } else {

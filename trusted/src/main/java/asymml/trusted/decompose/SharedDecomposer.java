@@ -48,6 +48,7 @@ public final class SharedDecomposer implements Decomposer {
   private final Tensor channelMean;
   private final Tensor moment; // [C, cap], scratch
   private Tensor basis; // [C, r]
+  private double offsetInside; // |A^T m|, 0 but for rounding
   private boolean fitted;
   private boolean closed;
   private int batch;
@@ -182,7 +183,7 @@ public final class SharedDecomposer implements Decomposer {
         if (!isNull.test(i)) {
           Tensor rows = x.examples(i, 1).reshape(pixels, channels);
           double squares = Elementwise.sumOfSquares(rows);
-          float scale = squares > clip * BELOW ? (float) (clip * BELOW / squares) : 1;
+          float scale = squares > clip * BELOW ? roundedDown(clip * BELOW / squares) : 1;
           Gemm.multiply(true, false, scale, rows, rows, 1, sum);
         }
       }
@@ -194,6 +195,13 @@ public final class SharedDecomposer implements Decomposer {
       triangle.fill(0);
     }
     fitted = true;
+  }
+
+  /// Of a very large example the factor is a subnormal float, of few bits: to the nearest, it might
+  /// come out half as large again.
+  private static float roundedDown(double factor) {
+    float nearest = (float) factor;
+    return nearest > factor ? Math.nextDown(nearest) : nearest;
   }
 
   private void copyTriangle(Tensor square, Tensor triangle) {
@@ -227,6 +235,7 @@ public final class SharedDecomposer implements Decomposer {
     Columns.write(RayleighRitz.of(columns, times(moments, columns)).columns(), full);
     setRank(cap);
     offset.fill(0);
+    offsetInside = 0;
   }
 
   private static double[][] times(double[][] symmetric, double[][] columns) {
@@ -238,10 +247,15 @@ public final class SharedDecomposer implements Decomposer {
     return image;
   }
 
-  /// `|B_i|^2 + P |m|^2`: basis and offset are orthogonal.
+  /// `|B_i|^2 + P |m|^2`, since basis and offset are orthogonal. They are to float32's rounding of
+  /// the mean, which may be more than all of a small example; so `2 sqrt(P) |B_i| |A^T m|` is
+  /// added, which bounds what they have in common.
   @Override
   public double keptSquares(int example) {
-    return Elementwise.sumOfSquares(matrix(coefficientMemory, example * pixels, pixels, rank()))
+    double own =
+        Elementwise.sumOfSquares(matrix(coefficientMemory, example * pixels, pixels, rank()));
+    return own
+        + 2 * Math.sqrt(pixels * own) * offsetInside
         + pixels * Elementwise.sumOfSquares(offset);
   }
 
@@ -330,6 +344,16 @@ public final class SharedDecomposer implements Decomposer {
     for (int c = 0; c < channels; c++) {
       offset.set(c, (float) outside[c]);
     }
+    measureOffset();
+  }
+
+  private void measureOffset() {
+    double[] m = Columns.toDoubles(offset);
+    double squares = 0;
+    for (double[] column : Columns.read(basis)) {
+      squares += Math.pow(Columns.dot(column, m), 2);
+    }
+    offsetInside = Math.sqrt(squares);
   }
 
   @Override
@@ -362,6 +386,7 @@ public final class SharedDecomposer implements Decomposer {
     full.copyFrom(savedBasis);
     offset.copyFrom(savedOffset);
     setRank((int) savedRank[0]);
+    measureOffset();
     fitted = true;
   }
 

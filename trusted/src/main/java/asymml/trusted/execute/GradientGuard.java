@@ -46,9 +46,16 @@ final class GradientGuard {
       Tensor own = dy.examples(i, 1);
       double part = Math.sqrt(Elementwise.sumOfSquares(own)) * gain.applyAsDouble(i);
       if (!(part <= clip())) {
-        Elementwise.scale((float) (clip() / part), own);
+        Elementwise.scale(roundedDown(clip() / part), own);
       }
     }
+  }
+
+  /// A worker can make a gradient so large that the factor is a subnormal float, of few bits: to
+  /// the nearest, it might come out half as large again.
+  private static float roundedDown(double factor) {
+    float nearest = (float) factor;
+    return nearest > factor ? Math.nextDown(nearest) : nearest;
   }
 
   /// Adds the noise.

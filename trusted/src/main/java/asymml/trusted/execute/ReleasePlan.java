@@ -192,7 +192,8 @@ public final class ReleasePlan {
 
   /// Whether a layer's input leaves whole, so that its weight gradient comes from the worker alone.
   private static boolean keepsNothing(@Nullable Placement placement) {
-    return placement instanceof Split(var _, var rank) && rank.rank(0, 1) == 0;
+    return placement instanceof Untrusted
+        || (placement instanceof Split(var _, var rank) && rank.rank(0, 1) == 0);
   }
 
   private static Release.Mechanism gaussian(

@@ -5,6 +5,7 @@ import asymml.privacy.ClipNorm;
 import asymml.trusted.boundary.NoiseStrength;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /// On what terms tensors leave: data beside the plan.
 public sealed interface ReleaseTerms {
@@ -51,9 +52,13 @@ public sealed interface ReleaseTerms {
   ///
   /// @param norms one for each release that gets noise
   record Bounds(Map<Channel, Map<String, ClipNorm>> norms) {
-    /// Copies the map.
+    /// Copies the maps.
     public Bounds {
-      norms = Map.copyOf(norms);
+      norms =
+          norms.entrySet().stream()
+              .collect(
+                  Collectors.toUnmodifiableMap(
+                      Map.Entry::getKey, entry -> Map.copyOf(entry.getValue())));
     }
 
     /// A bound.

@@ -102,23 +102,25 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
 
-    private Calibration calibration(Ledger ledger) {
+    /// At what the run's own ledger will have left of delta after so many steps, to the bit: what
+    /// is reported is what was planned.
+    private Calibration calibration(long steps) {
       if (privacy.target() == null) {
         throw new IllegalStateException("there is no budget");
       }
+      Ledger run =
+          new Ledger(
+              sampling, privacy.delta(), List.of(new Ledger.Entry(List.<Release>of(), steps)));
       return new Calibration(
-          new PldAccountant(), new PrivacyBudget(privacy.target(), ledger.accountedDelta()));
+          new PldAccountant(), new PrivacyBudget(privacy.target(), run.accountedDelta()));
     }
 
     boolean affords(Accounting run, long steps) {
-      Ledger ledger = run.ledger(steps);
-      return calibration(ledger).affords(ledger.event(Budgeting::isNoised));
+      return calibration(steps).affords(run.ledger(steps).event(Budgeting::isNoised));
     }
 
     NoiseMultiplier calibrate(long steps) {
-      // Delta's part for overflow depends on the steps alone: any noise will do to ask for it.
-      Ledger any = with(new NoiseStrength.Multiplier(1), steps).ledger(steps);
-      return calibration(any)
+      return calibration(steps)
           .noiseMultiplier(z ->
               with(new NoiseStrength.Multiplier(z.value()), steps)
                   .ledger(steps)

@@ -69,9 +69,17 @@ public record PrivacyConfig(
     ///
     /// @param residuals for every residual
     /// @param gradients for every output gradient; null: from public images
-    /// @param weights for every layer's summed gradient; null: from public images
+    /// @param weights for every layer's summed gradient; null: from public images, as where those
+    ///   of gradients are
     record Fixed(ClipNorm residuals, @Nullable ClipNorm gradients, @Nullable ClipNorm weights)
         implements Clip {
+      /// Checks that bounds are left out from the end only, as the text has them.
+      public Fixed {
+        if (gradients == null && weights != null) {
+          throw new IllegalArgumentException("a clip bound of weights needs one of gradients");
+        }
+      }
+
       @Override
       public String toString() {
         return residuals.value()

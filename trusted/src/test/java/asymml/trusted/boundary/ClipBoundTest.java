@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.privacy.ClipNorm;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -72,5 +73,23 @@ class ClipBoundTest {
     assertThat(bound.norm()).isEqualTo(2.5);
     bound.observe(new double[] {3.5});
     assertThat(bound.norm()).isCloseTo(2.6, within(1e-15));
+  }
+
+  @Test
+  void a_fixed_bound_is_known_at_once_never_moves_and_is_not_restored() {
+    ClipBound bound = ClipBound.fixed(new ClipNorm(2.5));
+    assertThat(bound.known()).isTrue();
+    assertThat(bound.isDataDependent()).isFalse();
+    assertThat(new ClipBound().isDataDependent()).isTrue();
+    for (double norm : new double[] {0, 1e-30, 7, 1e30}) {
+      bound.observe(new double[] {norm, norm, norm});
+      assertThat(bound.norm()).isEqualTo(2.5);
+    }
+    for (double saved : new double[] {2.5, 9}) {
+      assertThatThrownBy(() -> bound.restore(saved))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("a fixed clip bound is not restored");
+    }
+    assertThat(bound.norm()).isEqualTo(2.5);
   }
 }

@@ -4,12 +4,15 @@ import java.security.SecureRandom;
 import java.util.SplittableRandom;
 
 /// Keys that can be drawn again: for tests of the noise alone, and in test sources alone.
-final class SeededSecureRandom extends SecureRandom {
+public final class SeededSecureRandom extends SecureRandom {
   private static final long serialVersionUID = 1;
 
   private final transient SplittableRandom random;
 
-  SeededSecureRandom(long seed) {
+  /// Starts a sequence, and prints its seed.
+  ///
+  /// @param seed the same for the same sequence
+  public SeededSecureRandom(long seed) {
     System.out.println("seed " + seed);
     this.random = new SplittableRandom(seed);
   }

@@ -3,6 +3,7 @@ package asymml.trusted.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
 import java.util.ArrayList;
@@ -191,6 +192,49 @@ class BatchLoaderTest {
     }
   }
 
+  /// The buffers are used in turn: a null example stands where a real one stood three batches ago.
+  @Test
+  void a_null_example_is_an_image_of_zeros_without_a_label_and_leaves_the_others_alone() {
+    ImageSet images = images(9);
+    SplitMix64 random = new SplitMix64(12);
+    int[] order = new int[60];
+    Arrays.setAll(
+        order, _ -> random.nextInt(3) == 0 ? PoissonDraw.NULL_EXAMPLE : random.nextInt(9));
+    int[] real = Arrays.stream(order).map(i -> Math.max(0, i)).toArray();
+    List<Copy> batches = all(images, BOTH, order, 4, 3, 0);
+    List<Copy> without = all(images, BOTH, real, 4, 3, 0);
+    assertThat(batches).hasSize(15);
+    int nulls = 0;
+    for (int b = 0; b < batches.size(); b++) {
+      Copy batch = batches.get(b);
+      for (int n = 0; n < 4; n++) {
+        int at = n * SHAPE.size();
+        float[] values = Arrays.copyOfRange(batch.values(), at, at + SHAPE.size());
+        if (order[4 * b + n] == PoissonDraw.NULL_EXAMPLE) {
+          nulls++;
+          assertThat(batch.indices()[n]).isEqualTo(PoissonDraw.NULL_EXAMPLE);
+          assertThat(batch.labels()[n]).isEqualTo(SoftmaxCrossEntropy.NO_LABEL);
+          assertThat(values).isEqualTo(new float[SHAPE.size()]);
+        } else {
+          assertThat(batch.labels()[n]).isEqualTo(images.label(order[4 * b + n]));
+          assertThat(values)
+              .isEqualTo(Arrays.copyOfRange(without.get(b).values(), at, at + SHAPE.size()));
+        }
+      }
+    }
+    assertThat(nulls).isBetween(5, 40);
+  }
+
+  @Test
+  void a_batch_of_null_examples_alone_is_served_like_any_other() {
+    int[] order = new int[8];
+    Arrays.fill(order, PoissonDraw.NULL_EXAMPLE);
+    for (Copy batch : all(images(3), BOTH, order, 4, 3, 0)) {
+      assertThat(batch.values()).containsOnly(0);
+      assertThat(batch.labels()).containsOnly(SoftmaxCrossEntropy.NO_LABEL);
+    }
+  }
+
   @Test
   void asking_beyond_the_end_is_refused() {
     try (BatchLoader loader =
@@ -207,6 +251,8 @@ class BatchLoaderTest {
     assertThatThrownBy(() -> new BatchLoader(images, NORMALIZATION, BOTH, order, 0, 0, 0))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> new BatchLoader(images, NORMALIZATION, BOTH, new int[] {4}, 1, 0, 0))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> new BatchLoader(images, NORMALIZATION, BOTH, new int[] {-2}, 1, 0, 0))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> new BatchLoader(images, NORMALIZATION, BOTH, order, 1, 0, 3))
         .isInstanceOf(IllegalArgumentException.class);

@@ -57,6 +57,20 @@ class NormalizationTest {
   }
 
   @Test
+  void the_constant_one_is_the_same_for_all_images_and_spans_2_to_either_side() {
+    Normalization constant = Normalization.constant(3);
+    assertThat(constant.channels()).isEqualTo(3);
+    assertThat(constant)
+        .isEqualTo(
+            new Normalization(new float[] {0.5f, 0.5f, 0.5f}, new float[] {0.25f, 0.25f, 0.25f}));
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor out = Tensor.allocate(arena, 1, 1, 2, 3);
+      constant.apply(new byte[] {0, 0, 0, (byte) 255, (byte) 255, (byte) 255}, out);
+      assertThat(out.toArray()).containsExactly(-2f, -2f, -2f, 2f, 2f, 2f);
+    }
+  }
+
+  @Test
   void bytes_are_unsigned() {
     try (Arena arena = Arena.ofConfined()) {
       Tensor out = Tensor.allocate(arena, 1, 1, 2, 1);
