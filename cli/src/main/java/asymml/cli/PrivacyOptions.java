@@ -85,7 +85,7 @@ final class PrivacyOptions {
   @Option(
       names = "--public-data",
       paramLabel = "DATA",
-      defaultValue = "generated",
+      defaultValue = "generated:2",
       description =
           "Images that are no secret, of the same shape, for bounds and bases of a run that is"
               + " accounted for (default: ${DEFAULT-VALUE}).")

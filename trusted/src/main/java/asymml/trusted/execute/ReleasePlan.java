@@ -25,6 +25,9 @@ public final class ReleasePlan {
   private static final String BATCH_BASIS =
       "fitted to private batches, and visible as the null space of the residuals";
 
+  private static final String PUBLIC_BASIS =
+      "fitted to public images, but by a network whose weights carry private data";
+
   private final Graph graph;
   private final Plan plan;
   private final ReleaseTerms terms;
@@ -129,7 +132,11 @@ public final class ReleasePlan {
       case ReleaseTerms.Accounted accounted ->
           switch (accounted.basis()) {
             case BATCH -> throw new IllegalStateException("refused by the terms");
-            case PUBLIC -> null;
+            // Fitted at the present parameters: public as long as these are.
+            case PUBLIC ->
+                accounted.channels().contains(Channel.WEIGHTS)
+                    ? null
+                    : new Release(Channel.BASIS, name, values, new Release.Uncovered(PUBLIC_BASIS));
             case DP ->
                 new Release(
                     Channel.BASIS, name, values, gaussian(accounted, Channel.BASIS, name, values));
