@@ -114,14 +114,20 @@ final class TrainingRun {
     if (!config.privacy().accounted()) {
       return null;
     }
-    ImageSet images =
+    DataSet opened =
         DataOpening.open(
-                options.privacy.publicData,
-                new Limit(Integer.MAX_VALUE),
-                new Limit(1),
-                options.seed,
-                out)
-            .train();
+            options.privacy.publicData,
+            new Limit(Integer.MAX_VALUE),
+            new Limit(1),
+            options.seed,
+            out);
+    if (options.privacy.publicData.equals(options.data)
+        || (options.privacy.publicData.startsWith("generated")
+            && opened.name().equals(header.data().name()))) {
+      throw new ParameterException(
+          command, "--public-data names the private images: give others, that are no secret");
+    }
+    ImageSet images = opened.train();
     List<FormalCheck.Finding> findings =
         FormalCheck.look(
             config,

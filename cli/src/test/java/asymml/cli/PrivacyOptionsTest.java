@@ -99,4 +99,22 @@ class PrivacyOptionsTest {
     assertThat(outcome.code()).isEqualTo(2);
     assertThat(outcome.err()).contains("cannot be accounted for").hasLineCount(1);
   }
+
+  @ParameterizedTest
+  @CsvSource({"generated, generated:1", "generated:2, generated:2"})
+  void the_private_images_are_no_public_ones(String data, String publicData) {
+    Outcome outcome =
+        Outcome.of(
+            "train",
+            "--norm",
+            "group",
+            "--target-epsilon",
+            "5",
+            "--data",
+            data,
+            "--public-data",
+            publicData);
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err()).contains("--public-data names the private images").hasLineCount(1);
+  }
 }
