@@ -1,6 +1,7 @@
 package asymml.trusted.train;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import asymml.privacy.Channel;
@@ -108,11 +109,13 @@ class AccountingTest {
   }
 
   @Test
-  void a_budget_that_buys_all_steps_or_none_gives_all_or_none() {
+  void a_budget_that_buys_all_steps_gives_all_and_one_that_buys_none_is_refused() {
     PrivacyRuns run = budgeted(3, Drawing.SHUFFLE, Basis.PUBLIC);
     assertThat(accounting(run.with(new NoiseStrength.Multiplier(1000)), null).steps())
         .isEqualTo(40);
-    assertThat(accounting(run.with(new NoiseStrength.Multiplier(0.01)), null).steps()).isZero();
+    assertThatThrownBy(() -> accounting(run.with(new NoiseStrength.Multiplier(0.01)), null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("does not buy a single step");
     assertThat(accounting(CLEAN, null).steps()).isEqualTo(40); // no target, no end
   }
 
