@@ -50,7 +50,7 @@ class CompareCommandTest {
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out())
-        .contains("epsilon 50 at delta 1.0E-5 needs z = ", "no worker, nothing leaves")
+        .contains("epsilon 50 at delta 1e-5 needs z = ", "no worker, nothing leaves")
         .contains("statistics of private data", "Epsilon of the whole view is infinite")
         .contains("* fewer than the rank asked for (200)")
         .contains(out.resolve("compare.json").toString(), out.resolve("compare.svg").toString());
