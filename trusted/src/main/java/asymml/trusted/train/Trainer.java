@@ -25,7 +25,6 @@ import asymml.trusted.execute.PublicPass;
 import asymml.trusted.execute.ReleaseTerms;
 import asymml.trusted.execute.SplitContext;
 import asymml.trusted.run.EpochMetrics;
-import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Checkpoint.Position;
@@ -47,10 +46,6 @@ import org.jspecify.annotations.Nullable;
 /// evaluates after each epoch, and keeps metrics and checkpoint such that a run that was stopped at
 /// any moment continues to the same result.
 public final class Trainer implements AutoCloseable {
-  /// How many steps the ledger on disk runs ahead of those done. A run that is killed has spent
-  /// them.
-  private static final int STEPS_AHEAD = 8;
-
   /// Public images used at a time.
   private static final int PUBLIC_IMAGES = 64;
 
@@ -63,6 +58,7 @@ public final class Trainer implements AutoCloseable {
   private final @Nullable RemoteWorker worker;
   private final @Nullable SplitContext split;
   private final @Nullable Accounting accounting;
+  private final @Nullable LedgerKeeper ledger;
   private final @Nullable PublicPass publicPass;
   private final PoissonDraw draw = new PoissonDraw(new SecureRandom());
   private final Parameters parameters;
@@ -72,12 +68,6 @@ public final class Trainer implements AutoCloseable {
   private final int batches;
   private final LearningRateSchedule schedule;
   private final Map<String, String> identity;
-
-  /// Steps that the ledger has and the run's own count has not, since they were repeated.
-  private long repeated;
-
-  /// Steps that the ledger on disk covers.
-  private long reserved;
 
   /// How a call of [#run] ended.
   public enum Outcome {
@@ -149,9 +139,10 @@ public final class Trainer implements AutoCloseable {
           worker == null || door == null
               ? null
               : Accounting.of(config, graph, plan, examples, this::publicBounds, earlier);
-      if (earlier != null) {
-        reserved = earlier.steps();
-      }
+      ledger =
+          accounting == null
+              ? null
+              : new LedgerKeeper(accounting, config.privacy().accounted(), earlier);
       planned = true;
     } finally {
       if (!planned) {
@@ -274,10 +265,12 @@ public final class Trainer implements AutoCloseable {
     if (resume) {
       position = Checkpoint.read(layout.checkpoint(), identity, parameters, split);
       MetricsLog.truncateAfter(layout.metrics(), position.epoch());
-      position = afterSpent(position);
+      if (ledger != null) {
+        position = ledger.afterSpent(position, batches);
+      }
     } else {
-      if (accounting != null) {
-        LedgerFile.write(layout.ledger(), accounting.ledger(0));
+      if (ledger != null) {
+        ledger.begin(layout);
       }
       save(layout, position);
     }
@@ -287,7 +280,9 @@ public final class Trainer implements AutoCloseable {
           return Outcome.BUDGET_SPENT;
         }
         position = trainEpoch(layout, position, listener, stop);
-        settle(layout, position);
+        if (ledger != null) {
+          ledger.settle(layout, position.step());
+        }
         if (position.totals().batches() < batches && !budgetSpent(position)) {
           Divergence.check(parameters, position.step() - 1);
           save(layout, position);
@@ -308,48 +303,6 @@ public final class Trainer implements AutoCloseable {
         && accounting.steps() < (long) batches * config.epochs();
   }
 
-  /// Where a resumed run goes on. What was released after the checkpoint has been seen, whether or
-  /// not it led to anything. Where releases are accounted for, those steps are spent: they are not
-  /// repeated, so that the run costs what it would have cost. Elsewhere they are, and count twice.
-  private Position afterSpent(Position saved) throws TrainingException {
-    if (accounting == null) {
-      return saved;
-    }
-    long lost = reserved - saved.step();
-    if (lost < 0) {
-      throw new TrainingException(
-          "the ledger is behind the checkpoint: it is not the one of this run, and what the run has"
-              + " released is not known");
-    }
-    if (!config.privacy().accounted()) {
-      repeated = lost;
-      return saved;
-    }
-    if (saved.totals().batches() + lost > batches) {
-      throw new TrainingException("the ledger is further ahead than one epoch of the checkpoint");
-    }
-    return new Position(
-        saved.epoch(), saved.step() + lost, saved.totals().plusLost(Math.toIntExact(lost)));
-  }
-
-  /// Makes sure that the ledger on disk covers a step before anything of it is released.
-  ///
-  /// @param stepsLeft of this epoch, with this one: no further, since a checkpoint comes then
-  private void reserve(RunLayout layout, long step, int stepsLeft) throws IOException {
-    if (accounting != null && step + repeated >= reserved) {
-      reserved = step + repeated + Math.min(STEPS_AHEAD, stepsLeft);
-      LedgerFile.write(layout.ledger(), accounting.ledger(reserved));
-    }
-  }
-
-  /// Takes back what was reserved and not used.
-  private void settle(RunLayout layout, Position position) throws IOException {
-    if (accounting != null && reserved != position.step() + repeated) {
-      reserved = position.step() + repeated;
-      LedgerFile.write(layout.ledger(), accounting.ledger(reserved));
-    }
-  }
-
   /// Trains the rest of an epoch.
   private Position trainEpoch(
       RunLayout layout, Position start, TrainListener listener, BooleanSupplier stop)
@@ -367,7 +320,9 @@ public final class Trainer implements AutoCloseable {
     try (BatchLoader loader = loader(epoch, totals.batches())) {
       while (loader.hasNext() && step < last && !(stop.getAsBoolean() && totals.batches() > 0)) {
         long began = System.nanoTime();
-        reserve(layout, step, (int) Math.min(batches - totals.batches(), last - step));
+        if (ledger != null) {
+          ledger.reserve(layout, step, Math.min(batches - totals.batches(), last - step));
+        }
         Batch batch = loader.next();
         SoftmaxCrossEntropy.Result result = step(batch, step);
         step++;
