@@ -46,7 +46,7 @@ final class Exchange implements AutoCloseable {
     this.shape = shape;
     this.door = new ReleaseDoor(worker, new SecureRandom(), 1);
     ReleaseLog log = new ReleaseLog();
-    log.begin(Collections.nCopies(1000, EXACT));
+    log.begin(Collections.nCopies(10_000, EXACT));
     door.log(log);
     RegionLayout layout = new RegionLayout();
     xSlot = layout.reserve(shape.inputAxes());
