@@ -17,6 +17,7 @@ import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.EpochTotals;
@@ -172,13 +173,21 @@ class SplitTrainingTest {
   private static void copy(RunLayout from, RunLayout to) throws IOException {
     Files.copy(from.checkpoint(), to.checkpoint());
     Files.copy(from.metrics(), to.metrics());
+    Files.copy(from.ledger(), to.ledger());
   }
 
   private static Trainer.Outcome run(
       TrainConfig config, RunLayout layout, boolean resume, TrainListener listener)
       throws Exception {
     try (LocalWorker worker = new LocalWorker();
-        Trainer trainer = new Trainer(config, DATA, worker.remote, worker.door)) {
+        Trainer trainer =
+            new Trainer(
+                config,
+                DATA,
+                null,
+                worker.remote,
+                worker.door,
+                resume ? LedgerFile.read(layout.ledger()) : null)) {
       return trainer.run(layout, resume, listener, () -> false);
     }
   }
