@@ -88,8 +88,9 @@ record ComparisonFiles(Path directory, RunHeader header, CompareOptions options)
     facts.put("guarantee", guarantee(comparison.guarantee()));
     facts.put(
         "covers",
-        "residuals alone, and only if bounds and bases did not depend on the data; epsilon of the"
-            + " whole view is infinite");
+        "residuals alone, counting their own noise only, and only if nothing else shows who was"
+            + " drawn, with group norm, and bounds and bases that do not depend on the data; epsilon"
+            + " of the whole view is infinite");
     if (!comparison.accuracies().isEmpty()) {
       facts.put("trainedWithNoiseRatio", options.noiseRatio());
     }

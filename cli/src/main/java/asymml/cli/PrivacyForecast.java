@@ -39,7 +39,7 @@ record PrivacyForecast(TrainConfig config, Ledger ledger) {
     lines.add("accounted for: " + config.privacy());
     if (config.privacy().target() != null) {
       lines.add(
-          "budget: %d of %d steps are inside epsilon %s"
+          "budget: %d of %d steps are inside epsilon %s, of what is protected"
               .formatted(
                   ledger.steps(),
                   ledger.sampling().stepsPerEpoch() * config.epochs(),

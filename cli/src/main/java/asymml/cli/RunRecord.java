@@ -15,6 +15,8 @@ import java.util.Map;
 
 /// Writes `run.json`: what a run was made with and how it ended.
 final class RunRecord {
+  static final String RUNNING = "running";
+
   private final RunLayout layout;
   private final RunHeader header;
   private final Settings settings;
@@ -45,7 +47,11 @@ final class RunRecord {
     Map<String, String> plan = new LinkedHashMap<>();
     header.plan().layers().forEach((name, placement) -> plan.put(name, placement.toString()));
     facts.put("plan", plan);
-    if (Files.exists(layout.ledger())) {
+    if (outcome.equals(RUNNING)) {
+      // What it has cost changes with every step: the number of one moment would be read as the
+      // cost.
+      facts.put("privacy", "under way: see ledger.json");
+    } else if (Files.exists(layout.ledger())) {
       facts.put(
           "privacy", PrivacyLedgerCommand.statement(LedgerFile.read(layout.ledger())).facts());
     } else if (!header.plan().needsWorker()) {

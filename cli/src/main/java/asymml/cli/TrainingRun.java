@@ -161,13 +161,22 @@ final class TrainingRun {
       header.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       return train(record, resume, new Trainer(config, header.data(), null, null));
     }
-    Ledger earlier = resume ? LedgerFile.read(layout.ledger()) : null;
+    Ledger earlier = resume ? earlier(layout) : null;
     try (OpenWorker worker = OpenWorker.open(options, layout.workerLog());
         ReleaseDoor door =
             new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads())) {
       show(header, "UNTRUSTED: " + worker.describe(), layout);
       return train(record, resume, trainer(header, publicImages, worker.remote(), door, earlier));
     }
+  }
+
+  private static Ledger earlier(RunLayout layout) throws IOException, TrainingException {
+    if (!Files.exists(layout.ledger())) {
+      throw new TrainingException(
+          "%s cannot be resumed: without its ledger.json nobody knows what it has released; start anew with another --out"
+              .formatted(layout.directory()));
+    }
+    return LedgerFile.read(layout.ledger());
   }
 
   private Trainer trainer(
@@ -209,14 +218,14 @@ final class TrainingRun {
                   .forEach(line -> out.println("privacy  " + line)));
       out.flush();
       settings.without(List.of("out")).write(record.layout().config());
-      record.write("running");
+      record.write(RunRecord.RUNNING);
       return switch (run(trainer, record.layout(), resume, signals)) {
-        case FINISHED -> finished(record, Duration.ofNanos(System.nanoTime() - began));
+        case FINISHED -> finished(record, "finished", Duration.ofNanos(System.nanoTime() - began));
         case BUDGET_SPENT -> {
           out.println();
           out.println(
               "the privacy budget is spent: the last step inside it is done, and the run is saved");
-          yield finished(record, Duration.ofNanos(System.nanoTime() - began));
+          yield finished(record, "budget spent", Duration.ofNanos(System.nanoTime() - began));
         }
         case STOPPED -> {
           record.write("stopped");
@@ -246,8 +255,8 @@ final class TrainingRun {
     }
   }
 
-  private int finished(RunRecord record, Duration time) throws IOException {
-    record.write("finished");
+  private int finished(RunRecord record, String outcome, Duration time) throws IOException {
+    record.write(outcome);
     RunLayout layout = record.layout();
     EpochMetrics last = MetricsLog.readAll(layout.metrics()).getLast();
     String asymml = Build.command();

@@ -138,12 +138,13 @@ public record PrivacyStatement(
     return List.of("residuals alone: " + alone, "the worker's whole view: " + whole);
   }
 
-  /// Noise on the residuals says nothing of what else they depend on.
+  /// A channel's own noise says nothing of what else it depends on: residuals and gradients are
+  /// functions of the weights as well, and averaged over a run they tell of them.
   private String caveat() {
-    return uncovered().contains(Channel.WEIGHTS)
-        ? ", counting their own noise only: they also depend on weights that carry earlier steps'"
-            + " data without cover"
-        : "";
+    return ", counting their own noise only: "
+        + (uncovered().contains(Channel.WEIGHTS)
+            ? "they also depend on weights that carry earlier steps' data without cover"
+            : "what they tell of the weights is counted in the view's line");
   }
 
   private String reasons(Channel channel) {
@@ -177,6 +178,12 @@ public record PrivacyStatement(
               "shuffled batches of %d of %d examples, %d steps; nothing is amplified"
                   .formatted(s.batchSize(), s.examples(), ledger.steps());
         });
+    lines.add(
+        "a channel's epsilon counts the channel's own noise; only the view's covers what one channel"
+            + " carries into another");
+    lines.add(
+        "the public images are public, and none of the private ones; other runs on the same data add"
+            + " to the cost");
     lines.add(
         "number of examples, classes, architecture, seed, clip bounds and all settings are public;"
             + " a worker's view is all that it is sent, not what the trained model tells its users");

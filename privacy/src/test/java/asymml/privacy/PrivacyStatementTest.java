@@ -61,7 +61,7 @@ class PrivacyStatementTest {
   }
 
   @Test
-  void the_residuals_carry_their_caveat_exactly_when_weights_are_uncovered() {
+  void finite_residuals_always_say_that_their_own_noise_alone_counts() {
     for (Ledger ledger : covers()) {
       String alone = PrivacyStatement.of(ledger, EXACT).lines().getFirst();
       assertThat(alone).startsWith("residuals alone: epsilon ");
@@ -69,6 +69,7 @@ class PrivacyStatementTest {
         assertThat(alone).isEqualTo("residuals alone: epsilon infinite: why residuals");
       } else {
         assertThat(alone).contains(" at delta 1.00e-05");
+        assertThat(alone).contains(", counting their own noise only: ");
         assertThat(alone.contains(CAVEAT)).isEqualTo(leaks(ledger, Channel.WEIGHTS));
       }
     }

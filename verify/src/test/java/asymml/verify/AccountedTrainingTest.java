@@ -282,21 +282,36 @@ class AccountedTrainingTest {
         .hasMessageContaining("ledger is behind the checkpoint");
   }
 
-  @Test
-  void training_ends_at_the_last_step_inside_the_budget_and_does_not_go_on() throws Exception {
+  /// In the first epoch and in the last one.
+  @ParameterizedTest
+  @ValueSource(doubles = {14, 18})
+  void training_ends_at_the_last_step_inside_the_budget_and_does_not_go_on(double target)
+      throws Exception {
     RunLayout layout = layout("run");
+    RunLayout killed = layout("killed");
     TrainConfig config =
         config(
             new NoiseStrength.Multiplier(1.5),
             Decomposition.SHARED,
             "1/8",
-            privacy(ALL, 14.0, Drawing.POISSON, Basis.PUBLIC));
-    assertThat(run(config, layout)).isEqualTo(Trainer.Outcome.BUDGET_SPENT);
+            privacy(ALL, target, Drawing.POISSON, Basis.PUBLIC));
+    assertThat(
+            run(
+                config,
+                layout,
+                false,
+                Listening.to(done -> {
+                  if (done == 3) {
+                    copy(layout, killed);
+                  }
+                })))
+        .isEqualTo(Trainer.Outcome.BUDGET_SPENT);
     PrivacyStatement statement = statement(layout);
     long steps = statement.ledger().steps();
-    assertThat(steps).isBetween(1L, STEPS - 1L);
-    assertThat(statement.view().value()).isLessThanOrEqualTo(14.0);
-    assertThat(withSteps(statement.ledger(), steps + 1).view().value()).isGreaterThan(14.0);
+    assertThat(steps).isBetween(4L, STEPS - 1L);
+    assertThat(steps > EXAMPLES / BATCH).isEqualTo(target == 18);
+    assertThat(statement.view().value()).isLessThanOrEqualTo(target);
+    assertThat(withSteps(statement.ledger(), steps + 1).view().value()).isGreaterThan(target);
     assertThat(
             run(
                 config,
@@ -307,6 +322,12 @@ class AccountedTrainingTest {
                 })))
         .isEqualTo(Trainer.Outcome.BUDGET_SPENT);
     assertThat(LedgerFile.read(layout.ledger()).steps()).isEqualTo(steps);
+
+    assertThat(run(config, killed, true, Listening.to(_ -> {})))
+        .isEqualTo(Trainer.Outcome.BUDGET_SPENT);
+    assertThat(LedgerFile.read(killed.ledger())).isEqualTo(LedgerFile.read(layout.ledger()));
+    assertThat(MetricsLog.readAll(killed.metrics()))
+        .hasSameSizeAs(MetricsLog.readAll(layout.metrics()));
   }
 
   private static PrivacyStatement withSteps(Ledger ledger, long steps) {
@@ -314,6 +335,26 @@ class AccountedTrainingTest {
         List.of(new Ledger.Entry(ledger.entries().getFirst().releases(), steps));
     return PrivacyStatement.of(
         new Ledger(ledger.sampling(), ledger.delta(), entries), new PldAccountant());
+  }
+
+  @Test
+  void a_ledger_of_another_plan_is_refused() throws Exception {
+    RunLayout layout = layout("run");
+    run(protectAll(30), layout);
+    Ledger own = LedgerFile.read(layout.ledger());
+    List<Ledger.Entry> fewer =
+        own.entries().stream()
+            .map(e -> new Ledger.Entry(e.releases().subList(0, e.releases().size() - 1), e.steps()))
+            .toList();
+    LedgerFile.write(layout.ledger(), new Ledger(own.sampling(), own.delta(), fewer));
+    assertThatThrownBy(() -> run(protectAll(30), layout, true, Listening.to(_ -> {})))
+        .hasMessageContaining("clip bound");
+    LedgerFile.write(
+        layout.ledger(),
+        new Ledger(new Sampling.Poisson(EXAMPLES, BATCH, EXAMPLES), own.delta(), own.entries()));
+    assertThatThrownBy(() -> run(protectAll(30), layout, true, Listening.to(_ -> {})))
+        .isInstanceOf(TrainingException.class)
+        .hasMessageContaining("does not say what this run releases");
   }
 
   @Test

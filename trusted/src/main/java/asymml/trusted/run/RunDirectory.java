@@ -182,7 +182,12 @@ public final class RunDirectory implements AutoCloseable {
   /// The name of a file that shows that a run was here, if there is one. A worker's log alone is
   /// that of a worker that did not start: the next attempt may follow in the same directory.
   private @Nullable String firstFile() {
-    return Stream.of(layout.checkpoint(), layout.metrics(), layout.runFile(), layout.config())
+    return Stream.of(
+            layout.checkpoint(),
+            layout.metrics(),
+            layout.ledger(),
+            layout.runFile(),
+            layout.config())
         .filter(Files::exists)
         .map(file -> file.getFileName().toString())
         .findFirst()

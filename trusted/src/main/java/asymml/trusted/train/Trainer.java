@@ -276,7 +276,7 @@ public final class Trainer implements AutoCloseable {
     }
     try (EpochLog log = EpochLog.open(layout, Clock.systemUTC())) {
       while (position.epoch() < config.epochs()) {
-        if (budgetSpent(position)) {
+        if (budgetSpent(position) && position.totals().batches() == 0) {
           return Outcome.BUDGET_SPENT;
         }
         position = trainEpoch(layout, position, listener, stop);
@@ -294,7 +294,7 @@ public final class Trainer implements AutoCloseable {
         }
       }
     }
-    return Outcome.FINISHED;
+    return budgetSpent(position) ? Outcome.BUDGET_SPENT : Outcome.FINISHED;
   }
 
   private boolean budgetSpent(Position position) {
@@ -310,12 +310,12 @@ public final class Trainer implements AutoCloseable {
     int epoch = start.epoch() + 1;
     EpochTotals totals = start.totals();
     long step = start.step();
-    while (totals.batches() < batches && mustWaitForBasis(step)) {
+    long last = accounting == null ? Long.MAX_VALUE : accounting.steps();
+    while (totals.batches() < batches && step < last && mustWaitForBasis(step)) {
       totals = totals.plusLost(1);
       step++;
     }
     listener.epochStarted(epoch, batches, totals.batches());
-    long last = accounting == null ? Long.MAX_VALUE : accounting.steps();
     Cost before = costSoFar();
     try (BatchLoader loader = loader(epoch, totals.batches())) {
       while (loader.hasNext() && step < last && !(stop.getAsBoolean() && totals.batches() > 0)) {
