@@ -152,10 +152,19 @@ public final class Graph {
     int in = inputShape(index).channels();
     String prefix = node.name() + ".";
     return switch (node.layer()) {
-      case Conv2d(int out, int kernel, int _, int _) ->
-          List.of(weight(prefix, out, kernel, kernel, in));
+      case Conv2d(int out, int kernel, int _, int _, boolean standardized) ->
+          List.of(
+              Parameter.of(
+                  prefix + "weight",
+                  standardized ? Parameter.Kind.STANDARDIZED_WEIGHT : Parameter.Kind.WEIGHT,
+                  out,
+                  kernel,
+                  kernel,
+                  in));
       case Linear(int out) ->
-          List.of(weight(prefix, out, 1, 1, in), vector(prefix + "bias", Parameter.Kind.BIAS, out));
+          List.of(
+              Parameter.of(prefix + "weight", Parameter.Kind.WEIGHT, out, 1, 1, in),
+              vector(prefix + "bias", Parameter.Kind.BIAS, out));
       case BatchNorm _ ->
           List.of(
               vector(prefix + "weight", Parameter.Kind.SCALE, in),
@@ -193,10 +202,6 @@ public final class Graph {
     };
   }
 
-  private static Parameter weight(String prefix, int... axes) {
-    return Parameter.of(prefix + "weight", Parameter.Kind.WEIGHT, axes);
-  }
-
   private static Parameter vector(String name, Parameter.Kind kind, int length) {
     return Parameter.of(name, kind, length);
   }
@@ -213,7 +218,7 @@ public final class Graph {
     }
     Shape in = shape(node.inputs().getFirst());
     return switch (node.layer()) {
-      case Conv2d(int out, int kernel, int stride, int padding) ->
+      case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
           window(node, in, kernel, stride, padding, out);
       case MaxPool(int kernel, int stride, int padding) ->
           window(node, in, kernel, stride, padding, in.channels());

@@ -27,7 +27,7 @@ public final class Initializer {
       case BIAS, SHIFT, RUNNING_MEAN -> {
         // already zero
       }
-      case WEIGHT -> {
+      case WEIGHT, STANDARDIZED_WEIGHT -> {
         int[] axes = parameter.shape();
         int window = axes[1] * axes[2];
         int fan = window == 1 ? axes[3] : window * axes[0];

@@ -14,13 +14,26 @@ public sealed interface Layer {
   /// @param kernel k, at least 1
   /// @param stride at least 1
   /// @param padding zeros on each side, 0 to k - 1
-  record Conv2d(int outChannels, int kernel, int stride, int padding) implements LinearLayer {
+  /// @param standardized whether each filter is brought to mean 0 and norm 1 before it is used
+  ///   (weight standardisation: Qiao et al. 2019)
+  record Conv2d(int outChannels, int kernel, int stride, int padding, boolean standardized)
+      implements LinearLayer {
     /// Checks the ranges above.
     public Conv2d {
       require(outChannels >= 1, "output channels", outChannels);
       require(kernel >= 1, "kernel", kernel);
       require(stride >= 1, "stride", stride);
       require(padding >= 0 && padding < kernel, "padding", padding);
+    }
+
+    /// A convolution that uses its weights as they are.
+    ///
+    /// @param outChannels O, at least 1
+    /// @param kernel k, at least 1
+    /// @param stride at least 1
+    /// @param padding zeros on each side, 0 to k - 1
+    public Conv2d(int outChannels, int kernel, int stride, int padding) {
+      this(outChannels, kernel, stride, padding, false);
     }
   }
 

@@ -13,6 +13,8 @@ public record Parameter(String name, Kind kind, List<Integer> axes) {
   public enum Kind {
     /// Weights of a linear layer: trained, decayed.
     WEIGHT,
+    /// Weights of a convolution that uses them standardised: trained, decayed.
+    STANDARDIZED_WEIGHT,
     /// Bias of a linear layer: trained.
     BIAS,
     /// Scale of a normalisation: trained.
@@ -29,6 +31,13 @@ public record Parameter(String name, Kind kind, List<Integer> axes) {
     /// @return false for running statistics
     public boolean trained() {
       return this != RUNNING_MEAN && this != RUNNING_VARIANCE;
+    }
+
+    /// Whether they are a linear layer's weights.
+    ///
+    /// @return true for weights, standardised or not
+    public boolean weight() {
+      return this == WEIGHT || this == STANDARDIZED_WEIGHT;
     }
   }
 

@@ -160,7 +160,7 @@ class SplitNetworkTest {
         network.backward();
         for (Parameter p : parameters.all()) {
           if (p.kind().trained()) {
-            if (step == 0 && p.kind() == Parameter.Kind.WEIGHT) {
+            if (step == 0 && p.kind().weight()) {
               gradients.put(p.name(), parameters.gradient(p.name()).toArray());
             }
             Elementwise.sgd(

@@ -16,6 +16,7 @@ public final class Network implements AutoCloseable {
   private final List<SplitInput> splitInputs;
   private final NetworkBuffers buffers;
   private final long regionBytes;
+  private final Parameters parameters;
   private final @Nullable SplitContext context;
   private boolean closed;
 
@@ -31,6 +32,7 @@ public final class Network implements AutoCloseable {
     if (batch < 1) {
       throw new IllegalArgumentException("a batch needs at least one example: " + batch);
     }
+    this.parameters = parameters;
     this.context = context;
     try {
       NetworkPlanner planner =
@@ -137,6 +139,7 @@ public final class Network implements AutoCloseable {
     for (SplitLinearOp op : split.reversed()) {
       op.mergeWeightGradient();
     }
+    parameters.finishGradients();
   }
 
   /// What a node gave in the last forward pass.

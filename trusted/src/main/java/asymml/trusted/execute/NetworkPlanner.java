@@ -113,7 +113,7 @@ final class NetworkPlanner {
     Tensor dy = buffers.gradient(i);
     GradientTarget dx = buffers.target(i, source);
     return switch (node.layer()) {
-      case Conv2d(int out, int kernel, int stride, int padding) ->
+      case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
           linear(
               i,
               new ConvShape(
@@ -223,7 +223,7 @@ final class NetworkPlanner {
     String bias = node.name() + ".bias";
     boolean biased = node.layer() instanceof Layer.Linear;
     return new LinearParameters(
-        parameters.value(weight),
+        parameters.used(weight),
         training ? parameters.gradient(weight) : null,
         biased ? parameters.value(bias) : null,
         biased && training ? parameters.gradient(bias) : null);

@@ -1,6 +1,7 @@
 package asymml.trusted.execute;
 
 import asymml.kernels.Tensor;
+import asymml.kernels.WeightStandardization;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
@@ -17,8 +18,15 @@ public final class Parameters implements AutoCloseable {
   private final Map<String, Tensor> values = new LinkedHashMap<>();
   private final Map<String, Tensor> gradients = new LinkedHashMap<>();
   private final Map<String, Tensor> velocities = new LinkedHashMap<>();
+  private final Map<String, Standardized> standardized = new LinkedHashMap<>();
   private long version;
   private boolean closed;
+
+  /// What a layer uses in a weight's place.
+  ///
+  /// @param weight `[O, kH, kW, C]`
+  /// @param inverseNorms `[O]`
+  private record Standardized(Tensor weight, Tensor inverseNorms) {}
 
   /// Allocates and initialises the parameters of a graph.
   ///
@@ -34,7 +42,15 @@ public final class Parameters implements AutoCloseable {
         gradients.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
         velocities.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
       }
+      if (parameter.kind() == Parameter.Kind.STANDARDIZED_WEIGHT) {
+        standardized.put(
+            parameter.name(),
+            new Standardized(
+                Tensor.allocate(arena, parameter.shape()),
+                Tensor.allocate(arena, value.length(0))));
+      }
     }
+    standardize();
   }
 
   /// All parameters in graph order.
@@ -50,6 +66,27 @@ public final class Parameters implements AutoCloseable {
   /// @return a view; after writing to it call [#changed]
   public Tensor value(String name) {
     return find(values, name);
+  }
+
+  /// What a layer computes with: a parameter's values, or what they are after standardisation.
+  ///
+  /// @param name its name
+  /// @return a view, not to be written to
+  Tensor used(String name) {
+    Standardized own = standardized.get(name);
+    return own == null ? value(name) : own.weight();
+  }
+
+  private void standardize() {
+    standardized.forEach((name, own) ->
+        WeightStandardization.forward(value(name), own.weight(), own.inverseNorms()));
+  }
+
+  /// Turns gradients by what the layers computed with into gradients by the parameters: the end of
+  /// a backward pass. It needs no example, so that it costs no privacy.
+  void finishGradients() {
+    standardized.forEach((name, own) ->
+        WeightStandardization.backward(own.weight(), own.inverseNorms(), gradient(name)));
   }
 
   /// A trained parameter's gradient of the last backward pass.
@@ -68,9 +105,11 @@ public final class Parameters implements AutoCloseable {
     return find(velocities, name);
   }
 
-  /// Says that values were written: packed copies are renewed before they are used again.
+  /// Says that values were written: standardised and packed copies are renewed before they are used
+  /// again.
   public void changed() {
     version++;
+    standardize();
   }
 
   /// How often values were written.
@@ -96,6 +135,7 @@ public final class Parameters implements AutoCloseable {
       for (Map<String, Tensor> map : List.of(values, gradients, velocities)) {
         map.values().forEach(t -> t.fill(0));
       }
+      standardized.values().forEach(own -> own.weight().fill(0));
       arena.close();
     }
   }

@@ -188,7 +188,7 @@ public final class ReleasePlan {
     long values =
         graph.parameters(node).stream()
             .filter(p -> p.kind().trained())
-            .filter(p -> p.kind() != Parameter.Kind.WEIGHT || !onlyBiasHere)
+            .filter(p -> !p.kind().weight() || !onlyBiasHere)
             .mapToLong(Parameter::size)
             .sum();
     return values == 0

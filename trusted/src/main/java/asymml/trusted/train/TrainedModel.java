@@ -119,7 +119,7 @@ public final class TrainedModel implements AutoCloseable {
     }
   }
 
-  private static final String FORMAT = "asymml-1";
+  private static final String FORMAT = "asymml-2";
 
   private TrainedModel(Description description, Graph graph, Parameters parameters) {
     this.description = description;

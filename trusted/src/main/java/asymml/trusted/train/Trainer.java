@@ -411,7 +411,7 @@ public final class Trainer implements AutoCloseable {
             parameters.gradient(p.name()),
             rate,
             optimizer.momentum(),
-            p.kind() == Parameter.Kind.WEIGHT ? optimizer.weightDecay() : 0);
+            p.kind().weight() ? optimizer.weightDecay() : 0);
       }
     }
     parameters.changed();

@@ -82,7 +82,7 @@ final class NetworkHarness {
         switch (p.kind()) {
           case SCALE, RUNNING_VARIANCE -> tensor.set(i, (float) random.nextDouble(0.5, 1.5));
           case SHIFT, BIAS, RUNNING_MEAN -> tensor.set(i, (float) random.nextDouble(-0.5, 0.5));
-          case WEIGHT -> {
+          case WEIGHT, STANDARDIZED_WEIGHT -> {
             // as initialised
           }
         }

@@ -64,6 +64,8 @@ class NetworkTest {
         around("conv 1x1, stride 2", new Conv2d(5, 1, 2, 0)),
         around("conv 5x5, unpadded", new Conv2d(4, 5, 1, 0)),
         around("conv 4x4, stride 3", new Conv2d(4, 4, 3, 2)),
+        around("conv 3x3, standardised", new Conv2d(5, 3, 1, 1, true)),
+        around("conv 1x1, standardised, group norm", new Conv2d(9, 1, 2, 0, true), GROUP_NORM),
         around("linear", new Flatten(), new Linear(5)),
         around("batch norm", BATCH_NORM),
         around("batch norm with relu", BATCH_NORM, new Relu()),

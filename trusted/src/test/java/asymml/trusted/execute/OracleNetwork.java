@@ -106,8 +106,11 @@ public final class OracleNetwork {
   private double[] output(
       Node node, double[] x, double[] other, Shape in, Shape out, boolean training) {
     return switch (node.layer()) {
-      case Conv2d(int _, int kernel, int stride, int padding) ->
-          convolve(x, in, out, parameter(node, "weight"), kernel, stride, padding);
+      case Conv2d(int _, int kernel, int stride, int padding, boolean standardized) -> {
+        double[] weight = parameter(node, "weight");
+        double[] used = standardized ? standardized(weight, out.channels()) : weight;
+        yield convolve(x, in, out, used, kernel, stride, padding);
+      }
       case Linear _ -> linear(node, x, in, out);
       case BatchNorm(float epsilon, float _) ->
           batchNorm(node, x, in.channels(), epsilon, training);
@@ -149,6 +152,18 @@ public final class OracleNetwork {
       }
     }
     return y;
+  }
+
+  private static double[] standardized(double[] weight, int filters) {
+    int fan = weight.length / filters;
+    double[] used = new double[weight.length];
+    for (int from = 0; from < weight.length; from += fan) {
+      Moments own = moments(Arrays.copyOfRange(weight, from, from + fan), 1);
+      for (int i = from; i < from + fan; i++) {
+        used[i] = (weight[i] - own.mean[0]) / Math.sqrt(own.variance[0] * fan);
+      }
+    }
+    return used;
   }
 
   private double[] linear(Node node, double[] x, Shape in, Shape out) {

@@ -145,7 +145,7 @@ class ReleasePlanTest {
               case Split(var _, var rank) -> rank.equals(new RankPolicy.Fixed(0));
             };
         for (Parameter p : graph.parameters(i)) {
-          if (!(workers && p.kind() == Parameter.Kind.WEIGHT)) {
+          if (!(workers && p.kind().weight())) {
             expected.merge(name, p.size(), Long::sum);
           }
         }

@@ -103,7 +103,7 @@ class TrainedModelTest {
       delimiter = '|',
       value = {
         "format | '' | lacks 'format'",
-        "format | other-1 | another format than asymml-1",
+        "format | other-1 | another format than asymml-2",
         "model | '' | lacks 'model'",
         "model | alexnet | no model is called 'alexnet'",
         "norm | layer | cannot be read",
@@ -155,7 +155,7 @@ class TrainedModelTest {
         "epoch.lossSum | NaN | no finite number in 'epoch.lossSum'",
         "epoch.seconds | long | no number in 'epoch.seconds'",
         "seed | '' | lacks 'seed'",
-        "format | other | another format than asymml-1"
+        "format | other | another format than asymml-2"
       })
   void a_run_does_not_resume_from_counters_that_make_no_sense(
       String key, String value, String message) throws Exception {
