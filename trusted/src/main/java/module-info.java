@@ -6,9 +6,12 @@ module asymml.trusted {
   requires transitive asymml.privacy;
   requires transitive asymml.wire;
   requires java.desktop;
+  requires java.management;
+  requires jdk.management;
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
 
+  exports asymml.trusted.bench;
   exports asymml.trusted.boundary;
   exports asymml.trusted.run;
   exports asymml.trusted.train;

@@ -40,5 +40,10 @@ record AddOp(
   }
 
   @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.ELEMENTWISE;
+  }
+
+  @Override
   public void close() {}
 }

@@ -82,6 +82,11 @@ final class BatchNormOp implements Op {
   }
 
   @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.NORM;
+  }
+
+  @Override
   public void close() {
     norm.close();
   }

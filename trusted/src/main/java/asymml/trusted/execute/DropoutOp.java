@@ -50,5 +50,10 @@ final class DropoutOp implements Op {
   }
 
   @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.ELEMENTWISE;
+  }
+
+  @Override
   public void close() {}
 }

@@ -16,5 +16,10 @@ record FlattenOp(@Nullable Tensor dy, @Nullable GradientTarget dx) implements Op
   }
 
   @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.ELEMENTWISE;
+  }
+
+  @Override
   public void close() {}
 }

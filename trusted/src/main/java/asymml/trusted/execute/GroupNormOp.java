@@ -72,6 +72,11 @@ final class GroupNormOp implements Op {
   }
 
   @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.NORM;
+  }
+
+  @Override
   public void close() {
     norm.close();
   }

@@ -2,6 +2,7 @@ package asymml.trusted.execute;
 
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
+import asymml.trusted.execute.NetworkPlanner.Planned;
 import asymml.wire.ProtocolException;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -11,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 /// step. Not safe for use by several threads.
 public final class Network implements AutoCloseable {
   private final Arena arena = Arena.ofShared(); // read and written by worker threads of the kernels
-  private final List<Op> ops;
+  private final List<Planned> ops;
+  private final StepProfile profile;
   private final List<SplitLinearOp> split;
   private final List<SplitInput> splitInputs;
   private final NetworkBuffers buffers;
@@ -38,6 +40,7 @@ public final class Network implements AutoCloseable {
       NetworkPlanner planner =
           new NetworkPlanner(graph, plan, batch, parameters, context, arena, seed, training);
       ops = planner.ops();
+      profile = planner.profile();
       split = planner.split();
       buffers = planner.buffers();
       splitInputs = planner.splitInputs();
@@ -124,8 +127,10 @@ public final class Network implements AutoCloseable {
     for (SplitLinearOp op : split) {
       op.sendWeights();
     }
-    for (Op op : ops) {
-      op.forward(step);
+    for (Planned planned : ops) {
+      profile.at(planned.node());
+      planned.op().forward(step);
+      profile.lap(planned.op().phase());
     }
   }
 
@@ -133,13 +138,15 @@ public final class Network implements AutoCloseable {
   ///
   /// @throws ProtocolException if the worker fails
   public void backward() throws ProtocolException {
-    for (Op op : ops.reversed()) {
-      op.backward();
+    for (Planned planned : ops.reversed()) {
+      profile.at(planned.node());
+      planned.op().backward();
+      profile.lap(planned.op().phase());
     }
     for (SplitLinearOp op : split.reversed()) {
       op.mergeWeightGradient();
     }
-    parameters.finishGradients();
+    profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
   }
 
   /// What a node gave in the last forward pass.
@@ -157,7 +164,14 @@ public final class Network implements AutoCloseable {
   }
 
   List<Op> ops() {
-    return ops;
+    return ops.stream().map(Planned::op).toList();
+  }
+
+  /// Where the time of this network's passes goes.
+  ///
+  /// @return books all passes from now on
+  public StepProfile profile() {
+    return profile;
   }
 
   /// Frees buffers and primitives; activations are zeroed first.
@@ -165,7 +179,7 @@ public final class Network implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      ops.forEach(Op::close);
+      ops.forEach(planned -> planned.op().close());
       buffers.clear();
       arena.close();
     }

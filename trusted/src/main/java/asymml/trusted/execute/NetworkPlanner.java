@@ -32,6 +32,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Turns a graph into operations on the buffers of [NetworkBuffers].
 final class NetworkPlanner {
+  /// An operation and the node it is for.
+  record Planned(int node, Op op) {}
+
   private final Graph graph;
   private final Plan plan;
   private final int batch;
@@ -44,8 +47,9 @@ final class NetworkPlanner {
 
   private final NetworkBuffers buffers;
   private final Map<SiteKey, SplitInput> splitInputs = new HashMap<>();
-  private final List<Op> ops = new ArrayList<>();
+  private final List<Planned> ops = new ArrayList<>();
   private final List<SplitLinearOp> split = new ArrayList<>();
+  private final StepProfile profile;
 
   NetworkPlanner(
       Graph graph,
@@ -65,6 +69,7 @@ final class NetworkPlanner {
     this.arena = arena;
     this.seed = seed;
     this.training = training;
+    this.profile = new StepProfile(graph.nodes().size());
     this.buffers = new NetworkBuffers(graph, plan, batch, arena, training);
     planOps();
   }
@@ -74,13 +79,13 @@ final class NetworkPlanner {
     try {
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
-          ops.add(op(i));
+          ops.add(new Planned(i, op(i)));
         }
       }
       planned = true;
     } finally {
       if (!planned) {
-        ops.forEach(Op::close);
+        ops.forEach(p -> p.op().close());
       }
     }
   }
@@ -89,8 +94,12 @@ final class NetworkPlanner {
     return buffers;
   }
 
-  List<Op> ops() {
+  List<Planned> ops() {
     return List.copyOf(ops);
+  }
+
+  StepProfile profile() {
+    return profile;
   }
 
   List<SplitLinearOp> split() {
@@ -269,6 +278,7 @@ final class NetworkPlanner {
           new SplitInput(
               boundary.site(key),
               boundary,
+              profile,
               buffers.output(key.source()),
               layout.reserve(shape.inputAxes()),
               buffers.scratch());
@@ -283,9 +293,11 @@ final class NetworkPlanner {
             layout.reserve(shape.weightAxes()));
     return new SplitLinearOp(
         node.name(),
+        i,
         boundary.takeOpId(),
         shape,
         boundary,
+        profile,
         boundary.releases().weights(i),
         boundary.releases().outputGradient(i),
         boundary.guard(i),

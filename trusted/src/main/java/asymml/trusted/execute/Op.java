@@ -16,6 +16,9 @@ interface Op extends AutoCloseable {
   /// @throws ProtocolException if a worker fails
   void backward() throws ProtocolException;
 
+  /// What kind of work it is, where it does not say so itself.
+  StepProfile.Phase phase();
+
   @Override
   void close();
 }

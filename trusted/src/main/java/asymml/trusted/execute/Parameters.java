@@ -1,5 +1,6 @@
 package asymml.trusted.execute;
 
+import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.kernels.WeightStandardization;
 import asymml.model.Graph;
@@ -103,6 +104,27 @@ public final class Parameters implements AutoCloseable {
   /// @return a view
   public Tensor velocity(String name) {
     return find(velocities, name);
+  }
+
+  /// One step of stochastic gradient descent with momentum, on the gradients of the last backward
+  /// pass. Weights decay, nothing else does.
+  ///
+  /// @param rate the learning rate
+  /// @param momentum 0 to below 1
+  /// @param weightDecay at least 0
+  public void update(float rate, float momentum, float weightDecay) {
+    for (Parameter p : all) {
+      if (p.kind().trained()) {
+        Elementwise.sgd(
+            value(p.name()),
+            velocity(p.name()),
+            gradient(p.name()),
+            rate,
+            momentum,
+            p.kind().weight() ? weightDecay : 0);
+      }
+    }
+    changed();
   }
 
   /// Says that values were written: standardised and packed copies are renewed before they are used

@@ -22,6 +22,11 @@ record PoolingOp(
   }
 
   @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.ELEMENTWISE;
+  }
+
+  @Override
   public void close() {
     pooling.close();
   }

@@ -20,5 +20,10 @@ record ReluOp(Tensor x, Tensor y, @Nullable Tensor dy, @Nullable GradientTarget 
   }
 
   @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.ELEMENTWISE;
+  }
+
+  @Override
   public void close() {}
 }

@@ -10,6 +10,7 @@ import asymml.trusted.boundary.Released;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.decompose.SharedDecomposer;
+import asymml.trusted.execute.StepProfile.Phase;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +26,7 @@ final class SplitInput {
   private final SplitSite site;
   private final SplitContext context;
   private final ReleaseDoor door;
+  private final StepProfile profile;
   private final Tensor x;
   private final Slot slot;
   private final Tensor chunk;
@@ -35,12 +37,20 @@ final class SplitInput {
   ///
   /// @param site the place's decomposition and bound
   /// @param context the door, and which places hold examples
+  /// @param profile of the network
   /// @param x `[N, H, W, C]`
   /// @param slot where the worker reads it
   /// @param scratch memory for residuals, at least as large as one example
-  SplitInput(SplitSite site, SplitContext context, Tensor x, Slot slot, Tensor scratch) {
+  SplitInput(
+      SplitSite site,
+      SplitContext context,
+      StepProfile profile,
+      Tensor x,
+      Slot slot,
+      Tensor scratch) {
     this.site = site;
     this.context = context;
+    this.profile = profile;
     this.door = context.door();
     this.x = x;
     this.slot = slot;
@@ -95,11 +105,14 @@ final class SplitInput {
       renewBasis(site.basis(), step);
     }
     if (decomposer == null && site.strength() instanceof NoiseStrength.None) {
-      return door.exact(site.residual(), x, slot);
+      Released exact = door.exact(site.residual(), x, slot);
+      profile.lap(Phase.DOOR);
+      return exact;
     }
     if (decomposer != null) {
       decomposer.fit(x, step);
     }
+    profile.lap(Phase.DECOMPOSE);
     NoisyRelease release =
         door.noisy(site.residual(), slot, x.length(0), site.strength(), site.bound());
     if (release.needsMeasuring()) {
@@ -107,7 +120,9 @@ final class SplitInput {
       release.measured();
     }
     eachChunk(decomposer, (from, residual) -> release.write(from, residual, context.occupancy()));
-    return release.finish();
+    Released done = release.finish();
+    profile.lap(Phase.DOOR);
+    return done;
   }
 
   /// Lets the basis out: as it is fitted to the batch, or by way of noised second moments.
@@ -130,10 +145,13 @@ final class SplitInput {
       int count = Math.min(chunkExamples, batch - from);
       if (decomposer == null) {
         consumer.accept(from, x.examples(from, count));
+        profile.lap(Phase.DOOR);
       } else {
         Tensor out = chunk.examples(0, count);
         decomposer.residual(x, from, count, out);
+        profile.lap(Phase.DECOMPOSE);
         consumer.accept(from, out);
+        profile.lap(Phase.DOOR);
       }
     }
   }

@@ -12,6 +12,7 @@ import asymml.trusted.boundary.Released;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
 import asymml.trusted.decompose.LowRankLayer;
+import asymml.trusted.execute.StepProfile.Phase;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import org.jspecify.annotations.Nullable;
@@ -29,9 +30,11 @@ final class SplitLinearOp implements Op {
   record Slots(Slot weights, Slot y, Slot dy, @Nullable Slot dx, Slot dw) {}
 
   private final String name;
+  private final int node;
   private final int opId;
   private final ConvShape shape;
   private final SplitContext context;
+  private final StepProfile profile;
   private final RemoteWorker worker;
   private final ReleaseDoor door;
   private final Release weightRelease;
@@ -48,9 +51,11 @@ final class SplitLinearOp implements Op {
 
   SplitLinearOp(
       String name,
+      int node,
       int opId,
       ConvShape shape,
       SplitContext context,
+      StepProfile profile,
       Release weightRelease,
       Release gradientRelease,
       @Nullable GradientGuard guard,
@@ -62,9 +67,11 @@ final class SplitLinearOp implements Op {
       @Nullable GradientTarget dx)
       throws ProtocolException {
     this.name = name;
+    this.node = node;
     this.opId = opId;
     this.shape = shape;
     this.context = context;
+    this.profile = profile;
     this.worker = context.worker();
     this.door = context.door();
     this.weightRelease = weightRelease;
@@ -83,27 +90,37 @@ final class SplitLinearOp implements Op {
   /// Sends this step's weights; the worker packs them while the trusted side is still busy with the
   /// layers before.
   void sendWeights() throws ProtocolException {
-    worker.loadWeights(opId, door.exact(weightRelease, own.weight(), slots.weights()));
+    profile.at(node);
+    Released weights = door.exact(weightRelease, own.weight(), slots.weights());
+    profile.lap(Phase.WEIGHTS);
+    worker.loadWeights(opId, weights);
+    profile.lap(Phase.SEND);
   }
 
   @Override
   public void forward(long step) throws ProtocolException {
     Released x = input.release(step);
     Ticket remote = worker.forward(opId, x, slots.y());
+    profile.lap(Phase.SEND);
     if (lowRank != null) {
       lowRank.forward(own.weight(), y);
     }
+    profile.lap(Phase.KERNELS);
     worker.await(remote);
+    profile.lap(Phase.WAIT);
     Tensor result = worker.result(slots.y(), shape.outputAxes());
     check(lowRank != null ? Elementwise.addFinite(result, y) : Elementwise.copyFinite(result, y));
     own.addBias(y);
+    profile.lap(Phase.MERGE);
   }
 
   @Override
   public void backward() throws ProtocolException {
     Released gradient = releaseGradient();
+    profile.lap(Phase.DOOR);
     Ticket data = slots.dx() == null ? null : worker.backwardData(opId, gradient, slots.dx());
     weightGradient = worker.backwardWeights(opId, input.current(), gradient, slots.dw());
+    profile.lap(Phase.SEND);
     if (guard != null) {
       // The gradient goes nowhere else any more.
       guard.limit(dy, own.gain(shape, input::keptSquares));
@@ -112,17 +129,21 @@ final class SplitLinearOp implements Op {
       lowRank.backwardWeights(dy, Gradients.require(own.weightGradient()));
     }
     own.biasBackward(dy);
+    profile.lap(Phase.KERNELS);
     if (guard != null) {
       guard.perturb(own.gradients(lowRank != null));
+      profile.lap(Phase.DOOR);
     }
     if (data != null && dx != null && slots.dx() != null) {
       worker.await(data);
+      profile.lap(Phase.WAIT);
       Tensor result = worker.result(slots.dx(), shape.inputAxes());
       check(
           dx.scratch() == null
               ? Elementwise.copyFinite(result, dx.total())
               : Elementwise.addFinite(result, dx.total()));
       clearNullExamples(dx.total());
+      profile.lap(Phase.MERGE);
     }
   }
 
@@ -153,11 +174,14 @@ final class SplitLinearOp implements Op {
 
   /// Merges the worker's part of the weight gradient, which it computes off the critical path.
   void mergeWeightGradient() throws ProtocolException {
+    profile.at(node);
     worker.await(Gradients.require(weightGradient));
     weightGradient = null;
+    profile.lap(Phase.WAIT);
     Tensor result = worker.result(slots.dw(), shape.weightAxes());
     Tensor dw = Gradients.require(own.weightGradient());
     check(lowRank != null ? Elementwise.addFinite(result, dw) : Elementwise.copyFinite(result, dw));
+    profile.lap(Phase.MERGE);
   }
 
   private void check(boolean finite) throws ProtocolException {
@@ -167,6 +191,11 @@ final class SplitLinearOp implements Op {
               + name
               + ": it is faulty or hostile, or training diverged; the last checkpoint stands");
     }
+  }
+
+  @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.KERNELS;
   }
 
   @Override

@@ -89,6 +89,11 @@ final class TrustedLinearOp implements Op {
   }
 
   @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.KERNELS;
+  }
+
+  @Override
   public void close() {
     layer.close();
   }

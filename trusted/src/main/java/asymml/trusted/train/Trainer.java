@@ -4,7 +4,6 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
-import asymml.model.Parameter;
 import asymml.privacy.Ledger;
 import asymml.privacy.Sampling;
 import asymml.trusted.boundary.NonFiniteException;
@@ -371,7 +370,8 @@ public final class Trainer implements AutoCloseable {
       network.forward(step);
       SoftmaxCrossEntropy.Result result = evaluateLoss(network, batch.labels(), step);
       network.backward();
-      update(schedule.at(step));
+      TrainConfig.Optimizer optimizer = config.optimizer();
+      parameters.update(schedule.at(step), optimizer.momentum(), optimizer.weightDecay());
       return result;
     } catch (NonFiniteException e) {
       throw new TrainingException(Divergence.line(step, "the activations are no longer finite"), e);
@@ -399,22 +399,6 @@ public final class Trainer implements AutoCloseable {
     double divisor = isPoisson() ? batchSize : labels.length;
     return SoftmaxCrossEntropy.evaluate(
         network.logits(), labels, config.labelSmoothing(), divisor, network.logitsGradient());
-  }
-
-  private void update(float rate) {
-    TrainConfig.Optimizer optimizer = config.optimizer();
-    for (Parameter p : parameters.all()) {
-      if (p.kind().trained()) {
-        Elementwise.sgd(
-            parameters.value(p.name()),
-            parameters.velocity(p.name()),
-            parameters.gradient(p.name()),
-            rate,
-            optimizer.momentum(),
-            p.kind().weight() ? optimizer.weightDecay() : 0);
-      }
-    }
-    parameters.changed();
   }
 
   /// Evaluates, logs, and only then moves the checkpoint on: a run that dies in between repeats the

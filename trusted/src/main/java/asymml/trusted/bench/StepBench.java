@@ -1,0 +1,129 @@
+package asymml.trusted.bench;
+
+import asymml.kernels.SoftmaxCrossEntropy;
+import asymml.model.Graph;
+import asymml.model.Initializer;
+import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.execute.Network;
+import asymml.trusted.execute.Parameters;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.SplitContext;
+import asymml.trusted.execute.StepProfile;
+import asymml.trusted.execute.StepProfile.Phase;
+import asymml.wire.ProtocolException;
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
+
+/// Whole training steps of a plan on random images: forward, loss, backward, update. What data
+/// cost (decoding, augmentation) is not in it.
+public final class StepBench implements AutoCloseable {
+  private static final float RATE = 1e-3f;
+  private static final float MOMENTUM = 0.9f;
+  private static final float WEIGHT_DECAY = 5e-4f;
+
+  private final OperatingSystemMXBean system =
+      ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+  private final Parameters parameters;
+  private final @Nullable RemoteWorker worker;
+  private final @Nullable SplitContext split;
+  private final Network network;
+  private final int[] labels;
+  private long step;
+
+  /// Plans a network and fills its input.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param noise strength of the noise on residuals
+  /// @param worker who computes the untrusted parts; null if the plan needs none
+  /// @param door the way out to that worker; null without one
+  /// @throws ProtocolException if the worker refuses an operation
+  public StepBench(
+      Graph graph,
+      Plan plan,
+      int batch,
+      NoiseStrength noise,
+      @Nullable RemoteWorker worker,
+      @Nullable ReleaseDoor door)
+      throws ProtocolException {
+    this.worker = worker;
+    parameters = new Parameters(graph, new Initializer(1), true);
+    boolean planned = false;
+    try {
+      split =
+          worker == null || door == null
+              ? null
+              : new SplitContext(graph, plan, batch, noise, worker, door);
+      network = Network.forTraining(graph, plan, batch, parameters, split, 1);
+      if (worker != null && network.regionBytes() > 0) {
+        worker.mapRegion(network.regionBytes());
+      }
+      planned = true;
+    } finally {
+      if (!planned) {
+        parameters.close();
+      }
+    }
+    SplittableRandom random = new SplittableRandom(1);
+    for (long i = 0; i < network.input().size(); i++) {
+      network.input().set(i, (float) random.nextGaussian());
+    }
+    labels = random.ints(batch, 0, graph.classes()).toArray();
+  }
+
+  /// Runs steps that count, after the present state of warm-up.
+  ///
+  /// @param steps how many, at least 1
+  /// @return their mean cost; the profile is that of these steps
+  /// @throws ProtocolException if the worker fails
+  public StepCost run(int steps) throws ProtocolException {
+    network.profile().reset();
+    long sent = worker == null ? 0 : worker.bytesToWorker();
+    long received = worker == null ? 0 : worker.bytesFromWorker();
+    long workerCpu = worker == null ? 0 : worker.workerCpuNanos();
+    long cpu = system.getProcessCpuTime();
+    long wall = System.nanoTime();
+    for (int i = 0; i < steps; i++) {
+      step();
+    }
+    double count = 1e6 * steps;
+    return new StepCost(
+        (System.nanoTime() - wall) / count,
+        (system.getProcessCpuTime() - cpu) / count,
+        worker == null ? 0 : (worker.workerCpuNanos() - workerCpu) / count,
+        worker == null ? 0 : (worker.bytesToWorker() - sent) / steps,
+        worker == null ? 0 : (worker.bytesFromWorker() - received) / steps);
+  }
+
+  private void step() throws ProtocolException {
+    network.forward(step);
+    StepProfile profile = network.profile();
+    profile.time(
+        Phase.UPDATE,
+        () -> SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, network.logitsGradient()));
+    network.backward();
+    profile.time(Phase.UPDATE, () -> parameters.update(RATE, MOMENTUM, WEIGHT_DECAY));
+    step++;
+  }
+
+  /// Where the time of the last [#run] went.
+  ///
+  /// @return sums over its steps
+  public StepProfile profile() {
+    return network.profile();
+  }
+
+  @Override
+  public void close() {
+    network.close();
+    if (split != null) {
+      split.close();
+    }
+    parameters.close();
+  }
+}
