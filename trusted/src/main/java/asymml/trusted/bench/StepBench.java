@@ -18,8 +18,8 @@ import java.lang.management.ManagementFactory;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
-/// Whole training steps of a plan on random images: forward, loss, backward, update. What data
-/// cost (decoding, augmentation) is not in it.
+/// Whole training steps of a plan on random images: forward, loss, backward, update. What data cost
+/// (decoding, augmentation) is not in it.
 public final class StepBench implements AutoCloseable {
   private static final float RATE = 1e-3f;
   private static final float MOMENTUM = 0.9f;
