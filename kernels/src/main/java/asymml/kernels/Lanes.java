@@ -1,6 +1,7 @@
 package asymml.kernels;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
@@ -36,6 +37,14 @@ final class Lanes {
 
   static void store(FloatVector value, long base, long index, VectorMask<Float> mask) {
     value.intoMemorySegment(MEMORY, base + index * Float.BYTES, ORDER, mask);
+  }
+
+  static float get(long base, long index) {
+    return MEMORY.get(ValueLayout.JAVA_FLOAT_UNALIGNED, base + index * Float.BYTES);
+  }
+
+  static void set(long base, long index, float value) {
+    MEMORY.set(ValueLayout.JAVA_FLOAT_UNALIGNED, base + index * Float.BYTES, value);
   }
 
   /// The end of the full vectors that start at `from`.

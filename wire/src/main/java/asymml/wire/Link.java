@@ -15,7 +15,7 @@ public final class Link implements AutoCloseable {
   private static final int CHUNK_BYTES = 1 << 20;
 
   private final Transport transport;
-  private final ByteBuffer out = buffer(Codec.MAX_FRAME_BYTES);
+  private final ByteBuffer out = buffer(BUFFER_BYTES); // what is queued
   // Between calls: what was read and not yet used, from position to limit.
   private final ByteBuffer in = buffer(BUFFER_BYTES).limit(0);
 
@@ -37,15 +37,41 @@ public final class Link implements AutoCloseable {
     return !transport.sharesMemory();
   }
 
-  /// Sends a message with one write.
+  /// Sends a message, and those queued before it, with one write.
   ///
   /// @param message what to send
   /// @param deadline by when
   /// @throws ProtocolException if the peer is gone or does not take it in time
   public void send(Message message, Deadline deadline) throws ProtocolException {
-    out.clear();
+    queue(message, deadline);
+    flush(deadline);
+  }
+
+  /// Keeps a message for the next write: a call of the system costs more than what a message asks
+  /// for.
+  ///
+  /// @param message what to send with the next [#flush] or [#send]
+  /// @param deadline by when earlier ones must have gone, should there be too many
+  /// @throws ProtocolException if the peer is gone or does not take those in time
+  public void queue(Message message, Deadline deadline) throws ProtocolException {
+    if (out.remaining() < Codec.MAX_FRAME_BYTES) {
+      flush(deadline);
+    }
     Codec.encode(message, out);
-    transport.write(out.flip(), deadline);
+  }
+
+  /// Sends what is queued.
+  ///
+  /// @param deadline by when
+  /// @throws ProtocolException if the peer is gone or does not take it in time
+  public void flush(Deadline deadline) throws ProtocolException {
+    if (out.position() > 0) {
+      try {
+        transport.write(out.flip(), deadline);
+      } finally {
+        out.clear();
+      }
+    }
   }
 
   /// Sends the bytes of a tensor, after its [Message.Payload].

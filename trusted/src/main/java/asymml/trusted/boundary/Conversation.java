@@ -9,7 +9,7 @@ import asymml.wire.Slot;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.Queue;
+import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
 /// Requests to a worker and its answers, in order. Whatever goes wrong ends it: the link is closed,
@@ -30,7 +30,7 @@ final class Conversation implements AutoCloseable {
 
   private final Link link;
   private final @Nullable WorkerProcess process;
-  private final Queue<Pending> pending = new ArrayDeque<>(MAX_IN_FLIGHT);
+  private final Deque<Pending> pending = new ArrayDeque<>(MAX_IN_FLIGHT);
   private Duration limit = DEFAULT_LIMIT;
   private @Nullable ProtocolException failure;
   private boolean closed;
@@ -110,14 +110,40 @@ final class Conversation implements AutoCloseable {
     if (pending.size() == MAX_IN_FLIGHT) {
       receiveAnswer();
     }
+    Deadline deadline = Deadline.in(limit);
     try {
-      link.send(next.request(), Deadline.in(limit));
+      link.queue(next.request(), deadline);
+      if (!isFollowed(next.request())) {
+        link.flush(deadline);
+      }
     } catch (ProtocolException e) {
       throw fail(e, next.request(), limit);
     }
     nextSequence++;
     pending.add(next);
     return new Ticket(next.request().sequence());
+  }
+
+  /// Whether more requests come at once: they go together.
+  private static boolean isFollowed(Message.Request request) {
+    return request instanceof Message.LoadWeights || request instanceof Message.BackwardData;
+  }
+
+  /// Sends requests that still wait for others to go with them.
+  void flush() throws ProtocolException {
+    requireOpen();
+    Pending newest = pending.peekLast();
+    if (newest != null) {
+      flush(newest.request());
+    }
+  }
+
+  private void flush(Message.Request during) throws ProtocolException {
+    try {
+      link.flush(Deadline.in(limit));
+    } catch (ProtocolException e) {
+      throw fail(e, during, limit);
+    }
   }
 
   /// Sends the bytes of a slot, where the sides share no memory.
@@ -149,6 +175,7 @@ final class Conversation implements AutoCloseable {
   private void receiveAnswer() throws ProtocolException {
     Pending oldest = pending.element();
     Message.Request request = oldest.request();
+    flush(request);
     Deadline deadline = Deadline.in(limit);
     Message reply;
     try {

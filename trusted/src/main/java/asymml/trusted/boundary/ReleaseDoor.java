@@ -6,11 +6,13 @@ import asymml.privacy.ClipNorm;
 import asymml.privacy.Release;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.security.SecureRandom;
 import java.util.Arrays;
+import java.util.function.ObjIntConsumer;
 import java.util.stream.IntStream;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
@@ -56,9 +58,42 @@ public final class ReleaseDoor implements AutoCloseable {
 
   private final RemoteWorker worker;
   private final boolean unpredictable;
-  private final GaussianNoise[] lanes; // one a thread
+  private final Lane[] lanes; // one a thread
   private ReleaseLog log = new ReleaseLog();
   private long busyNanos;
+
+  /// What one thread needs: its noise, and memory for one example.
+  private static final class Lane implements AutoCloseable {
+    private final GaussianNoise noise;
+    private Tensor scratch = Tensor.allocate(Arena.ofAuto(), 1); // grows, then zeroed and dropped
+    private long sourceNanos;
+
+    Lane(GaussianNoise noise) {
+      this.noise = noise;
+    }
+
+    /// Memory for one example; grows with the first batches, then stays.
+    Tensor scratch(int dim) {
+      if (scratch.size() < dim) {
+        scratch.fill(0);
+        scratch = Tensor.allocate(Arena.ofAuto(), dim);
+      }
+      return Tensor.of(scratch.segment().asSlice(0, (long) dim * Float.BYTES), dim);
+    }
+
+    Tensor values(ReleaseSource source, int example, int dim) {
+      long start = System.nanoTime();
+      Tensor values = source.values(example, scratch(dim));
+      sourceNanos += System.nanoTime() - start;
+      return values;
+    }
+
+    @Override
+    public void close() {
+      noise.close();
+      scratch.fill(0);
+    }
+  }
 
   /// Opens a door to one worker.
   ///
@@ -72,9 +107,9 @@ public final class ReleaseDoor implements AutoCloseable {
     this.worker = worker;
     // A subclass could be seeded, as the one of the tests is.
     this.unpredictable = random.getClass() == SecureRandom.class;
-    this.lanes = new GaussianNoise[threads];
+    this.lanes = new Lane[threads];
     for (int i = 0; i < threads; i++) {
-      lanes[i] = new GaussianNoise(random);
+      lanes[i] = new Lane(new GaussianNoise(random));
     }
   }
 
@@ -204,7 +239,7 @@ public final class ReleaseDoor implements AutoCloseable {
               Tensor.of(
                   sum.segment().asSlice(from * Float.BYTES, floats * Float.BYTES),
                   Math.toIntExact(floats));
-          noise(lanes[t], part, 1, sigma, part);
+          noise(lanes[t].noise, part, 1, sigma, part);
         });
   }
 
@@ -220,11 +255,19 @@ public final class ReleaseDoor implements AutoCloseable {
   }
 
   /// The time that measuring, clipping, noise and writing have taken since the door was opened, as
-  /// the thread that releases saw it pass.
+  /// the thread that releases saw it pass, without what [#sourceNanos] counts.
   ///
   /// @return nanoseconds
   public long busyNanos() {
     return busyNanos;
+  }
+
+  /// The time that the sources of releases have taken since the door was opened: the mean of the
+  /// threads that shared the examples.
+  ///
+  /// @return nanoseconds
+  public long sourceNanos() {
+    return Arrays.stream(lanes).mapToLong(lane -> lane.sourceNanos).sum() / lanes.length;
   }
 
   private Tensor writable(Slot slot) {
@@ -273,13 +316,19 @@ public final class ReleaseDoor implements AutoCloseable {
     /// @param values `[count, ...]`
     /// @throws NonFiniteException if a value is NaN or infinite
     public void measure(int from, Tensor values) {
+      measure(from, checkedCount(from, values), examplesOf(values, from));
+    }
+
+    /// The same of values that a source gives.
+    ///
+    /// @param from first example
+    /// @param count how many
+    /// @param source of the examples' values
+    /// @throws NonFiniteException if a value is NaN or infinite
+    public void measure(int from, int count, ReleaseSource source) {
       begin();
-      int count = checkedCount(from, values);
-      long start = System.nanoTime();
-      for (int i = 0; i < count; i++) {
-        norms[from + i] = norm(values.examples(i, 1));
-      }
-      busyNanos += System.nanoTime() - start;
+      checkRange(from, count);
+      shared(from, count, (lane, i) -> norms[i] = norm(lane.values(source, i, dim)));
       requireFinite(from, count);
       open = true;
     }
@@ -310,53 +359,87 @@ public final class ReleaseDoor implements AutoCloseable {
     /// @param values `[count, ...]`, private; read only
     /// @param occupancy which examples of the batch there are
     public void write(int from, Tensor values, Occupancy occupancy) {
+      write(from, checkedCount(from, values), examplesOf(values, from), occupancy);
+    }
+
+    /// The same of values that a source gives.
+    ///
+    /// @param from first example
+    /// @param count how many
+    /// @param source of the examples' values
+    /// @param occupancy which examples of the batch there are
+    /// @throws NonFiniteException if noise is on and a value is NaN or infinite
+    /// @throws IllegalStateException if an example was written before
+    public void write(int from, int count, ReleaseSource source, Occupancy occupancy) {
       begin();
-      int count = checkedCount(from, values);
+      checkRange(from, count);
       for (int i = from; i < from + count; i++) {
         if (written[i]) {
           throw new IllegalStateException("example " + i + " of this release was written already");
         }
         written[i] = true;
       }
-      long start = System.nanoTime();
       if (strength instanceof NoiseStrength.None) {
-        for (int i = 0; i < count; i++) {
-          Tensor place = out.examples(from + i, 1);
-          // The worker may be watching: what stands for a null example is never there, not for a
-          // moment.
-          if (occupancy.isNull(from + i)) {
-            place.fill(0);
-          } else {
-            place.copyFrom(values.examples(i, 1));
-          }
-        }
+        writeExact(from, count, source, occupancy);
       } else {
-        writeNoisy(from, count, values, occupancy);
+        writeNoisy(from, count, source, occupancy);
       }
-      busyNanos += System.nanoTime() - start;
       open = true;
     }
 
-    private void writeNoisy(int from, int count, Tensor values, Occupancy occupancy) {
+    private void writeExact(int from, int count, ReleaseSource source, Occupancy occupancy) {
+      shared(
+          from,
+          count,
+          (lane, i) -> {
+            Tensor place = out.examples(i, 1);
+            // The worker may be watching: what stands for a null example is never there, not for a
+            // moment.
+            if (occupancy.isNull(i)) {
+              place.fill(0);
+            } else {
+              place.copyFrom(lane.values(source, i, dim));
+            }
+          });
+    }
+
+    private void writeNoisy(int from, int count, ReleaseSource source, Occupancy occupancy) {
       double clip = bound.norm();
       double sigma = requireUsable(strength.sigma(clip, dim), clip);
+      shared(
+          from,
+          count,
+          (lane, i) -> {
+            Tensor values = lane.values(source, i, dim);
+            double norm = norm(values);
+            norms[i] = norm;
+            // A task that threw would leave the others running on memory the caller may free.
+            if (Double.isFinite(norm)) {
+              double scale = occupancy.isNull(i) ? 0 : Math.min(1, clip * BELOW / norm);
+              noise(lane.noise, values, scale, sigma, out.examples(i, 1));
+            }
+          });
+      requireFinite(from, count);
+    }
+
+    /// Shares examples out among the lanes: one hand-over, and an example is still in the cache for
+    /// its later passes.
+    private void shared(int from, int count, ObjIntConsumer<Lane> work) {
+      long start = System.nanoTime();
+      long before = sourceNanos();
       int tasks = Math.min(lanes.length, count);
-      // One hand-over for norms and noise: an example is still in the cache for the second pass.
       IntStream.range(0, tasks)
           .parallel()
           .forEach(t -> {
             for (int i = t * count / tasks; i < (t + 1) * count / tasks; i++) {
-              Tensor example = values.examples(i, 1);
-              double norm = norm(example);
-              norms[from + i] = norm;
-              // A task that threw would leave the others running on memory the caller may free.
-              if (Double.isFinite(norm)) {
-                double scale = occupancy.isNull(from + i) ? 0 : Math.min(1, clip * BELOW / norm);
-                noise(lanes[t], example, scale, sigma, out.examples(from + i, 1));
-              }
+              work.accept(lanes[t], from + i);
             }
           });
-      requireFinite(from, count);
+      busyNanos += System.nanoTime() - start - (sourceNanos() - before);
+    }
+
+    private ReleaseSource examplesOf(Tensor values, int from) {
+      return (i, _) -> values.examples(i - from, 1);
     }
 
     /// Ends the release: the worker may read it.
@@ -397,6 +480,14 @@ public final class ReleaseDoor implements AutoCloseable {
                 .formatted(norms.length, dim, values, from));
       }
       return count;
+    }
+
+    private void checkRange(int from, int count) {
+      if (from < 0 || count < 0 || count > norms.length - from) {
+        throw new IllegalArgumentException(
+            "a release of %d examples cannot take %d from example %d on"
+                .formatted(norms.length, count, from));
+      }
     }
 
     private static double norm(Tensor values) {
@@ -459,7 +550,7 @@ public final class ReleaseDoor implements AutoCloseable {
   /// Forgets the noise.
   @Override
   public void close() {
-    for (GaussianNoise lane : lanes) {
+    for (Lane lane : lanes) {
       lane.close();
     }
   }

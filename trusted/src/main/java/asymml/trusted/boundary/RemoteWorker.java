@@ -166,7 +166,7 @@ public final class RemoteWorker implements AutoCloseable {
     conversation.await(conversation.send(request));
   }
 
-  /// Sends an operation's weights.
+  /// Sends an operation's weights, together with the requests that follow.
   ///
   /// @param opId a defined operation
   /// @param weights W `[O, kH, kW, C]`
@@ -176,6 +176,14 @@ public final class RemoteWorker implements AutoCloseable {
     check("W", weights.slot(), op(opId).weightAxes());
     return conversation.send(
         new Message.LoadWeights(conversation.nextSequence(), opId, weights.slot()));
+  }
+
+  /// Sends what [#loadWeights] and [#backwardData] have asked for, without waiting for the next
+  /// request or [#await].
+  ///
+  /// @throws ProtocolException if the worker failed
+  public void flush() throws ProtocolException {
+    conversation.flush();
   }
 
   /// Asks for `Y = W * X`.
@@ -192,7 +200,7 @@ public final class RemoteWorker implements AutoCloseable {
         new Message.Forward(conversation.nextSequence(), opId, x.slot(), y), y, region());
   }
 
-  /// Asks for the gradient of the input, `dX = W^T * dY`.
+  /// Asks for the gradient of the input, `dX = W^T * dY`, together with the request that follows.
   ///
   /// @param opId a defined operation with weights
   /// @param dy dY `[N, OH, OW, O]`

@@ -26,13 +26,25 @@ public sealed interface Decomposer extends AutoCloseable
   /// @param step the training step, from 0: decides about refreshes
   void fit(Tensor x, long step);
 
+  /// Writes the residual of one example of the batch last fitted. On the calling thread alone;
+  /// several may do so at a time, for different examples.
+  ///
+  /// @param x the batch
+  /// @param example its place in the batch
+  /// @param out as many values as an example has, overwritten with `X_i - X_T,i`; must not alias x
+  void residual(Tensor x, int example, Tensor out);
+
   /// Writes the residual of some examples of the batch last fitted.
   ///
   /// @param x the batch
   /// @param from first example
   /// @param count how many
   /// @param out `[count, H, W, C]`, overwritten with `X - X_T`; must not alias x
-  void residual(Tensor x, int from, int count, Tensor out);
+  default void residual(Tensor x, int from, int count, Tensor out) {
+    for (int i = 0; i < count; i++) {
+      residual(x, from + i, out.examples(i, 1));
+    }
+  }
 
   /// A bound on the squared Frobenius norm of the low-rank part of one example.
   ///

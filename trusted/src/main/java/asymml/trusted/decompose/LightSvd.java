@@ -44,7 +44,7 @@ final class LightSvd {
   /// @param rank r, at least 1
   /// @param rounds rounds of alternation, at least 1
   /// @param right `[P, r]`, overwritten with V
-  /// @param left `[C, r]`, overwritten with U
+  /// @param left `[r, C]`, overwritten with `U^T`
   /// @return `|X|^2` and what is left of it after 1, 2, ... r directions
   double[] factorize(Tensor x, int rank, int rounds, Tensor right, Tensor left) {
     MemorySegment.copy(x.segment(), ValueLayout.JAVA_FLOAT, 0, rest, 0, rest.length);
@@ -61,9 +61,8 @@ final class LightSvd {
       for (int p = 0; p < pixels; p++) {
         right.set((long) p * rank + j, v[p]);
       }
-      for (int c = 0; c < channels; c++) {
-        left.set((long) c * rank + j, u[c]);
-      }
+      long row = (long) j * channels * Float.BYTES;
+      MemorySegment.copy(u, 0, left.segment(), ValueLayout.JAVA_FLOAT, row, channels);
       energy[j + 1] = subtract();
     }
     return energy;

@@ -1,7 +1,8 @@
 package asymml.trusted.decompose;
 
 import asymml.kernels.ConvShape;
-import asymml.kernels.Gemm;
+import asymml.kernels.Elementwise;
+import asymml.kernels.LowRank;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
 import java.lang.foreign.Arena;
@@ -20,7 +21,7 @@ public final class PerExampleDecomposer implements Decomposer {
   private final RankPolicy policy;
   private final Refresh refresh;
   private final Arena arena = Arena.ofShared(); // written by the threads that share the examples
-  private final Tensor left; // [maxBatch, C, cap], holds U
+  private final Tensor left; // [maxBatch, cap, C], holds U^T
   private final Tensor right; // [maxBatch, P, cap], holds V
   private int rank;
   private int batch;
@@ -48,7 +49,7 @@ public final class PerExampleDecomposer implements Decomposer {
     this.policy = policy;
     this.refresh = refresh;
     this.rounds = rounds;
-    this.left = Tensor.allocate(arena, batch, channels, cap);
+    this.left = Tensor.allocate(arena, batch, cap, channels);
     this.right = Tensor.allocate(arena, batch, pixels, cap);
     this.rank = cap;
   }
@@ -63,12 +64,12 @@ public final class PerExampleDecomposer implements Decomposer {
     return rank;
   }
 
-  /// The factor U of one example.
+  /// The factor U of one example, a direction a row.
   ///
   /// @param example its place in the batch
-  /// @return `[C, r]`, a view
+  /// @return `U^T [r, C]`, a view
   Tensor left(int example) {
-    return factor(left, example, channels);
+    return factor(left, example, channels).reshape(rank, channels);
   }
 
   /// The factor V of one example.
@@ -135,22 +136,22 @@ public final class PerExampleDecomposer implements Decomposer {
   }
 
   @Override
-  public void residual(Tensor x, int from, int count, Tensor out) {
-    out.copyFrom(x.examples(from, count));
-    for (int i = 0; i < count; i++) {
-      Tensor rows = out.examples(i, 1).reshape(pixels, channels);
-      Gemm.multiply(false, true, -1, right(from + i), left(from + i), 1, rows);
-    }
+  public void residual(Tensor x, int example, Tensor out) {
+    LowRank.residual(
+        x.examples(example, 1).reshape(pixels, channels),
+        right(example),
+        left(example),
+        out.reshape(pixels, channels));
   }
 
   /// Directions found one after the other are not quite orthogonal: the triangle inequality holds.
   @Override
   public double keptSquares(int example) {
-    double[][] u = Columns.read(left(example));
     double[][] v = Columns.read(right(example));
     double norm = 0;
     for (int j = 0; j < rank; j++) {
-      norm += Math.sqrt(Columns.dot(u[j], u[j]) * Columns.dot(v[j], v[j]));
+      double u = Elementwise.sumOfSquares(left(example).examples(j, 1));
+      norm += Math.sqrt(u * Columns.dot(v[j], v[j]));
     }
     return norm * norm;
   }

@@ -33,7 +33,7 @@ final class PerExampleLowRankLayer implements LowRankLayer {
     Convolution narrow = layer();
     Tensor small = weights(narrow.shape());
     for (int i = 0; i < batch; i++) {
-      Gemm.multiply(false, false, 1, byOutput(weights), owner.left(i), 0, byOutput(small));
+      Gemm.multiply(false, true, 1, byOutput(weights), owner.left(i), 0, byOutput(small));
       narrow.loadWeights(small);
       narrow.forward(coefficients(narrow, i), y.examples(i, 1));
     }
@@ -45,7 +45,7 @@ final class PerExampleLowRankLayer implements LowRankLayer {
     Tensor small = weights(narrow.shape());
     for (int i = 0; i < batch; i++) {
       narrow.backwardWeights(coefficients(narrow, i), dy.examples(i, 1), small);
-      Gemm.multiply(false, true, 1, byOutput(small), owner.left(i), i == 0 ? 0 : 1, byOutput(dw));
+      Gemm.multiply(false, false, 1, byOutput(small), owner.left(i), i == 0 ? 0 : 1, byOutput(dw));
     }
   }
 

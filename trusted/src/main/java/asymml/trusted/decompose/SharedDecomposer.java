@@ -3,6 +3,7 @@ package asymml.trusted.decompose;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Gemm;
+import asymml.kernels.LowRank;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
 import java.lang.foreign.Arena;
@@ -17,7 +18,8 @@ import java.util.function.IntPredicate;
 /// With `B = X A` (one product on `[N P, C]`), the low-rank part is `X_T = B A^T + 1 m^T`, where
 /// `m` is the part of the channel mean outside the basis, `m = mean - A A^T mean`; so `X_T = 1
 /// mean^T + (X - 1 mean^T) A A^T`, the projection of the centred input, and `B` needs no centring
-/// of its own.
+/// of its own. The mean is carried as one direction more, whose coefficient is 1 everywhere: `X_T =
+/// [B, 1] [A, m]^T` is one product of r + 1 channels, at the borders of padded maps too.
 ///
 /// The basis is refreshed by subspace iteration on the centred covariance, warm-started from the
 /// last one: exact convergence is not needed, since whatever the basis misses goes into the
@@ -33,6 +35,10 @@ public final class SharedDecomposer implements Decomposer {
   /// Scaling in float32 rounds by 2^-24 of a value: a limited example ends below its bound by more.
   private static final double BELOW = 1 - 0x1p-20;
 
+  /// How far a sum in float64 can be off, relative to itself: some 2^-53 for each of up to 10,000
+  /// terms that one lane of a vector adds up.
+  private static final double SUM_ROUNDING = 0x1p-39;
+
   private final int maxBatch;
   private final int pixels;
   private final int channels;
@@ -42,12 +48,11 @@ public final class SharedDecomposer implements Decomposer {
   private final boolean fitsBatches;
   private final Arena arena = Arena.ofShared(); // read by worker threads of the kernels
   private final Tensor full; // [C, cap], columns by falling energy
-  private final Tensor narrowMemory; // [C r], the first r of them
-  private final Tensor offset; // [C], m above
-  private final Tensor coefficientMemory; // [maxBatch P cap], holds B
+  private final Tensor directionMemory; // [cap + 1, C], holds A^T and m^T
+  private final Tensor coefficientMemory; // [maxBatch P (cap + 1)], holds B and ones
   private final Tensor channelMean;
   private final Tensor moment; // [C, cap], scratch
-  private Tensor basis; // [C, r]
+  private Tensor directions; // [r + 1, C]
   private double offsetInside; // |A^T m|, 0 but for rounding
   private boolean fitted;
   private boolean closed;
@@ -86,12 +91,11 @@ public final class SharedDecomposer implements Decomposer {
     this.policy = policy;
     this.refresh = refresh;
     this.full = Tensor.allocate(arena, channels, cap);
-    this.narrowMemory = Tensor.allocate(arena, channels, cap);
-    this.offset = Tensor.allocate(arena, channels);
+    this.directionMemory = Tensor.allocate(arena, cap + 1, channels);
     this.channelMean = Tensor.allocate(arena, channels);
     this.moment = Tensor.allocate(arena, channels, cap);
-    this.coefficientMemory = Tensor.allocate(arena, batch * pixels, cap);
-    this.basis = full;
+    this.coefficientMemory = Tensor.allocate(arena, batch * pixels, cap + 1);
+    this.directions = directionMemory;
     SplittableRandom random = new SplittableRandom(layer);
     double[][] start = new double[cap][channels];
     for (double[] column : start) {
@@ -101,6 +105,7 @@ public final class SharedDecomposer implements Decomposer {
     }
     Columns.orthonormalize(start, random);
     Columns.write(start, full);
+    setRank(cap);
   }
 
   @Override
@@ -110,28 +115,28 @@ public final class SharedDecomposer implements Decomposer {
 
   @Override
   public int rank() {
-    return basis.length(1);
+    return directions.length(0) - 1;
   }
 
-  /// The basis A.
+  /// The basis A and the part m of the channel mean outside it, a direction a row.
   ///
-  /// @return `[C, r]`, a view that the next refresh changes
-  Tensor basis() {
-    return basis;
+  /// @return `[A, m]^T [r + 1, C]`, a view that the next refresh changes
+  Tensor directions() {
+    return directions;
   }
 
   /// The part of the channel mean outside the basis.
   ///
-  /// @return `[C]`, a view that the next refresh changes
+  /// @return `m [C]`, a view that the next refresh changes
   Tensor offset() {
-    return offset;
+    return directions.examples(rank(), 1).reshape(channels);
   }
 
-  /// The coefficients B of the batch last fitted.
+  /// The coefficients of the batch last fitted.
   ///
-  /// @return `[n P, r]`
+  /// @return `[B, 1] [n P, r + 1]`
   Tensor coefficients() {
-    return matrix(coefficientMemory, batch * pixels, rank());
+    return matrix(coefficientMemory, batch * pixels, rank() + 1);
   }
 
   @Override
@@ -146,7 +151,9 @@ public final class SharedDecomposer implements Decomposer {
       refresh(rows, fitted ? 1 : COLD_ITERATIONS);
       fitted = true;
     }
-    Gemm.multiply(false, false, 1, rows, basis, 0, coefficients());
+    // The last column is computed for nothing, and replaced.
+    Gemm.multiply(false, true, 1, rows, directions, 0, coefficients());
+    LowRank.onesLast(coefficients());
   }
 
   /// Whether [#fit] can be called.
@@ -234,8 +241,6 @@ public final class SharedDecomposer implements Decomposer {
     }
     Columns.write(RayleighRitz.of(columns, times(moments, columns)).columns(), full);
     setRank(cap);
-    offset.fill(0);
-    offsetInside = 0;
   }
 
   private static double[][] times(double[][] symmetric, double[][] columns) {
@@ -252,20 +257,25 @@ public final class SharedDecomposer implements Decomposer {
   /// added, which bounds what they have in common.
   @Override
   public double keptSquares(int example) {
-    double own =
-        Elementwise.sumOfSquares(matrix(coefficientMemory, example * pixels, pixels, rank()));
+    // Without the ones, of which there are P, and not less for the rounding of the sum.
+    double all = Elementwise.sumOfSquares(coefficients(example));
+    double own = Math.max(0, all - pixels) + SUM_ROUNDING * all;
     return own
         + 2 * Math.sqrt(pixels * own) * offsetInside
-        + pixels * Elementwise.sumOfSquares(offset);
+        + pixels * Elementwise.sumOfSquares(offset());
+  }
+
+  private Tensor coefficients(int example) {
+    return matrix(coefficientMemory, example * pixels, pixels, rank() + 1);
   }
 
   @Override
-  public void residual(Tensor x, int from, int count, Tensor out) {
-    Tensor rows = x.examples(from, count).reshape(count * pixels, channels);
-    Tensor target = out.reshape(count * pixels, channels);
-    Elementwise.subtractRow(rows, offset, target);
-    Tensor part = matrix(coefficientMemory, from * pixels, count * pixels, rank());
-    Gemm.multiply(false, true, -1, part, basis, 1, target);
+  public void residual(Tensor x, int example, Tensor out) {
+    LowRank.residual(
+        x.examples(example, 1).reshape(pixels, channels),
+        coefficients(example),
+        directions,
+        out.reshape(pixels, channels));
   }
 
   @Override
@@ -322,35 +332,38 @@ public final class SharedDecomposer implements Decomposer {
     setRank(rank);
   }
 
+  /// Takes the first columns as the basis, and no offset yet.
   private void setRank(int rank) {
-    if (rank == cap) {
-      basis = full;
-      return;
-    }
-    Tensor narrow = matrix(narrowMemory, channels, rank);
+    directions = matrix(directionMemory, rank + 1, channels);
     for (int c = 0; c < channels; c++) {
       for (int j = 0; j < rank; j++) {
-        narrow.set((long) c * rank + j, full.get((long) c * cap + j));
+        directions.set((long) j * channels + c, full.get((long) c * cap + j));
       }
     }
-    basis = narrow;
+    offset().fill(0);
+    offsetInside = 0;
   }
 
   private void setOffset(double[] mean) {
     double[] outside = mean.clone();
-    for (double[] column : Columns.read(basis)) {
+    for (double[] column : basis()) {
       Columns.addScaled(-Columns.dot(column, mean), column, outside);
     }
     for (int c = 0; c < channels; c++) {
-      offset.set(c, (float) outside[c]);
+      offset().set(c, (float) outside[c]);
     }
     measureOffset();
   }
 
+  /// The columns of A.
+  double[][] basis() {
+    return Arrays.copyOf(Columns.read(full), rank());
+  }
+
   private void measureOffset() {
-    double[] m = Columns.toDoubles(offset);
+    double[] m = Columns.toDoubles(offset());
     double squares = 0;
-    for (double[] column : Columns.read(basis)) {
+    for (double[] column : basis()) {
       squares += Math.pow(Columns.dot(column, m), 2);
     }
     offsetInside = Math.sqrt(squares);
@@ -362,7 +375,7 @@ public final class SharedDecomposer implements Decomposer {
       return Map.of();
     }
     return Map.of(
-        "basis", full.toArray(), "offset", offset.toArray(), "rank", new float[] {rank()});
+        "basis", full.toArray(), "offset", offset().toArray(), "rank", new float[] {rank()});
   }
 
   @Override
@@ -384,8 +397,8 @@ public final class SharedDecomposer implements Decomposer {
               + cap);
     }
     full.copyFrom(savedBasis);
-    offset.copyFrom(savedOffset);
     setRank((int) savedRank[0]);
+    offset().copyFrom(savedOffset);
     measureOffset();
     fitted = true;
   }
@@ -419,8 +432,7 @@ public final class SharedDecomposer implements Decomposer {
       closed = true;
       coefficientMemory.fill(0);
       full.fill(0);
-      narrowMemory.fill(0);
-      offset.fill(0);
+      directionMemory.fill(0);
       channelMean.fill(0);
       moment.fill(0);
       arena.close();

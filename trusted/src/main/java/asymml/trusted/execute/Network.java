@@ -127,6 +127,9 @@ public final class Network implements AutoCloseable {
     for (SplitLinearOp op : split) {
       op.sendWeights();
     }
+    if (context != null && !split.isEmpty()) {
+      context.worker().flush();
+    }
     for (Planned planned : ops) {
       profile.at(planned.node());
       planned.op().forward(step);

@@ -15,7 +15,6 @@ import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
 import asymml.model.Shape;
-import asymml.trusted.execute.Placement.Trusted;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +28,6 @@ import org.jspecify.annotations.Nullable;
 /// backward pass, the others add to it.
 final class NetworkBuffers {
   private final Graph graph;
-  private final Plan plan;
   private final int batch;
   private final Arena arena;
   private final boolean training;
@@ -40,9 +38,8 @@ final class NetworkBuffers {
   private final boolean[] fused;
   private final Tensor scratch;
 
-  NetworkBuffers(Graph graph, Plan plan, int batch, Arena arena, boolean training) {
+  NetworkBuffers(Graph graph, int batch, Arena arena, boolean training) {
     this.graph = graph;
-    this.plan = plan;
     this.batch = batch;
     this.arena = arena;
     this.training = training;
@@ -77,11 +74,6 @@ final class NetworkBuffers {
   /// The gradient of a node's output; null at inference.
   @Nullable Tensor gradient(int index) {
     return gradients[index];
-  }
-
-  /// Memory that operations use in turn.
-  Tensor scratch() {
-    return scratch;
   }
 
   /// Zeroes everything: private values do not outlive the network.
@@ -144,12 +136,6 @@ final class NetworkBuffers {
     }
     if (training && normalizesInput()) {
       floats = Math.max(floats, input.size());
-    }
-    for (int i : graph.linearLayers()) {
-      if (!(plan.placement(graph.nodes().get(i).name()) instanceof Trusted)) {
-        Tensor x = output(graph.nodes().get(i).inputs().getFirst());
-        floats = Math.max(floats, SplitInput.scratchFloats(x));
-      }
     }
     return allocate(Math.toIntExact(floats));
   }

@@ -70,7 +70,7 @@ final class NetworkPlanner {
     this.seed = seed;
     this.training = training;
     this.profile = new StepProfile(graph.nodes().size());
-    this.buffers = new NetworkBuffers(graph, plan, batch, arena, training);
+    this.buffers = new NetworkBuffers(graph, batch, arena, training);
     planOps();
   }
 
@@ -280,8 +280,7 @@ final class NetworkPlanner {
               boundary,
               profile,
               buffers.output(key.source()),
-              layout.reserve(shape.inputAxes()),
-              buffers.scratch());
+              layout.reserve(shape.inputAxes()));
       splitInputs.put(key, splitInput);
     }
     SplitLinearOp.Slots slots =

@@ -6,6 +6,7 @@ import asymml.privacy.Release;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
+import asymml.trusted.boundary.ReleaseSource;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.LowRankLayer;
@@ -18,19 +19,12 @@ import org.jspecify.annotations.Nullable;
 /// One input that leaves for split layers: decomposed and released once a step, however many layers
 /// read it. Two releases of one input under two noises would cost the budget of both.
 final class SplitInput {
-  /// Residuals formed at a time, in values: 32 MiB, so that even large maps need little memory.
-  /// Smaller pieces would stay in a nearer cache, but each costs several hand-overs to the other
-  /// threads, which cost more.
-  private static final long CHUNK_FLOATS = 1 << 23;
-
   private final SplitSite site;
   private final SplitContext context;
   private final ReleaseDoor door;
   private final StepProfile profile;
   private final Tensor x;
   private final Slot slot;
-  private final Tensor chunk;
-  private final int chunkExamples;
   private @Nullable Released released;
 
   /// Plans the release of an input.
@@ -40,39 +34,13 @@ final class SplitInput {
   /// @param profile of the network
   /// @param x `[N, H, W, C]`
   /// @param slot where the worker reads it
-  /// @param scratch memory for residuals, at least as large as one example
-  SplitInput(
-      SplitSite site,
-      SplitContext context,
-      StepProfile profile,
-      Tensor x,
-      Slot slot,
-      Tensor scratch) {
+  SplitInput(SplitSite site, SplitContext context, StepProfile profile, Tensor x, Slot slot) {
     this.site = site;
     this.context = context;
     this.profile = profile;
     this.door = context.door();
     this.x = x;
     this.slot = slot;
-    long example = x.size() / x.length(0);
-    this.chunkExamples = chunkExamples(x);
-    this.chunk =
-        Tensor.of(
-            scratch.segment().asSlice(0, chunkExamples * example * Float.BYTES),
-            chunkExamples,
-            x.length(1),
-            x.length(2),
-            x.length(3));
-  }
-
-  /// How many values of scratch memory an input needs.
-  static long scratchFloats(Tensor x) {
-    return chunkExamples(x) * (x.size() / x.length(0));
-  }
-
-  private static int chunkExamples(Tensor x) {
-    long example = x.size() / x.length(0);
-    return (int) Math.max(1, Math.min(x.length(0), CHUNK_FLOATS / example));
   }
 
   /// Begins a forward pass: there is nothing released yet.
@@ -115,13 +83,21 @@ final class SplitInput {
     profile.lap(Phase.DECOMPOSE);
     NoisyRelease release =
         door.noisy(site.residual(), slot, x.length(0), site.strength(), site.bound());
+    ReleaseSource source =
+        decomposer == null
+            ? (i, _) -> x.examples(i, 1)
+            : (i, scratch) -> {
+              decomposer.residual(x, i, scratch);
+              return scratch;
+            };
+    long decomposing = door.sourceNanos();
     if (release.needsMeasuring()) {
-      eachChunk(decomposer, release::measure);
+      release.measure(0, x.length(0), source);
       release.measured();
     }
-    eachChunk(decomposer, (from, residual) -> release.write(from, residual, context.occupancy()));
+    release.write(0, x.length(0), source, context.occupancy());
     Released done = release.finish();
-    profile.lap(Phase.DOOR);
+    profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
     return done;
   }
 
@@ -132,27 +108,6 @@ final class SplitInput {
     } else if (context.refreshes(step) && site.decomposer() instanceof SharedDecomposer shared) {
       shared.refit(
           x, clipNorm.value(), context.occupancy()::isNull, sums -> door.perturb(basis, sums));
-    }
-  }
-
-  private interface ChunkConsumer {
-    void accept(int from, Tensor residual);
-  }
-
-  private void eachChunk(@Nullable Decomposer decomposer, ChunkConsumer consumer) {
-    int batch = x.length(0);
-    for (int from = 0; from < batch; from += chunkExamples) {
-      int count = Math.min(chunkExamples, batch - from);
-      if (decomposer == null) {
-        consumer.accept(from, x.examples(from, count));
-        profile.lap(Phase.DOOR);
-      } else {
-        Tensor out = chunk.examples(0, count);
-        decomposer.residual(x, from, count, out);
-        profile.lap(Phase.DECOMPOSE);
-        consumer.accept(from, out);
-        profile.lap(Phase.DOOR);
-      }
     }
   }
 

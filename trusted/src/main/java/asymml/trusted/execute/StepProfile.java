@@ -75,6 +75,13 @@ public final class StepProfile {
     last = now;
   }
 
+  /// The same, where a part of the time went into another kind of work.
+  void lap(Phase phase, Phase other, long otherNanos) {
+    lap(phase);
+    row(phase)[node] -= otherNanos;
+    row(other)[node] += otherNanos;
+  }
+
   /// Runs the part of a step that belongs to no layer.
   ///
   /// @param phase what it is

@@ -13,20 +13,16 @@ final class Factors {
   static double[][] lowRank(Decomposer decomposer, int examples) {
     return switch (decomposer) {
       case SharedDecomposer shared -> {
-        double[][] b = Matrices.rows(shared.coefficients(), shared.rank());
-        double[][] lowRank = Matrices.product(b, Columns.read(shared.basis()));
-        double[] offset = Columns.toDoubles(shared.offset());
-        for (double[] row : lowRank) {
-          Columns.addScaled(1, offset, row);
-        }
-        yield lowRank;
+        Tensor directions = shared.directions();
+        double[][] b = Matrices.rows(shared.coefficients(), directions.length(0));
+        yield Matrices.product(b, Matrices.rows(directions, directions.length(1)));
       }
       case PerExampleDecomposer own -> {
         int pixels = own.right(0).length(0);
         double[][] lowRank = new double[examples * pixels][];
         for (int i = 0; i < examples; i++) {
           double[][] v = Matrices.rows(own.right(i), own.rank());
-          double[][] part = Matrices.product(v, Columns.read(own.left(i)));
+          double[][] part = Matrices.product(v, Matrices.rows(own.left(i), own.left(i).length(1)));
           System.arraycopy(part, 0, lowRank, i * pixels, pixels);
         }
         yield lowRank;

@@ -26,7 +26,7 @@ class LightSvdTest {
         values.set(i, (float) x[i / channels][i % channels]);
       }
       Tensor right = Tensor.allocate(arena, pixels, rank);
-      Tensor left = Tensor.allocate(arena, channels, rank);
+      Tensor left = Tensor.allocate(arena, rank, channels);
       right.fill(Float.NaN);
       left.fill(Float.NaN);
       LightSvd svd = new LightSvd(pixels, channels);
@@ -34,7 +34,7 @@ class LightSvdTest {
       // An instance carries nothing over from one example to the next.
       assertThat(svd.factorize(values, rank, rounds, right, left)).isEqualTo(told);
       double[][] v = Matrices.rows(right, rank);
-      return new Result(Matrices.product(v, Columns.read(left)), told);
+      return new Result(Matrices.product(v, Matrices.rows(left, channels)), told);
     }
   }
 

@@ -74,7 +74,7 @@ class SharedDecomposerTest {
     Tensor x = activations(6, 5, 5, 24);
     try (SharedDecomposer decomposer = decomposer(x, new Fixed(5), ALWAYS)) {
       decomposer.fit(x, 0);
-      double[][] basis = Columns.read(decomposer.basis());
+      double[][] basis = decomposer.basis();
       assertThat(Matrices.skew(basis)).isLessThan(1e-6);
       double[][] residual = Factors.residual(decomposer, x);
       double norm = Math.sqrt(Matrices.energy(Matrices.rows(x, 24)));
@@ -115,8 +115,7 @@ class SharedDecomposerTest {
       decomposer.fit(x, 0);
       double[][] held =
           Matrices.product(
-              Columns.read(decomposer.basis()),
-              Matrices.transpose(Matrices.centred(Matrices.rows(x, 24))));
+              decomposer.basis(), Matrices.transpose(Matrices.centred(Matrices.rows(x, 24))));
       double[] energies = Arrays.stream(held).mapToDouble(a -> Columns.dot(a, a)).toArray();
       double[] falling = energies.clone();
       Arrays.sort(falling);
@@ -192,7 +191,7 @@ class SharedDecomposerTest {
       assertThat(share(decomposer, x)).isLessThanOrEqualTo(tau * (1 + 1e-6));
       Factors.assertReproduces(decomposer, x);
       // Without its last column the share would be broken.
-      double[][] b = Matrices.centred(Matrices.rows(decomposer.coefficients(), rank));
+      double[][] b = Matrices.centred(Matrices.rows(decomposer.coefficients(), rank + 1));
       double last = Arrays.stream(b).mapToDouble(row -> row[rank - 1] * row[rank - 1]).sum();
       double without = share(decomposer, x) + last / Matrices.energy(Matrices.rows(x, 32));
       System.out.printf("tau %.2f: rank %d, share %.4f%n", tau, rank, share(decomposer, x));
@@ -222,11 +221,11 @@ class SharedDecomposerTest {
     try (SharedDecomposer decomposer =
         decomposer(x, new Energy(0.05, new Fraction(1, 1)), new Refresh(2, 4, 3))) {
       decomposer.fit(x, 1); // the first fit finds a basis, due or not
-      float[] before = decomposer.basis().toArray();
+      float[] before = decomposer.directions().toArray();
       boolean[] due = {true, false, true, false, false, false, true, false, false, true};
       for (int step = 0; step < due.length; step++) {
         decomposer.fit(activations(3, 4, 4, 12), step);
-        float[] now = decomposer.basis().toArray();
+        float[] now = decomposer.directions().toArray();
         assertThat(!Arrays.equals(now, before)).as("step %d", step).isEqualTo(due[step]);
         before = now;
       }
@@ -249,7 +248,7 @@ class SharedDecomposerTest {
         original.fit(x, step);
         resumed.fit(x, step);
         assertThat(resumed.rank()).isEqualTo(original.rank());
-        assertThat(resumed.basis().toArray()).isEqualTo(original.basis().toArray());
+        assertThat(resumed.directions().toArray()).isEqualTo(original.directions().toArray());
         assertThat(resumed.offset().toArray()).isEqualTo(original.offset().toArray());
         assertThat(resumed.coefficients().toArray()).isEqualTo(original.coefficients().toArray());
         assertThat(Factors.residual(resumed, x)).isEqualTo(Factors.residual(original, x));
@@ -295,7 +294,7 @@ class SharedDecomposerTest {
       Tensor last = activations(2, 4, 4, 12);
       decomposer.fit(last, 0);
       Factors.assertReproduces(decomposer, last);
-      assertThat(decomposer.coefficients().shape()).containsExactly(32, 3);
+      assertThat(decomposer.coefficients().shape()).containsExactly(32, 4);
       for (Tensor bad : new Tensor[] {activations(6, 4, 4, 12), activations(5, 4, 5, 12)}) {
         assertThatThrownBy(() -> decomposer.fit(bad, 1))
             .isInstanceOf(IllegalArgumentException.class)

@@ -66,12 +66,12 @@ class SharedRefitTest {
     Tensor open = activations(5, 4, 4, 12);
     try (SharedDecomposer decomposer = waiting(5, new Shape(4, 4, 12), 3)) {
       decomposer.refit(open.examples(0, 4));
-      float[] basis = decomposer.basis().toArray();
+      float[] basis = decomposer.directions().toArray();
       float[] offset = decomposer.offset().toArray();
       for (int step = 0; step < 12; step++) {
         Tensor x = activations(5, 4, 4, 12);
         decomposer.fit(x, step);
-        assertThat(decomposer.basis().toArray()).isEqualTo(basis);
+        assertThat(decomposer.directions().toArray()).isEqualTo(basis);
         assertThat(decomposer.offset().toArray()).isEqualTo(offset);
         assertThat(decomposer.rank()).isEqualTo(3);
         assertProjects(decomposer, x);
@@ -83,7 +83,7 @@ class SharedRefitTest {
   private static void assertProjects(SharedDecomposer decomposer, Tensor x) {
     int channels = x.length(3);
     double[][] rows = Matrices.rows(x, channels);
-    double[][] basis = Columns.read(decomposer.basis());
+    double[][] basis = decomposer.basis();
     double[][] inside = Matrices.product(Matrices.product(rows, Matrices.transpose(basis)), basis);
     double[][] expected = Matrices.sum(rows, -1, inside);
     double[] offset = Columns.toDoubles(decomposer.offset());
@@ -158,7 +158,7 @@ class SharedRefitTest {
   }
 
   private static void assertSpans(SharedDecomposer decomposer, double[][] directions) {
-    double[][] basis = Columns.read(decomposer.basis());
+    double[][] basis = decomposer.basis();
     assertThat(Matrices.skew(basis)).isLessThan(1e-6);
     for (double[] direction : directions) {
       double inside =
@@ -191,7 +191,7 @@ class SharedRefitTest {
     x.examples(7, 2).copyFrom(large);
     try (SharedDecomposer decomposer = waiting(30, new Shape(3, 3, 16), 2)) {
       decomposer.refit(x, 1e-3, _ -> false, _ -> {});
-      double[][] basis = Columns.read(decomposer.basis());
+      double[][] basis = decomposer.basis();
       for (double[] direction : many) {
         double inside =
             Arrays.stream(basis).mapToDouble(a -> Math.pow(Columns.dot(a, direction), 2)).sum();
@@ -228,7 +228,7 @@ class SharedRefitTest {
       float[] sums = triangle(decomposer, x, 20, place -> place == 1 || place == 5);
       assertThat(sums).hasSize(55);
       assertThat(sums).isEqualTo(triangle(other, without, 20, _ -> false));
-      assertThat(decomposer.basis().toArray()).isEqualTo(other.basis().toArray());
+      assertThat(decomposer.directions().toArray()).isEqualTo(other.directions().toArray());
     }
   }
 
@@ -243,7 +243,7 @@ class SharedRefitTest {
         SharedDecomposer another = waiting(6, shape, 3)) {
       one.refit(activations(6, 3, 3, 10), 5, _ -> false, sums -> sums.copyFrom(released));
       another.refit(activations(4, 3, 3, 10), 9, i -> i == 2, sums -> sums.copyFrom(released));
-      assertThat(one.basis().toArray()).isEqualTo(another.basis().toArray());
+      assertThat(one.directions().toArray()).isEqualTo(another.directions().toArray());
     }
   }
 
