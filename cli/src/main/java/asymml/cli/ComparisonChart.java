@@ -1,15 +1,10 @@
 package asymml.cli;
 
-import asymml.model.AtomicFile;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.ResidualNorms.Place;
 import java.awt.BasicStroke;
 import java.awt.Color;
-import java.awt.Font;
-import java.awt.font.FontRenderContext;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,8 +14,6 @@ import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.CategorySeries;
 import org.knowm.xchart.CategorySeries.CategorySeriesRenderStyle;
-import org.knowm.xchart.VectorGraphicsEncoder;
-import org.knowm.xchart.VectorGraphicsEncoder.VectorGraphicsFormat;
 import org.knowm.xchart.style.CategoryStyler;
 import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
@@ -33,7 +26,6 @@ final class ComparisonChart {
   private static final Color FAINT = new Color(0x9d, 0xb8, 0xd9);
   private static final Color BOLD = new Color(0x1f, 0x4e, 0x8c);
   private static final Color ACCURACY = new Color(0xc2, 0x5a, 0x1a);
-  private static final Color GRID = new Color(0xe2, 0xe2, 0xe2);
 
   private final Comparison comparison;
   private final List<String> ranks;
@@ -48,17 +40,7 @@ final class ComparisonChart {
   /// @param what was compared, for the title
   /// @throws IOException if the file cannot be written
   static void write(Comparison comparison, String what, Path file) throws IOException {
-    ByteArrayOutputStream svg = new ByteArrayOutputStream();
-    VectorGraphicsEncoder.saveVectorGraphic(
-        new ComparisonChart(comparison).draw(what), svg, VectorGraphicsFormat.SVG);
-    ByteBuffer bytes = ByteBuffer.wrap(svg.toByteArray());
-    AtomicFile.write(
-        file,
-        channel -> {
-          while (bytes.hasRemaining()) {
-            channel.write(bytes);
-          }
-        });
+    Charts.write(new ComparisonChart(comparison).draw(what), file);
   }
 
   private CategoryChart draw(String what) {
@@ -70,7 +52,15 @@ final class ComparisonChart {
             .xAxisTitle("rank: directions of each input that stay trusted")
             .yAxisTitle("noise / noise alone  =  residual norm / input norm")
             .build();
-    style(chart.getStyler());
+    CategoryStyler styler = chart.getStyler();
+    Charts.style(styler);
+    styler.setDefaultSeriesRenderStyle(CategorySeriesRenderStyle.Line);
+    styler.setOverlapped(true); // all series of a rank at the same x
+    styler.setYAxisMin(0.0);
+    styler.setYAxisMax(1.0);
+    styler.setYAxisDecimalPattern("0.0");
+    styler.setLegendPosition(Styler.LegendPosition.OutsideS);
+    styler.setMarkerSize(8);
     boolean first = true;
     for (Place place : comparison.places()) {
       add(chart, first ? "one input of a split layer" : place.layer(), place)
@@ -122,40 +112,5 @@ final class ComparisonChart {
     chart.getStyler().setYAxisGroupPosition(ACCURACY_AXIS, Styler.YAxisPosition.Right);
     chart.getStyler().setYAxisMin(ACCURACY_AXIS, 0.0);
     chart.getStyler().setYAxisMax(ACCURACY_AXIS, 100.0);
-  }
-
-  private static void style(CategoryStyler styler) {
-    styler.setDefaultSeriesRenderStyle(CategorySeriesRenderStyle.Line);
-    styler.setOverlapped(true); // all series of a rank at the same x
-    styler.setYAxisMin(0.0);
-    styler.setYAxisMax(1.0);
-    styler.setYAxisDecimalPattern("0.0");
-    styler.setChartBackgroundColor(Color.WHITE);
-    styler.setPlotGridLinesColor(GRID);
-    styler.setPlotGridVerticalLinesVisible(false);
-    styler.setPlotBorderVisible(false);
-    styler.setLegendPosition(Styler.LegendPosition.OutsideS);
-    styler.setLegendLayout(Styler.LegendLayout.Vertical);
-    styler.setLegendBorderColor(Color.WHITE);
-    styler.setMarkerSize(8);
-    styler.setChartTitleFont(new Font(Font.SANS_SERIF, Font.BOLD, 16));
-    styler.setAxisTitleFont(new Font(Font.SANS_SERIF, Font.PLAIN, 14));
-    styler.setAxisTickLabelsFont(new Font(Font.SANS_SERIF, Font.PLAIN, 14));
-    styler.setLegendFont(new Font(Font.SANS_SERIF, Font.PLAIN, 14));
-  }
-
-  /// Whether text can be drawn: Java measures it with the fonts of the machine. What it throws
-  /// where there are none is documented nowhere: a bare Error without fonts, a RuntimeException
-  /// without libfontconfig, link errors afterwards.
-  static boolean hasFonts() {
-    try {
-      new Font(Font.SANS_SERIF, Font.PLAIN, 14)
-          .getStringBounds("x", new FontRenderContext(null, true, true));
-      return true;
-    } catch (OutOfMemoryError e) {
-      throw e;
-    } catch (RuntimeException | Error e) {
-      return false;
-    }
   }
 }

@@ -63,7 +63,7 @@ record ComparisonFiles(Path directory, RunHeader header, CompareOptions options)
   /// @return their paths; without the picture where this machine has no fonts to draw it with
   List<Path> write(Comparison comparison) throws IOException {
     RunFile.write(json(), facts(comparison));
-    if (!ComparisonChart.hasFonts()) {
+    if (!Charts.hasFonts()) {
       return List.of(json());
     }
     ComparisonChart.write(comparison, header.graph().name() + " on " + header.data().name(), svg());

@@ -117,12 +117,7 @@ final class ComparisonRun {
     out.println("written  " + String.join(", ", written.stream().map(Path::toString).toList()));
     out.flush();
     if (!written.contains(files.svg())) {
-      command
-          .getErr()
-          .println(
-              "asymml: %s is not drawn: Java finds no fonts here; install fontconfig and a font, for"
-                      .formatted(files.svg())
-                  + " example the packages fontconfig and fonts-dejavu-core");
+      command.getErr().println(Charts.noFonts(files.svg()));
     }
     return ExitCode.OK;
   }

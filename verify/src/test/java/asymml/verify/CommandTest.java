@@ -15,6 +15,8 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /// The command as its users run it: a trainer process that starts a worker process.
 class CommandTest {
@@ -206,5 +208,23 @@ class CommandTest {
     }
     assertThat(run(1, "train", "--resume", run.toString())).contains("ledger.json");
     assertThat(run(1, "privacy", "ledger", run.toString())).contains("has no ledger");
+  }
+
+  @Test
+  void a_benchmark_sets_the_trusted_side_s_cost_of_one_mode_against_another_s() throws Exception {
+    Path json = folder.resolve("bench.json");
+    String arguments =
+        "bench --model cnn --batch-size 8 --steps 2 --warm-up 2 --rounds 1 --json " + json;
+    assertThat(run(0, arguments.split(" ")))
+        .contains("trusted-cost ratio", "split, rank 4")
+        .doesNotContain("PROJECTION");
+    JsonNode facts = new JsonMapper().readTree(Files.readString(json));
+    assertThat(facts.get("trustedCostRatio").asDouble()).isPositive();
+    JsonNode split = facts.get("modes").get("asymml");
+    for (String phase : List.of("decompose", "door", "weights out", "send", "wait", "merge")) {
+      assertThat(split.get("phasesMillis").get(phase).asDouble()).as(phase).isPositive();
+    }
+    assertThat(split.get("bytesToWorker").asLong()).isPositive();
+    assertThat(split.get("workerPeakBytes").asLong()).isPositive();
   }
 }

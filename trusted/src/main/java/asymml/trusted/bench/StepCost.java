@@ -1,5 +1,7 @@
 package asymml.trusted.bench;
 
+import java.util.List;
+
 /// What one training step costs, a mean over several.
 ///
 /// @param wallMillis time that passes
@@ -12,4 +14,17 @@ public record StepCost(
     double trustedCpuMillis,
     double workerCpuMillis,
     long bytesToWorker,
-    long bytesFromWorker) {}
+    long bytesFromWorker) {
+  /// The mean of several.
+  ///
+  /// @param costs at least one, of equally many steps
+  /// @return each figure's mean
+  public static StepCost mean(List<StepCost> costs) {
+    return new StepCost(
+        costs.stream().mapToDouble(StepCost::wallMillis).average().orElseThrow(),
+        costs.stream().mapToDouble(StepCost::trustedCpuMillis).average().orElseThrow(),
+        costs.stream().mapToDouble(StepCost::workerCpuMillis).average().orElseThrow(),
+        costs.getFirst().bytesToWorker(),
+        costs.getFirst().bytesFromWorker());
+  }
+}

@@ -1,0 +1,71 @@
+package asymml.trusted.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import asymml.model.Graph;
+import asymml.model.Shape;
+import asymml.model.Zoo;
+import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.StepProfile.Phase;
+import java.security.SecureRandom;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+class StepBenchTest {
+  @Test
+  void the_profile_accounts_for_nearly_all_of_a_step() throws Exception {
+    Graph graph = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
+    try (StepBench bench =
+        new StepBench(graph, Plan.trusted(graph), 16, new NoiseStrength.None(), null, null)) {
+      bench.run(5);
+      StepCost cost = bench.run(20);
+      double booked = 0;
+      for (Phase phase : Phase.values()) {
+        booked += bench.profile().nanos(phase) / 1e6 / 20;
+      }
+      assertThat(booked).isBetween(0.7 * cost.wallMillis(), cost.wallMillis());
+      for (Phase phase : List.of(Phase.KERNELS, Phase.NORM, Phase.ELEMENTWISE, Phase.UPDATE)) {
+        assertThat(bench.profile().nanos(phase)).as(phase.label()).isPositive();
+      }
+      for (Phase phase : List.of(Phase.DOOR, Phase.DECOMPOSE, Phase.SEND, Phase.WAIT)) {
+        assertThat(bench.profile().nanos(phase)).as(phase.label()).isZero();
+      }
+      assertThat(cost.bytesToWorker()).isZero();
+      assertThat(cost.workerCpuMillis()).isZero();
+      // The kernels of a layer are booked to that layer.
+      assertThat(bench.profile().nanos(0, Phase.KERNELS)).isPositive();
+      assertThat(bench.profile().nanos(1, Phase.KERNELS)).isZero();
+      assertThat(bench.profile().nanos(1, Phase.NORM)).isPositive();
+    }
+  }
+
+  @Test
+  void the_mean_of_costs_is_taken_figure_by_figure() {
+    StepCost one = new StepCost(1, 2, 3, 40, 50);
+    StepCost other = new StepCost(3, 6, 9, 40, 50);
+    assertThat(StepCost.mean(List.of(one, other))).isEqualTo(new StepCost(2, 4, 6, 40, 50));
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void the_peak_is_that_since_the_last_reset_where_the_system_counts_it() {
+    long pid = ProcessHandle.current().pid();
+    long peak = PeakMemory.bytes(pid).orElseThrow();
+    assertThat(peak).isGreaterThan(1 << 20);
+    if (PeakMemory.reset()) {
+      assertThat(PeakMemory.bytes(pid).orElseThrow()).isLessThanOrEqualTo(peak);
+    }
+    assertThat(PeakMemory.bytes(-1)).isEmpty();
+  }
+
+  @Test
+  void a_machine_s_rates_are_those_of_a_machine() {
+    MachineRates rates = MachineRates.measure(new SecureRandom());
+    assertThat(rates.gflops()).isBetween(0.5, 20_000.0);
+    assertThat(rates.gigabytes()).isBetween(0.1, 5_000.0);
+    assertThat(rates.noiseNanos()).isBetween(0.01, 500.0);
+  }
+}
