@@ -198,7 +198,7 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   int threads() {
-    return threads != null ? threads : Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+    return threads != null ? threads : BenchWorkers.defaultThreads();
   }
 
   NoiseStrength noise() {

@@ -7,36 +7,27 @@ import asymml.model.Zoo;
 import asymml.trusted.bench.Floor;
 import asymml.trusted.bench.MachineRates;
 import asymml.trusted.bench.PeakMemory;
-import asymml.trusted.bench.StepBench;
 import asymml.trusted.bench.StepCost;
-import asymml.trusted.boundary.ReleaseDoor;
-import asymml.trusted.boundary.RemoteWorker;
-import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Plan;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.SecureRandom;
-import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 
 /// One call of `asymml bench`.
 final class BenchRun {
   private static final int CLASSES = 10;
-  private static final Duration WORKER_LIMIT = Duration.ofSeconds(60);
 
   private final BenchCommand options;
   private final PrintWriter out;
   private final CommandLine command;
-  private final SecureRandom random = new SecureRandom();
   private final Graph graph;
+  private final BenchWorkers workers;
   private final Map<Mode, Plan> plans = new LinkedHashMap<>();
 
   /// Plans what will be measured.
@@ -48,6 +39,9 @@ final class BenchRun {
     this.out = command.getOut();
     Shape image = new Shape(options.imageSize, options.imageSize, 3);
     this.graph = Zoo.build(options.model, image, CLASSES, options.norm);
+    this.workers =
+        new BenchWorkers(
+            graph, options.batchSize, options.noise(), options.threads(), new SecureRandom());
     for (Mode mode : options.modes) {
       plans.put(
           mode, Plan.of(graph, mode, options.decomposer, options.rank, options.trustedLayers));
@@ -60,7 +54,7 @@ final class BenchRun {
   /// @throws IOException if a worker cannot be started or fails, or a file cannot be written
   int run() throws IOException {
     Kernels.setThreads(1);
-    MachineRates rates = MachineRates.measure(random);
+    MachineRates rates = MachineRates.measure(workers.random());
     Kernels.setThreads(options.threads());
     BenchResult result = new BenchResult(options, graph, rates);
     result.printHeader(out);
@@ -91,41 +85,18 @@ final class BenchRun {
   }
 
   private void measure(BenchResult.OfMode result, int warmUp) throws IOException {
-    Plan plan = result.plan();
     boolean ownPeak = PeakMemory.reset();
-    if (!plan.needsWorker()) {
-      measure(result, warmUp, ownPeak, null, null, null);
-      return;
-    }
-    Path log = Files.createTempFile("asymml-bench-worker", ".log");
-    try (WorkerProcess process =
-            WorkerProcess.start(WorkerLauncher.command(), options.threads(), log, WORKER_LIMIT);
-        RemoteWorker worker = RemoteWorker.connect(process, WORKER_LIMIT);
-        ReleaseDoor door = new ReleaseDoor(worker, random, options.threads())) {
-      measure(result, warmUp, ownPeak, process, worker, door);
-    } finally {
-      Files.deleteIfExists(log);
-    }
-  }
-
-  private void measure(
-      BenchResult.OfMode result,
-      int warmUp,
-      boolean ownPeak,
-      @Nullable WorkerProcess process,
-      @Nullable RemoteWorker worker,
-      @Nullable ReleaseDoor door)
-      throws IOException {
-    try (StepBench bench =
-        new StepBench(graph, result.plan(), options.batchSize, options.noise(), worker, door)) {
-      bench.run(Math.max(1, warmUp));
-      StepCost cost = bench.run(options.steps);
-      result.add(
-          cost,
-          bench.profile(),
-          options.steps,
-          ownPeak ? PeakMemory.bytes(ProcessHandle.current().pid()) : OptionalLong.empty(),
-          process == null ? OptionalLong.empty() : PeakMemory.bytes(process.pid()));
-    }
+    workers.use(
+        result.plan(),
+        (bench, worker) -> {
+          bench.run(Math.max(1, warmUp));
+          StepCost cost = bench.run(options.steps);
+          result.add(
+              cost,
+              bench.profile(),
+              options.steps,
+              ownPeak ? PeakMemory.bytes(ProcessHandle.current().pid()) : OptionalLong.empty(),
+              worker.isPresent() ? PeakMemory.bytes(worker.getAsLong()) : OptionalLong.empty());
+        });
   }
 }

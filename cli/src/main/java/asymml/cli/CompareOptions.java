@@ -8,6 +8,7 @@ import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.decompose.RankPolicy.Energy;
 import asymml.trusted.decompose.RankPolicy.Fixed;
 import asymml.trusted.decompose.RankPolicy.Fraction;
+import asymml.trusted.decompose.RankPolicy.PerLayer;
 import asymml.trusted.decompose.RankPolicy.Schedule;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
@@ -212,7 +213,7 @@ final class CompareOptions {
     for (RankPolicy rank : ranks) {
       switch (rank) {
         case Fixed _, Fraction _ -> compared.add(rank);
-        case Schedule _, Energy _ ->
+        case Schedule _, Energy _, PerLayer _ ->
             throw new IllegalArgumentException(
                 "--ranks takes whole numbers and shares such as 1/8, not '" + rank + "'");
       }

@@ -7,28 +7,22 @@ import asymml.model.Zoo;
 import asymml.privacy.PrivacyBudget;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.data.Progress;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.execute.ResidualNorms.Place;
 import asymml.trusted.run.MetricsLog;
-import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
-import asymml.trusted.train.ResidualSurvey;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
-import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -36,7 +30,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Set;
-import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.ParameterException;
@@ -47,9 +40,6 @@ final class ComparisonRun {
 
   private static final DateTimeFormatter STAMP =
       DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss", Locale.ROOT);
-
-  /// Training evaluates after each epoch; nobody looks at the result of the warm-up.
-  private static final int WARM_UP_TEST_IMAGES = 500;
 
   private final CompareOptions options;
   private final List<RankPolicy> ranks;
@@ -90,7 +80,12 @@ final class ComparisonRun {
     files.createDirectory();
     show(header, guarantee, files);
     Comparison comparison =
-        new Comparison(ranks, measure(data, header.plan(), files), guarantee, Map.of());
+        new Comparison(
+            ranks,
+            new BriefTraining(warmUp, data, options.seed, options.progress, out)
+                .residuals(files.directory(), header.plan(), ranks, options.batchSize),
+            guarantee,
+            Map.of());
     ComparisonTable table = new ComparisonTable(comparison);
     table.printPlaces(out);
     out.println();
@@ -186,51 +181,6 @@ final class ComparisonRun {
         "trusted  training %d epoch(s), then measuring, in this process: no worker, nothing leaves"
             .formatted(options.warmUpEpochs));
     out.flush();
-  }
-
-  /// Trains for a moment, so that activations are those of a network that has learned something,
-  /// and measures. The model is not kept.
-  private List<Place> measure(DataSet data, Plan plan, ComparisonFiles files)
-      throws IOException, TrainingException {
-    Path temporary = files.directory().resolve("warm-up");
-    try (RunDirectory directory = RunDirectory.create(temporary)) {
-      trainBriefly(data, directory.layout());
-      Progress progress = DataOpening.reporter(out);
-      try (TrainedModel model = TrainedModel.read(directory.layout().checkpoint())) {
-        return ResidualSurvey.of(
-            model,
-            data.train(),
-            plan,
-            ranks,
-            options.batchSize,
-            (done, total) -> progress.update("measuring images", done, total));
-      }
-    } finally {
-      delete(temporary);
-    }
-  }
-
-  private void trainBriefly(DataSet data, RunLayout layout) throws IOException, TrainingException {
-    DataSet few =
-        new DataSet(
-            data.name(),
-            data.train(),
-            data.test().subset(WARM_UP_TEST_IMAGES, options.seed),
-            data.normalization(),
-            data.flip(),
-            data.cropPadding());
-    try (TrainDisplay display = TrainCommand.display(options.progress, out, warmUp);
-        Trainer trainer = new Trainer(warmUp, few, null, null)) {
-      trainer.run(layout, false, display, () -> false);
-    }
-  }
-
-  private static void delete(Path directory) throws IOException {
-    try (Stream<Path> files = Files.walk(directory)) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
-    }
   }
 
   private void printCaveats(Comparison comparison) {

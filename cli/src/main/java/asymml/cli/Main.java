@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       EvalCommand.class,
       PredictCommand.class,
       WorkerCommand.class,
+      PlanCommand.class,
       BenchCommand.class,
       ModelsCommand.class,
       PrivacyCommand.class,

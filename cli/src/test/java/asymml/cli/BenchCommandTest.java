@@ -60,13 +60,14 @@ class BenchCommandTest {
         "--batch-size 0 | --batch-size must be at least 1: 0",
         "--warm-up -1 | --warm-up must be at least 0: -1",
         "--enclave-slowdown 0.5 | --enclave-slowdown must be at least 1",
-        "--modes fast | is none of trusted-only",
+        "--rank none | is none of 8",
         "--trusted-layers conv9 | is no linear layer of cnn",
         "--image-size 2 | too small for this model",
         "--noise-ratio -1 | noise"
       })
   void a_mistake_is_told_in_one_line(String arguments, String message) {
-    Outcome outcome = Outcome.of((SHORT + " " + arguments).split(" "));
+    String command = "bench --model cnn --modes trusted-only " + arguments;
+    Outcome outcome = Outcome.of(command.split(" "));
     assertThat(outcome.code()).isEqualTo(2);
     assertThat(outcome.err()).containsIgnoringCase(message).hasLineCount(1);
   }

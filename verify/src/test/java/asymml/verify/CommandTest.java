@@ -227,4 +227,24 @@ class CommandTest {
     assertThat(split.get("bytesToWorker").asLong()).isPositive();
     assertThat(split.get("workerPeakBytes").asLong()).isPositive();
   }
+
+  @Test
+  void a_plan_is_found_and_can_be_given_to_a_benchmark() throws Exception {
+    Path json = folder.resolve("plan.json");
+    String arguments =
+        "plan --model cnn --batch-size 8 --steps 2 --limit-train 64 --energy 0.4 --json " + json;
+    assertThat(run(0, arguments.split(" ")))
+        .contains("kept by choice", "predicted", "measured", "use ");
+    JsonNode facts = new JsonMapper().readTree(Files.readString(json));
+    assertThat(facts.get("layers")).hasSize(4);
+    assertThat(facts.get("predictedMillis").asDouble()).isPositive();
+    for (JsonNode layer : facts.get("layers")) {
+      assertThat(layer.get("energyLeft").asDouble()).isLessThanOrEqualTo(0.4);
+      assertThat(layer.get("rank").asInt() > 0).isEqualTo(layer.get("energyLeft").asDouble() > 0);
+    }
+    String rank = facts.get("rank").asString();
+    assertThat(rank).startsWith("layers:0:");
+    String bench = "bench --model cnn --batch-size 4 --steps 1 --warm-up 1 --rounds 1 --rank ";
+    run(0, (bench + rank).split(" "));
+  }
 }

@@ -1,8 +1,11 @@
 package asymml.trusted.decompose;
 
 import java.math.BigDecimal;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// How many directions of a layer's input stay on the trusted side.
 public sealed interface RankPolicy {
@@ -126,8 +129,31 @@ public sealed interface RankPolicy {
     }
   }
 
+  /// A number for each linear layer, as a planner finds them.
+  ///
+  /// @param ranks by the layer's place, each at least 0; the last one stands for all that follow
+  record PerLayer(List<Integer> ranks) implements RankPolicy {
+    /// Checks the ranges.
+    public PerLayer {
+      ranks = List.copyOf(ranks);
+      if (ranks.isEmpty() || ranks.stream().anyMatch(rank -> rank < 0)) {
+        throw new IllegalArgumentException("ranks by layer must be at least 0: " + ranks);
+      }
+    }
+
+    @Override
+    public int rank(int layer, int channels) {
+      return Math.min(channels, ranks.get(Math.min(layer, ranks.size() - 1)));
+    }
+
+    @Override
+    public String toString() {
+      return "layers:" + ranks.stream().map(String::valueOf).collect(Collectors.joining(":"));
+    }
+  }
+
   /// Reads a policy as the command line writes it: `8`, `1/8`, `schedule:2:32`, `energy:0.1:1/2`
-  /// (`schedule` and `energy:0.1` take the values shown for the rest).
+  /// (`schedule` and `energy:0.1` take the values shown for the rest), `layers:0:4:8`.
   ///
   /// @param text what the user wrote
   /// @return the policy
@@ -136,7 +162,7 @@ public sealed interface RankPolicy {
     Matcher m = Forms.POLICY.matcher(text.strip());
     if (!m.matches()) {
       throw new IllegalArgumentException(
-          "rank '" + text + "' is none of 8, 1/8, schedule:2:32, energy:0.1:1/2");
+          "rank '" + text + "' is none of 8, 1/8, schedule:2:32, energy:0.1:1/2, layers:4:8");
     }
     if (m.group("rank") != null) {
       return new Fixed(Integer.parseInt(m.group("rank")));
@@ -148,6 +174,9 @@ public sealed interface RankPolicy {
       String cap = m.group("cap");
       return new Energy(
           Double.parseDouble(m.group("share")), cap == null ? new Fraction(1, 2) : fraction(cap));
+    }
+    if (m.group("each") != null) {
+      return new PerLayer(Stream.of(m.group("each").split(":")).map(Integer::valueOf).toList());
     }
     return m.group("start") == null
         ? new Schedule(2, 32)
@@ -166,6 +195,7 @@ public sealed interface RankPolicy {
         Pattern.compile(
             "(?<rank>\\d{1,6})|(?<over>\\d{1,6}/\\d{1,6})"
                 + "|schedule(:(?<start>\\d{1,6}):(?<limit>\\d{1,6}))?"
+                + "|layers:(?<each>\\d{1,6}(:\\d{1,6}){0,999})"
                 + "|energy:(?<share>\\d*\\.?\\d+)(:(?<cap>\\d{1,6}/\\d{1,6}))?");
 
     private Forms() {}

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import asymml.trusted.decompose.RankPolicy.Energy;
 import asymml.trusted.decompose.RankPolicy.Fixed;
 import asymml.trusted.decompose.RankPolicy.Fraction;
+import asymml.trusted.decompose.RankPolicy.PerLayer;
 import asymml.trusted.decompose.RankPolicy.Schedule;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -27,12 +29,23 @@ class RankPolicyTest {
             Map.entry("schedule", new Schedule(2, 32)),
             Map.entry("schedule:4:64", new Schedule(4, 64)),
             Map.entry("energy:0.1", new Energy(0.1, new Fraction(1, 2))),
-            Map.entry("energy:.05:1/4", new Energy(0.05, new Fraction(1, 4))));
+            Map.entry("energy:.05:1/4", new Energy(0.05, new Fraction(1, 4))),
+            Map.entry("layers:7", new PerLayer(List.of(7))),
+            Map.entry("layers:0:4:12", new PerLayer(List.of(0, 4, 12))));
     forms.forEach((text, policy) -> assertThat(RankPolicy.parse(text)).isEqualTo(policy));
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"8", "0", "1/8", "schedule:2:32", "energy:0.1:1/2", "energy:0.00001:3/4"})
+  @ValueSource(
+      strings = {
+        "8",
+        "0",
+        "1/8",
+        "schedule:2:32",
+        "energy:0.1:1/2",
+        "energy:0.00001:3/4",
+        "layers:4:8:0"
+      })
   void what_is_printed_can_be_read_again(String text) {
     RankPolicy policy = RankPolicy.parse(text);
     assertThat(RankPolicy.parse(policy.toString())).isEqualTo(policy);
@@ -52,6 +65,10 @@ class RankPolicyTest {
         "schedule:2",
         "schedule:2:",
         "schedule:2:3:4",
+        "layers",
+        "layers:",
+        "layers:1:",
+        "layers:1/2",
         "energy",
         "energy:",
         "energy:0.1:",
@@ -66,7 +83,8 @@ class RankPolicyTest {
   void another_form_is_refused_with_the_accepted_ones(String text) {
     assertThatThrownBy(() -> RankPolicy.parse(text))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("rank '" + text + "' is none of 8, 1/8, schedule:2:32, energy:0.1:1/2");
+        .hasMessage(
+            "rank '" + text + "' is none of 8, 1/8, schedule:2:32, energy:0.1:1/2, layers:4:8");
   }
 
   @ParameterizedTest
@@ -137,5 +155,17 @@ class RankPolicyTest {
         }
       }
     }
+  }
+
+  @Test
+  void ranks_by_layer_are_those_of_the_list_and_its_last_one_afterwards() {
+    RankPolicy policy = RankPolicy.parse("layers:0:4:12");
+    assertThat(IntStream.range(0, 5).map(layer -> policy.rank(layer, 64)))
+        .containsExactly(0, 4, 12, 12, 12);
+    assertThat(policy.rank(2, 8)).isEqualTo(8);
+    assertThat(policy.residualShare()).isZero();
+    assertThatThrownBy(() -> new PerLayer(List.of())).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> new PerLayer(List.of(1, -1)))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 }

@@ -1,0 +1,142 @@
+package asymml.cli;
+
+import asymml.model.Zoo;
+import asymml.trusted.data.DataException;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.train.TrainingException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `asymml plan`.
+@Command(
+    name = "plan",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Finds the cheapest plan for this machine: which layers to split, at which ranks.",
+      "Trains briefly on the trusted side for the energy that each rank leaves, times steps at two"
+          + " ranks with a worker, and chooses for each layer. Then it runs the plan and compares."
+          + " What it prints can be given to 'asymml train' and 'asymml bench'.",
+      "On private images the ranks are a statistic of them; a run that is accounted for needs a plan"
+          + " from public ones, such as the drawn shapes."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  asymml plan --model vgg16 --energy 0.1",
+      "  asymml plan --model resnet20 --batch-size 128 --energy 0.2 --json plan.json"
+    })
+@SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
+final class PlanCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--data",
+      paramLabel = "DATA",
+      defaultValue = "generated",
+      description = "Images, as for 'asymml train' (default: ${DEFAULT-VALUE}).")
+  String data;
+
+  @Option(
+      names = "--limit-train",
+      paramLabel = "N",
+      defaultValue = "640",
+      converter = Labels.LimitConverter.class,
+      description = "Train and measure on N images, or all (default: ${DEFAULT-VALUE}).")
+  Limit limitTrain;
+
+  @Option(
+      names = "--model",
+      paramLabel = "NAME",
+      defaultValue = "vgg16",
+      converter = Labels.ModelConverter.class,
+      description = "A model of 'asymml models' (default: ${DEFAULT-VALUE}).")
+  String model;
+
+  @Option(
+      names = "--norm",
+      paramLabel = "NORM",
+      defaultValue = "batch",
+      converter = Labels.NormConverter.class,
+      description = "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
+  Zoo.Norm norm;
+
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      defaultValue = "32",
+      description = "Images a step (default: ${DEFAULT-VALUE}).")
+  int batchSize;
+
+  @Option(
+      names = "--energy",
+      paramLabel = "SHARE",
+      defaultValue = "0.1",
+      description =
+          "Largest share of an input's energy in the residual, above 0 and below 1 (default:"
+              + " ${DEFAULT-VALUE}).")
+  double energy;
+
+  @Option(
+      names = "--trusted-layers",
+      paramLabel = "LAYERS",
+      split = ",",
+      defaultValue = Plan.FIRST + "," + Plan.LAST,
+      description =
+          "Linear layers that stay trusted in any case, as for 'asymml train' (default:"
+              + " ${DEFAULT-VALUE}).")
+  List<String> trustedLayers;
+
+  @Option(
+      names = "--steps",
+      paramLabel = "N",
+      defaultValue = "10",
+      description =
+          "Steps of each timing, after as many that do not count (default:" + " ${DEFAULT-VALUE}).")
+  int steps;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description =
+          "Threads of either process (default: half the processors, which the two then share).")
+  @Nullable Integer threads;
+
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Write the plan and its figures there.")
+  @Nullable Path json;
+
+  @Option(
+      names = "--progress",
+      paramLabel = "KIND",
+      defaultValue = "auto",
+      description =
+          "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
+  TrainCommand.Progress progress;
+
+  @Override
+  public Integer call() throws DataException, IOException, TrainingException {
+    try {
+      if (batchSize < 1 || steps < 1 || threads() < 1) {
+        throw new IllegalArgumentException(
+            "--batch-size, --steps and --threads must be at least 1");
+      }
+      return new PlanRun(this, spec.commandLine()).run();
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  int threads() {
+    return threads != null ? threads : BenchWorkers.defaultThreads();
+  }
+}
