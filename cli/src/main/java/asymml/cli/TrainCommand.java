@@ -58,6 +58,8 @@ final class TrainCommand implements Callable<Integer> {
 
   @Mixin private TrainOptions options;
 
+  @Mixin private WorkerRecord workerRecord;
+
   @Option(
       names = {"-c", "--config"},
       paramLabel = "FILE",
@@ -138,9 +140,11 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     TrainConfig config;
     Settings settings;
+    List<String> workerArguments;
     try {
       config = options.config();
       settings = Settings.of(options);
+      workerArguments = workerRecord.arguments(options);
       checkResume(settings);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
@@ -154,6 +158,7 @@ final class TrainCommand implements Callable<Integer> {
             options,
             config,
             settings,
+            workerArguments,
             spec.commandLine().getParseResult().originalArgs(),
             spec.commandLine(),
             display(progress, out, config))

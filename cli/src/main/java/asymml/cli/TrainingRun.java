@@ -41,6 +41,7 @@ final class TrainingRun {
   private final TrainOptions options;
   private final TrainConfig config;
   private final Settings settings;
+  private final List<String> workerArguments;
   private final List<String> arguments;
   private final CommandLine command;
   private final TrainDisplay display;
@@ -50,12 +51,14 @@ final class TrainingRun {
       TrainOptions options,
       TrainConfig config,
       Settings settings,
+      List<String> workerArguments,
       List<String> arguments,
       CommandLine command,
       TrainDisplay display) {
     this.options = options;
     this.config = config;
     this.settings = settings;
+    this.workerArguments = workerArguments;
     this.arguments = arguments;
     this.command = command;
     this.display = display;
@@ -162,7 +165,7 @@ final class TrainingRun {
       return train(record, resume, new Trainer(config, header.data(), null, null));
     }
     Ledger earlier = resume ? earlier(layout) : null;
-    try (OpenWorker worker = OpenWorker.open(options, layout.workerLog());
+    try (OpenWorker worker = OpenWorker.open(options, workerArguments, layout.workerLog());
         ReleaseDoor door =
             new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads())) {
       show(header, "UNTRUSTED: " + worker.describe(), layout);

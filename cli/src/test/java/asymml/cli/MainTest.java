@@ -40,6 +40,10 @@ class MainTest {
         "--tls-trust w.pem                    | --worker tls:",
         "--resume                             | --resume runs/NAME",
         "--resume runs/x --out runs/y         | leave out --out",
+        "--worker-record f --worker unix:/w   | --record",
+        "--worker-record f --mode trusted-only | starts none",
+        "--worker-record-limit 5M             | goes with --worker-record",
+        "--analyze-every -1                   | --analyze-every must be at least 0",
         "--unheard-of                         | --unheard-of",
         "extra                                | extra"
       })

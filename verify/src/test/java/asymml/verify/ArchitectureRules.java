@@ -66,6 +66,9 @@ record ArchitectureRules(String root) {
         knowOnly("trusted", "privacy", "wire", "kernels", "model"));
     rules.put("untrusted does not know trusted", knowOnly("untrusted", "wire", "kernels"));
     rules.put(
+        "the adversary knows the worker's view and public code",
+        knowOnly("analysis", "wire", "kernels", "model"));
+    rules.put(
         "cli does not know untrusted",
         knowOnly("cli", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
