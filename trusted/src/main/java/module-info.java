@@ -5,11 +5,13 @@ module asymml.trusted {
   requires transitive asymml.model;
   requires transitive asymml.privacy;
   requires transitive asymml.wire;
+  requires hipparchus.core;
   requires java.desktop;
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
 
   exports asymml.trusted.boundary;
+  exports asymml.trusted.rank;
   exports asymml.trusted.run;
   exports asymml.trusted.train;
   exports asymml.trusted.data;
