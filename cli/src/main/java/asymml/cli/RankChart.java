@@ -104,6 +104,7 @@ final class RankChart {
             .build();
     style(chart.getStyler());
     chart.getStyler().setDefaultSeriesRenderStyle(CategorySeriesRenderStyle.Line);
+    chart.getStyler().setOverlapped(true); // all series of a layer at the same x
     chart.getStyler().setXAxisLabelRotation(90);
     chart.getStyler().setYAxisMin(0.0);
     chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideS);
@@ -112,7 +113,7 @@ final class RankChart {
     add(
         chart,
         names,
-        "the most there can be, min(C, P)",
+        "the most that X can have, min(C, P)",
         report.layers().stream()
             .map(l -> l.x() == null ? Double.NaN : (double) l.x().spectrum().size())
             .toList(),

@@ -54,12 +54,12 @@ record RankTable(RankReport report) {
   }
 
   private void printEnergies(PrintWriter out, boolean gradients) {
-    String row = "%-" + width() + "s  %-10s  %-22s  %6s  %4s  %4s  %4s  %4s  %11s  %7s  %7s  %7s%n";
+    String row = "%-" + width() + "s  %-10s  " + (gradients ? "%s" : "%-22s  ") + "%6s  %4s  %4s  %4s  %4s  %11s  %7s  %7s  %7s%n";
     out.printf(
         row,
         "layer",
-        "input",
-        "plan",
+        gradients ? "output" : "input",
+        gradients ? "" : "plan",
         "2^mu",
         "90",
         "95",
@@ -75,8 +75,8 @@ record RankTable(RankReport report) {
       out.printf(
           row,
           layer.layer(),
-          layer.shape(),
-          layer.placement(),
+          gradients ? layer.output() : layer.input(),
+          gradients ? "" : layer.placement(),
           effective(figures),
           figures == null ? NONE : figures.rank90(),
           figures == null ? NONE : figures.rank95(),

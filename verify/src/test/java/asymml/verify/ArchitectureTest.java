@@ -54,7 +54,15 @@ class ArchitectureTest {
           breaches(
               "only the boundary speaks to the worker",
               "trusted.execute.Breaches$SpeaksToTheWorker",
+              "trusted.rank.Breaches$SpeaksToTheWorker",
               "cli.Breaches$SpeaksToTheWorker"),
+          breaches(
+              "the rank analysis has no way out",
+              "trusted.rank.Breaches$SpeaksToTheWorker",
+              "trusted.rank.Breaches$ReleasesItsResult"),
+          breaches(
+              "nothing on the trusted side reads the rank analysis",
+              "trusted.execute.Breaches$DecidesByRanks"),
           breaches(
               "only transports open sockets",
               "wire.Breaches$ListensOnTheSide",

@@ -40,7 +40,7 @@ class ModulesTest {
     "model, Graph, asymml.model",
     "privacy, Epsilon, asymml.privacy",
     "trusted, train.Trainer, asymml.trusted.boundary asymml.trusted.data asymml.trusted.decompose"
-        + " asymml.trusted.execute asymml.trusted.run asymml.trusted.train",
+        + " asymml.trusted.execute asymml.trusted.rank asymml.trusted.run asymml.trusted.train",
     "untrusted, Main, -",
     "analysis, WorkerView, asymml.analysis",
     "cli, Main, -",

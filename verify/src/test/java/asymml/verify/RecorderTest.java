@@ -20,8 +20,11 @@ import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.rank.RankAnalysis;
+import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.EpochAnalysis;
 import asymml.trusted.train.EpochTotals;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
@@ -101,8 +104,13 @@ class RecorderTest {
     return ImageSet.of(SHAPE, List.of("dark", "bright"), labels, pixels);
   }
 
-  /// Two epochs of three steps with noise, the first layer trusted; what passed on the way.
   private List<Received> train(WorkerProcess process) throws Exception {
+    return train(process, new NoiseStrength.Ratio(0.5), false, folder.resolve("run"));
+  }
+
+  /// Two epochs of three steps, the first layer trusted; what passed on the way.
+  private List<Received> train(
+      WorkerProcess process, NoiseStrength noise, boolean analysed, Path run) throws Exception {
     System.out.println("seed " + SEED);
     ImageSet train = images(IMAGES, SEED);
     DataSet data =
@@ -115,7 +123,7 @@ class RecorderTest {
             Decomposition.SHARED,
             RankPolicy.parse("1/4"),
             List.of(Plan.FIRST),
-            new NoiseStrength.Ratio(0.5),
+            noise,
             2,
             8,
             new TrainConfig.Optimizer(
@@ -123,14 +131,28 @@ class RecorderTest {
             0,
             false,
             SEED);
-    RunLayout layout = new RunLayout(folder.resolve("run"));
+    List<RankReport> reports = new ArrayList<>();
+    EpochAnalysis analysis =
+        (epoch, step, graph, parameters, normalization) ->
+            reports.add(
+                new RankAnalysis(
+                        Plan.trusted(graph),
+                        config.rank(),
+                        config.decomposition(),
+                        3,
+                        config.labelSmoothing(),
+                        SEED)
+                    .of(graph, parameters, train, normalization, epoch, step));
+    RunLayout layout = new RunLayout(run);
     Files.createDirectories(layout.events());
-    try (RecordingProxy proxy = new RecordingProxy(folder, process.address(), List.of());
+    try (RecordingProxy proxy = new RecordingProxy(run, process.address(), List.of());
         RemoteWorker remote = RemoteWorker.connect(proxy.address(), null, LIMIT);
         ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 2);
         Trainer trainer = new Trainer(config, data, remote, door)) {
-      assertThat(trainer.run(layout, false, SILENT, () -> false))
+      EpochAnalysis used = analysed ? analysis : EpochAnalysis.NONE;
+      assertThat(trainer.run(layout, false, SILENT, used, () -> false))
           .isEqualTo(Trainer.Outcome.FINISHED);
+      assertThat(reports).hasSize(analysed ? 2 : 0);
       return proxy.received();
     }
   }
@@ -231,6 +253,24 @@ class RecorderTest {
       norm += Math.pow(expected.get(i), 2);
     }
     assertThat(Math.sqrt(difference)).isLessThanOrEqualTo(1e-6 * Math.sqrt(norm));
+  }
+
+  /// Without noise a run is the same to the bit each time; so must be all that its worker sees.
+  @Test
+  void what_leaves_is_the_same_whether_ranks_are_analysed_or_not() throws Exception {
+    List<List<Brought>> views = new ArrayList<>();
+    for (boolean analysed : new boolean[] {false, true}) {
+      Path view = folder.resolve("view-" + analysed);
+      try (WorkerProcess process = start(List.of("--record", view.toString()))) {
+        train(
+            process, new NoiseStrength.None(), analysed, folder.resolve("run-" + analysed));
+      }
+      try (Recording recording = Recording.open(view)) {
+        assertThat(recording.ending()).isEqualTo(Ending.COMPLETE);
+        views.add(recording.events().stream().map(RecorderTest::brought).toList());
+      }
+    }
+    assertThat(views.getFirst()).hasSizeGreaterThan(70).isEqualTo(views.getLast());
   }
 
   @Test

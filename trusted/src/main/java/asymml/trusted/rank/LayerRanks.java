@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param layer its name
 /// @param placement where the run's plan has it
-/// @param shape of its input, `HxWxC`
+/// @param input shape of X for one example, `HxWxC`
+/// @param output shape of Y and dY for one example, `HxWxO`
 /// @param x its input X; null if that is zero for every example
 /// @param xShares what decompositions of X leave
 /// @param dy the gradient dY of its output; null if that is zero for every example
@@ -18,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 public record LayerRanks(
     String layer,
     String placement,
-    String shape,
+    String input,
+    String output,
     @Nullable Figures x,
     Shares xShares,
     @Nullable Figures dy,

@@ -128,6 +128,7 @@ public record RankAnalysis(
               it.name(),
               plan.placement(it.name()).toString(),
               graph.inputShape(node).toString(),
+              graph.shape(node).toString(),
               figures(examples, e -> e.input(node)),
               EnergyShares.of(pass.output(it.inputs().getFirst()), index, kept, inputs),
               figures(examples, e -> e.gradient(node)),
