@@ -54,7 +54,12 @@ record RankTable(RankReport report) {
   }
 
   private void printEnergies(PrintWriter out, boolean gradients) {
-    String row = "%-" + width() + "s  %-10s  " + (gradients ? "%s" : "%-22s  ") + "%6s  %4s  %4s  %4s  %4s  %11s  %7s  %7s  %7s%n";
+    String row =
+        "%-"
+            + width()
+            + "s  %-10s  "
+            + (gradients ? "%s" : "%-22s  ")
+            + "%6s  %4s  %4s  %4s  %4s  %11s  %7s  %7s  %7s%n";
     out.printf(
         row,
         "layer",

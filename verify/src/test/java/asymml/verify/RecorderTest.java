@@ -262,8 +262,7 @@ class RecorderTest {
     for (boolean analysed : new boolean[] {false, true}) {
       Path view = folder.resolve("view-" + analysed);
       try (WorkerProcess process = start(List.of("--record", view.toString()))) {
-        train(
-            process, new NoiseStrength.None(), analysed, folder.resolve("run-" + analysed));
+        train(process, new NoiseStrength.None(), analysed, folder.resolve("run-" + analysed));
       }
       try (Recording recording = Recording.open(view)) {
         assertThat(recording.ending()).isEqualTo(Ending.COMPLETE);

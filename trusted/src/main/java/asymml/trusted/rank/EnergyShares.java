@@ -10,10 +10,9 @@ import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
 import asymml.trusted.execute.Placement.Decomposition;
 import java.lang.foreign.Arena;
-import java.util.Arrays;
 import java.util.List;
 import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
+import org.hipparchus.linear.SingularValueDecomposition;
 
 /// What the product's decompositions leave of a batch, and what the best ones would.
 final class EnergyShares {
@@ -85,43 +84,72 @@ final class EnergyShares {
 
   /// The share that mean and first principal components leave: the least of all affine subspaces of
   /// that dimension (Pearson 1901).
+  ///
+  /// By the centred rows themselves where they are fewer than the channels, else by their
+  /// covariance, whose singular values are its eigenvalues. (Hipparchus' symmetric eigenvalue
+  /// solver gives up on some of these matrices, which are often far from full rank.)
   static double principalComponents(Tensor x, int rank) {
     int channels = x.length(3);
-    double[][] moment = new double[channels][channels];
     double[] mean = new double[channels];
-    long rows = x.size() / channels;
-    for (int i = 0; i < x.length(0); i++) {
-      for (double[] row : ExactSvd.matrix(x, i)) {
-        for (int c = 0; c < channels; c++) {
-          mean[c] += row[c] / rows;
-          double factor = row[c];
-          double[] target = moment[c];
-          for (int d = 0; d <= c; d++) {
-            target[d] += factor * row[d];
-          }
-        }
-      }
-    }
+    double[][] rows = rows(x, mean);
     double energy = 0;
-    for (int c = 0; c < channels; c++) {
-      energy += moment[c][c];
+    for (double[] row : rows) {
+      for (int c = 0; c < channels; c++) {
+        energy += row[c] * row[c];
+        row[c] -= mean[c];
+      }
     }
     if (energy == 0 || rank >= channels) {
       return 0;
     }
-    for (int c = 0; c < channels; c++) {
-      for (int d = 0; d <= c; d++) {
-        moment[c][d] -= rows * mean[c] * mean[d];
-        moment[d][c] = moment[c][d];
+    return rows.length < channels
+        ? ExactSvd.of(rows).spectrum().energyFrom(rank) / energy
+        : sumFrom(rank, covariance(rows)) / energy;
+  }
+
+  private static double[][] rows(Tensor x, double[] mean) {
+    int channels = x.length(3);
+    double[][] rows = new double[Math.toIntExact(x.size() / channels)][];
+    int at = 0;
+    for (int i = 0; i < x.length(0); i++) {
+      for (double[] row : ExactSvd.matrix(x, i)) {
+        rows[at++] = row;
+        for (int c = 0; c < channels; c++) {
+          mean[c] += row[c] / rows.length;
+        }
       }
     }
-    double[] values =
-        new EigenDecompositionSymmetric(new Array2DRowRealMatrix(moment, false)).getEigenvalues();
-    Arrays.sort(values);
-    double left = 0;
-    for (int j = 0; j < channels - rank; j++) {
-      left += Math.max(0, values[j]); // rounding may leave what is 0 below it
+    return rows;
+  }
+
+  private static double[][] covariance(double[][] rows) {
+    int channels = rows[0].length;
+    double[][] covariance = new double[channels][channels];
+    for (double[] row : rows) {
+      for (int c = 0; c < channels; c++) {
+        double factor = row[c];
+        double[] target = covariance[c];
+        for (int d = 0; d <= c; d++) {
+          target[d] += factor * row[d];
+        }
+      }
     }
-    return left / energy;
+    for (int c = 0; c < channels; c++) {
+      for (int d = 0; d < c; d++) {
+        covariance[d][c] = covariance[c][d];
+      }
+    }
+    return covariance;
+  }
+
+  private static double sumFrom(int rank, double[][] covariance) {
+    double[] values =
+        new SingularValueDecomposition(new Array2DRowRealMatrix(covariance, false))
+            .getSingularValues();
+    double left = 0;
+    for (int j = values.length - 1; j >= rank; j--) { // the small ones first
+      left += values[j];
+    }
+    return left;
   }
 }

@@ -82,6 +82,38 @@ class EnergySharesTest {
     }
   }
 
+  /// Fewer rows than channels, as behind a fully connected layer, and rows that repeat.
+  @Test
+  void batches_that_are_far_from_full_rank_have_shares_too() {
+    SplittableRandom random = Known.seeded(35);
+    Tensor few = Tensor.allocate(arena, 4, 1, 1, 9);
+    for (int i = 0; i < few.size(); i++) {
+      few.set(i, (float) random.nextGaussian());
+    }
+    double[][] centred = new double[4][];
+    double energy = 0;
+    for (int i = 0; i < 4; i++) {
+      centred[i] = ExactSvd.matrix(few, i)[0];
+      energy += Known.dot(centred[i], centred[i]);
+    }
+    for (int c = 0; c < 9; c++) {
+      double mean = (centred[0][c] + centred[1][c] + centred[2][c] + centred[3][c]) / 4;
+      for (double[] row : centred) {
+        row[c] -= mean;
+      }
+    }
+    double[] s = Known.jacobi(centred);
+    assertThat(EnergyShares.principalComponents(few, 2))
+        .isCloseTo((s[2] * s[2] + s[3] * s[3]) / energy, within(1e-9));
+    assertThat(EnergyShares.principalComponents(few, 3)).isLessThan(1e-12);
+    Tensor repeated = Tensor.allocate(arena, 4, 2, 3, 9);
+    for (int i = 0; i < repeated.size(); i++) {
+      repeated.set(i, few.get(i % 9 + 9L * (i / 27 % 2)));
+    }
+    assertThat(EnergyShares.principalComponents(repeated, 1)).isLessThan(1e-12);
+    assertThat(EnergyShares.principalComponents(repeated, 0)).isPositive();
+  }
+
   private static double[][] orthonormalised(double[][] columns) {
     double[][] q = Known.transpose(columns);
     for (int j = 0; j < q.length; j++) {

@@ -76,8 +76,7 @@ class ExactSvdTest {
 
   @ParameterizedTest
   @CsvSource({"60, 9", "9, 60"})
-  void truncation_leaves_the_first_directions_and_the_energy_of_the_others(
-      int rows, int columns) {
+  void truncation_leaves_the_first_directions_and_the_energy_of_the_others(int rows, int columns) {
     SplittableRandom random = Known.seeded(8);
     double[] s = {5, 4, 3, 2, 1, 0.5};
     double[][] left = Known.orthonormal(random, rows, s.length);
@@ -127,8 +126,7 @@ class ExactSvdTest {
       for (int i = 0; i < 12; i++) {
         x.set(i, i);
       }
-      assertThat(ExactSvd.matrix(x, 1))
-          .isDeepEqualTo(new double[][] {{6, 7, 8}, {9, 10, 11}});
+      assertThat(ExactSvd.matrix(x, 1)).isDeepEqualTo(new double[][] {{6, 7, 8}, {9, 10, 11}});
       x.set(11, Float.NaN);
       assertThatThrownBy(() -> ExactSvd.matrix(x, 1)).isInstanceOf(NonFiniteException.class);
       assertThat(ExactSvd.matrix(x, 0)).hasDimensions(2, 3);

@@ -35,15 +35,13 @@ class PatchesTest {
   })
   void a_product_with_patches_is_the_kernels_convolution(
       int height, int width, int in, int out, int kernel, int stride, int padding) {
-    ConvShape shape =
-        new ConvShape(1, height, width, in, out, kernel, kernel, stride, padding);
+    ConvShape shape = new ConvShape(1, height, width, in, out, kernel, kernel, stride, padding);
     SplittableRandom random = Known.seeded(11);
     double[][] x = Known.gaussian(random, height * width, in);
     double[][] w = Known.gaussian(random, out, kernel * kernel * in);
     double[][] y = Patches.convolve(w, x, shape);
     try (Arena arena = Arena.ofShared();
-        Convolution convolution =
-            new Convolution(shape, EnumSet.of(Convolution.Pass.FORWARD))) {
+        Convolution convolution = new Convolution(shape, EnumSet.of(Convolution.Pass.FORWARD))) {
       convolution.loadWeights(tensor(arena, w, shape.weightAxes()));
       Tensor expected = Tensor.allocate(arena, shape.outputAxes());
       convolution.forward(tensor(arena, x, shape.inputAxes()), expected);
@@ -71,8 +69,7 @@ class PatchesTest {
   @CsvSource({"8, 8, 2, 2, 0", "7, 5, 3, 2, 1", "6, 6, 6, 1, 0", "5, 5, 3, 1, 1"})
   void averages_are_the_kernels(int height, int width, int kernel, int stride, int padding) {
     int channels = 5;
-    ConvShape shape =
-        new ConvShape(1, height, width, 1, 1, kernel, kernel, stride, padding);
+    ConvShape shape = new ConvShape(1, height, width, 1, 1, kernel, kernel, stride, padding);
     double[][] x = Known.gaussian(Known.seeded(12), height * width, channels);
     double[][] y = Patches.average(x, shape);
     try (Arena arena = Arena.ofShared();
@@ -88,8 +85,7 @@ class PatchesTest {
                 stride,
                 padding,
                 false)) {
-      Tensor expected =
-          Tensor.allocate(arena, 1, shape.outHeight(), shape.outWidth(), channels);
+      Tensor expected = Tensor.allocate(arena, 1, shape.outHeight(), shape.outWidth(), channels);
       pooling.forward(tensor(arena, x, 1, height, width, channels), expected);
       for (int i = 0; i < expected.size(); i++) {
         assertThat(y[i / channels][i % channels]).isCloseTo(expected.get(i), within(1e-6));

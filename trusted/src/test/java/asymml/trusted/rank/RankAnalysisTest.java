@@ -87,8 +87,7 @@ class RankAnalysisTest {
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true)) {
       Map<String, List<Float>> before = values(parameters);
       RankReport report =
-          analysis(graph, rank, how, 3)
-              .of(graph, parameters, data, Normalization.of(data), 2, 34);
+          analysis(graph, rank, how, 3).of(graph, parameters, data, Normalization.of(data), 2, 34);
       assertThat(report.violations()).isEmpty();
       assertThat(report.epoch()).isEqualTo(2);
       assertThat(report.step()).isEqualTo(34);
@@ -192,7 +191,7 @@ class RankAnalysisTest {
         }
       }
       assertThat(values(parameters)).isEqualTo(before);
-      x.set(0, Float.NaN);
+      parameters.value("fc.bias").set(0, Float.NaN);
       assertThatThrownBy(() -> new LayerPass(graph, parameters, x, labels, 0, 1))
           .isInstanceOf(NonFiniteException.class);
     }
@@ -263,7 +262,8 @@ class RankAnalysisTest {
   @Test
   void another_file_is_refused_by_name() throws Exception {
     Path file = folder.resolve("rank.json");
-    for (String text : List.of("{}", "[1]", "null", "not json", "{\"format\": \"asymml-rank-9\"}")) {
+    for (String text :
+        List.of("{}", "[1]", "null", "not json", "{\"format\": \"asymml-rank-9\"}")) {
       Files.writeString(file, text);
       assertThatThrownBy(() -> RankFile.read(file))
           .hasMessage(file + " is no rank analysis of this program: move it away");

@@ -33,8 +33,7 @@ class RankBoundsTest {
   @ValueSource(ints = {1, 2, 3, 4})
   void generic_maps_reach_the_bound_of_k_squared_r(int rank) {
     SplittableRandom random = Known.seeded(rank);
-    Check check =
-        RankBounds.convolution(random(random, 144, 6, rank), weights(random, WIDE), WIDE);
+    Check check = RankBounds.convolution(random(random, 144, 6, rank), weights(random, WIDE), WIDE);
     assertThat(check.bound()).isEqualTo(9 * rank);
     assertThat(check.measured()).isEqualTo(9 * rank);
     assertThat(check.holds()).isTrue();
@@ -131,8 +130,7 @@ class RankBoundsTest {
     LowRank kept = random(random, 144, 6, 1);
     double[][] w = weights(random, WIDE);
     double[][] whole = Known.gaussian(random, 144, 6); // of rank 6, as if nothing were cut
-    Check check =
-        RankBounds.convolution(kept, whole, Patches.convolve(w, whole, WIDE), w, WIDE);
+    Check check = RankBounds.convolution(kept, whole, Patches.convolve(w, whole, WIDE), w, WIDE);
     assertThat(check.bound()).isEqualTo(9);
     assertThat(check.measured()).isEqualTo(40);
     assertThat(check.holds()).isFalse();

@@ -65,8 +65,7 @@ class SpectrumTest {
   @Test
   void figures_are_means_of_shares_and_medians_of_the_rest() {
     Figures figures =
-        Figures.of(
-            List.of(new Spectrum(1, 0, 0), new Spectrum(2, 1, 1), new Spectrum(3, 3, 3)));
+        Figures.of(List.of(new Spectrum(1, 0, 0), new Spectrum(2, 1, 1), new Spectrum(3, 3, 3)));
     assertThat(figures.examples()).isEqualTo(3);
     assertThat(figures.spectrum()).containsExactly(0.61111, 0.19444, 0.19444);
     assertThat(figures.effective()).isCloseTo(1 / 0.375, within(EXACT));

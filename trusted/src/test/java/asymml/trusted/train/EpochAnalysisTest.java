@@ -76,14 +76,13 @@ class EpochAnalysisTest {
     RunLayout plain = TinyRuns.layout(folder.resolve("whole"));
     TinyRuns.run(CONFIG, DATA, plain, false, Course.toTheEnd());
     RunLayout layout = TinyRuns.layout(folder.resolve("stopped"));
-    assertThatThrownBy(
-            () ->
-                run(
-                    layout,
-                    false,
-                    (epoch, _, _, _, _) -> {
-                      throw new TrainingException("broken after epoch " + epoch);
-                    }))
+    assertThatThrownBy(() ->
+            run(
+                layout,
+                false,
+                (epoch, _, _, _, _) -> {
+                  throw new TrainingException("broken after epoch " + epoch);
+                }))
         .isInstanceOf(TrainingException.class)
         .hasMessage("broken after epoch 1");
     assertThat(Files.exists(layout.checkpoint())).isTrue();
