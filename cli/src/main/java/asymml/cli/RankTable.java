@@ -148,7 +148,7 @@ record RankTable(RankReport report) {
   static String line(RankReport report) {
     return String.format(
         Locale.ROOT,
-        "rank after epoch %d: 2^mu of inputs %s, energy left %s per example, %s shared (medians of %d"
+        "rank after epoch %d (private statistics): 2^mu of inputs %s, energy left %s per example, %s shared (medians of %d"
             + " layers); %s; %.1f s",
         report.epoch(),
         decimal(

@@ -236,8 +236,8 @@ final class TrainOptions {
       defaultValue = "0",
       description =
           "Analyse ranks after every N epochs and the last, here, as 'asymml analyze rank' does: a"
-              + " line each, rank.json and rank.svg, private statistics (0: never; default:"
-              + " ${DEFAULT-VALUE}).")
+              + " line each, rank.json and rank.svg, private statistics; 0 for never"
+              + " (default: ${DEFAULT-VALUE}).")
   int analyzeEvery;
 
   @Option(
