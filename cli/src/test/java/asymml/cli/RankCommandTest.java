@@ -2,6 +2,7 @@ package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import asymml.trusted.rank.LayerRanks;
 import asymml.trusted.rank.LayerRanks.LowRankOutput;
@@ -84,10 +85,10 @@ class RankCommandTest {
     assertThat(after.reports().getFirst()).isEqualTo(before.reports().getFirst());
     assertThat(after.reports().getLast().images()).isEqualTo(3);
     // The same batch runs through: what does not depend on how many are decomposed is the same.
-    assertThat(after.reports().getLast().layers())
-        .extracting(l -> l.xShares().shared())
-        .isEqualTo(
-            before.reports().getLast().layers().stream().map(l -> l.xShares().shared()).toList());
+    for (int i = 0; i < 4; i++) {
+      assertThat(after.reports().getLast().layers().get(i).xShares().shared())
+          .isCloseTo(before.reports().getLast().layers().get(i).xShares().shared(), within(1e-9));
+    }
   }
 
   @Test

@@ -205,10 +205,10 @@ class CommandTest {
     Path view = folder.resolve("view.rec");
     Path out = folder.resolve("recorded");
     String[] arguments =
-        tiny("--worker-record", view.toString(), "--worker-record-limit", "8M", "--out", out + "");
+        tiny("--worker-record", view.toString(), "--worker-record-limit", "32M", "--out", out + "");
     run(0, arguments);
     assertThat(metrics(out)).isEqualTo(undisturbed);
-    assertThat(Files.size(view)).isBetween(4L << 20, 8L << 20);
+    assertThat(Files.size(view)).isBetween(16L << 20, 32L << 20);
     try (WorkerView seen = WorkerView.open(view)) {
       assertThat(seen.operations().getFirst().passes()).hasSizeGreaterThan(5);
       assertThat(seen.ending()).isEqualTo(Recording.Ending.TRUNCATED);
