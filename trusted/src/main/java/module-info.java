@@ -5,6 +5,7 @@ module asymml.trusted {
   requires transitive asymml.model;
   requires transitive asymml.privacy;
   requires transitive asymml.wire;
+  requires hipparchus.core;
   requires java.desktop;
   requires java.management;
   requires jdk.management;
@@ -13,6 +14,7 @@ module asymml.trusted {
 
   exports asymml.trusted.bench;
   exports asymml.trusted.boundary;
+  exports asymml.trusted.rank;
   exports asymml.trusted.run;
   exports asymml.trusted.train;
   exports asymml.trusted.data;

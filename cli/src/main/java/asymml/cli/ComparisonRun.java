@@ -232,6 +232,7 @@ final class ComparisonRun {
                   own,
                   config,
                   Settings.of(own),
+                  List.of(),
                   command.getParseResult().originalArgs(),
                   command,
                   TrainCommand.display(options.progress, out, config))

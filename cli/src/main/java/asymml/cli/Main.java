@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       EvalCommand.class,
       PredictCommand.class,
+      AnalyzeCommand.class,
       WorkerCommand.class,
       PlanCommand.class,
       BenchCommand.class,

@@ -7,6 +7,8 @@ import asymml.wire.ProtocolException;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A connected worker, with its process where this side has started it.
@@ -23,12 +25,14 @@ final class OpenWorker implements AutoCloseable {
 
   /// Connects as the options say.
   ///
+  /// @param arguments further options of a worker that this side starts
   /// @param log where a worker of this side's own writes
   /// @throws IOException if there is no worker to be had
-  static OpenWorker open(TrainOptions options, Path log) throws IOException {
+  static OpenWorker open(TrainOptions options, List<String> arguments, Path log)
+      throws IOException {
     OpenWorker worker =
         switch (options.worker) {
-          case WorkerChoice.Local _ -> start(options, log);
+          case WorkerChoice.Local _ -> start(options, arguments, log);
           case WorkerChoice.Remote(WorkerAddress address) ->
               new OpenWorker(
                   RemoteWorker.connect(address, trust(options), options.workerTimeout()),
@@ -43,10 +47,12 @@ final class OpenWorker implements AutoCloseable {
     return options.tlsTrust == null ? null : TlsTrust.ofCertificates(options.tlsTrust);
   }
 
-  private static OpenWorker start(TrainOptions options, Path log) throws ProtocolException {
+  private static OpenWorker start(TrainOptions options, List<String> arguments, Path log)
+      throws ProtocolException {
+    List<String> command = new ArrayList<>(WorkerLauncher.command());
+    command.addAll(arguments);
     WorkerProcess process =
-        WorkerProcess.start(
-            WorkerLauncher.command(), options.threads(), log, options.workerTimeout());
+        WorkerProcess.start(command, options.threads(), log, options.workerTimeout());
     boolean connected = false;
     try {
       RemoteWorker remote = RemoteWorker.connect(process, options.workerTimeout());

@@ -5,6 +5,10 @@ package asymml.cli;
 final class RunException extends Exception {
   private static final long serialVersionUID = 1;
 
+  RunException(String message) {
+    super(message);
+  }
+
   RunException(String message, Throwable cause) {
     super(message, cause);
   }

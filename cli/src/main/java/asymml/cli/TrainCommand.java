@@ -44,7 +44,7 @@ import picocli.CommandLine.Spec;
 final class TrainCommand implements Callable<Integer> {
   /// Settings that a resumed run may change: they do not change what it computes.
   private static final List<String> FREE_ON_RESUME =
-      List.of("data", "threads", "worker", "tls-trust", "worker-timeout", "out");
+      List.of("data", "analyze-every", "threads", "worker", "tls-trust", "worker-timeout", "out");
 
   private static final String RESUME_OUT = "";
 
@@ -57,6 +57,8 @@ final class TrainCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Mixin private TrainOptions options;
+
+  @Mixin private WorkerRecord workerRecord;
 
   @Option(
       names = {"-c", "--config"},
@@ -74,8 +76,8 @@ final class TrainCommand implements Callable<Integer> {
       fallbackValue = RESUME_OUT,
       description = {
         "Go on with the run in DIR (without DIR: in --out) from its last checkpoint, with the"
-            + " settings it has; others are refused, except --data, --threads and those of the"
-            + " worker."
+            + " settings it has; others are refused, except --data, --analyze-every, --threads and"
+            + " those of the worker."
       })
   private @Nullable String resume;
 
@@ -138,9 +140,11 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     TrainConfig config;
     Settings settings;
+    List<String> workerArguments;
     try {
       config = options.config();
       settings = Settings.of(options);
+      workerArguments = workerRecord.arguments(options);
       checkResume(settings);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
@@ -154,6 +158,7 @@ final class TrainCommand implements Callable<Integer> {
             options,
             config,
             settings,
+            workerArguments,
             spec.commandLine().getParseResult().originalArgs(),
             spec.commandLine(),
             display(progress, out, config))

@@ -231,6 +231,16 @@ final class TrainOptions {
   long seed;
 
   @Option(
+      names = "--analyze-every",
+      paramLabel = "N",
+      defaultValue = "0",
+      description =
+          "Analyse ranks after every N epochs and the last, here, as 'asymml analyze rank' does: a"
+              + " line each, rank.json and rank.svg, private statistics; 0 for never"
+              + " (default: ${DEFAULT-VALUE}).")
+  int analyzeEvery;
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       description = "Threads of either process (default: one per available processor).")
@@ -336,6 +346,10 @@ final class TrainOptions {
     if (workerTimeoutSeconds < 1) {
       throw new IllegalArgumentException(
           "--worker-timeout must be at least 1 second: " + workerTimeoutSeconds);
+    }
+    if (analyzeEvery < 0) {
+      throw new IllegalArgumentException(
+          "--analyze-every must be at least 0 epochs: " + analyzeEvery);
     }
     boolean tls = worker instanceof WorkerChoice.Remote(WorkerAddress.Tls _);
     if (tls != (tlsTrust != null)) {

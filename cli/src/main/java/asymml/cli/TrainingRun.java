@@ -14,6 +14,7 @@ import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.EpochAnalysis;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -41,6 +42,7 @@ final class TrainingRun {
   private final TrainOptions options;
   private final TrainConfig config;
   private final Settings settings;
+  private final List<String> workerArguments;
   private final List<String> arguments;
   private final CommandLine command;
   private final TrainDisplay display;
@@ -50,12 +52,14 @@ final class TrainingRun {
       TrainOptions options,
       TrainConfig config,
       Settings settings,
+      List<String> workerArguments,
       List<String> arguments,
       CommandLine command,
       TrainDisplay display) {
     this.options = options;
     this.config = config;
     this.settings = settings;
+    this.workerArguments = workerArguments;
     this.arguments = arguments;
     this.command = command;
     this.display = display;
@@ -159,14 +163,15 @@ final class TrainingRun {
     if (!header.plan().needsWorker()) {
       show(header, "none", layout);
       header.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
-      return train(record, resume, new Trainer(config, header.data(), null, null));
+      return train(header, record, resume, new Trainer(config, header.data(), null, null));
     }
     Ledger earlier = resume ? earlier(layout) : null;
-    try (OpenWorker worker = OpenWorker.open(options, layout.workerLog());
+    try (OpenWorker worker = OpenWorker.open(options, workerArguments, layout.workerLog());
         ReleaseDoor door =
             new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads())) {
       show(header, "UNTRUSTED: " + worker.describe(), layout);
-      return train(record, resume, trainer(header, publicImages, worker.remote(), door, earlier));
+      return train(
+          header, record, resume, trainer(header, publicImages, worker.remote(), door, earlier));
     }
   }
 
@@ -205,7 +210,7 @@ final class TrainingRun {
     out.flush();
   }
 
-  private int train(RunRecord record, boolean resume, Trainer planned)
+  private int train(RunHeader header, RunRecord record, boolean resume, Trainer planned)
       throws IOException, TrainingException {
     long began = System.nanoTime();
     try (Trainer trainer = planned;
@@ -219,7 +224,8 @@ final class TrainingRun {
       out.flush();
       settings.without(List.of("out")).write(record.layout().config());
       record.write(RunRecord.RUNNING);
-      return switch (run(trainer, record.layout(), resume, signals)) {
+      EpochAnalysis analysis = EpochRanks.of(options.analyzeEvery, header, record.layout(), out);
+      return switch (run(trainer, record.layout(), resume, analysis, signals)) {
         case FINISHED -> finished(record, "finished", Duration.ofNanos(System.nanoTime() - began));
         case BUDGET_SPENT -> {
           out.println();
@@ -248,10 +254,14 @@ final class TrainingRun {
   }
 
   private Trainer.Outcome run(
-      Trainer trainer, RunLayout layout, boolean resume, StopSignals signals)
+      Trainer trainer,
+      RunLayout layout,
+      boolean resume,
+      EpochAnalysis analysis,
+      StopSignals signals)
       throws IOException, TrainingException {
     try (TrainDisplay shown = display) {
-      return trainer.run(layout, resume, shown, signals::received);
+      return trainer.run(layout, resume, shown, analysis, signals::received);
     }
   }
 

@@ -40,6 +40,10 @@ class MainTest {
         "--tls-trust w.pem                    | --worker tls:",
         "--resume                             | --resume runs/NAME",
         "--resume runs/x --out runs/y         | leave out --out",
+        "--worker-record f --worker unix:/w   | --record",
+        "--worker-record f --mode trusted-only | starts none",
+        "--worker-record-limit 5M             | goes with --worker-record",
+        "--analyze-every -1                   | --analyze-every must be at least 0",
         "--unheard-of                         | --unheard-of",
         "extra                                | extra"
       })
@@ -114,11 +118,12 @@ class MainTest {
     Outcome outcome = Outcome.of();
     assertThat(outcome.code()).isEqualTo(2);
     assertThat(outcome.err())
-        .contains("train", "eval", "predict", "worker", "models", "privacy", "env", "Examples:");
+        .contains("train", "eval", "predict", "analyze", "worker", "models", "privacy", "env")
+        .contains("Examples:");
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "predict", "models", "privacy", "env"})
+  @ValueSource(strings = {"train", "eval", "predict", "analyze", "models", "privacy", "env"})
   void the_help_of_each_command_has_an_example(String command) {
     Outcome outcome = Outcome.of(command, "--help");
     assertThat(outcome.code()).isZero();

@@ -18,6 +18,7 @@ import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -85,6 +86,8 @@ public final class Main implements Callable<Integer> {
       description = "Exit if no trainer has connected after this time (default: wait for ever).")
   private @Nullable Integer acceptSeconds;
 
+  @Mixin private RecordOptions record = new RecordOptions();
+
   @Option(names = "--debug", description = "Show where a failure came from.")
   private boolean debug;
 
@@ -114,7 +117,7 @@ public final class Main implements Callable<Integer> {
   public Integer call() throws ProtocolException, InterruptedException {
     checkUsage();
     // The caller of the process reads the ready line; everything else goes to stderr.
-    try (Backend backend = backend();
+    try (Backend backend = record.around(backend());
         Link link = new Link(accept(commandLine(spec).getOut(), backend))) {
       System.err.println("asymml worker: a trainer connected");
       new Session(link, backend, Main::cpuNanos).run();

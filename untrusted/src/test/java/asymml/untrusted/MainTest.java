@@ -35,6 +35,8 @@ class MainTest {
         "--listen tls:localhost:0",
         "--listen tls:localhost:0 --tls-keystore w.p12",
         "--listen unix:/tmp/w --tls-keystore w.p12 --tls-password-file pw",
+        "--listen unix:/tmp/w --record f --record-limit much",
+        "--listen unix:/tmp/w --record f --record-limit 99999999999G",
         "--listen unix:/tmp/w --frobnicate",
       })
   void wrong_usage_exits_2_and_says_what_is_wrong(String args) {
@@ -46,7 +48,14 @@ class MainTest {
   void help_shows_options_exit_codes_and_examples() {
     assertThat(run("--help")).isZero();
     assertThat(out.toString())
-        .contains("--listen", "--threads", "Exit codes:", "Examples:", "UNTRUSTED");
+        .contains(
+            "--listen",
+            "--threads",
+            "--record",
+            "(default: 1G)",
+            "Exit codes:",
+            "Examples:",
+            "UNTRUSTED");
   }
 
   @Test

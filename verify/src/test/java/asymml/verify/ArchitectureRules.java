@@ -66,6 +66,9 @@ record ArchitectureRules(String root) {
         knowOnly("trusted", "privacy", "wire", "kernels", "model"));
     rules.put("untrusted does not know trusted", knowOnly("untrusted", "wire", "kernels"));
     rules.put(
+        "the adversary knows the worker's view and public code",
+        knowOnly("analysis", "wire", "kernels", "model"));
+    rules.put(
         "cli does not know untrusted",
         knowOnly("cli", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
@@ -75,6 +78,8 @@ record ArchitectureRules(String root) {
     rules.put("only the release door makes a Released", onlyTheDoorMakesReleased());
     rules.put("only the release door writes the worker's memory", onlyTheDoorWrites());
     rules.put("only the boundary speaks to the worker", onlyTheBoundarySpeaks());
+    rules.put("the rank analysis has no way out", rankHasNoWayOut());
+    rules.put("nothing on the trusted side reads the rank analysis", nothingReadsRanks());
     rules.put("only transports open sockets", onlyTransportsUseTheNetwork());
     rules.put("only WorkerProcess starts processes", onlyWorkerProcessStartsProcesses());
     rules.put("where private data live nothing is printed", nothingIsPrinted());
@@ -152,6 +157,27 @@ record ArchitectureRules(String root) {
                         nameMatching(
                             Pattern.quote(root)
                                 + "\\.wire\\.(ProtocolException|Slot|WorkerAddress)(\\$.*)?"))));
+  }
+
+  /// Its results are statistics that no ledger knows of.
+  private ArchRule rankHasNoWayOut() {
+    return noClasses()
+        .that()
+        .resideInAPackage(tree("trusted.rank"))
+        .should()
+        .dependOnClassesThat(
+            resideInAnyPackage(tree("wire"), tree("trusted.boundary"))
+                .and(not(name(boundary("NonFiniteException")))));
+  }
+
+  private ArchRule nothingReadsRanks() {
+    return noClasses()
+        .that()
+        .resideInAPackage(tree("trusted"))
+        .and()
+        .resideOutsideOfPackage(tree("trusted.rank"))
+        .should()
+        .dependOnClassesThat(resideInAPackage(tree("trusted.rank")));
   }
 
   private ArchRule onlyTransportsUseTheNetwork() {

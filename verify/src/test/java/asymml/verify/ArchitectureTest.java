@@ -34,6 +34,11 @@ class ArchitectureTest {
               "untrusted does not know trusted",
               "untrusted.Breaches$ReadsTheData",
               "untrusted.Breaches$KnowsTheModel"),
+          breaches(
+              "the adversary knows the worker's view and public code",
+              "analysis.Breaches$ReadsTheTruth",
+              "analysis.Breaches$LinksTheWorker",
+              "analysis.Breaches$AsksTheCommand"),
           breaches("cli does not know untrusted", "cli.Breaches$LinksTheWorker"),
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
           breaches("kernels know nothing of ours", "kernels.Breaches$SendsItsResult"),
@@ -49,7 +54,15 @@ class ArchitectureTest {
           breaches(
               "only the boundary speaks to the worker",
               "trusted.execute.Breaches$SpeaksToTheWorker",
+              "trusted.rank.Breaches$SpeaksToTheWorker",
               "cli.Breaches$SpeaksToTheWorker"),
+          breaches(
+              "the rank analysis has no way out",
+              "trusted.rank.Breaches$SpeaksToTheWorker",
+              "trusted.rank.Breaches$ReleasesItsResult"),
+          breaches(
+              "nothing on the trusted side reads the rank analysis",
+              "trusted.execute.Breaches$DecidesByRanks"),
           breaches(
               "only transports open sockets",
               "wire.Breaches$ListensOnTheSide",
@@ -94,7 +107,7 @@ class ArchitectureTest {
   @Test
   void every_module_of_the_product_is_looked_at() {
     for (String module :
-        List.of("wire", "kernels", "model", "privacy", "trusted", "untrusted", "cli")) {
+        List.of("wire", "kernels", "model", "privacy", "trusted", "untrusted", "analysis", "cli")) {
       assertThat(PRODUCT)
           .anyMatch(c -> (c.getPackageName() + ".").startsWith("asymml." + module + "."));
     }

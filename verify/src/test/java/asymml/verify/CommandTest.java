@@ -2,6 +2,8 @@ package asymml.verify;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.analysis.WorkerView;
+import asymml.wire.Recording;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -198,6 +200,22 @@ class CommandTest {
     run(0, "train", "--resume", killed.toString());
     assertThat(ledger(killed)).isEqualTo(ledger(whole)).contains("24 steps");
     assertThat(metrics(killed)).hasSize(3);
+  }
+
+  @Test
+  void a_worker_that_is_started_here_keeps_what_it_sees_if_told_to() throws Exception {
+    Path view = folder.resolve("view.rec");
+    Path out = folder.resolve("recorded");
+    String[] arguments =
+        tiny("--worker-record", view.toString(), "--worker-record-limit", "32M", "--out", out + "");
+    run(0, arguments);
+    assertThat(metrics(out)).isEqualTo(undisturbed);
+    assertThat(Files.size(view)).isBetween(16L << 20, 32L << 20);
+    try (WorkerView seen = WorkerView.open(view)) {
+      assertThat(seen.operations().getFirst().passes()).hasSizeGreaterThan(5);
+      assertThat(seen.ending()).isEqualTo(Recording.Ending.TRUNCATED);
+    }
+    assertThat(Files.readString(out.resolve("config.yaml"))).doesNotContain("record");
   }
 
   @Test

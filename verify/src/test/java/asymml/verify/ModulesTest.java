@@ -40,8 +40,9 @@ class ModulesTest {
     "model, Graph, asymml.model",
     "privacy, Epsilon, asymml.privacy",
     "trusted, train.Trainer, asymml.trusted.boundary asymml.trusted.data asymml.trusted.decompose"
-        + " asymml.trusted.execute asymml.trusted.run asymml.trusted.train",
+        + " asymml.trusted.execute asymml.trusted.rank asymml.trusted.run asymml.trusted.train",
     "untrusted, Main, -",
+    "analysis, WorkerView, asymml.analysis",
     "cli, Main, -",
   })
   void a_module_exports_no_more_than_others_need(String module, String type, String exports)
@@ -60,6 +61,7 @@ class ModulesTest {
     "privacy, Epsilon, -",
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
+    "analysis, WorkerView, asymml.kernels asymml.wire",
     "cli, Main, asymml.privacy asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
@@ -78,6 +80,7 @@ class ModulesTest {
     "privacy, Epsilon, -",
     "trusted, train.Trainer, -",
     "untrusted, Main, info.picocli",
+    "analysis, WorkerView, -",
     "cli, Main, info.picocli",
   })
   void only_commands_are_open_to_reflection_and_only_to_their_parser(

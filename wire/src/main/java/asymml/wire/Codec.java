@@ -171,7 +171,7 @@ public final class Codec {
     return new Slot(in.getLong(), in.getLong());
   }
 
-  private static void putOp(ByteBuffer out, OpDescriptor op) {
+  static void putOp(ByteBuffer out, OpDescriptor op) {
     out.putInt(op.batch()).putInt(op.height()).putInt(op.width());
     out.putInt(op.inChannels()).putInt(op.outChannels());
     out.putInt(op.kernelHeight()).putInt(op.kernelWidth());

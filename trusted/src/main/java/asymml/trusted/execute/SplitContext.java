@@ -27,8 +27,6 @@ import org.jspecify.annotations.Nullable;
 /// What the split layers of all batch sizes have in common: the worker, the door, and at each place
 /// where data leave the decomposition and the clip bound.
 public final class SplitContext implements AutoCloseable {
-  private static final int LIGHT_SVD_ROUNDS = 2;
-
   private final RemoteWorker worker;
   private final ReleaseDoor door;
   private final ReleasePlan releases;
@@ -141,7 +139,7 @@ public final class SplitContext implements AutoCloseable {
                   batch, shape, layer, rank, Refresh.DEFAULT, basis == Basis.BATCH);
           case PER_EXAMPLE ->
               new PerExampleDecomposer(
-                  batch, shape, layer, rank, Refresh.DEFAULT, LIGHT_SVD_ROUNDS);
+                  batch, shape, layer, rank, Refresh.DEFAULT, PerExampleDecomposer.USUAL_ROUNDS);
         };
       }
     };

@@ -55,6 +55,20 @@ public record RunLayout(Path directory) {
     return directory.resolve("worker.log");
   }
 
+  /// Analyses of ranks: private statistics.
+  ///
+  /// @return `rank.json`
+  public Path rank() {
+    return directory.resolve("rank.json");
+  }
+
+  /// The same as a picture.
+  ///
+  /// @return `rank.svg`
+  public Path rankPicture() {
+    return directory.resolve("rank.svg");
+  }
+
   /// The file whose lock the trainer holds.
   Path lock() {
     return directory.resolve(".lock");

@@ -30,6 +30,8 @@ public final class TrainedModel implements AutoCloseable {
   private final Description description;
   private final Graph graph;
   private final Parameters parameters;
+  private final int epoch;
+  private final long step;
 
   /// What a model file says of its model besides the parameters.
   ///
@@ -121,10 +123,13 @@ public final class TrainedModel implements AutoCloseable {
 
   private static final String FORMAT = "asymml-2";
 
-  private TrainedModel(Description description, Graph graph, Parameters parameters) {
+  private TrainedModel(
+      Description description, Graph graph, Parameters parameters, int epoch, long step) {
     this.description = description;
     this.graph = graph;
     this.parameters = parameters;
+    this.epoch = epoch;
+    this.step = step;
   }
 
   /// Reads a model from a checkpoint.
@@ -138,12 +143,14 @@ public final class TrainedModel implements AutoCloseable {
       Metadata metadata = new Metadata(checkpoint, contents.metadata());
       Description description = Description.read(metadata);
       Graph graph = description.graph(metadata);
+      int epoch = metadata.smallNumber("epoch");
+      long step = metadata.number("step");
       Map<String, NamedTensor> saved = byName(contents);
       // Before memory is taken for what the description says.
       graph.parameters().forEach(p -> find(saved, p.name(), p, checkpoint));
       Parameters parameters = new Parameters(graph, new Initializer(0), false);
       restore(parameters, saved, checkpoint);
-      return new TrainedModel(description, graph, parameters);
+      return new TrainedModel(description, graph, parameters, epoch, step);
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
@@ -202,6 +209,20 @@ public final class TrainedModel implements AutoCloseable {
   /// @return without gradients
   public Parameters parameters() {
     return parameters;
+  }
+
+  /// How far training was.
+  ///
+  /// @return epochs done
+  public int epoch() {
+    return epoch;
+  }
+
+  /// How far training was.
+  ///
+  /// @return steps done
+  public long step() {
+    return step;
   }
 
   @Override

@@ -260,6 +260,26 @@ public final class Trainer implements AutoCloseable {
   /// @throws TrainingException if training diverged or the checkpoint is of another run
   public Outcome run(RunLayout layout, boolean resume, TrainListener listener, BooleanSupplier stop)
       throws IOException, TrainingException {
+    return run(layout, resume, listener, EpochAnalysis.NONE, stop);
+  }
+
+  /// The same with a look at the network after each epoch.
+  ///
+  /// @param layout where metrics, events, ledger and checkpoint go
+  /// @param resume whether to go on from the checkpoint there
+  /// @param listener hears how it goes
+  /// @param analysis looks at the network after each epoch, when its checkpoint is written
+  /// @param stop asked after each step
+  /// @return how it ended
+  /// @throws IOException if a file cannot be read or written, or the worker failed
+  /// @throws TrainingException if training diverged or the checkpoint is of another run
+  public Outcome run(
+      RunLayout layout,
+      boolean resume,
+      TrainListener listener,
+      EpochAnalysis analysis,
+      BooleanSupplier stop)
+      throws IOException, TrainingException {
     Position position = new Position(0, 0, EpochTotals.ZERO);
     if (resume) {
       position = Checkpoint.read(layout.checkpoint(), identity, parameters, split);
@@ -288,6 +308,7 @@ public final class Trainer implements AutoCloseable {
           return Outcome.STOPPED;
         }
         position = endEpoch(layout, position, log, listener);
+        analysis.analyze(position.epoch(), position.step(), graph, parameters, normalization);
         if (stop.getAsBoolean() && position.epoch() < config.epochs()) {
           return Outcome.STOPPED;
         }

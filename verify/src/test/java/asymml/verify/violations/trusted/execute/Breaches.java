@@ -1,5 +1,6 @@
 package asymml.verify.violations.trusted.execute;
 
+import asymml.verify.violations.trusted.rank.Ranks;
 import asymml.verify.violations.wire.Message;
 import java.util.logging.Logger;
 
@@ -35,5 +36,9 @@ final class Breaches {
 
   static final class SpeaksToTheWorker {
     Message message = new Message(1);
+  }
+
+  static final class DecidesByRanks {
+    Ranks ranks = new Ranks();
   }
 }

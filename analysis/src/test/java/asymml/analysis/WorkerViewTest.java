@@ -1,0 +1,117 @@
+package asymml.analysis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Tensor;
+import asymml.wire.OpDescriptor;
+import asymml.wire.RecordedEvent;
+import asymml.wire.Recording;
+import asymml.wire.RecordingWriter;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class WorkerViewTest {
+  private static final ConvShape SHAPE = new ConvShape(2, 4, 4, 3, 5, 3, 3, 1, 1);
+  private static final OpDescriptor OP = new OpDescriptor(2, 4, 4, 3, 5, 3, 3, 1, 1);
+  private static final OpDescriptor OTHER = new OpDescriptor(1, 1, 1, 2, 2, 1, 1, 1, 0);
+
+  @TempDir Path folder;
+  private final Arena arena = Arena.ofConfined();
+
+  @AfterEach
+  void free() {
+    arena.close();
+  }
+
+  private Tensor filled(int[] axes, float value) {
+    Tensor tensor = Tensor.allocate(arena, axes);
+    tensor.fill(value);
+    return tensor;
+  }
+
+  private Tensor x(float value) {
+    return filled(SHAPE.inputAxes(), value);
+  }
+
+  private Tensor y(float value) {
+    return filled(SHAPE.outputAxes(), value);
+  }
+
+  private Tensor w(float value) {
+    return filled(SHAPE.weightAxes(), value);
+  }
+
+  private Path record(RecordedEvent... events) throws IOException {
+    Path file = folder.resolve("recording");
+    try (RecordingWriter writer = RecordingWriter.create(file, 1 << 20, "naive", "float32")) {
+      for (RecordedEvent event : events) {
+        writer.append(event);
+      }
+    }
+    return file;
+  }
+
+  private static float value(@Nullable Tensor tensor) {
+    Tensor known = Objects.requireNonNull(tensor);
+    return known.get(known.size() - 1);
+  }
+
+  @Test
+  void each_pass_has_its_weights_and_what_came_back() throws Exception {
+    Path file =
+        record(
+            new RecordedEvent.DefineOp(0, 7, OP),
+            new RecordedEvent.DefineOp(0, 8, OTHER),
+            new RecordedEvent.LoadWeights(1, 7, w(1).segment()),
+            new RecordedEvent.Forward(2, 7, x(2).segment(), y(3).segment()),
+            new RecordedEvent.BackwardData(3, 7, y(4).segment(), x(5).segment()),
+            new RecordedEvent.BackwardWeights(4, 7, x(2).segment(), y(4).segment(), w(6).segment()),
+            new RecordedEvent.LoadWeights(5, 7, w(7).segment()),
+            new RecordedEvent.Forward(6, 7, x(8).segment(), y(9).segment()));
+    try (WorkerView view = WorkerView.open(file)) {
+      assertThat(view.operations()).extracting(WorkerView.Operation::id).containsExactly(7, 8);
+      WorkerView.Operation op = view.operations().getFirst();
+      assertThat(op.shape()).isEqualTo(SHAPE);
+      assertThat(op.weights()).extracting(WorkerViewTest::value).containsExactly(1f, 7f);
+      assertThat(op.weights().getFirst().shape()).isEqualTo(SHAPE.weightAxes());
+      WorkerView.Pass whole = op.passes().getFirst();
+      assertThat(whole.weights()).isZero();
+      assertThat(
+              List.of(
+                  value(whole.x()),
+                  value(whole.y()),
+                  value(whole.dy()),
+                  value(whole.dx()),
+                  value(whole.dw())))
+          .containsExactly(2f, 3f, 4f, 5f, 6f);
+      WorkerView.Pass begun = op.passes().getLast();
+      assertThat(begun.weights()).isEqualTo(1);
+      assertThat(begun.dy()).isNull();
+      assertThat(begun.dx()).isNull();
+      assertThat(begun.dw()).isNull();
+      assertThat(view.operations().getLast().passes()).isEmpty();
+      assertThat(view.ending()).isEqualTo(Recording.Ending.COMPLETE);
+      assertThat(view.events()).hasSize(8);
+    }
+  }
+
+  @Test
+  void a_pass_without_its_beginning_is_refused() throws Exception {
+    Path file =
+        record(
+            new RecordedEvent.DefineOp(0, 7, OP),
+            new RecordedEvent.BackwardData(3, 7, y(4).segment(), x(5).segment()));
+    assertThatThrownBy(() -> WorkerView.open(file))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("without what must come before");
+  }
+}

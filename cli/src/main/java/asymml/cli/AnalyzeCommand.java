@@ -1,0 +1,28 @@
+package asymml.cli;
+
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/// `asymml analyze`: a look into what was trained.
+@Command(
+    name = "analyze",
+    mixinStandardHelpOptions = true,
+    description = "Looks into a run, wholly on the trusted side: nothing leaves.",
+    subcommands = {RankCommand.class},
+    commandListHeading = "%nCommands ('asymml analyze COMMAND --help' shows all options):%n",
+    footerHeading = "%nExamples:%n",
+    footer = {"  asymml analyze rank --run runs/mine"})
+@SuppressWarnings("NullAway.Init") // picocli sets the field before the command runs
+final class AnalyzeCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  /// Without a command: says which there are.
+  @Override
+  public Integer call() {
+    spec.commandLine().usage(spec.commandLine().getErr());
+    return ExitCode.USAGE;
+  }
+}

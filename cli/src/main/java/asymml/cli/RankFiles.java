@@ -1,0 +1,26 @@
+package asymml.cli;
+
+import asymml.trusted.rank.RankFile;
+import asymml.trusted.run.RunLayout;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/// Where analyses of ranks go: into the run directory, which belongs to the trusted side.
+///
+/// @param layout of the run
+record RankFiles(RunLayout layout) {
+  /// Writes the files, in place of earlier ones.
+  ///
+  /// @param analyses at least one
+  /// @param model the network's name
+  /// @return their paths; without the picture where this machine has no fonts to draw it with
+  List<Path> write(RankFile analyses, String model) throws IOException {
+    analyses.write(layout.rank());
+    if (!Charts.hasFonts()) {
+      return List.of(layout.rank());
+    }
+    RankChart.write(analyses.reports(), model, layout.rankPicture());
+    return List.of(layout.rank(), layout.rankPicture());
+  }
+}

@@ -1,0 +1,51 @@
+package asymml.cli;
+
+import asymml.trusted.execute.Mode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/// What a worker that `train` starts is told to keep. No setting of a run: it changes nothing that
+/// is computed, and a resumed run has a worker of its own.
+final class WorkerRecord {
+  @Option(
+      names = "--worker-record",
+      paramLabel = "FILE",
+      description =
+          "Have the worker started here keep all that it receives and computes in FILE, which must"
+              + " not exist ('asymml worker --record').")
+  private @Nullable Path file;
+
+  @Option(
+      names = "--worker-record-limit",
+      paramLabel = "SIZE",
+      description = "Most bytes of that, such as 500M (default: the worker's, 1G).")
+  private @Nullable String limit;
+
+  /// The worker's options.
+  ///
+  /// @throws IllegalArgumentException if no worker is started here
+  List<String> arguments(TrainOptions options) {
+    if (file == null) {
+      if (limit != null) {
+        throw new IllegalArgumentException("--worker-record-limit goes with --worker-record");
+      }
+      return List.of();
+    }
+    if (!(options.worker instanceof WorkerChoice.Local)) {
+      throw new IllegalArgumentException(
+          "--worker-record is for a worker that is started here: start this one with --record");
+    }
+    if (options.mode == Mode.TRUSTED_ONLY) {
+      throw new IllegalArgumentException(
+          "--worker-record needs a worker, and --mode trusted-only starts none");
+    }
+    List<String> arguments = new ArrayList<>(List.of("--record", file.toString()));
+    if (limit != null) {
+      arguments.addAll(List.of("--record-limit", limit));
+    }
+    return arguments;
+  }
+}

@@ -1,0 +1,87 @@
+package asymml.untrusted;
+
+import asymml.wire.RecordingWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Option;
+
+/// Whether a worker keeps what it sees.
+final class RecordOptions {
+  @Option(
+      names = "--record",
+      paramLabel = "FILE",
+      description =
+          "Keep all that this worker receives and computes in FILE, which must not exist: what an"
+              + " adversary in its place has to work with.")
+  private @Nullable Path file;
+
+  @Option(
+      names = "--record-limit",
+      paramLabel = "SIZE",
+      defaultValue = "1G",
+      converter = SizeConverter.class,
+      description =
+          "Most bytes of the recording, with K, M or G for powers of 1024; it then ends with a mark"
+              + " (default: ${DEFAULT-VALUE}).")
+  private long limitBytes;
+
+  RecordOptions() {}
+
+  /// The backend, recorded if that was asked for.
+  ///
+  /// @param backend closed here if this fails
+  /// @throws IllegalArgumentException if the limit is too small for any event
+  /// @throws UncheckedIOException one line, if the file cannot be written
+  Backend around(Backend backend) {
+    if (file == null) {
+      return backend;
+    }
+    boolean begun = false;
+    try {
+      RecordingWriter recording =
+          RecordingWriter.create(file, limitBytes, backend.name(), backend.precision());
+      begun = true;
+      return new RecordingBackend(backend, recording, System::nanoTime);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e.getMessage(), e);
+    } finally {
+      if (!begun) {
+        backend.close();
+      }
+    }
+  }
+
+  /// Reads `--record-limit`.
+  static final class SizeConverter implements CommandLine.ITypeConverter<Long> {
+    private static final Pattern SIZE =
+        Pattern.compile("(?<number>\\d{1,15})(?<unit>[KMG]?)(i?B)?", Pattern.CASE_INSENSITIVE);
+
+    SizeConverter() {}
+
+    @Override
+    public Long convert(String text) {
+      Matcher m = SIZE.matcher(text.strip());
+      if (!m.matches()) {
+        throw new CommandLine.TypeConversionException(
+            "'" + text + "' is no size such as 500M or 2G");
+      }
+      int shift =
+          switch (m.group("unit")) {
+            case "k", "K" -> 10;
+            case "m", "M" -> 20;
+            case "g", "G" -> 30;
+            default -> 0;
+          };
+      long number = Long.parseLong(m.group("number"));
+      if (number > Long.MAX_VALUE >> shift) {
+        throw new CommandLine.TypeConversionException("'" + text + "' is more than any disk has");
+      }
+      return number << shift;
+    }
+  }
+}

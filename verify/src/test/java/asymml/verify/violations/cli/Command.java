@@ -1,0 +1,4 @@
+package asymml.verify.violations.cli;
+
+/// Stands for what knows the trusted side.
+public record Command() {}
