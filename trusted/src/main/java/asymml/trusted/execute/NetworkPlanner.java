@@ -50,6 +50,7 @@ final class NetworkPlanner {
   private final List<Planned> ops = new ArrayList<>();
   private final List<SplitLinearOp> split = new ArrayList<>();
   private final StepProfile profile;
+  private @Nullable TurnSlots turnSlots;
 
   NetworkPlanner(
       Graph graph,
@@ -263,6 +264,25 @@ final class NetworkPlanner {
     };
   }
 
+  private TurnSlots turnSlots(SplitContext boundary) {
+    TurnSlots present = turnSlots;
+    if (present == null) {
+      int result = 1;
+      int gradient = 1;
+      for (int i : graph.linearLayers()) {
+        Node node = graph.nodes().get(i);
+        if (!(plan.placement(node.name()) instanceof Trusted)) {
+          int y = batch * graph.shape(i).size();
+          gradient = Math.max(gradient, y);
+          result = Math.max(result, Math.max(y, batch * graph.inputShape(i).size()));
+        }
+      }
+      present = new TurnSlots(layout, boundary.worker(), result, gradient);
+      turnSlots = present;
+    }
+    return present;
+  }
+
   private SplitLinearOp splitLinear(
       Node node, ConvShape shape, Placement placement, int i, @Nullable GradientTarget dx)
       throws ProtocolException {
@@ -271,6 +291,7 @@ final class NetworkPlanner {
       throw new IllegalArgumentException(
           "layer " + node.name() + " is " + placement + ", which needs a worker and training");
     }
+    TurnSlots turns = turnSlots(boundary);
     SiteKey key = new SiteKey(node.inputs().getFirst(), placement);
     SplitInput splitInput = splitInputs.get(key);
     if (splitInput == null) {
@@ -286,10 +307,10 @@ final class NetworkPlanner {
     SplitLinearOp.Slots slots =
         new SplitLinearOp.Slots(
             layout.reserve(shape.weightAxes()),
-            layout.reserve(shape.outputAxes()),
-            layout.reserve(shape.outputAxes()),
-            dx == null ? null : layout.reserve(shape.inputAxes()),
-            layout.reserve(shape.weightAxes()));
+            turns.result(shape.outputAxes()),
+            dx == null ? null : turns.result(shape.inputAxes()),
+            layout.reserve(shape.weightAxes()),
+            turns);
     return new SplitLinearOp(
         node.name(),
         i,

@@ -23,11 +23,11 @@ final class SplitLinearOp implements Op {
   /// The layer's places in the region shared with the worker.
   ///
   /// @param weights `[O, kH, kW, C]`
-  /// @param y `[N, OH, OW, O]`
-  /// @param dy `[N, OH, OW, O]`
-  /// @param dx `[N, H, W, C]`, or null if no gradient flows on
+  /// @param y `[N, OH, OW, O]`, shared with the results of other layers
+  /// @param dx `[N, H, W, C]`, shared too; or null if no gradient flows on
   /// @param dw `[O, kH, kW, C]`
-  record Slots(Slot weights, Slot y, Slot dy, @Nullable Slot dx, Slot dw) {}
+  /// @param turns places that layers use in turn, those of output gradients among them
+  record Slots(Slot weights, Slot y, @Nullable Slot dx, Slot dw, TurnSlots turns) {}
 
   private final String name;
   private final int node;
@@ -120,6 +120,7 @@ final class SplitLinearOp implements Op {
     profile.lap(Phase.DOOR);
     Ticket data = slots.dx() == null ? null : worker.backwardData(opId, gradient, slots.dx());
     weightGradient = worker.backwardWeights(opId, input.current(), gradient, slots.dw());
+    slots.turns().readUntil(weightGradient);
     profile.lap(Phase.SEND);
     if (guard != null) {
       // The gradient goes nowhere else any more.
@@ -148,13 +149,14 @@ final class SplitLinearOp implements Op {
   }
 
   private Released releaseGradient() throws ProtocolException {
+    Slot slot = slots.turns().gradient(shape.outputAxes());
     if (!(gradientRelease.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
-      return door.exact(gradientRelease, dy, slots.dy());
+      return door.exact(gradientRelease, dy, slot);
     }
     NoisyRelease release =
         door.noisy(
             gradientRelease,
-            slots.dy(),
+            slot,
             dy.length(0),
             new NoiseStrength.Multiplier(noise.value()),
             ClipBound.fixed(clipNorm));
