@@ -25,15 +25,34 @@ final class Cuda {
 
   private Cuda() {}
 
-  /// Loads driver, libraries and bindings, in the order in which they need each other.
+  /// Loads the driver's library, which comes with the driver and with nothing else.
   ///
-  /// @param search where the libraries are looked for
-  /// @param libraries what it found
-  /// @throws DeviceException if one cannot be loaded
-  static void load(CudaLibraries search, List<Path> libraries) {
+  /// @param places where it may lie if the system's loader does not know it
+  /// @throws DeviceException if there is none
+  static void loadDriver(List<Path> places) {
     // Brings in the loader's own native part.
     new Address(0).close();
-    loadDriver(search);
+    try {
+      Loader.loadGlobal("libcuda.so.1");
+      return;
+    } catch (UnsatisfiedLinkError e) {
+      for (Path place : places) {
+        try {
+          Loader.loadGlobal(place.toString());
+          return;
+        } catch (UnsatisfiedLinkError unusable) {
+          e.addSuppressed(unusable);
+        }
+      }
+      throw new DeviceException(NO_DRIVER, e);
+    }
+  }
+
+  /// Loads libraries, in the order in which they need each other, and the bindings to them.
+  ///
+  /// @param libraries what [CudaLibraries] found
+  /// @throws DeviceException if one cannot be loaded
+  static void load(List<Path> libraries) {
     for (Path library : libraries) {
       try {
         // Who asks for such a library by its soname later gets this one, wherever it lies.
@@ -51,23 +70,6 @@ final class Cuda {
           "the CUDA bindings do not fit these libraries (" + e.getMessage() + "): they need CUDA 13"
               + " and cuDNN 9; loaded were " + libraries,
           e);
-    }
-  }
-
-  private static void loadDriver(CudaLibraries search) {
-    try {
-      Loader.loadGlobal("libcuda.so.1");
-      return;
-    } catch (UnsatisfiedLinkError e) {
-      for (Path driver : search.drivers()) {
-        try {
-          Loader.loadGlobal(driver.toString());
-          return;
-        } catch (UnsatisfiedLinkError unusable) {
-          e.addSuppressed(unusable);
-        }
-      }
-      throw new DeviceException(NO_DRIVER, e);
     }
   }
 

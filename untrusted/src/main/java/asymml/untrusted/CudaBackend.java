@@ -119,7 +119,8 @@ final class CudaBackend implements Backend {
   static CudaBackend open(Device.Cuda device, Precision precision, @Nullable Path libraries) {
     CudaLibraries search =
         new CudaLibraries(Path.of("/"), System.getenv(), Path.of("").toAbsolutePath());
-    Cuda.load(search, search.locate(libraries));
+    Cuda.loadDriver(search.drivers());
+    Cuda.load(search.locate(libraries));
     return new CudaBackend(new CudaContext(device.index(), precision));
   }
 
