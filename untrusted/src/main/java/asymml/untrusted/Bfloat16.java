@@ -39,8 +39,7 @@ final class Bfloat16 implements AutoCloseable {
     try (BytePointer text = new BytePointer(text(), StandardCharsets.US_ASCII)) {
       Cuda.checkDriver(cuModuleLoadData(module, text), "cuModuleLoadData of " + KERNELS);
     }
-    Cuda.checkDriver(
-        cuModuleGetFunction(toBfloat16, module, "to_bfloat16"), "cuModuleGetFunction");
+    Cuda.checkDriver(cuModuleGetFunction(toBfloat16, module, "to_bfloat16"), "cuModuleGetFunction");
     Cuda.checkDriver(cuModuleGetFunction(toFloat32, module, "to_float32"), "cuModuleGetFunction");
     for (int i = 0; i < 3; i++) {
       places.put(i, new Address(arguments.address() + (long) i * Long.BYTES));

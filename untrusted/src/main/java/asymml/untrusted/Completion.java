@@ -1,7 +1,7 @@
 package asymml.untrusted;
 
-/// The end of a call that a [Backend] has taken on: the result stands in host memory, or the copy of
-/// the weights has been taken.
+/// The end of a call that a [Backend] has taken on: the result stands in host memory, or the copy
+/// of the weights has been taken.
 @FunctionalInterface
 interface Completion {
   /// Of a call that is complete when it returns.

@@ -16,8 +16,8 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 
-/// Loads CUDA's libraries and checks the statuses that their calls return. 0 means success in all of
-/// them.
+/// Loads CUDA's libraries and checks the statuses that their calls return. 0 means success in all
+/// of them.
 final class Cuda {
   private static final String NO_DRIVER =
       "no NVIDIA driver: libcuda.so.1 is not to be found; a cuda device needs an NVIDIA GPU and its"
@@ -67,8 +67,11 @@ final class Cuda {
       Loader.load(cudnn.class);
     } catch (UnsatisfiedLinkError e) {
       throw new DeviceException(
-          "the CUDA bindings do not fit these libraries (" + e.getMessage() + "): they need CUDA 13"
-              + " and cuDNN 9; loaded were " + libraries,
+          "the CUDA bindings do not fit these libraries ("
+              + e.getMessage()
+              + "): they need CUDA 13"
+              + " and cuDNN 9; loaded were "
+              + libraries,
           e);
     }
   }

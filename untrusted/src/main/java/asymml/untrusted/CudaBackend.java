@@ -36,10 +36,10 @@ import org.jspecify.annotations.Nullable;
 /// Computes on an NVIDIA GPU: convolutions with cuDNN, matrix products with cuBLAS.
 ///
 /// Three streams, each in the order of the calls: operands go up, kernels run, results come down. A
-/// call only queues its three parts, tied by events, so that while a kernel runs the operands of the
-/// next call go up and the result of the one before comes down. Tensors pass through two lanes in
-/// turn; an operation keeps nothing on the device but its weights. All device memory is planned when
-/// operations are defined.
+/// call only queues its three parts, tied by events, so that while a kernel runs the operands of
+/// the next call go up and the result of the one before comes down. Tensors pass through two lanes
+/// in turn; an operation keeps nothing on the device but its weights. All device memory is planned
+/// when operations are defined.
 final class CudaBackend implements Backend {
   private static final int LANES = 2;
   // Above what is ever awaited at a time: one that is used again has been awaited.
@@ -227,8 +227,7 @@ final class CudaBackend implements Backend {
   }
 
   @Override
-  public Completion backwardWeights(
-      int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
+  public Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
     return call(x, dy, dw, operation(opId).kernels::backwardWeights);
   }
 
@@ -276,11 +275,7 @@ final class CudaBackend implements Backend {
   private void upload(Pointer target, MemorySegment source) {
     Cuda.check(
         cudaMemcpyAsync(
-            target,
-            new Address(source.address()),
-            source.byteSize(),
-            cudaMemcpyHostToDevice,
-            up),
+            target, new Address(source.address()), source.byteSize(), cudaMemcpyHostToDevice, up),
         "cudaMemcpyAsync to the device");
   }
 

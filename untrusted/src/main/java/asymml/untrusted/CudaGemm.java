@@ -59,33 +59,83 @@ final class CudaGemm implements CudaOperation {
   public void forward(Pointer x, Pointer y) {
     // Y = W^T X
     multiply(
-        CUBLAS_OP_T, CUBLAS_OP_N, outChannels, pixels, inChannels, weights, inChannels, x,
-        inChannels, y);
+        CUBLAS_OP_T,
+        CUBLAS_OP_N,
+        outChannels,
+        pixels,
+        inChannels,
+        weights,
+        inChannels,
+        x,
+        inChannels,
+        y);
   }
 
   @Override
   public void backwardData(Pointer dy, Pointer dx) {
     // dX = W dY
     multiply(
-        CUBLAS_OP_N, CUBLAS_OP_N, inChannels, pixels, outChannels, weights, inChannels, dy,
-        outChannels, dx);
+        CUBLAS_OP_N,
+        CUBLAS_OP_N,
+        inChannels,
+        pixels,
+        outChannels,
+        weights,
+        inChannels,
+        dy,
+        outChannels,
+        dx);
   }
 
   @Override
   public void backwardWeights(Pointer x, Pointer dy, Pointer dw) {
     // dW = X dY^T
     multiply(
-        CUBLAS_OP_N, CUBLAS_OP_T, inChannels, outChannels, pixels, x, inChannels, dy, outChannels,
+        CUBLAS_OP_N,
+        CUBLAS_OP_T,
+        inChannels,
+        outChannels,
+        pixels,
+        x,
+        inChannels,
+        dy,
+        outChannels,
         dw);
   }
 
   /// C = op(A) op(B), where C is `[m, n]` and dense.
   private void multiply(
-      int opA, int opB, long m, long n, long k, Pointer a, long lda, Pointer b, long ldb, Pointer c) {
+      int opA,
+      int opB,
+      long m,
+      long n,
+      long k,
+      Pointer a,
+      long lda,
+      Pointer b,
+      long ldb,
+      Pointer c) {
     Cuda.checkBlas(
         cublasGemmEx_64(
-            cublas, opA, opB, m, n, k, one, a, CUDA_R_32F, lda, b, CUDA_R_32F, ldb, zero, c,
-            CUDA_R_32F, m, arithmetic, CUBLAS_GEMM_DEFAULT),
+            cublas,
+            opA,
+            opB,
+            m,
+            n,
+            k,
+            one,
+            a,
+            CUDA_R_32F,
+            lda,
+            b,
+            CUDA_R_32F,
+            ldb,
+            zero,
+            c,
+            CUDA_R_32F,
+            m,
+            arithmetic,
+            CUBLAS_GEMM_DEFAULT),
         "cublasGemmEx of [" + m + ", " + n + "] over " + k);
   }
 

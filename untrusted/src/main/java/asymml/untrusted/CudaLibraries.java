@@ -16,11 +16,11 @@ import org.jspecify.annotations.Nullable;
 /// Finds the CUDA libraries of this machine, which no artifact of ours contains. Places, in this
 /// order; of each set of libraries the first folder that holds all of it counts:
 ///
-/// 1. `--cuda-libs DIR`, and then nothing else: DIR, its `lib` and `lib64`, and what lies in it as in
-///    a Python environment's `site-packages`;
+/// 1. `--cuda-libs DIR`, and then nothing else: DIR, its `lib` and `lib64`, and what lies in it as
+///    in a Python environment's `site-packages`;
 /// 2. `LD_LIBRARY_PATH`; `lib64` and `lib` of `CUDA_HOME` and `CUDA_PATH`;
-/// 3. the Python environments that the shell has chosen: `VIRTUAL_ENV`, `CONDA_PREFIX`, those of the
-///    `PATH`;
+/// 3. the Python environments that the shell has chosen: `VIRTUAL_ENV`, `CONDA_PREFIX`, those of
+///    the `PATH`;
 /// 4. `/usr/local/cuda*`, `/opt/cuda`, the system's library folders;
 /// 5. other Python environments in their usual places: `/usr`, `/usr/local`, `/opt/*`, `~/.local`,
 ///    `.venv` and `venv` of the working folder.
@@ -36,8 +36,7 @@ final class CudaLibraries {
   private static final List<Group> GROUPS =
       List.of(
           new Group("the CUDA 13 runtime", "nvidia-cuda-runtime", List.of("libcudart.so.13")),
-          new Group(
-              "cuBLAS 13", "nvidia-cublas", List.of("libcublasLt.so.13", "libcublas.so.13")),
+          new Group("cuBLAS 13", "nvidia-cublas", List.of("libcublasLt.so.13", "libcublas.so.13")),
           new Group(
               "cuDNN 9",
               "nvidia-cudnn-cu13",
@@ -112,9 +111,7 @@ final class CudaLibraries {
     String what =
         String.join(
             " and ",
-            missing.stream()
-                .map(g -> g.title + " (" + String.join(", ", g.files) + ")")
-                .toList());
+            missing.stream().map(g -> g.title + " (" + String.join(", ", g.files) + ")").toList());
     String packages = String.join(" ", missing.stream().map(g -> g.pythonPackage).toList());
     return "%s not found in %s: install them (pip install %s), or name their folder with --cuda-libs"
         .formatted(

@@ -10,8 +10,8 @@ enum Precision {
   BF16("bfloat16 operands and results, float32 sums");
 
   /// Products and sums are random in the self-test: errors grow with the root of the number of
-  /// terms, and the largest of a million lies 5 standard deviations out. 8 leaves room for the order
-  /// of summation and for kernels that truncate operands instead of rounding them.
+  /// terms, and the largest of a million lies 5 standard deviations out. 8 leaves room for the
+  /// order of summation and for kernels that truncate operands instead of rounding them.
   private static final double ROOM = 8;
 
   private final String description;
@@ -46,8 +46,7 @@ enum Precision {
       case "fp32" -> FP32;
       case "tf32" -> TF32;
       case "bf16" -> BF16;
-      default ->
-          throw new IllegalArgumentException("a precision is fp32, tf32 or bf16: " + text);
+      default -> throw new IllegalArgumentException("a precision is fp32, tf32 or bf16: " + text);
     };
   }
 

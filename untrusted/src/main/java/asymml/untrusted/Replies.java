@@ -179,8 +179,7 @@ final class Replies implements AutoCloseable {
       link.send(new Message.Payload(request.sequence, request.result.slot), deadline);
       link.sendBytes(request.result.memory, Deadline.in(SEND_LIMIT));
     }
-    link.send(
-        new Message.Done(request.sequence, cpuNanos.getAsLong()), Deadline.in(SEND_LIMIT));
+    link.send(new Message.Done(request.sequence, cpuNanos.getAsLong()), Deadline.in(SEND_LIMIT));
   }
 
   /// Waits until nothing is under way, answered or not, and ends the thread. Idempotent.

@@ -91,17 +91,10 @@ final class SelfTest {
   /// Tests these operations.
   boolean run(List<OpDescriptor> operations, boolean copies) {
     out.printf(
-        "self-test of %s, %s, against %s%n",
-        backend.name(), backend.precision(), reference.name());
+        "self-test of %s, %s, against %s%n", backend.name(), backend.precision(), reference.name());
     out.printf(
         "%-13s %-22s %-16s %9s %9s %9s%s%n",
-        "operation",
-        "shape",
-        "pass",
-        "error",
-        "bound",
-        "GFLOP/s",
-        copies ? "   kernel" : "");
+        "operation", "shape", "pass", "error", "bound", "GFLOP/s", copies ? "   kernel" : "");
     int opId = 0;
     for (OpDescriptor op : operations) {
       test(opId++, op, copies);

@@ -25,9 +25,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/// How the backend calls CUDA, against the stand-in of `src/test/native/fake_cuda.cc`, in a process of
-/// its own. It shows that arguments, layouts and the order of copies and kernels are right, and nothing
-/// about a GPU. Needs a C++ compiler.
+/// How the backend calls CUDA, against the stand-in of `src/test/native/fake_cuda.cc`, in a process
+/// of its own. It shows that arguments, layouts and the order of copies and kernels are right, and
+/// nothing about a GPU. Needs a C++ compiler.
 class CudaBackendTest {
   private static final List<String> EMPTY =
       List.of(
@@ -66,7 +66,8 @@ class CudaBackendTest {
     List<String> command = new ArrayList<>(List.of("c++", "-shared", "-fPIC"));
     command.addAll(List.of(options));
     command.addAll(
-        List.of("-Wl,-soname," + library, "-o", fake.resolve(library).toString(), source.toString()));
+        List.of(
+            "-Wl,-soname," + library, "-o", fake.resolve(library).toString(), source.toString()));
     Outcome outcome = run(command, Map.of());
     assertThat(outcome.exitCode).as(outcome.text).isZero();
   }
@@ -75,10 +76,16 @@ class CudaBackendTest {
     try {
       ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
       builder.environment().putAll(environment);
-      Process process = builder.start();
+      Path output = Files.createTempFile(fake, "output", ".txt");
+      Process process = builder.redirectOutput(output.toFile()).start();
       process.getOutputStream().close();
-      String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
+      // A child that hangs must not hang the test.
+      boolean ended = process.waitFor(2, TimeUnit.MINUTES);
+      if (!ended) {
+        process.destroyForcibly().waitFor();
+      }
+      String text = Files.readString(output);
+      assertThat(ended).as("ended in time: " + text).isTrue();
       return new Outcome(process.exitValue(), text);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -106,7 +113,8 @@ class CudaBackendTest {
     return run(command, all);
   }
 
-  /// The self-test on operations that a naive loop can afford, and the ends of many calls at a time.
+  /// The self-test on operations that a naive loop can afford, and the ends of many calls at a
+  /// time.
   static final class Small {
     private static final List<OpDescriptor> OPERATIONS =
         List.of(
@@ -122,15 +130,18 @@ class CudaBackendTest {
     private Small() {}
 
     public static void main(String[] args) throws RefusedException {
-      Precision precision = Precision.parse(args[0]);
-      try (Backend gpu = CudaBackend.open(new Device.Cuda(0), precision, Path.of(args[1]));
+      System.exit(run(Precision.parse(args[0]), Path.of(args[1])) ? 0 : 1);
+    }
+
+    private static boolean run(Precision precision, Path libraries) throws RefusedException {
+      try (Backend gpu = CudaBackend.open(new Device.Cuda(0), precision, libraries);
           Backend naive = new NaiveBackend()) {
         PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
         boolean passed =
             new SelfTest(gpu, precision, Reference.of(naive), out, System::nanoTime)
                 .run(OPERATIONS, true);
         queued(gpu);
-        System.exit(passed ? 0 : 1);
+        return passed;
       }
     }
 
@@ -178,7 +189,8 @@ class CudaBackendTest {
       for (long i = 0; i < result.byteSize() / Float.BYTES; i++) {
         float actual = result.getAtIndex(ValueLayout.JAVA_FLOAT, i);
         float right = expected.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-        if (!(Math.abs(actual - right) <= 0.1)) {
+        // Rounding to bfloat16 and no more; tensors that changed places differ by whole numbers.
+        if (!(Math.abs(actual - right) <= 0.1 + 0.02 * Math.abs(right))) {
           throw new AssertionError("result " + number + " at " + i + ": " + actual + ", " + right);
         }
       }
@@ -196,8 +208,7 @@ class CudaBackendTest {
   @ParameterizedTest
   @EnumSource
   void all_operations_agree_with_their_definition(Precision precision) {
-    Outcome outcome =
-        inItsOwnProcess(Small.class, Map.of(), precision.toString(), fake.toString());
+    Outcome outcome = inItsOwnProcess(Small.class, Map.of(), precision.toString(), fake.toString());
     assertThat(outcome.text)
         .contains("self-test of cuda:0 (fake GPU, cuDNN 9.19.0), " + precision.description())
         .contains("copies of 64 MB: ")
@@ -210,8 +221,7 @@ class CudaBackendTest {
   @Test
   void a_gpu_that_computes_wrong_fails_the_self_test() {
     Outcome outcome =
-        inItsOwnProcess(
-            Small.class, Map.of("FAKE_CUDA_BROKEN", "1"), "fp32", fake.toString());
+        inItsOwnProcess(Small.class, Map.of("FAKE_CUDA_BROKEN", "1"), "fp32", fake.toString());
     assertThat(outcome.text).contains("self-test FAILED: ");
     assertThat(outcome.exitCode).isEqualTo(1);
   }
@@ -220,14 +230,24 @@ class CudaBackendTest {
   void a_gpu_that_is_not_there_or_a_library_of_another_cuda_is_named() {
     Outcome number =
         inItsOwnProcess(
-            Main.class, Map.of(), "--self-test", "--device", "cuda:3", "--cuda-libs",
+            Main.class,
+            Map.of(),
+            "--self-test",
+            "--device",
+            "cuda:3",
+            "--cuda-libs",
             fake.toString());
     assertThat(number.text).contains("asymml worker: there is no cuda:3: this machine has 1 GPU\n");
     assertThat(number.exitCode).isEqualTo(1);
     Outcome old =
         inItsOwnProcess(
-            Main.class, Map.of("FAKE_CUDA_12", "1"), "--self-test", "--device", "cuda:0",
-            "--cuda-libs", fake.toString());
+            Main.class,
+            Map.of("FAKE_CUDA_12", "1"),
+            "--self-test",
+            "--device",
+            "cuda:0",
+            "--cuda-libs",
+            fake.toString());
     assertThat(old.text).contains("asymml worker: this cuDNN is built for CUDA 12, not 13: ");
     assertThat(old.exitCode).isEqualTo(1);
   }

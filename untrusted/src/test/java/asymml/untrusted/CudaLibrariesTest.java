@@ -18,11 +18,7 @@ class CudaLibrariesTest {
   private static final List<String> RUNTIME = List.of("libcudart.so.13");
   private static final List<String> BLAS = List.of("libcublasLt.so.13", "libcublas.so.13");
   private static final List<String> DNN =
-      List.of(
-          "libcudnn_graph.so.9",
-          "libcudnn_ops.so.9",
-          "libcudnn_adv.so.9",
-          "libcudnn_cnn.so.9");
+      List.of("libcudnn_graph.so.9", "libcudnn_ops.so.9", "libcudnn_adv.so.9", "libcudnn_cnn.so.9");
 
   @TempDir Path root;
 
