@@ -185,14 +185,19 @@ class CudaBackendTest {
       }
     }
 
+    /// Tensors that changed places would differ by about as much as they hold.
     private static void check(int number, MemorySegment result, MemorySegment expected) {
-      for (long i = 0; i < result.byteSize() / Float.BYTES; i++) {
-        float actual = result.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-        float right = expected.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-        // Rounding to bfloat16 and no more; tensors that changed places differ by whole numbers.
-        if (!(Math.abs(actual - right) <= 0.1 + 0.02 * Math.abs(right))) {
-          throw new AssertionError("result " + number + " at " + i + ": " + actual + ", " + right);
-        }
+      float[] actual = result.toArray(ValueLayout.JAVA_FLOAT);
+      float[] right = expected.toArray(ValueLayout.JAVA_FLOAT);
+      double squares = 0;
+      double errors = 0;
+      for (int i = 0; i < right.length; i++) {
+        squares += (double) right[i] * right[i];
+        errors += Math.pow((double) actual[i] - right[i], 2);
+      }
+      if (!(errors <= 1e-4 * squares)) {
+        throw new AssertionError(
+            "result %d is off by %.1e of its norm".formatted(number, Math.sqrt(errors / squares)));
       }
     }
 
