@@ -6,6 +6,9 @@ module asymml.untrusted {
   requires info.picocli;
   requires java.management;
   requires jdk.management;
+  // Only where a GPU is asked for; the launcher adds it then.
+  requires static org.bytedeco.cuda;
+  requires org.bytedeco.javacpp;
 
   opens asymml.untrusted to
       info.picocli;

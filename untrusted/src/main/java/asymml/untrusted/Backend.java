@@ -2,12 +2,15 @@ package asymml.untrusted;
 
 import asymml.wire.OpDescriptor;
 import java.lang.foreign.MemorySegment;
+import java.util.OptionalDouble;
 
 /// What computes: the CPU, or a GPU. [Session] has checked every number and size before a call, and
 /// one thread makes all calls.
 ///
 /// Tensors are dense float32 in host memory in the axis order of [OpDescriptor], 64-byte aligned;
-/// outputs never overlap inputs and are complete when a call returns.
+/// outputs never overlap inputs. A call may return before its end: until its [Completion] has been
+/// awaited its operands stay as they are, its result is written by nobody else, and no later call
+/// reads its result. Calls take effect in order. They throw [DeviceException] if the device fails.
 interface Backend extends AutoCloseable {
   /// What computes, for the ready line and the trusted side: `cpu (oneDNN 3.11.0)`.
   String name();
@@ -21,17 +24,30 @@ interface Backend extends AutoCloseable {
   /// @throws RefusedException if this backend cannot compute it
   void define(int opId, OpDescriptor op) throws RefusedException;
 
+  /// Says that the tensors of the calls to come lie in this memory, until [#detach]. A device that
+  /// copies can have its pages kept in place.
+  default void attach(MemorySegment region) {}
+
+  /// Ends [#attach]. All calls have been awaited.
+  default void detach(MemorySegment region) {}
+
   /// Takes a copy of an operation's weights.
-  void loadWeights(int opId, MemorySegment weights);
+  Completion loadWeights(int opId, MemorySegment weights);
 
   /// Computes `Y = W * X` with the weights loaded last.
-  void forward(int opId, MemorySegment x, MemorySegment y);
+  Completion forward(int opId, MemorySegment x, MemorySegment y);
 
   /// Computes `dX = W^T * dY` with the weights loaded last.
-  void backwardData(int opId, MemorySegment dy, MemorySegment dx);
+  Completion backwardData(int opId, MemorySegment dy, MemorySegment dx);
 
   /// Computes `dW = dY (x) X`, summed over the batch.
-  void backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw);
+  Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw);
+
+  /// Seconds that the device computed in the call that was awaited last, without copies, if it
+  /// copies.
+  default OptionalDouble kernelSeconds() {
+    return OptionalDouble.empty();
+  }
 
   @Override
   void close();

@@ -21,7 +21,7 @@ final class CpuBackend implements Backend {
 
   @Override
   public String precision() {
-    return "float32";
+    return Precision.FP32.description();
   }
 
   @Override
@@ -45,33 +45,37 @@ final class CpuBackend implements Backend {
   }
 
   @Override
-  public void loadWeights(int opId, MemorySegment weights) {
+  public Completion loadWeights(int opId, MemorySegment weights) {
     Convolution convolution = convolution(opId);
     convolution.loadWeights(Tensor.of(weights, convolution.shape().weightAxes()));
+    return Completion.DONE;
   }
 
   @Override
-  public void forward(int opId, MemorySegment x, MemorySegment y) {
+  public Completion forward(int opId, MemorySegment x, MemorySegment y) {
     Convolution convolution = convolution(opId);
     ConvShape shape = convolution.shape();
     convolution.forward(Tensor.of(x, shape.inputAxes()), Tensor.of(y, shape.outputAxes()));
+    return Completion.DONE;
   }
 
   @Override
-  public void backwardData(int opId, MemorySegment dy, MemorySegment dx) {
+  public Completion backwardData(int opId, MemorySegment dy, MemorySegment dx) {
     Convolution convolution = convolution(opId);
     ConvShape shape = convolution.shape();
     convolution.backwardData(Tensor.of(dy, shape.outputAxes()), Tensor.of(dx, shape.inputAxes()));
+    return Completion.DONE;
   }
 
   @Override
-  public void backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
+  public Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
     Convolution convolution = convolution(opId);
     ConvShape shape = convolution.shape();
     convolution.backwardWeights(
         Tensor.of(x, shape.inputAxes()),
         Tensor.of(dy, shape.outputAxes()),
         Tensor.of(dw, shape.weightAxes()));
+    return Completion.DONE;
   }
 
   private Convolution convolution(int opId) {

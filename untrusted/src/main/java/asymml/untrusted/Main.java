@@ -35,8 +35,8 @@ import picocli.CommandLine.Spec;
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
-      "0:the trainer left",
-      "1:failure, one line on stderr says which",
+      "0:the trainer left, or the self-test passed",
+      "1:failure, one line on stderr says which; or the self-test failed",
       "2:wrong usage"
     },
     footerHeading = "%nExamples:%n",
@@ -44,6 +44,9 @@ import picocli.CommandLine.Spec;
       "  A worker on this machine, and the trainer that uses it:",
       "    asymml worker --listen unix:/tmp/w.sock --threads 4",
       "    asymml train --worker unix:/tmp/w.sock",
+      "  A worker that computes on an NVIDIA GPU, and whether it computes right:",
+      "    asymml worker --listen unix:/tmp/w.sock --device cuda:0",
+      "    asymml worker --self-test --device cuda:0",
       "  A worker on another machine, with a certificate of its own:",
       "    keytool -genkeypair -keyalg EC -dname CN=worker -storetype PKCS12 -keystore w.p12",
       "    asymml worker --listen tls:0.0.0.0:4433 --tls-keystore w.p12 --tls-password-file pw"
@@ -53,7 +56,6 @@ public final class Main implements Callable<Integer> {
 
   @Option(
       names = "--listen",
-      required = true,
       paramLabel = "ADDRESS",
       converter = AddressConverter.class,
       description = {
@@ -63,9 +65,43 @@ public final class Main implements Callable<Integer> {
   private @Nullable WorkerAddress address;
 
   @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "cpu",
+      converter = DeviceConverter.class,
+      description = "What computes: cpu or cuda:N (default: cpu).")
+  private Device device = new Device.Cpu();
+
+  @Option(
+      names = "--precision",
+      paramLabel = "P",
+      converter = PrecisionConverter.class,
+      description = {
+        "Arithmetic: fp32, tf32 or bf16 on cuda (default: tf32), fp32 on cpu. Sums are float32 in all"
+            + " of them."
+      })
+  private @Nullable Precision precision;
+
+  @Option(
+      names = "--cuda-libs",
+      paramLabel = "DIR",
+      description = {
+        "Where CUDA 13 and cuDNN 9 lie: a folder with the libraries, or a Python environment or its"
+            + " site-packages (default: looks in the usual folders and environments)."
+      })
+  private @Nullable Path cudaLibraries;
+
+  @Option(
+      names = "--self-test",
+      description = {
+        "Run every operation, compare with what is right, print errors and rates, and exit."
+      })
+  private boolean selfTest;
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
-      description = "Threads that compute (default: one per processor).")
+      description = "Threads that compute on the cpu (default: one per processor).")
   private @Nullable Integer threads;
 
   @Option(
@@ -116,9 +152,19 @@ public final class Main implements Callable<Integer> {
   @Override
   public Integer call() throws ProtocolException, InterruptedException {
     checkUsage();
+    if (threads != null) {
+      Kernels.setThreads(threads);
+    }
+    try (Backend backend = selfTest ? backend() : record.around(backend())) {
+      return selfTest ? selfTest(backend) : serve(backend);
+    } catch (LinkageError e) {
+      throw new IllegalStateException("oneDNN cannot be loaded: " + e, e);
+    }
+  }
+
+  private int serve(Backend backend) throws ProtocolException, InterruptedException {
     // The caller of the process reads the ready line; everything else goes to stderr.
-    try (Backend backend = record.around(backend());
-        Link link = new Link(accept(commandLine(spec).getOut(), backend))) {
+    try (Link link = new Link(accept(commandLine(spec).getOut(), backend))) {
       System.err.println("asymml worker: a trainer connected");
       new Session(link, backend, Main::cpuNanos).run();
       System.err.println("asymml worker: the trainer is done");
@@ -127,17 +173,49 @@ public final class Main implements Callable<Integer> {
         throw e;
       }
       System.err.println("asymml worker: the trainer went away (" + e.getMessage() + ")");
-    } catch (LinkageError e) {
-      throw new IllegalStateException("oneDNN cannot be loaded: " + e, e);
     }
     return CommandLine.ExitCode.OK;
   }
 
+  private int selfTest(Backend backend) {
+    boolean passed =
+        switch (device) {
+          case Device.Cpu _ -> selfTest(backend, new Definition(), false);
+          case Device.Cuda _ -> {
+            try (Backend cpu = new CpuBackend()) {
+              yield selfTest(backend, Reference.of(cpu), true);
+            }
+          }
+        };
+    return passed ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
+  }
+
+  private boolean selfTest(Backend backend, Reference reference, boolean copies) {
+    PrintWriter out = commandLine(spec).getOut();
+    return new SelfTest(backend, usedPrecision(), reference, out, System::nanoTime).run(copies);
+  }
+
+  private Precision usedPrecision() {
+    return precision == null ? device.defaultPrecision() : precision;
+  }
+
   private Backend backend() {
-    if (threads != null) {
-      Kernels.setThreads(threads);
+    return switch (device) {
+      case Device.Cpu _ -> new CpuBackend();
+      case Device.Cuda gpu -> cudaBackend(gpu);
+    };
+  }
+
+  // The only way to the CUDA classes: nothing of them is loaded before.
+  private Backend cudaBackend(Device.Cuda gpu) {
+    try {
+      return CudaBackend.open(gpu, usedPrecision(), cudaLibraries);
+    } catch (NoClassDefFoundError e) {
+      throw new DeviceException(
+          "the CUDA bindings are not among the modules of this process: start it with './asymml"
+              + " worker', which adds them",
+          e);
     }
-    return new CpuBackend();
   }
 
   private void checkUsage() {
@@ -146,6 +224,20 @@ public final class Main implements Callable<Integer> {
     }
     if (acceptSeconds != null && acceptSeconds < 1) {
       throw usage("--accept-seconds must be at least 1: " + acceptSeconds);
+    }
+    if (selfTest == (address != null)) {
+      throw usage("give one of --listen ADDRESS and --self-test");
+    }
+    if (selfTest && record.asked()) {
+      throw usage("--record goes with --listen ADDRESS: a self-test sees no view to record");
+    }
+    if (!device.offers(usedPrecision())) {
+      throw usage(
+          "--precision %s is not offered by --device %s, which computes in fp32"
+              .formatted(usedPrecision(), device));
+    }
+    if (cudaLibraries != null && device instanceof Device.Cpu) {
+      throw usage("--cuda-libs goes with --device cuda:N");
     }
     boolean tls = address instanceof WorkerAddress.Tls;
     if (tls != (keystore != null) || tls != (passwordFile != null)) {
@@ -193,6 +285,8 @@ public final class Main implements Callable<Integer> {
             + where
             + ", backend "
             + backend.name()
+            + ", "
+            + backend.precision()
             + ", UNTRUSTED: sees what the release door lets out");
     ready.flush();
   }
@@ -210,6 +304,34 @@ public final class Main implements Callable<Integer> {
     public WorkerAddress convert(String text) {
       try {
         return WorkerAddress.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new CommandLine.TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  /// Reads `--device`.
+  static final class DeviceConverter implements CommandLine.ITypeConverter<Device> {
+    DeviceConverter() {}
+
+    @Override
+    public Device convert(String text) {
+      try {
+        return Device.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new CommandLine.TypeConversionException(e.getMessage());
+      }
+    }
+  }
+
+  /// Reads `--precision`.
+  static final class PrecisionConverter implements CommandLine.ITypeConverter<Precision> {
+    PrecisionConverter() {}
+
+    @Override
+    public Precision convert(String text) {
+      try {
+        return Precision.parse(text);
       } catch (IllegalArgumentException e) {
         throw new CommandLine.TypeConversionException(e.getMessage());
       }

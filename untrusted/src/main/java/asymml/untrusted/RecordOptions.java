@@ -32,6 +32,11 @@ final class RecordOptions {
 
   RecordOptions() {}
 
+  /// Whether a recording was asked for.
+  boolean asked() {
+    return file != null;
+  }
+
   /// The backend, recorded if that was asked for.
   ///
   /// @param backend closed here if this fails

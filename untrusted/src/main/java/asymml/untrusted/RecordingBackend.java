@@ -6,13 +6,15 @@ import asymml.wire.RecordingWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.util.OptionalDouble;
 import java.util.function.LongSupplier;
 
 /// What an adversary in the worker's place could do, done openly: computes as another backend does
 /// and keeps all that it receives and computes.
 ///
 /// It keeps what requests name and not the rest of the shared memory, in which nothing else stands:
-/// the trusted side's door writes nothing there that no request names.
+/// the trusted side's door writes nothing there that no request names. One call ends before the
+/// next begins: operands may be written again once a call is answered.
 final class RecordingBackend implements Backend {
   private final Backend backend;
   private final RecordingWriter recording;
@@ -46,27 +48,46 @@ final class RecordingBackend implements Backend {
   }
 
   @Override
-  public void loadWeights(int opId, MemorySegment weights) {
-    backend.loadWeights(opId, weights);
+  public void attach(MemorySegment region) {
+    backend.attach(region);
+  }
+
+  @Override
+  public void detach(MemorySegment region) {
+    backend.detach(region);
+  }
+
+  @Override
+  public OptionalDouble kernelSeconds() {
+    return backend.kernelSeconds();
+  }
+
+  @Override
+  public Completion loadWeights(int opId, MemorySegment weights) {
+    backend.loadWeights(opId, weights).await();
     append(new RecordedEvent.LoadWeights(nanos(), opId, weights));
+    return Completion.DONE;
   }
 
   @Override
-  public void forward(int opId, MemorySegment x, MemorySegment y) {
-    backend.forward(opId, x, y);
+  public Completion forward(int opId, MemorySegment x, MemorySegment y) {
+    backend.forward(opId, x, y).await();
     append(new RecordedEvent.Forward(nanos(), opId, x, y));
+    return Completion.DONE;
   }
 
   @Override
-  public void backwardData(int opId, MemorySegment dy, MemorySegment dx) {
-    backend.backwardData(opId, dy, dx);
+  public Completion backwardData(int opId, MemorySegment dy, MemorySegment dx) {
+    backend.backwardData(opId, dy, dx).await();
     append(new RecordedEvent.BackwardData(nanos(), opId, dy, dx));
+    return Completion.DONE;
   }
 
   @Override
-  public void backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
-    backend.backwardWeights(opId, x, dy, dw);
+  public Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
+    backend.backwardWeights(opId, x, dy, dw).await();
     append(new RecordedEvent.BackwardWeights(nanos(), opId, x, dy, dw));
+    return Completion.DONE;
   }
 
   private long nanos() {

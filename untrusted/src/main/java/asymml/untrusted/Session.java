@@ -8,9 +8,11 @@ import asymml.wire.ProtocolException;
 import asymml.wire.Region;
 import asymml.wire.Slot;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -20,12 +22,12 @@ import org.jspecify.annotations.Nullable;
 /// a reason, and the session goes on.
 final class Session {
   private static final Duration HELLO_LIMIT = Duration.ofSeconds(30);
-  private static final Duration SEND_LIMIT = Duration.ofMinutes(10);
+  private static final Duration GREETING_LIMIT = Duration.ofMinutes(10);
 
   private final Link link;
   private final Backend backend;
-  private final LongSupplier cpuNanos;
   private final RequestReader requests;
+  private final Replies replies;
   private final Map<Integer, Op> ops = new HashMap<>();
   private @Nullable Region region;
 
@@ -44,8 +46,8 @@ final class Session {
   Session(Link link, Backend backend, LongSupplier cpuNanos) {
     this.link = link;
     this.backend = backend;
-    this.cpuNanos = cpuNanos;
     this.requests = new RequestReader(link);
+    this.replies = new Replies(link, cpuNanos);
   }
 
   /// Serves until the peer says goodbye.
@@ -59,10 +61,10 @@ final class Session {
         answer(request);
         request = requests.next();
       }
+      replies.drain();
     } finally {
-      if (region != null) {
-        region.close();
-      }
+      replies.close();
+      closeRegion();
     }
   }
 
@@ -90,29 +92,22 @@ final class Session {
             ProcessHandle.current().pid()));
   }
 
-  private void answer(Message.Request request) throws ProtocolException {
+  private void answer(Message.Request request) throws ProtocolException, InterruptedException {
     try {
-      Slot result = serve(request);
-      if (result != null && link.streamed()) {
-        send(new Message.Payload(request.sequence(), result));
-        link.sendBytes(region().at(result), Deadline.in(SEND_LIMIT));
-      }
-    } catch (RefusedException e) {
-      send(Message.Failed.because(request.sequence(), String.valueOf(e.getMessage())));
-      return;
+      serve(request);
+    } catch (RefusedException | DeviceException e) {
+      replies.refused(request.sequence(), String.valueOf(e.getMessage()));
     }
-    send(new Message.Done(request.sequence(), cpuNanos.getAsLong()));
   }
 
   private void send(Message message) throws ProtocolException {
-    link.send(message, Deadline.in(SEND_LIMIT));
+    link.send(message, Deadline.in(GREETING_LIMIT));
   }
 
-  /// Does what is asked.
-  ///
-  /// @return where the result stands, or null if there is none
-  private @Nullable Slot serve(Message.Request request) throws RefusedException {
-    return switch (request) {
+  /// Does what is asked, or has it begun, and hands it to the replies.
+  private void serve(Message.Request request)
+      throws RefusedException, ProtocolException, InterruptedException {
+    switch (request) {
       case Message.Hello _ -> throw new RefusedException("hello was said already");
       case Message.Bye _ -> throw new IllegalStateException("a goodbye is not served");
       case Message.MapRegion m -> mapRegion(m);
@@ -121,13 +116,15 @@ final class Session {
       case Message.Forward m -> forward(m);
       case Message.BackwardData m -> backwardData(m);
       case Message.BackwardWeights m -> backwardWeights(m);
-    };
+    }
   }
 
-  private @Nullable Slot mapRegion(Message.MapRegion m) throws RefusedException {
+  private void mapRegion(Message.MapRegion m)
+      throws RefusedException, ProtocolException, InterruptedException {
     if (link.streamed() != m.path().isEmpty()) {
       throw new RefusedException("tensors come by shared memory or in the stream, not by both");
     }
+    replies.drain();
     Region next;
     try {
       next =
@@ -140,58 +137,86 @@ final class Session {
       throw new RefusedException("this machine has no " + m.sizeBytes() + " bytes of memory", e);
     }
     requests.deliverTo(next);
-    if (region != null) {
-      region.close();
-    }
+    closeRegion();
     region = next;
-    return null;
+    backend.attach(next.memory());
+    replies.done(m.sequence(), Completion.DONE, null, List.of());
   }
 
-  private @Nullable Slot define(Message.DefineOp m) throws RefusedException {
+  private void closeRegion() {
+    if (region != null) {
+      try {
+        backend.detach(region.memory());
+      } finally {
+        region.close();
+        region = null;
+      }
+    }
+  }
+
+  private void define(Message.DefineOp m)
+      throws RefusedException, ProtocolException, InterruptedException {
     if (ops.containsKey(m.opId())) {
       throw new RefusedException("op " + m.opId() + " is defined already");
     }
+    // A backend may plan its memory anew.
+    replies.drain();
     backend.define(m.opId(), m.op());
     ops.put(m.opId(), new Op(m.op()));
-    return null;
+    replies.done(m.sequence(), Completion.DONE, null, List.of());
   }
 
-  private @Nullable Slot loadWeights(Message.LoadWeights m) throws RefusedException {
+  private void loadWeights(Message.LoadWeights m)
+      throws RefusedException, ProtocolException, InterruptedException {
     Op op = op(m.opId());
     checkPlace("weights", m.weights(), op.shape.weightFloats());
-    backend.loadWeights(m.opId(), region().at(m.weights()));
+    List<Slot> operands = List.of(m.weights());
+    replies.awaitTurn(null, operands);
+    Completion end = backend.loadWeights(m.opId(), region().at(m.weights()));
     op.weightsLoaded = true;
-    return null;
+    replies.done(m.sequence(), end, null, operands);
   }
 
-  private Slot forward(Message.Forward m) throws RefusedException {
+  private void forward(Message.Forward m)
+      throws RefusedException, ProtocolException, InterruptedException {
     Op op = opWithWeights(m.opId());
     checkPlace("x", m.x(), op.shape.inputFloats());
     checkPlace("y", m.y(), op.shape.outputFloats());
     checkApart(m.y(), m.x());
-    backend.forward(m.opId(), region().at(m.x()), region().at(m.y()));
-    return m.y();
+    List<Slot> operands = List.of(m.x());
+    replies.awaitTurn(m.y(), operands);
+    MemorySegment y = region().at(m.y());
+    Completion end = backend.forward(m.opId(), region().at(m.x()), y);
+    replies.done(m.sequence(), end, new Replies.Result(m.y(), y), operands);
   }
 
-  private Slot backwardData(Message.BackwardData m) throws RefusedException {
+  private void backwardData(Message.BackwardData m)
+      throws RefusedException, ProtocolException, InterruptedException {
     Op op = opWithWeights(m.opId());
     checkPlace("dy", m.dy(), op.shape.outputFloats());
     checkPlace("dx", m.dx(), op.shape.inputFloats());
     checkApart(m.dx(), m.dy());
-    backend.backwardData(m.opId(), region().at(m.dy()), region().at(m.dx()));
-    return m.dx();
+    List<Slot> operands = List.of(m.dy());
+    replies.awaitTurn(m.dx(), operands);
+    MemorySegment dx = region().at(m.dx());
+    Completion end = backend.backwardData(m.opId(), region().at(m.dy()), dx);
+    replies.done(m.sequence(), end, new Replies.Result(m.dx(), dx), operands);
   }
 
-  private Slot backwardWeights(Message.BackwardWeights m) throws RefusedException {
+  private void backwardWeights(Message.BackwardWeights m)
+      throws RefusedException, ProtocolException, InterruptedException {
     Op op = op(m.opId());
     checkPlace("x", m.x(), op.shape.inputFloats());
     checkPlace("dy", m.dy(), op.shape.outputFloats());
     checkPlace("dw", m.dw(), op.shape.weightFloats());
     checkApart(m.dw(), m.x());
     checkApart(m.dw(), m.dy());
+    List<Slot> operands = List.of(m.x(), m.dy());
+    replies.awaitTurn(m.dw(), operands);
     Region r = region();
-    backend.backwardWeights(m.opId(), r.at(m.x()), r.at(m.dy()), r.at(m.dw()));
-    return m.dw();
+    MemorySegment dw = r.at(m.dw());
+    Completion end = backend.backwardWeights(m.opId(), r.at(m.x()), r.at(m.dy()), dw);
+    replies.done(m.sequence(), end, new Replies.Result(m.dw(), dw), operands);
   }
 
   private Op op(int opId) throws RefusedException {

@@ -1,6 +1,7 @@
 package asymml.untrusted;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -9,6 +10,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
@@ -38,10 +40,46 @@ class MainTest {
         "--listen unix:/tmp/w --record f --record-limit much",
         "--listen unix:/tmp/w --record f --record-limit 99999999999G",
         "--listen unix:/tmp/w --frobnicate",
+        "--self-test --listen unix:/tmp/w",
+        "--self-test --record f",
+        "--self-test --device gpu",
+        "--self-test --device cuda",
+        "--self-test --precision fp64",
+        "--self-test --precision tf32",
+        "--self-test --device cpu --precision bf16",
+        "--self-test --cuda-libs /tmp",
       })
   void wrong_usage_exits_2_and_says_what_is_wrong(String args) {
     assertThat(run(args.isEmpty() ? new String[0] : args.split(" "))).isEqualTo(2);
     assertThat(err.toString()).contains("Usage: asymml worker");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--self-test --device cpu --precision bf16 | --precision bf16 is not offered by --device"
+            + " cpu, which computes in fp32",
+        "--self-test --cuda-libs /tmp | --cuda-libs goes with --device cuda:N",
+        "--device cuda:0 | give one of --listen ADDRESS and --self-test",
+        "--self-test --device gpu | Invalid value for option '--device': a device is cpu or cuda:N:"
+            + " gpu",
+      })
+  void a_mismatch_is_said_in_one_line(String args, String line) {
+    assertThat(run(args.strip().split(" "))).isEqualTo(2);
+    assertThat(err.toString().lines().findFirst()).contains(line);
+  }
+
+  @Test
+  void a_gpu_that_is_not_there_is_one_line_and_a_failure() {
+    // A machine with a GPU would run the whole self-test here; that is not this test's business.
+    assumeThat(Files.exists(Path.of("/dev/nvidiactl"))).isFalse();
+    assertThat(run("--self-test", "--device", "cuda:0", "--cuda-libs", folder.toString()))
+        .isEqualTo(1);
+    assertThat(err.toString().strip())
+        .matches("asymml worker: (no NVIDIA driver: |the CUDA 13 runtime ).*")
+        .doesNotContain("\n");
+    assertThat(out.toString()).isEmpty();
   }
 
   @Test
@@ -53,6 +91,10 @@ class MainTest {
             "--threads",
             "--record",
             "(default: 1G)",
+            "--device",
+            "--precision",
+            "--cuda-libs",
+            "--self-test",
             "Exit codes:",
             "Examples:",
             "UNTRUSTED");

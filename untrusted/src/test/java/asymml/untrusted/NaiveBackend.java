@@ -31,8 +31,9 @@ final class NaiveBackend implements Backend {
   }
 
   @Override
-  public void loadWeights(int opId, MemorySegment w) {
+  public Completion loadWeights(int opId, MemorySegment w) {
     weights.put(opId, floats(w));
+    return Completion.DONE;
   }
 
   private interface Term {
@@ -72,30 +73,33 @@ final class NaiveBackend implements Backend {
   }
 
   @Override
-  public void forward(int opId, MemorySegment x, MemorySegment y) {
+  public Completion forward(int opId, MemorySegment x, MemorySegment y) {
     float[] xs = floats(x);
     float[] ws = Objects.requireNonNull(weights.get(opId));
     double[] sums = sums(y);
     forEach(Objects.requireNonNull(ops.get(opId)), (i, j, k) -> sums[k] += (double) xs[i] * ws[j]);
     store(sums, y);
+    return Completion.DONE;
   }
 
   @Override
-  public void backwardData(int opId, MemorySegment dy, MemorySegment dx) {
+  public Completion backwardData(int opId, MemorySegment dy, MemorySegment dx) {
     float[] dys = floats(dy);
     float[] ws = Objects.requireNonNull(weights.get(opId));
     double[] sums = sums(dx);
     forEach(Objects.requireNonNull(ops.get(opId)), (i, j, k) -> sums[i] += (double) dys[k] * ws[j]);
     store(sums, dx);
+    return Completion.DONE;
   }
 
   @Override
-  public void backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
+  public Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
     float[] xs = floats(x);
     float[] dys = floats(dy);
     double[] sums = sums(dw);
     forEach(Objects.requireNonNull(ops.get(opId)), (i, j, k) -> sums[j] += (double) xs[i] * dys[k]);
     store(sums, dw);
+    return Completion.DONE;
   }
 
   private static float[] floats(MemorySegment memory) {

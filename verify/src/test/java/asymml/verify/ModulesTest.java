@@ -75,6 +75,31 @@ class ModulesTest {
   @ParameterizedTest
   @CsvSource({
     "wire, Slot, -",
+    "kernels, Tensor, org.bytedeco.dnnl org.bytedeco.javacpp org.bytedeco.opencl",
+    "model, Graph, -",
+    "privacy, Epsilon, -",
+    "trusted, train.Trainer, -",
+    // CUDA only where the launcher adds it.
+    "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
+    "cli, Main, -",
+  })
+  void bindings_are_read_by_the_kernels_and_the_worker_alone(
+      String module, String type, String reads) throws ReflectiveOperationException {
+    assertThat(
+            descriptor(module, type).requires().stream()
+                .filter(r -> r.name().startsWith("org.bytedeco."))
+                .map(r ->
+                    (r.modifiers().contains(ModuleDescriptor.Requires.Modifier.STATIC)
+                            ? "static:"
+                            : "")
+                        + r.name())
+                .collect(Collectors.toSet()))
+        .isEqualTo(words(reads));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "wire, Slot, -",
     "kernels, Tensor, -",
     "model, Graph, -",
     "privacy, Epsilon, -",

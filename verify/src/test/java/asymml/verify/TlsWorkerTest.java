@@ -98,7 +98,7 @@ class TlsWorkerTest {
     Matcher ready =
         Pattern.compile(
                 "worker listening on (tls:127\\.0\\.0\\.1:\\d+), backend cpu \\(oneDNN [0-9.]+\\),"
-                    + " UNTRUSTED: sees what the release door lets out")
+                    + " float32, UNTRUSTED: sees what the release door lets out")
             .matcher(String.valueOf(lines.readLine()));
     assertThat(ready.matches()).isTrue();
     address = WorkerAddress.parse(ready.group(1));

@@ -5,8 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 
-/// Messages over a [Transport]. At most one thread sends and one receives, and over a
-/// [UnixTransport] it is the same one.
+/// Messages over a [Transport]. At most one thread sends and one receives.
 public final class Link implements AutoCloseable {
   // A message that has begun must end: a peer cannot hold a receiver without a limit by half a one.
   private static final Duration MESSAGE_LIMIT = Duration.ofSeconds(30);

@@ -155,6 +155,13 @@ public final class Region implements AutoCloseable {
     }
   }
 
+  /// All of the memory (aliased).
+  ///
+  /// @return [#sizeBytes] bytes
+  public MemorySegment memory() {
+    return memory;
+  }
+
   /// Whether a slot lies within this region.
   ///
   /// @param slot a slot

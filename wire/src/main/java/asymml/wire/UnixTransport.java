@@ -17,21 +17,24 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.concurrent.TimeUnit;
 
-/// A Unix domain socket to a process on the same machine. One thread reads and writes: replies are
-/// read by the thread that waits for them, without a hop.
+/// A Unix domain socket to a process on the same machine. One thread reads and one writes; they may
+/// be the same: replies are read by the thread that waits for them, without a hop.
 public final class UnixTransport implements Transport {
   // sockaddr_un.sun_path of Linux, less its final zero.
   private static final int MAX_SOCKET_PATH_BYTES = 107;
 
   private final SocketChannel channel;
-  private final Selector selector;
-  private final SelectionKey key;
+  // Two, so that who waits for room need not wait for who waits for bytes.
+  private final Selector readable;
+  private final Selector writable;
 
   private UnixTransport(SocketChannel channel) throws IOException {
     this.channel = channel;
     channel.configureBlocking(false);
-    this.selector = Selector.open();
-    this.key = channel.register(selector, SelectionKey.OP_READ);
+    this.readable = Selector.open();
+    this.writable = Selector.open();
+    channel.register(readable, SelectionKey.OP_READ);
+    channel.register(writable, SelectionKey.OP_WRITE);
   }
 
   /// Connects to a worker that listens.
@@ -113,8 +116,7 @@ public final class UnixTransport implements Transport {
     try {
       while (bytes.hasRemaining()) {
         if (channel.write(bytes) == 0) {
-          key.interestOps(SelectionKey.OP_WRITE);
-          await(selector, deadline, "the peer takes no more messages");
+          await(writable, deadline, "the peer takes no more messages");
         }
       }
     } catch (ProtocolException e) {
@@ -129,8 +131,7 @@ public final class UnixTransport implements Transport {
     try {
       int count = channel.read(into);
       while (count == 0) {
-        key.interestOps(SelectionKey.OP_READ);
-        await(selector, deadline, "the peer does not answer");
+        await(readable, deadline, "the peer does not answer");
         count = channel.read(into);
       }
       return count;
@@ -160,9 +161,9 @@ public final class UnixTransport implements Transport {
 
   @Override
   public void close() {
-    try (selector;
-        channel) {
-      key.cancel();
+    try (readable;
+        writable) {
+      channel.close();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot close a socket", e);
     }
