@@ -147,6 +147,22 @@ final class BenchCommand implements Callable<Integer> {
   @Nullable Integer threads;
 
   @Option(
+      names = "--worker",
+      paramLabel = "DEVICE",
+      defaultValue = WorkerChoice.Local.NAME,
+      converter = Labels.LocalWorkerConverter.class,
+      description = "local, or cuda:N for a GPU of this machine (default: ${DEFAULT-VALUE}).")
+  WorkerChoice.Local worker;
+
+  @Option(
+      names = "--worker-delay",
+      paramLabel = "MICROS",
+      description =
+          "Emulate a worker that takes so long for each request and computes nothing: what the"
+              + " trusted side reaches beside a worker of that speed.")
+  @Nullable Integer workerDelay;
+
+  @Option(
       names = "--enclave-slowdown",
       paramLabel = "FACTOR",
       description =
@@ -185,6 +201,13 @@ final class BenchCommand implements Callable<Integer> {
     if (warmUp < 0) {
       throw new IllegalArgumentException("--warm-up must be at least 0: " + warmUp);
     }
+    if (workerDelay != null && (workerDelay < 0 || workerDelay > 10_000_000)) {
+      throw new IllegalArgumentException(
+          "--worker-delay must be 0 to 10000000 microseconds: " + workerDelay);
+    }
+    if (workerDelay != null && !worker.equals(new WorkerChoice.Local(WorkerChoice.Local.CPU))) {
+      throw new IllegalArgumentException("give one of --worker and --worker-delay");
+    }
     if (enclaveSlowdown != null && !(enclaveSlowdown >= 1 && enclaveSlowdown < 1e6)) {
       throw new IllegalArgumentException("--enclave-slowdown must be at least 1");
     }
@@ -199,6 +222,10 @@ final class BenchCommand implements Callable<Integer> {
 
   int threads() {
     return threads != null ? threads : BenchWorkers.defaultThreads();
+  }
+
+  String device() {
+    return workerDelay == null ? worker.device() : "emulated:" + workerDelay;
   }
 
   NoiseStrength noise() {

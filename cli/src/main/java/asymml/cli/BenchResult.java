@@ -163,6 +163,11 @@ final class BenchResult {
         rates.gflops(),
         rates.gigabytes(),
         rates.noiseNanos());
+    out.println(
+        options.workerDelay == null
+            ? "worker   " + options.worker
+            : "worker   EMULATED: computes nothing, answers each request after %d microseconds"
+                .formatted(options.workerDelay));
     out.println("trusted  this process (simulation: not protected: this is no TEE)");
     out.flush();
   }
@@ -284,6 +289,7 @@ final class BenchResult {
     facts.put("decomposer", options.decomposer.label());
     facts.put("trustedLayers", options.trustedLayers);
     facts.put("noiseRatio", options.noiseRatio);
+    facts.put("worker", options.device());
     facts.put("steps", options.steps);
     facts.put("rounds", options.rounds);
     facts.put("threads", options.threads());

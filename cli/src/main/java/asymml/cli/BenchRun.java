@@ -41,7 +41,12 @@ final class BenchRun {
     this.graph = Zoo.build(options.model, image, CLASSES, options.norm);
     this.workers =
         new BenchWorkers(
-            graph, options.batchSize, options.noise(), options.threads(), new SecureRandom());
+            graph,
+            options.batchSize,
+            options.noise(),
+            options.threads(),
+            options.device(),
+            new SecureRandom());
     for (Mode mode : options.modes) {
       plans.put(
           mode, Plan.of(graph, mode, options.decomposer, options.rank, options.trustedLayers));

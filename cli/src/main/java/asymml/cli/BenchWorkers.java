@@ -20,9 +20,15 @@ import java.util.OptionalLong;
 /// @param batchSize images a step
 /// @param noise strength of the noise on residuals
 /// @param threads of either process
+/// @param device what workers compute on, as `--device` of a worker takes it
 /// @param random seeds the noise
 record BenchWorkers(
-    Graph graph, int batchSize, NoiseStrength noise, int threads, SecureRandom random) {
+    Graph graph,
+    int batchSize,
+    NoiseStrength noise,
+    int threads,
+    String device,
+    SecureRandom random) {
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
   /// What is done with a benchmark.
@@ -51,7 +57,7 @@ record BenchWorkers(
     }
     Path log = Files.createTempFile("asymml-bench-worker", ".log");
     try (WorkerProcess process =
-            WorkerProcess.start(WorkerLauncher.command(), threads, log, LIMIT);
+            WorkerProcess.start(WorkerLauncher.command(device), threads, log, LIMIT);
         RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
         ReleaseDoor door = new ReleaseDoor(worker, random, threads);
         StepBench bench = new StepBench(graph, plan, batchSize, noise, worker, door)) {

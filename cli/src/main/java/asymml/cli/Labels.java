@@ -100,11 +100,23 @@ final class Labels {
     }
   }
 
+  static final class LocalWorkerConverter implements ITypeConverter<WorkerChoice.Local> {
+    @Override
+    public WorkerChoice.Local convert(String text) {
+      WorkerChoice.Local local = WorkerChoice.Local.parse(text);
+      if (local == null) {
+        throw new TypeConversionException("'" + text + "' is neither local nor cuda:N");
+      }
+      return local;
+    }
+  }
+
   static final class WorkerConverter implements ITypeConverter<WorkerChoice> {
     @Override
     public WorkerChoice convert(String text) {
-      if (text.equals(WorkerChoice.Local.NAME)) {
-        return new WorkerChoice.Local();
+      WorkerChoice.Local local = WorkerChoice.Local.parse(text);
+      if (local != null) {
+        return local;
       }
       try {
         return new WorkerChoice.Remote(WorkerAddress.parse(text));

@@ -32,7 +32,7 @@ final class OpenWorker implements AutoCloseable {
       throws IOException {
     OpenWorker worker =
         switch (options.worker) {
-          case WorkerChoice.Local _ -> start(options, arguments, log);
+          case WorkerChoice.Local(String device) -> start(options, device, arguments, log);
           case WorkerChoice.Remote(WorkerAddress address) ->
               new OpenWorker(
                   RemoteWorker.connect(address, trust(options), options.workerTimeout()),
@@ -47,9 +47,10 @@ final class OpenWorker implements AutoCloseable {
     return options.tlsTrust == null ? null : TlsTrust.ofCertificates(options.tlsTrust);
   }
 
-  private static OpenWorker start(TrainOptions options, List<String> arguments, Path log)
+  private static OpenWorker start(
+      TrainOptions options, String device, List<String> arguments, Path log)
       throws ProtocolException {
-    List<String> command = new ArrayList<>(WorkerLauncher.command());
+    List<String> command = new ArrayList<>(WorkerLauncher.command(device));
     command.addAll(arguments);
     WorkerProcess process =
         WorkerProcess.start(command, options.threads(), log, options.workerTimeout());

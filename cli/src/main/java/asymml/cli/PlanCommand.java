@@ -110,6 +110,14 @@ final class PlanCommand implements Callable<Integer> {
   @Nullable Integer threads;
 
   @Option(
+      names = "--worker",
+      paramLabel = "DEVICE",
+      defaultValue = WorkerChoice.Local.NAME,
+      converter = Labels.LocalWorkerConverter.class,
+      description = "local, or cuda:N for a GPU of this machine (default: ${DEFAULT-VALUE}).")
+  WorkerChoice.Local worker;
+
+  @Option(
       names = "--json",
       paramLabel = "FILE",
       description = "Write the plan and its figures there.")

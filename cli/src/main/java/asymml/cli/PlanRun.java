@@ -100,6 +100,7 @@ final class PlanRun {
             options.batchSize,
             new NoiseStrength.Ratio(NOISE_RATIO),
             options.threads(),
+            options.worker.device(),
             new SecureRandom());
     Times whole = time(workers, Plan.trusted(graph), "all layers trusted");
     Times atLow = time(workers, low, "split at rank " + LOW);

@@ -253,7 +253,8 @@ final class TrainOptions {
       converter = Labels.WorkerConverter.class,
       description =
           "unix:PATH or tls:HOST:PORT of a worker that runs already (see 'asymml worker"
-              + " --help'), or local to start one here (default: ${DEFAULT-VALUE}).")
+              + " --help'), or local to start one here, or cuda:N to start one on a GPU of this machine"
+              + " (default: ${DEFAULT-VALUE}).")
   WorkerChoice worker;
 
   @Option(

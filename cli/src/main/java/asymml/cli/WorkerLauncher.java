@@ -12,10 +12,16 @@ final class WorkerLauncher {
   /// A worker's tensors are native memory; its heap holds next to nothing.
   private static final String HEAP = "-Xmx256m";
 
+  /// The bindings to CUDA, which come in only where a GPU is asked for.
+  private static final String CUDA_MODULES = ",org.bytedeco.cuda,org.bytedeco.cuda.linux.x86_64";
+
   private WorkerLauncher() {}
 
-  /// The command, without the worker's own options.
-  static List<String> command() {
+  /// The command, without the worker's own options but its device.
+  ///
+  /// @param device what it computes on
+  static List<String> command(String device) {
+    boolean gpu = device.startsWith("cuda:");
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(
@@ -30,8 +36,9 @@ final class WorkerLauncher {
               "--module-path",
               MODULE_PATH,
               "--add-modules",
-              nativeModules(),
-              "--enable-native-access=asymml.kernels,org.bytedeco.javacpp,org.bytedeco.dnnl,org.bytedeco.opencl",
+              nativeModules() + (gpu ? CUDA_MODULES : ""),
+              "--enable-native-access=asymml.kernels,org.bytedeco.javacpp,org.bytedeco.dnnl,org.bytedeco.opencl"
+                  + (gpu ? ",org.bytedeco.cuda" : ""),
               "-m",
               "asymml.untrusted/" + MAIN));
     } else {
@@ -45,6 +52,7 @@ final class WorkerLauncher {
               System.getProperty("java.class.path"),
               MAIN));
     }
+    command.addAll(List.of("--device", device));
     return command;
   }
 

@@ -26,7 +26,18 @@ sealed interface Device {
     }
   }
 
-  /// Reads `cpu` or `cuda:N`.
+  /// None: requests are answered after a delay, and nothing is computed. For benchmarks of the
+  /// other side.
+  ///
+  /// @param micros of each request
+  record Emulated(int micros) implements Device {
+    @Override
+    public String toString() {
+      return "emulated:" + micros;
+    }
+  }
+
+  /// Reads `cpu`, `cuda:N` or `emulated:MICROS`.
   ///
   /// @throws IllegalArgumentException if it is neither
   static Device parse(String text) {
@@ -36,13 +47,16 @@ sealed interface Device {
     if (text.matches("cuda:[0-9]{1,4}")) {
       return new Cuda(Integer.parseInt(text.substring("cuda:".length())));
     }
+    if (text.matches("emulated:[0-9]{1,8}")) {
+      return new Emulated(Integer.parseInt(text.substring("emulated:".length())));
+    }
     throw new IllegalArgumentException("a device is cpu or cuda:N: " + text);
   }
 
   /// The precision that holds where none is asked for.
   default Precision defaultPrecision() {
     return switch (this) {
-      case Cpu _ -> Precision.FP32;
+      case Cpu _, Emulated _ -> Precision.FP32;
       case Cuda _ -> Precision.TF32;
     };
   }
@@ -50,7 +64,7 @@ sealed interface Device {
   /// Whether it computes in a precision.
   default boolean offers(Precision precision) {
     return switch (this) {
-      case Cpu _ -> precision == Precision.FP32;
+      case Cpu _, Emulated _ -> precision == Precision.FP32;
       case Cuda _ -> true;
     };
   }

@@ -180,7 +180,7 @@ public final class Main implements Callable<Integer> {
   private int selfTest(Backend backend) {
     boolean passed =
         switch (device) {
-          case Device.Cpu _ -> selfTest(backend, new Definition(), false);
+          case Device.Cpu _, Device.Emulated _ -> selfTest(backend, new Definition(), false);
           case Device.Cuda _ -> {
             try (Backend cpu = new CpuBackend()) {
               yield selfTest(backend, Reference.of(cpu), true);
@@ -202,6 +202,7 @@ public final class Main implements Callable<Integer> {
   private Backend backend() {
     return switch (device) {
       case Device.Cpu _ -> new CpuBackend();
+      case Device.Emulated emulated -> new EmulatedBackend(emulated);
       case Device.Cuda gpu -> cudaBackend(gpu);
     };
   }
@@ -236,7 +237,7 @@ public final class Main implements Callable<Integer> {
           "--precision %s is not offered by --device %s, which computes in fp32"
               .formatted(usedPrecision(), device));
     }
-    if (cudaLibraries != null && device instanceof Device.Cpu) {
+    if (cudaLibraries != null && !(device instanceof Device.Cuda)) {
       throw usage("--cuda-libs goes with --device cuda:N");
     }
     boolean tls = address instanceof WorkerAddress.Tls;

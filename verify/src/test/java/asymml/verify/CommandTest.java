@@ -265,4 +265,46 @@ class CommandTest {
     String bench = "bench --model cnn --batch-size 4 --steps 1 --warm-up 1 --rounds 1 --rank ";
     run(0, (bench + rank).split(" "));
   }
+
+  @Test
+  void an_emulated_worker_serves_benchmarks_and_no_training() throws Exception {
+    String bench =
+        "bench --model cnn --batch-size 4 --steps 2 --warm-up 1 --rounds 1 --modes asymml"
+            + " --worker-delay 2000";
+    String printed = run(0, bench.split(" "));
+    assertThat(printed).contains("EMULATED: computes nothing, answers each request after 2000");
+    Matcher wait = Pattern.compile("\\n {2}wait +([0-9.]+)").matcher(printed);
+    assertThat(wait.find()).isTrue();
+    // Two split layers ask three times a step, for 2 ms each; some of it passes beside other work.
+    assertThat(Double.parseDouble(wait.group(1))).isBetween(4.0, 200.0);
+
+    Path socket = folder.resolve("emulated.sock");
+    Process worker =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules",
+                "jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "asymml.untrusted.Main",
+                "--device",
+                "emulated:0",
+                "--listen",
+                "unix:" + socket)
+            .redirectErrorStream(true)
+            .redirectOutput(folder.resolve("emulated.log").toFile())
+            .start();
+    try {
+      for (int i = 0; i < 600 && !Files.exists(socket); i++) {
+        Thread.sleep(50);
+      }
+      List<String> train = new ArrayList<>(TINY);
+      train.addAll(
+          List.of("--worker", "unix:" + socket, "--out", folder.resolve("none").toString()));
+      assertThat(run(2, train.toArray(String[]::new))).contains("the worker computes nothing");
+    } finally {
+      worker.destroy();
+    }
+  }
 }

@@ -167,6 +167,9 @@ public sealed interface Message {
   record Welcome(
       long sequence, int protocolVersion, String backend, String precision, long processId)
       implements Reply {
+    /// The precision of a worker whose results mean nothing.
+    public static final String COMPUTES_NOTHING = "none: computes nothing";
+
     /// Checks the number and the texts.
     public Welcome {
       checkSequence(sequence);

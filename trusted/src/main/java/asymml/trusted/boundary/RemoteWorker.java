@@ -100,6 +100,13 @@ public final class RemoteWorker implements AutoCloseable {
     return welcome.precision();
   }
 
+  /// Whether it computes at all, or is there for benchmarks.
+  ///
+  /// @return false if its results mean nothing
+  public boolean computes() {
+    return !welcome.precision().equals(Message.Welcome.COMPUTES_NOTHING);
+  }
+
   /// Gives both sides a tensor region, in place of the one before. What stood in that is lost, and
   /// reading a tensor that views it throws; operations keep their weights.
   ///

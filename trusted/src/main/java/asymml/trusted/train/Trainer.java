@@ -114,6 +114,10 @@ public final class Trainer implements AutoCloseable {
     this.config = config;
     this.data = data;
     this.worker = worker;
+    if (worker != null && !worker.computes()) {
+      throw new IllegalArgumentException(
+          "the worker computes nothing, it is for benchmarks: start one with --device cpu or cuda:N");
+    }
     // The statistics of private pixels would be a release of their own.
     normalization =
         config.privacy().accounted()

@@ -1,0 +1,62 @@
+package asymml.untrusted;
+
+import asymml.wire.Message;
+import asymml.wire.OpDescriptor;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.locks.LockSupport;
+
+/// Computes nothing and takes its time: what the trusted side reaches beside a worker of some speed
+/// shows without such a worker. Results are whatever stood in their places. The precision says so,
+/// and no training takes it for a worker.
+final class EmulatedBackend implements Backend {
+  private final Device.Emulated device;
+
+  /// @param device says how long each request takes
+  EmulatedBackend(Device.Emulated device) {
+    this.device = device;
+  }
+
+  @Override
+  public String name() {
+    return device.toString();
+  }
+
+  @Override
+  public String precision() {
+    return Message.Welcome.COMPUTES_NOTHING;
+  }
+
+  @Override
+  public void define(int opId, OpDescriptor op) {}
+
+  @Override
+  public Completion loadWeights(int opId, MemorySegment weights) {
+    return Completion.DONE;
+  }
+
+  @Override
+  public Completion forward(int opId, MemorySegment x, MemorySegment y) {
+    return pass();
+  }
+
+  @Override
+  public Completion backwardData(int opId, MemorySegment dy, MemorySegment dx) {
+    return pass();
+  }
+
+  @Override
+  public Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
+    return pass();
+  }
+
+  private Completion pass() {
+    long end = System.nanoTime() + 1000L * device.micros();
+    for (long left = 1000L * device.micros(); left > 0; left = end - System.nanoTime()) {
+      LockSupport.parkNanos(left);
+    }
+    return Completion.DONE;
+  }
+
+  @Override
+  public void close() {}
+}
