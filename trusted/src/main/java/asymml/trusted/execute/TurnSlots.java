@@ -6,6 +6,7 @@ import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Places in the region that all split layers of a network use in turn, which saves memory and
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 final class TurnSlots {
   private final RemoteWorker worker;
   private final Slot result;
-  private final Slot[] gradients;
+  private final List<Slot> gradients;
   private final @Nullable Ticket[] readers = new Ticket[2];
   private int turn;
 
@@ -30,7 +31,7 @@ final class TurnSlots {
   TurnSlots(RegionLayout layout, RemoteWorker worker, int largestResult, int largestGradient) {
     this.worker = worker;
     this.result = layout.reserve(largestResult);
-    this.gradients = new Slot[] {layout.reserve(largestGradient), layout.reserve(largestGradient)};
+    this.gradients = List.of(layout.reserve(largestGradient), layout.reserve(largestGradient));
   }
 
   /// The place for a result of a size.
@@ -46,7 +47,7 @@ final class TurnSlots {
       worker.await(reader);
       readers[turn] = null;
     }
-    return first(gradients[turn], shape);
+    return first(gradients.get(turn), shape);
   }
 
   /// Says which request is the last to read the output gradient that was just released.

@@ -8,6 +8,8 @@ import asymml.model.Zoo;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.execute.StepProfile.Phase;
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
 import java.security.SecureRandom;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -39,6 +41,22 @@ class StepBenchTest {
       assertThat(bench.profile().nanos(0, Phase.KERNELS)).isPositive();
       assertThat(bench.profile().nanos(1, Phase.KERNELS)).isZero();
       assertThat(bench.profile().nanos(1, Phase.NORM)).isPositive();
+    }
+  }
+
+  /// Views and operands of calls are small objects; a buffer would be megabytes.
+  @Test
+  void a_step_allocates_no_buffers() throws Exception {
+    Graph graph = Zoo.build("resnet20", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
+    try (StepBench bench =
+        new StepBench(graph, Plan.trusted(graph), 16, new NoiseStrength.None(), null, null)) {
+      bench.run(10);
+      ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+      long before = threads.getCurrentThreadAllocatedBytes();
+      bench.run(10);
+      long perStep = (threads.getCurrentThreadAllocatedBytes() - before) / 10;
+      System.out.println("allocated by a step: " + perStep + " bytes");
+      assertThat(perStep).isLessThan(300_000);
     }
   }
 
