@@ -35,6 +35,9 @@ public final class GradientSolve {
   /// rounding of the weights allows.
   private static final double[] RIDGES = {1e-2, 1e-3, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14};
 
+  /// The share of a bare difference of weights that may be decay and not gradient.
+  private static final double UNKNOWN_SETTINGS = 0.005;
+
   /// What is known of the optimiser.
   ///
   /// @param rates learning rates of the steps from the first on; not copied
@@ -74,7 +77,11 @@ public final class GradientSolve {
     }
     if (optimizer == null) {
       double[] difference = difference(weights.get(step), weights.get(step + 1), 1);
-      return new Gradient(difference, rounding(weights.get(step + 1), 1));
+      double squares = 0;
+      for (double value : difference) {
+        squares += value * value;
+      }
+      return new Gradient(difference, UNKNOWN_SETTINGS * Math.sqrt(squares));
     }
     double[] velocity = new double[(int) weights.getFirst().size()];
     double[] gradient = velocity;
