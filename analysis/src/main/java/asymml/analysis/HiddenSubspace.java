@@ -1,6 +1,6 @@
 package asymml.analysis;
 
-import org.hipparchus.linear.EigenDecompositionSymmetric;
+import org.hipparchus.linear.SingularValueDecomposition;
 
 /// Attack 4: which channel directions were kept back, from the residual.
 ///
@@ -37,14 +37,14 @@ public final class HiddenSubspace {
     if (rank < 0 || rank > c) {
       throw new IllegalArgumentException("rank " + rank + " of " + c + " channels");
     }
-    EigenDecompositionSymmetric eigen = Symmetric.eigen(Symmetric.secondMoment(sent));
+    SingularValueDecomposition eigen = Symmetric.eigen(Symmetric.secondMoment(sent));
     double[] energies = new double[c];
     double[][] basis = new double[c][rank];
     for (int j = 0; j < c; j++) {
-      energies[j] = Math.max(eigen.getEigenvalue(c - 1 - j), 0);
+      energies[j] = eigen.getSingularValues()[c - 1 - j];
       if (j < rank) {
         for (int i = 0; i < c; i++) {
-          basis[i][j] = eigen.getEigenvector(c - 1 - j).getEntry(i);
+          basis[i][j] = eigen.getV().getEntry(i, c - 1 - j);
         }
       }
     }

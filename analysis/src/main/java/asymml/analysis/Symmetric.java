@@ -1,7 +1,7 @@
 package asymml.analysis;
 
 import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
+import org.hipparchus.linear.SingularValueDecomposition;
 
 /// Arithmetic of symmetric matrices `[n][n]` in double precision.
 final class Symmetric {
@@ -46,9 +46,11 @@ final class Symmetric {
     }
   }
 
-  /// Eigenvalues, largest first, and their vectors.
-  static EigenDecompositionSymmetric eigen(double[][] matrix) {
-    return new EigenDecompositionSymmetric(new Array2DRowRealMatrix(matrix, false));
+  /// Eigenvalues, largest first, and their vectors, of a positive semi-definite matrix: its
+  /// singular ones. Hipparchus' symmetric decomposition does not always converge where channels are
+  /// dead.
+  static SingularValueDecomposition eigen(double[][] matrix) {
+    return new SingularValueDecomposition(new Array2DRowRealMatrix(matrix, false));
   }
 
   static double meanDiagonal(double[][] matrix) {

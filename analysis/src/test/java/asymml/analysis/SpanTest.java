@@ -86,6 +86,19 @@ class SpanTest {
   }
 
   @Test
+  void dead_channels_do_not_stop_it() {
+    Maps x = activations(8);
+    for (int i = 0; i < x.values().length; i++) {
+      x.values()[i] *= i % 16 % 3 == 0 ? 0 : i % 16 == 4 ? 1e-12f : 1;
+    }
+    HiddenSubspace.Result found = HiddenSubspace.find(x, 7);
+    for (double[] row : found.basis()) {
+      assertThat(row).doesNotContain(Double.NaN);
+    }
+    assertThat(found.gap()).isEqualTo(7); // six dead, one nearly
+  }
+
+  @Test
   void a_rank_beyond_the_channels_is_refused() {
     assertThatThrownBy(() -> HiddenSubspace.find(activations(1), 17))
         .isInstanceOf(IllegalArgumentException.class)

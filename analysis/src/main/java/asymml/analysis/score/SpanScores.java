@@ -3,8 +3,8 @@ package asymml.analysis.score;
 import asymml.analysis.Maps;
 import java.util.Arrays;
 import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
 import org.hipparchus.linear.RealMatrix;
+import org.hipparchus.linear.SingularValueDecomposition;
 
 /// How well a span was found, and how well a score tells members.
 public final class SpanScores {
@@ -26,12 +26,12 @@ public final class SpanScores {
         }
       }
     }
-    EigenDecompositionSymmetric eigen =
-        new EigenDecompositionSymmetric(new Array2DRowRealMatrix(rows, false));
+    RealMatrix vectors =
+        new SingularValueDecomposition(new Array2DRowRealMatrix(rows, false)).getV();
     double[][] basis = new double[c][rank];
     for (int i = 0; i < c; i++) {
       for (int j = 0; j < rank; j++) {
-        basis[i][j] = eigen.getEigenvector(j).getEntry(i);
+        basis[i][j] = vectors.getEntry(i, j);
       }
     }
     return basis;
