@@ -18,7 +18,7 @@ final class Breaches {
   }
 
   static final class AsksItsScorer {
-    Verdict verdict = new Verdict();
+    Verdict verdict = new Verdict(true);
   }
 
   static final class AsksTheCommand {

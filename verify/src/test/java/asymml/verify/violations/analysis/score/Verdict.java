@@ -1,4 +1,6 @@
 package asymml.verify.violations.analysis.score;
 
 /// Stands for what is computed from the truth.
-public final class Verdict {}
+///
+/// @param right whether an attack was
+public record Verdict(boolean right) {}
