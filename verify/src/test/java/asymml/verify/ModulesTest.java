@@ -39,8 +39,8 @@ class ModulesTest {
     "kernels, Tensor, asymml.kernels",
     "model, Graph, asymml.model",
     "privacy, Epsilon, asymml.privacy",
-    "trusted, train.Trainer, asymml.trusted.bench asymml.trusted.boundary asymml.trusted.data asymml.trusted.decompose"
-        + " asymml.trusted.execute asymml.trusted.rank asymml.trusted.run asymml.trusted.train",
+    "trusted, train.Trainer, asymml.trusted.bench asymml.trusted.boundary asymml.trusted.data"
+        + " asymml.trusted.decompose asymml.trusted.execute asymml.trusted.rank asymml.trusted.run asymml.trusted.train",
     "untrusted, Main, -",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "cli, Main, -",
