@@ -2,7 +2,10 @@
 module asymml.analysis {
   requires static transitive org.jspecify;
   requires transitive asymml.kernels;
+  requires transitive asymml.model;
   requires transitive asymml.wire;
+  requires hipparchus.core;
 
   exports asymml.analysis;
+  exports asymml.analysis.score;
 }

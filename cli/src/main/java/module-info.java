@@ -1,6 +1,7 @@
 /// The `asymml` command of the trusted side.
 module asymml.cli {
   requires static transitive org.jspecify;
+  requires asymml.analysis;
   requires asymml.privacy;
   requires asymml.trusted;
   requires info.picocli;

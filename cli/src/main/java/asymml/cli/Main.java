@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       EvalCommand.class,
       PredictCommand.class,
       AnalyzeCommand.class,
+      AttackCommand.class,
       WorkerCommand.class,
       PlanCommand.class,
       BenchCommand.class,

@@ -68,9 +68,10 @@ record ArchitectureRules(String root) {
     rules.put(
         "the adversary knows the worker's view and public code",
         knowOnly("analysis", "wire", "kernels", "model"));
+    rules.put("attacks do not see their scorers", attacksDoNotScore());
     rules.put(
         "cli does not know untrusted",
-        knowOnly("cli", "trusted", "privacy", "wire", "kernels", "model"));
+        knowOnly("cli", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
     rules.put("kernels know nothing of ours", knowOnly("kernels"));
     rules.put("model knows nothing of ours", knowOnly("model"));
@@ -116,6 +117,15 @@ record ArchitectureRules(String root) {
     return describe(
         "are not the release door",
         type -> !type.getName().equals(door) && !type.getName().startsWith(door + "$"));
+  }
+
+  /// Scorers are given the truth; attacks must not learn from them.
+  private ArchRule attacksDoNotScore() {
+    return noClasses()
+        .that()
+        .resideInAPackage(root + ".analysis")
+        .should()
+        .dependOnClassesThat(resideInAPackage(tree("analysis.score")));
   }
 
   private ArchRule onlyTheDoorMakesReleased() {

@@ -39,6 +39,7 @@ class ArchitectureTest {
               "analysis.Breaches$ReadsTheTruth",
               "analysis.Breaches$LinksTheWorker",
               "analysis.Breaches$AsksTheCommand"),
+          breaches("attacks do not see their scorers", "analysis.Breaches$AsksItsScorer"),
           breaches("cli does not know untrusted", "cli.Breaches$LinksTheWorker"),
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
           breaches("kernels know nothing of ours", "kernels.Breaches$SendsItsResult"),

@@ -368,8 +368,13 @@ public final class Trainer implements AutoCloseable {
         && !split.refreshes(step);
   }
 
+  /// What order and augmentation of an epoch, from 1, follow from.
+  static long epochSeed(long seed, int epoch) {
+    return seed * 1_000_003 + epoch;
+  }
+
   private BatchLoader loader(int epoch, int done) {
-    long epochSeed = config.seed() * 1_000_003 + epoch;
+    long epochSeed = epochSeed(config.seed(), epoch);
     int examples = data.train().size();
     int[] order;
     int first = done;
@@ -489,6 +494,10 @@ public final class Trainer implements AutoCloseable {
   }
 
   private Augmentation augmentation() {
+    return augmentation(config, data);
+  }
+
+  static Augmentation augmentation(TrainConfig config, DataSet data) {
     return config.augment() ? data.augmentation() : Augmentation.none();
   }
 

@@ -1,5 +1,6 @@
 package asymml.verify.violations.analysis;
 
+import asymml.verify.violations.analysis.score.Verdict;
 import asymml.verify.violations.cli.Command;
 import asymml.verify.violations.trusted.data.PrivateImages;
 import asymml.verify.violations.untrusted.Gpu;
@@ -14,6 +15,10 @@ final class Breaches {
 
   static final class LinksTheWorker {
     Gpu gpu = new Gpu();
+  }
+
+  static final class AsksItsScorer {
+    Verdict verdict = new Verdict(true);
   }
 
   static final class AsksTheCommand {

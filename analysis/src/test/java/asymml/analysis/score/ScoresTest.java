@@ -1,0 +1,83 @@
+package asymml.analysis.score;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import asymml.analysis.Maps;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+
+class ScoresTest {
+  private static final Maps TRUTH = random(4, 16, 12, 3);
+
+  private static Maps random(int n, int h, int w, int c) {
+    SplittableRandom random = new SplittableRandom(n);
+    float[] values = new float[n * h * w * c];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = random.nextFloat();
+    }
+    return new Maps(n, h, w, c, values);
+  }
+
+  private static Maps constant(float value) {
+    Maps maps = TRUTH.zeros();
+    Arrays.fill(maps.values(), value);
+    return maps;
+  }
+
+  private static Maps shifted(float by) {
+    Maps maps = constant(by);
+    for (int i = 0; i < maps.values().length; i++) {
+      maps.values()[i] += TRUTH.values()[i];
+    }
+    return maps;
+  }
+
+  @Test
+  void the_truth_has_the_best_scores() {
+    assertThat(MapScores.cosine(TRUTH, TRUTH)).isCloseTo(1, within(1e-12));
+    assertThat(MapScores.cosine(shifted(5), TRUTH)).isCloseTo(1, within(1e-6));
+    assertThat(MapScores.reidentified(TRUTH, TRUTH)).isEqualTo(1);
+    assertThat(MapScores.maskAccuracy(TRUTH.minus(constant(0.5f)), TRUTH.minus(constant(0.5f))))
+        .isEqualTo(1);
+    assertThat(MapScores.normCorrelation(TRUTH, TRUTH)).isCloseTo(1, within(1e-12));
+    assertThat(ImageScores.psnr(TRUTH, TRUTH)).isEqualTo(100);
+    assertThat(ImageScores.ssim(TRUTH, TRUTH)).isCloseTo(1, within(1e-12));
+  }
+
+  @Test
+  void a_constant_guess_has_chance() {
+    Maps guess = constant(0.5f);
+    assertThat(MapScores.cosine(guess, TRUTH)).isZero();
+    assertThat(MapScores.reidentified(guess, TRUTH)).isZero();
+    assertThat(MapScores.maskAccuracy(guess, TRUTH.minus(constant(0.5f)))).isEqualTo(0.5);
+    assertThat(MapScores.normCorrelation(guess, TRUTH)).isZero();
+    // The variance of even numbers from 0 to 1 is 1/12.
+    assertThat(ImageScores.psnr(guess, TRUTH)).isCloseTo(10.8, within(0.3));
+    assertThat(ImageScores.ssim(guess, TRUTH)).isCloseTo(0, within(0.05));
+  }
+
+  @Test
+  void psnr_is_that_of_a_known_error() {
+    Maps half = constant(0.5f);
+    assertThat(ImageScores.psnr(constant(0.6f), half)).isCloseTo(20, within(1e-4));
+    assertThat(ImageScores.psnr(constant(7), constant(1))).isEqualTo(100); // clipped
+  }
+
+  @Test
+  void auc_counts_pairs() {
+    assertThat(SpanScores.auc(new double[] {3, 4}, new double[] {1, 2})).isEqualTo(1);
+    assertThat(SpanScores.auc(new double[] {1, 2}, new double[] {3, 4})).isZero();
+    assertThat(SpanScores.auc(new double[] {1, 3}, new double[] {2, 3})).isEqualTo(0.375);
+  }
+
+  @Test
+  void spans_agree_by_the_cosines_of_their_angles() {
+    double[][] truth = {{1, 0}, {0, 1}, {0, 0}};
+    double half = Math.sqrt(0.5);
+    double[][] turned = {{1, 0}, {0, half}, {0, half}};
+    assertThat(SpanScores.agreement(truth, truth)).isCloseTo(1, within(1e-12));
+    assertThat(SpanScores.agreement(turned, truth)).isCloseTo(0.75, within(1e-12));
+  }
+}

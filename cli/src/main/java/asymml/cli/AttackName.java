@@ -1,0 +1,20 @@
+package asymml.cli;
+
+/// The attacks of `asymml attack`.
+enum AttackName {
+  GRADIENT_SOLVE("gradient-solve"),
+  MASK("mask"),
+  IMAGE("image"),
+  SUBSPACE("subspace"),
+  MEMBERSHIP("membership");
+
+  private final String label;
+
+  AttackName(String label) {
+    this.label = label;
+  }
+
+  String label() {
+    return label;
+  }
+}

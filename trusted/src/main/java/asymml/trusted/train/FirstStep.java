@@ -1,0 +1,179 @@
+package asymml.trusted.train;
+
+import asymml.kernels.Tensor;
+import asymml.model.Graph;
+import asymml.model.Initializer;
+import asymml.trusted.data.Batch;
+import asymml.trusted.data.BatchLoader;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.Normalization;
+import asymml.trusted.data.Shuffle;
+import asymml.trusted.execute.LayerPass;
+import asymml.trusted.execute.Parameters;
+import asymml.trusted.execute.Plan;
+import java.lang.foreign.Arena;
+
+/// The first step of a run once more, wholly on the trusted side: initial parameters, order and
+/// augmentation follow from the seed, so that nothing of a run need be kept to know what was in it.
+/// It is what attacks on a recording are scored against. There is no worker and nothing leaves.
+///
+/// Activations are those of an undisturbed pass: where noise was added on the way, the run's own
+/// differ by what it made of it.
+///
+/// PRIVATE: images, activations and gradients of private data.
+public final class FirstStep implements AutoCloseable {
+  private final TrainConfig config;
+  private final DataSet data;
+  private final Normalization normalization;
+  private final Graph graph;
+  private final Plan plan;
+  private final Arena arena = Arena.ofConfined();
+  private final Parameters parameters;
+  private final Tensor images;
+  private final int[] labels;
+  private final LayerPass pass;
+
+  /// Repeats the step.
+  ///
+  /// @param config of the run
+  /// @param data of the run
+  /// @throws IllegalArgumentException if the run drew its batches by Poisson sampling, which nobody
+  ///   can repeat, or model and images do not fit together
+  /// @throws asymml.trusted.boundary.NonFiniteException if an activation is NaN or infinite
+  public FirstStep(TrainConfig config, DataSet data) {
+    if (config.privacy().drawing() == PrivacyConfig.Drawing.POISSON) {
+      throw new IllegalArgumentException(
+          "the run drew its batches by Poisson sampling from an unpredictable generator: nobody can"
+              + " say what was in them");
+    }
+    this.config = config;
+    this.data = data;
+    normalization =
+        config.privacy().accounted()
+            ? Normalization.constant(data.train().shape().channels())
+            : data.normalization();
+    graph =
+        TrainedModel.Description.of(config.model(), config.norm(), data.train(), normalization)
+            .graph();
+    plan =
+        Plan.of(
+            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+    parameters = new Parameters(graph, new Initializer(config.seed()), false);
+    boolean done = false;
+    try (BatchLoader loader = loader(order())) {
+      Batch batch = loader.next();
+      images = Tensor.allocate(arena, batch.images().shape()).copyFrom(batch.images());
+      labels = batch.labels().clone();
+      pass = pass(images, labels);
+      done = true;
+    } finally {
+      if (!done) {
+        parameters.close();
+        arena.close();
+      }
+    }
+  }
+
+  private int[] order() {
+    return Shuffle.order(data.train().size(), Trainer.epochSeed(config.seed(), 1));
+  }
+
+  private BatchLoader loader(int[] order) {
+    return new BatchLoader(
+        data.train(),
+        normalization,
+        Trainer.augmentation(config, data),
+        order,
+        Math.min(config.batchSize(), order.length),
+        Trainer.epochSeed(config.seed(), 1),
+        0);
+  }
+
+  private LayerPass pass(Tensor batch, int[] classes) {
+    return new LayerPass(graph, parameters, batch, classes, config.labelSmoothing(), config.seed());
+  }
+
+  /// The network.
+  ///
+  /// @return its graph
+  public Graph graph() {
+    return graph;
+  }
+
+  /// Where its linear layers were.
+  ///
+  /// @return the plan
+  public Plan plan() {
+    return plan;
+  }
+
+  /// The batch as it went in: augmented and normalised.
+  ///
+  /// @return `[N, H, W, C]`, a view
+  public Tensor images() {
+    return images;
+  }
+
+  /// The pass.
+  ///
+  /// @return its activations, closed with this
+  public LayerPass pass() {
+    return pass;
+  }
+
+  /// How pixels were normalised.
+  ///
+  /// @return what the run used
+  public Normalization normalization() {
+    return normalization;
+  }
+
+  /// The learning rates of the run's first steps.
+  ///
+  /// @param steps how many
+  /// @return one for each
+  public float[] learningRates(int steps) {
+    int batch = Math.min(config.batchSize(), data.train().size());
+    LearningRateSchedule schedule =
+        config.optimizer().schedule(Math.ceilDiv(data.train().size(), batch), config.epochs());
+    float[] rates = new float[steps];
+    for (int i = 0; i < steps; i++) {
+      rates[i] = schedule.at(i);
+    }
+    return rates;
+  }
+
+  /// A pass of another batch that an attacker with the weights could make: images of the step in
+  /// its first half, images that come later in the order in its second.
+  ///
+  /// @return the pass, which the caller closes; half of its size is members
+  /// @throws IllegalArgumentException if there are not enough images
+  public LayerPass candidates() {
+    int[] order = order();
+    int batch = labels.length;
+    int half = batch / 2;
+    if (half == 0 || order.length < batch + half) {
+      throw new IllegalArgumentException(
+          "membership needs half a batch of images that were not in it: the run has "
+              + order.length);
+    }
+    int[] chosen = new int[2 * half];
+    System.arraycopy(order, 0, chosen, 0, half);
+    System.arraycopy(order, batch, chosen, half, half);
+    try (BatchLoader loader = loader(chosen)) {
+      Batch mixed = loader.next();
+      return pass(mixed.images(), mixed.labels());
+    }
+  }
+
+  /// Zeroes and frees everything.
+  @Override
+  public void close() {
+    if (arena.scope().isAlive()) {
+      pass.close();
+      parameters.close();
+      images.fill(0);
+      arena.close();
+    }
+  }
+}

@@ -1,0 +1,6 @@
+package asymml.verify.violations.analysis.score;
+
+/// Stands for what is computed from the truth.
+///
+/// @param right whether an attack was
+public record Verdict(boolean right) {}
