@@ -76,7 +76,7 @@ class SpanTest {
   }
 
   /// The agreement of a random span of 3 in 16 directions has mean 0.19 and deviation 0.07; above
-  /// 0.6 lies less than one in ten thousand (by simulation).
+  /// 0.6 lies less than one in ten thousand (by estimate, not by simulation).
   @Test
   void noise_alone_hides_the_span() {
     Maps x = activations(8);
