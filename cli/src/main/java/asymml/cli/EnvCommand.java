@@ -25,6 +25,8 @@ import picocli.CommandLine.Spec;
 final class EnvCommand implements Callable<Integer> {
   private static final Path SHARED_MEMORY = Path.of("/dev/shm");
 
+  private static final Path GPU_DEVICE = Path.of("/dev/nvidia0");
+
   /// Devices by which a guest of a TEE talks to its hardware.
   private static final List<Path> TEE_DEVICES =
       List.of(
@@ -53,7 +55,7 @@ final class EnvCommand implements Callable<Integer> {
         Figures.bytes(Runtime.getRuntime().maxMemory()));
     out.println("shared memory  " + sharedMemory());
     out.println("TEE            " + tee());
-    out.println("GPU            not used by this version");
+    out.println("GPU            " + gpu());
     out.flush();
     return ExitCode.OK;
   }
@@ -64,6 +66,12 @@ final class EnvCommand implements Callable<Integer> {
             .formatted(
                 SHARED_MEMORY, Figures.bytes(Files.getFileStore(SHARED_MEMORY).getUsableSpace()))
         : SHARED_MEMORY + " is missing: a worker on this machine needs it";
+  }
+
+  private static String gpu() {
+    return Files.exists(GPU_DEVICE)
+        ? GPU_DEVICE + " found: try 'asymml worker --self-test --device cuda:0'"
+        : "none found (no " + GPU_DEVICE + ")";
   }
 
   private static String tee() {

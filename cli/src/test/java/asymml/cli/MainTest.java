@@ -156,6 +156,6 @@ class MainTest {
   @Test
   void the_environment_says_that_nothing_is_protected() {
     assertThat(Outcome.of("env").out())
-        .contains("oneDNN", "simulation, not protected", "not used by this version");
+        .contains("oneDNN", "simulation, not protected", "GPU  ");
   }
 }
