@@ -155,7 +155,6 @@ class MainTest {
 
   @Test
   void the_environment_says_that_nothing_is_protected() {
-    assertThat(Outcome.of("env").out())
-        .contains("oneDNN", "simulation, not protected", "GPU  ");
+    assertThat(Outcome.of("env").out()).contains("oneDNN", "simulation, not protected", "GPU  ");
   }
 }
