@@ -282,30 +282,6 @@ public final class Elementwise {
         });
   }
 
-  /// Subtracts a row from every row: `out[i, :] = matrix[i, :] - row`.
-  ///
-  /// @param matrix any tensor whose last axis is the columns
-  /// @param row `[columns]`
-  /// @param out same size as matrix, overwritten; may be matrix
-  public static void subtractRow(Tensor matrix, Tensor row, Tensor out) {
-    int columns = columns(row, matrix);
-    long term = Operands.address("row", row);
-    long base = Operands.address("matrix", matrix);
-    long target = Operands.addressOfSize("out", out, matrix.size());
-    Parallel.overRows(
-        matrix.size() / columns,
-        columns,
-        (from, to) -> {
-          for (long i = from * columns; i < to * columns; i += columns) {
-            for (int c = 0; c < columns; c += Lanes.COUNT) {
-              VectorMask<Float> mask = Lanes.tail(c, columns);
-              FloatVector rest = Lanes.load(base, i + c, mask).sub(Lanes.load(term, c, mask));
-              Lanes.store(rest, target, i + c, mask);
-            }
-          }
-        });
-  }
-
   /// The sum of each column, accumulated in double precision.
   ///
   /// @param matrix any tensor whose last axis is the columns

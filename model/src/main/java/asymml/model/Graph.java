@@ -105,6 +105,32 @@ public final class Graph {
     return shapes.getLast().channels();
   }
 
+  /// Whether a node is a normalisation or an addition whose one reader is a ReLU: the two can be
+  /// computed as one, with one output.
+  ///
+  /// @param index a node's index, or [#INPUT]
+  /// @return false for [#INPUT]
+  public boolean pairsWithRelu(int index) {
+    if (index == INPUT) {
+      return false;
+    }
+    List<Integer> readers = consumers(index);
+    return readers.size() == 1
+        && nodes.get(readers.getFirst()).layer() instanceof Relu
+        && switch (nodes.get(index).layer()) {
+          case BatchNorm _, GroupNorm _, Add _ -> true;
+          case Conv2d _,
+              Linear _,
+              Relu _,
+              MaxPool _,
+              AvgPool _,
+              GlobalAvgPool _,
+              Flatten _,
+              Dropout _ ->
+              false;
+        };
+  }
+
   /// The nodes that read a node's output.
   ///
   /// @param index a node's index, or [#INPUT]

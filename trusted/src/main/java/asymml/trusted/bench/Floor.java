@@ -68,7 +68,7 @@ public final class Floor {
         case BatchNorm _, GroupNorm _ ->
             work = work.plus(Work.passes(NORM_PASSES, values(node.inputs().getFirst())));
         case Relu _ -> {
-          if (!isFused(i)) {
+          if (!graph.pairsWithRelu(node.inputs().getFirst())) {
             work = work.plus(Work.passes(5, values(i)));
           }
         }
@@ -158,24 +158,6 @@ public final class Floor {
   /// Directions with the mean, which a shared basis carries as one more.
   private static double kept(Decomposition decomposition, int rank) {
     return decomposition == Decomposition.SHARED ? rank + 1 : rank;
-  }
-
-  private boolean isFused(int relu) {
-    int source = graph.nodes().get(relu).inputs().getFirst();
-    return source != Graph.INPUT
-        && graph.consumers(source).size() == 1
-        && switch (graph.nodes().get(source).layer()) {
-          case BatchNorm _, GroupNorm _, Add _ -> true;
-          case Conv2d _,
-              Linear _,
-              Relu _,
-              MaxPool _,
-              AvgPool _,
-              GlobalAvgPool _,
-              Flatten _,
-              Dropout _ ->
-              false;
-        };
   }
 
   private double values(int node) {

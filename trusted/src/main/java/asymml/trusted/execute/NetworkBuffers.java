@@ -2,16 +2,10 @@ package asymml.trusted.execute;
 
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
-import asymml.model.Layer.Add;
-import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
-import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
-import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
-import asymml.model.Layer.Linear;
-import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
 import asymml.model.Shape;
@@ -85,7 +79,7 @@ final class NetworkBuffers {
     for (int i = 0; i < outputs.length; i++) {
       Node node = graph.nodes().get(i);
       int source = node.inputs().getFirst();
-      fused[i] = node.layer() instanceof Relu && source != Graph.INPUT && fusesWithRelu(source);
+      fused[i] = node.layer() instanceof Relu && graph.pairsWithRelu(source);
       if (fused[i]) {
         // The pair's one output and gradient belong to both.
         outputs[i] = outputs[source];
@@ -103,28 +97,6 @@ final class NetworkBuffers {
         gradients[i] = allocate(shape);
       }
     }
-  }
-
-  /// Whether a node has one reader, a ReLU, and can apply it itself.
-  boolean fusesWithRelu(int index) {
-    if (index == Graph.INPUT) {
-      return false;
-    }
-    List<Integer> consumers = graph.consumers(index);
-    return consumers.size() == 1
-        && graph.nodes().get(consumers.getFirst()).layer() instanceof Relu
-        && switch (graph.nodes().get(index).layer()) {
-          case BatchNorm _, GroupNorm _, Add _ -> true;
-          case Conv2d _,
-              Linear _,
-              Relu _,
-              MaxPool _,
-              AvgPool _,
-              GlobalAvgPool _,
-              Flatten _,
-              Dropout _ ->
-              false;
-        };
   }
 
   private Tensor allocateScratch() {

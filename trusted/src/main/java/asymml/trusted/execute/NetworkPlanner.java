@@ -142,7 +142,7 @@ final class NetworkPlanner {
               arena,
               epsilon,
               momentum,
-              buffers.fusesWithRelu(i),
+              graph.pairsWithRelu(i),
               normParameters(node),
               parameters.value(node.name() + ".running_mean"),
               parameters.value(node.name() + ".running_var"),
@@ -155,7 +155,7 @@ final class NetworkPlanner {
               node.name(),
               groups,
               epsilon,
-              buffers.fusesWithRelu(i),
+              graph.pairsWithRelu(i),
               normParameters(node),
               x,
               y,
@@ -172,13 +172,7 @@ final class NetworkPlanner {
       case Add _ -> {
         int other = node.inputs().getLast();
         yield new AddOp(
-            x,
-            buffers.output(other),
-            y,
-            buffers.fusesWithRelu(i),
-            dy,
-            dx,
-            buffers.target(i, other));
+            x, buffers.output(other), y, graph.pairsWithRelu(i), dy, dx, buffers.target(i, other));
       }
       case Flatten _ -> new FlattenOp(dy, dx);
       case Dropout(float rate) ->
