@@ -1,17 +1,24 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.privacy.Channel;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.Basis;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.ReleaseTerms;
+import asymml.trusted.execute.Shield;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -81,13 +88,12 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--rank",
       paramLabel = "RANK",
-      defaultValue = "schedule:2:32",
       converter = Labels.RankConverter.class,
       description =
           "What stays trusted of a split layer's input, as for 'asymml train'; the default is the"
-              + " paper's: 4, 8, 16, 32, 32, ... after the first layer (default:"
-              + " ${DEFAULT-VALUE}).")
-  RankPolicy rank;
+              + " paper's: 4, 8, 16, 32, 32, ... after the first layer (default: schedule:2:32,"
+              + " with --shield shares 0).")
+  @Nullable RankPolicy rank;
 
   @Option(
       names = "--decomposer",
@@ -108,11 +114,12 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--noise-ratio",
       paramLabel = "RHO",
-      defaultValue = "0.1",
       description =
           "Noise on residuals, as for 'asymml train'; its cost does not depend on its strength, but"
-              + " 0 turns it off (default: ${DEFAULT-VALUE}).")
-  double noiseRatio;
+              + " 0 turns it off (default: 0.1, with --shield shares 1000).")
+  @Nullable Double noiseRatio;
+
+  @Mixin ShieldOptions shield;
 
   @Option(
       names = "--steps",
@@ -211,7 +218,7 @@ final class BenchCommand implements Callable<Integer> {
     if (enclaveSlowdown != null && !(enclaveSlowdown >= 1 && enclaveSlowdown < 1e6)) {
       throw new IllegalArgumentException("--enclave-slowdown must be at least 1");
     }
-    noise();
+    terms();
   }
 
   private static void requirePositive(String option, int value) {
@@ -228,7 +235,27 @@ final class BenchCommand implements Callable<Integer> {
     return workerDelay == null ? worker.device() : "emulated:" + workerDelay;
   }
 
-  NoiseStrength noise() {
-    return noiseRatio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(noiseRatio);
+  RankPolicy rank() {
+    return rank != null ? rank : RankPolicy.parse(shield.shares() ? "0" : "schedule:2:32");
+  }
+
+  double noiseRatio() {
+    return noiseRatio != null ? noiseRatio : shield.shares() ? 1000 : 0.1;
+  }
+
+  /// On what terms tensors leave.
+  ///
+  /// @throws IllegalArgumentException if there are none such
+  ReleaseTerms terms() {
+    double ratio = noiseRatio();
+    NoiseStrength noise = ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio);
+    return shield.shield() instanceof Shield.Shares shares
+        ? new ReleaseTerms.Accounted(
+            noise,
+            Set.of(Channel.RESIDUALS, Channel.GRADIENTS),
+            Basis.PUBLIC,
+            new ReleaseTerms.Bounds(Map.of()),
+            shares)
+        : new ReleaseTerms.Unaccounted(noise, "a benchmark");
   }
 }

@@ -150,10 +150,11 @@ final class BenchResult {
         "model    %s, %s norm; %d linear layers%n",
         title(), Labels.of(options.norm), graph.linearLayers().size());
     out.printf(
-        "plan     rank %s, %s decomposition, noise ratio %s; trusted whole: %s%n",
-        options.rank,
+        "plan     shield %s, rank %s, %s decomposition, noise ratio %s; trusted whole: %s%n",
+        options.shield.shield(),
+        options.rank(),
         options.decomposer.label(),
-        Figures.plain(options.noiseRatio),
+        Figures.plain(options.noiseRatio()),
         String.join(", ", options.trustedLayers));
     out.printf(
         "machine  %d processors, %d thread(s) a process; one core: %.0f GFLOP/s in products, %.0f"
@@ -285,10 +286,11 @@ final class BenchResult {
     facts.put("norm", Labels.of(options.norm));
     facts.put("input", graph.input().toString());
     facts.put("batchSize", options.batchSize);
-    facts.put("rank", options.rank.toString());
+    facts.put("rank", options.rank().toString());
     facts.put("decomposer", options.decomposer.label());
     facts.put("trustedLayers", options.trustedLayers);
-    facts.put("noiseRatio", options.noiseRatio);
+    facts.put("shield", options.shield.shield().toString());
+    facts.put("noiseRatio", options.noiseRatio());
     facts.put("worker", options.device());
     facts.put("steps", options.steps);
     facts.put("rounds", options.rounds);

@@ -43,13 +43,13 @@ final class BenchRun {
         new BenchWorkers(
             graph,
             options.batchSize,
-            options.noise(),
+            options.terms(),
             options.threads(),
             options.device(),
             new SecureRandom());
     for (Mode mode : options.modes) {
       plans.put(
-          mode, Plan.of(graph, mode, options.decomposer, options.rank, options.trustedLayers));
+          mode, Plan.of(graph, mode, options.decomposer, options.rank(), options.trustedLayers));
     }
   }
 
@@ -64,7 +64,7 @@ final class BenchRun {
     BenchResult result = new BenchResult(options, graph, rates);
     result.printHeader(out);
     plans.forEach((mode, plan) ->
-        result.add(mode, plan, rates.millis(new Floor(graph, options.batchSize).step(plan))));
+        result.add(mode, plan, rates.millis(new Floor(graph, options.batchSize, options.shield.shield()).step(plan))));
     for (int round = 0; round < options.rounds; round++) {
       for (Mode mode : plans.keySet()) {
         out.printf("round %d of %d: %s ...%n", round + 1, options.rounds, mode.label());

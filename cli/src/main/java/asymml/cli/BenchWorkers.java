@@ -2,11 +2,14 @@ package asymml.cli;
 
 import asymml.model.Graph;
 import asymml.trusted.bench.StepBench;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.ReleaseTerms;
+import asymml.trusted.execute.Shield;
+import asymml.trusted.execute.Workers;
+import asymml.trusted.execute.Workers.Party;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,14 +21,14 @@ import java.util.OptionalLong;
 ///
 /// @param graph the network
 /// @param batchSize images a step
-/// @param noise strength of the noise on residuals
+/// @param terms on what terms tensors leave
 /// @param threads of either process
 /// @param device what workers compute on, as `--device` of a worker takes it
 /// @param random seeds the noise
 record BenchWorkers(
     Graph graph,
     int batchSize,
-    NoiseStrength noise,
+    ReleaseTerms terms,
     int threads,
     String device,
     SecureRandom random) {
@@ -50,19 +53,44 @@ record BenchWorkers(
   /// @throws IOException if the worker cannot be started or fails
   void use(Plan plan, Use use) throws IOException {
     if (!plan.needsWorker()) {
-      try (StepBench bench = new StepBench(graph, plan, batchSize, noise, null, null)) {
+      try (StepBench bench = new StepBench(graph, plan, batchSize, terms, null)) {
         use.with(bench, OptionalLong.empty());
       }
       return;
     }
-    Path log = Files.createTempFile("asymml-bench-worker", ".log");
-    try (WorkerProcess process =
-            WorkerProcess.start(WorkerLauncher.command(device), threads, log, LIMIT);
-        RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
-        ReleaseDoor door = new ReleaseDoor(worker, random, threads);
-        StepBench bench = new StepBench(graph, plan, batchSize, noise, worker, door)) {
-      use.with(bench, OptionalLong.of(process.pid()));
-    } finally {
+    boolean shares =
+        terms instanceof ReleaseTerms.Accounted accounted
+            && accounted.shield() instanceof Shield.Shares;
+    try (Own first = new Own();
+        Own second = shares ? new Own() : null;
+        StepBench bench =
+            new StepBench(
+                graph,
+                plan,
+                batchSize,
+                terms,
+                new Workers(first.party, second == null ? null : second.party))) {
+      use.with(bench, OptionalLong.of(first.process.pid()));
+    }
+  }
+
+  /// A worker process of this side's own, and the door to it.
+  private final class Own implements AutoCloseable {
+    private final Path log = Files.createTempFile("asymml-bench-worker", ".log");
+    private final WorkerProcess process;
+    private final Party party;
+
+    Own() throws IOException {
+      process = WorkerProcess.start(WorkerLauncher.command(device), threads, log, LIMIT);
+      RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
+      party = new Party(worker, new ReleaseDoor(worker, random, threads));
+    }
+
+    @Override
+    public void close() throws IOException {
+      party.door().close();
+      party.worker().close();
+      process.close();
       Files.deleteIfExists(log);
     }
   }

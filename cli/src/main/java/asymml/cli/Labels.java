@@ -27,7 +27,7 @@ final class Labels {
       case Enum<?> constant -> constant.name().toLowerCase(Locale.ROOT);
       case Number number -> number;
       case Boolean flag -> flag;
-      case List<?> list -> list;
+      case List<?> list -> list.stream().map(Labels::of).toList();
       default -> value.toString();
     };
   }

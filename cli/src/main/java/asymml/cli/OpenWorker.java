@@ -25,13 +25,15 @@ final class OpenWorker implements AutoCloseable {
 
   /// Connects as the options say.
   ///
+  /// @param choice which worker
   /// @param arguments further options of a worker that this side starts
   /// @param log where a worker of this side's own writes
   /// @throws IOException if there is no worker to be had
-  static OpenWorker open(TrainOptions options, List<String> arguments, Path log)
+  static OpenWorker open(
+      TrainOptions options, WorkerChoice choice, List<String> arguments, Path log)
       throws IOException {
     OpenWorker worker =
-        switch (options.worker) {
+        switch (choice) {
           case WorkerChoice.Local(String device) -> start(options, device, arguments, log);
           case WorkerChoice.Remote(WorkerAddress address) ->
               new OpenWorker(
@@ -52,6 +54,9 @@ final class OpenWorker implements AutoCloseable {
       throws ProtocolException {
     List<String> command = new ArrayList<>(WorkerLauncher.command(device));
     command.addAll(arguments);
+    if (options.privacy.shield.shares()) {
+      command.addAll(List.of("--precision", "fp32"));
+    }
     WorkerProcess process =
         WorkerProcess.start(command, options.threads(), log, options.workerTimeout());
     boolean connected = false;

@@ -15,6 +15,7 @@ import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.ReleaseTerms;
 import asymml.trusted.execute.ResidualNorms.Place;
 import asymml.trusted.execute.ResidualNorms.Residual;
 import asymml.trusted.execute.StepProfile;
@@ -98,7 +99,7 @@ final class PlanRun {
         new BenchWorkers(
             graph,
             options.batchSize,
-            new NoiseStrength.Ratio(NOISE_RATIO),
+            new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(NOISE_RATIO), "a benchmark"),
             options.threads(),
             options.worker.device(),
             new SecureRandom());

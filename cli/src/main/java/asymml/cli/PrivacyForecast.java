@@ -6,6 +6,8 @@ import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.execute.Mode;
+import asymml.trusted.execute.Shield;
+import asymml.trusted.train.MaskPrecision;
 import asymml.trusted.train.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,6 +50,16 @@ record PrivacyForecast(TrainConfig config, Ledger ledger) {
     PrivacyStatement statement = PrivacyLedgerCommand.statement(ledger);
     statement.lines().forEach(line -> lines.add("at the end, " + line));
     double ratio = ratio();
+    if (config.shield() instanceof Shield.Shares) {
+      lines.add(
+          String.format(
+              Locale.ROOT,
+              "masks are about %.3g times what they hide; rounding leaves an error of at most %.1e of"
+                  + " a result (predicted), whatever the noise: it comes off",
+              ratio,
+              MaskPrecision.largest(ledger)));
+      return lines;
+    }
     lines.add(
         String.format(
             Locale.ROOT,

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
@@ -27,6 +28,8 @@ final class PrivacyOptions {
   private static final String NONE = "none";
   private static final String ALL = "all";
 
+  @Mixin ShieldOptions shield;
+
   @Option(
       names = "--" + PROTECT,
       paramLabel = "CHANNELS",
@@ -34,7 +37,7 @@ final class PrivacyOptions {
       description = {
         "What is clipped, noised and accounted for: none; residuals; gradients (and residuals);"
             + " weights (and both); or all, that is the worker's whole view (default: none, with"
-            + " --target-epsilon residuals)."
+            + " --target-epsilon residuals, with --shield shares gradients)."
       })
   @Nullable List<String> protect;
 
@@ -106,7 +109,10 @@ final class PrivacyOptions {
     List<String> names =
         protect != null
             ? protect
-            : List.of(targetEpsilon == null ? NONE : Channel.RESIDUALS.label());
+            : List.of(
+                shield.shares()
+                    ? Channel.GRADIENTS.label()
+                    : targetEpsilon == null ? NONE : Channel.RESIDUALS.label());
     for (String name : names) {
       switch (name) {
         case NONE -> {}

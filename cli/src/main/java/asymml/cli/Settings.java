@@ -109,7 +109,9 @@ record Settings(Map<String, Object> values) implements IDefaultValueProvider {
           switch (key(option)) {
             case "threads" -> options.threads();
             case "milestones" -> options.milestones();
+            case "rank" -> options.rank();
             case TrainOptions.NOISE_RATIO -> options.noiseRatio();
+            case TrainOptions.NOISE_MULTIPLIER -> options.noiseMultiplier();
             case PrivacyOptions.PROTECT -> options.privacy.protectedChannels();
             case PrivacyOptions.SAMPLING -> options.privacy.sampling();
             case PrivacyOptions.BASIS -> options.privacy.basis();

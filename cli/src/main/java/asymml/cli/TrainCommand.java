@@ -38,7 +38,9 @@ import picocli.CommandLine.Spec;
       "  asymml train --resume runs/mine           go on where it stopped",
       "  asymml train --print-config > run.yaml    all settings as YAML",
       "  asymml train -c run.yaml --seed 2         flags win over the file",
-      "  asymml train --worker unix:/tmp/w.sock    a worker that runs already"
+      "  asymml train --worker unix:/tmp/w.sock    a worker that runs already",
+      "  asymml train --norm group --shield shares --target-epsilon 8 \\",
+      "      --worker tls:one.example:7000 --worker tls:two.example:7000 --tls-trust both.pem"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class TrainCommand implements Callable<Integer> {
@@ -140,7 +142,7 @@ final class TrainCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     TrainConfig config;
     Settings settings;
-    List<String> workerArguments;
+    List<List<String>> workerArguments;
     try {
       config = options.config();
       settings = Settings.of(options);

@@ -109,12 +109,11 @@ final class TrainOptions {
   @Option(
       names = "--rank",
       paramLabel = "RANK",
-      defaultValue = "1/8",
       converter = Labels.RankConverter.class,
       description =
           "Directions of a layer's input that stay here: 8, 1/8 (of the channels),"
-              + " schedule:2:32, or energy:0.1:1/2 (default: ${DEFAULT-VALUE}).")
-  RankPolicy rank;
+              + " schedule:2:32, or energy:0.1:1/2 (default: 1/8, with --shield shares 0).")
+  @Nullable RankPolicy rank;
 
   @Option(
       names = "--trusted-layers",
@@ -132,7 +131,8 @@ final class TrainOptions {
       paramLabel = "RHO",
       description =
           "Noise on residuals with sigma = RHO C / sqrt(values), C the clip bound (default: 0.1"
-              + " unless --noise-multiplier is given; 0: neither noise nor clipping).")
+              + " unless --noise-multiplier is given; 0: neither noise nor clipping). With --shield"
+              + " shares: how many times larger masks are than what they hide.")
   @Nullable Double noiseRatio;
 
   @Option(
@@ -140,7 +140,7 @@ final class TrainOptions {
       paramLabel = "Z",
       description =
           "Noise on residuals with sigma = Z C; instead of --noise-ratio (0: neither noise nor"
-              + " clipping).")
+              + " clipping). With --shield shares: that of the masks (default: 10 there).")
   @Nullable Double noiseMultiplier;
 
   @Mixin PrivacyOptions privacy;
@@ -249,13 +249,15 @@ final class TrainOptions {
   @Option(
       names = "--worker",
       paramLabel = "ADDRESS",
+      split = ",",
       defaultValue = WorkerChoice.Local.NAME,
       converter = Labels.WorkerConverter.class,
       description =
           "unix:PATH or tls:HOST:PORT of a worker that runs already (see 'asymml worker"
               + " --help'), or local to start one here, or cuda:N to start one on a GPU of this machine"
-              + " (default: ${DEFAULT-VALUE}).")
-  WorkerChoice worker;
+              + " (default: ${DEFAULT-VALUE}). Twice with --shield shares: the worker that gets masked"
+              + " values, and the one that gets the masks.")
+  List<WorkerChoice> workers;
 
   @Option(
       names = "--tls-trust",
@@ -306,6 +308,46 @@ final class TrainOptions {
     return milestones == null ? List.of() : milestones;
   }
 
+  /// The workers of a run that needs some: one, or two that do not collude.
+  ///
+  /// @throws IllegalArgumentException if their number is wrong, or they are the same
+  List<WorkerChoice> workers() {
+    int wanted = privacy.shield.shares() ? 2 : 1;
+    if (wanted == 2
+        && workers.size() == 1
+        && workers.getFirst() instanceof WorkerChoice.Local local) {
+      return List.of(local, local);
+    }
+    if (workers.size() != wanted) {
+      throw new IllegalArgumentException(
+          wanted == 2
+              ? "--shield shares needs two workers that do not collude: --worker A --worker B"
+              : "one --worker goes with --shield residual: %d are given".formatted(workers.size()));
+    }
+    if (wanted == 2
+        && workers.getFirst() instanceof WorkerChoice.Remote
+        && workers.getFirst().equals(workers.getLast())) {
+      throw new IllegalArgumentException(
+          "the two workers are one: whoever has values under masks and the masks has the values");
+    }
+    return workers;
+  }
+
+  /// The rank, which is 0 by default where two workers make results exact whatever it is.
+  RankPolicy rank() {
+    return rank != null ? rank : RankPolicy.parse(privacy.shield.shares() ? "0" : "1/8");
+  }
+
+  /// The noise multiplier; by default that of masks where nothing else says how large they are.
+  @Nullable Double noiseMultiplier() {
+    return noiseMultiplier == null
+            && noiseRatio == null
+            && privacy.targetEpsilon == null
+            && privacy.shield.shares()
+        ? Double.valueOf(ShieldOptions.DEFAULT_MASKS)
+        : noiseMultiplier;
+  }
+
   /// The noise ratio, unless noise is given as a multiplier, or the run is accounted for: then
   /// without a setting the noise follows from the target epsilon.
   @Nullable Double noiseRatio() {
@@ -328,10 +370,9 @@ final class TrainOptions {
       throw new IllegalArgumentException(
           "no noise meets --target-epsilon: leave the noise out to have it follow from the target");
     }
-    if (noiseMultiplier != null) {
-      return noiseMultiplier == 0
-          ? new NoiseStrength.None()
-          : new NoiseStrength.Multiplier(noiseMultiplier);
+    Double multiplier = noiseMultiplier();
+    if (multiplier != null) {
+      return multiplier == 0 ? new NoiseStrength.None() : new NoiseStrength.Multiplier(multiplier);
     }
     Double ratio = noiseRatio();
     return ratio == null || ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio);
@@ -352,7 +393,8 @@ final class TrainOptions {
       throw new IllegalArgumentException(
           "--analyze-every must be at least 0 epochs: " + analyzeEvery);
     }
-    boolean tls = worker instanceof WorkerChoice.Remote(WorkerAddress.Tls _);
+    boolean tls =
+        workers.stream().anyMatch(w -> w instanceof WorkerChoice.Remote(WorkerAddress.Tls _));
     if (tls != (tlsTrust != null)) {
       throw new IllegalArgumentException(
           "--worker tls:HOST:PORT and --tls-trust FILE, the certificate to accept, go together");
@@ -360,12 +402,15 @@ final class TrainOptions {
     if (schedule == Schedule.STEP && milestones().isEmpty()) {
       throw new IllegalArgumentException("--schedule step needs --milestones, such as 10,15");
     }
+    if (mode != Mode.TRUSTED_ONLY) {
+      workers();
+    }
     return new TrainConfig(
         model,
         norm,
         mode,
         decomposer,
-        rank,
+        rank(),
         trustedLayers(),
         noise(),
         epochs,
@@ -375,6 +420,7 @@ final class TrainOptions {
         labelSmoothing,
         augment,
         seed,
-        privacy.config());
+        privacy.config(),
+        privacy.shield.shield());
   }
 }

@@ -2,13 +2,16 @@ package asymml.cli;
 
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
+import asymml.model.Shape;
 import asymml.privacy.Ledger;
+import asymml.trusted.boundary.PrecisionCheck;
 import asymml.trusted.boundary.ReleaseDoor;
-import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.Workers;
+import asymml.trusted.execute.Workers.Party;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -42,7 +45,7 @@ final class TrainingRun {
   private final TrainOptions options;
   private final TrainConfig config;
   private final Settings settings;
-  private final List<String> workerArguments;
+  private final List<List<String>> workerArguments;
   private final List<String> arguments;
   private final CommandLine command;
   private final TrainDisplay display;
@@ -52,7 +55,7 @@ final class TrainingRun {
       TrainOptions options,
       TrainConfig config,
       Settings settings,
-      List<String> workerArguments,
+      List<List<String>> workerArguments,
       List<String> arguments,
       CommandLine command,
       TrainDisplay display) {
@@ -115,7 +118,8 @@ final class TrainingRun {
 
   /// The public images of a run that is accounted for, and refusal of what cannot be.
   private @Nullable ImageSet publicImages(RunHeader header) throws DataException {
-    if (!config.privacy().accounted()) {
+    if (!config.needsPublicImages()) {
+      requireAccountable(header, null);
       return null;
     }
     DataSet opened =
@@ -131,19 +135,22 @@ final class TrainingRun {
       throw new ParameterException(
           command, "--public-data names the private images: give others, that are no secret");
     }
-    ImageSet images = opened.train();
+    requireAccountable(header, opened.train().shape());
+    return opened.train();
+  }
+
+  private void requireAccountable(RunHeader header, @Nullable Shape publicShape) {
     List<FormalCheck.Finding> findings =
         FormalCheck.look(
             config,
             header.graph(),
             header.plan(),
             header.data().train().size(),
-            images.shape(),
+            publicShape,
             true);
     if (!findings.isEmpty()) {
       throw new ParameterException(command, FormalCheck.refusal(findings));
     }
-    return images;
   }
 
   private RunDirectory directory(@Nullable Path resumed) throws IOException {
@@ -163,15 +170,39 @@ final class TrainingRun {
     if (!header.plan().needsWorker()) {
       show(header, "none", layout);
       header.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
-      return train(header, record, resume, new Trainer(config, header.data(), null, null));
+      return train(
+          header, record, resume, new Trainer(config, header.data(), null, null, null));
     }
     Ledger earlier = resume ? earlier(layout) : null;
-    try (OpenWorker worker = OpenWorker.open(options, workerArguments, layout.workerLog());
-        ReleaseDoor door =
-            new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads())) {
-      show(header, "UNTRUSTED: " + worker.describe(), layout);
-      return train(
-          header, record, resume, trainer(header, publicImages, worker.remote(), door, earlier));
+    List<WorkerChoice> choices = options.workers();
+    try (OpenWorker first =
+            OpenWorker.open(
+                options, choices.getFirst(), workerArguments.getFirst(), layout.workerLog());
+        ReleaseDoor door = new ReleaseDoor(first.remote(), new SecureRandom(), options.threads());
+        OpenWorker second =
+            choices.size() == 1
+                ? null
+                : OpenWorker.open(
+                    options,
+                    choices.getLast(),
+                    workerArguments.getLast(),
+                    layout.masksWorkerLog());
+        ReleaseDoor masksDoor =
+            second == null
+                ? null
+                : new ReleaseDoor(second.remote(), new SecureRandom(), options.threads())) {
+      Party masked = new Party(first.remote(), door);
+      if (second == null || masksDoor == null) {
+        show(header, "UNTRUSTED: " + first.describe(), layout);
+        Workers one = new Workers(masked, null);
+        return train(header, record, resume, trainer(header, publicImages, one, earlier));
+      }
+      PrecisionCheck.require(first.remote(), "the worker with masked values");
+      PrecisionCheck.require(second.remote(), "the worker with the masks");
+      show(header, "UNTRUSTED, masked values: " + first.describe(), layout);
+      out.println("worker   UNTRUSTED, masks only: " + second.describe());
+      Workers two = new Workers(masked, new Party(second.remote(), masksDoor));
+      return train(header, record, resume, trainer(header, publicImages, two, earlier));
     }
   }
 
@@ -187,12 +218,11 @@ final class TrainingRun {
   private Trainer trainer(
       RunHeader header,
       @Nullable ImageSet publicImages,
-      RemoteWorker worker,
-      ReleaseDoor door,
+      Workers workers,
       @Nullable Ledger earlier)
       throws ProtocolException {
     try {
-      return new Trainer(config, header.data(), publicImages, worker, door, earlier);
+      return new Trainer(config, header.data(), publicImages, workers, earlier);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command, String.valueOf(e.getMessage()), e);
     }

@@ -15,7 +15,8 @@ final class WorkerRecord {
       paramLabel = "FILE",
       description =
           "Have the worker started here keep all that it receives and computes in FILE, which must"
-              + " not exist ('asymml worker --record').")
+              + " not exist ('asymml worker --record'); of two workers, the one with the masks in"
+              + " FILE.masks.")
   private @Nullable Path file;
 
   @Option(
@@ -24,17 +25,17 @@ final class WorkerRecord {
       description = "Most bytes of that, such as 500M (default: the worker's, 1G).")
   private @Nullable String limit;
 
-  /// The worker's options.
+  /// The options of each worker.
   ///
   /// @throws IllegalArgumentException if no worker is started here
-  List<String> arguments(TrainOptions options) {
+  List<List<String>> arguments(TrainOptions options) {
     if (file == null) {
       if (limit != null) {
         throw new IllegalArgumentException("--worker-record-limit goes with --worker-record");
       }
-      return List.of();
+      return List.of(List.of(), List.of());
     }
-    if (!(options.worker instanceof WorkerChoice.Local)) {
+    if (!options.workers().stream().allMatch(WorkerChoice.Local.class::isInstance)) {
       throw new IllegalArgumentException(
           "--worker-record is for a worker that is started here: start this one with --record");
     }
@@ -42,7 +43,11 @@ final class WorkerRecord {
       throw new IllegalArgumentException(
           "--worker-record needs a worker, and --mode trusted-only starts none");
     }
-    List<String> arguments = new ArrayList<>(List.of("--record", file.toString()));
+    return List.of(keeping(file.toString()), keeping(file + ".masks"));
+  }
+
+  private List<String> keeping(String path) {
+    List<String> arguments = new ArrayList<>(List.of("--record", path));
     if (limit != null) {
       arguments.addAll(List.of("--record-limit", limit));
     }

@@ -260,6 +260,58 @@ public final class Elementwise {
     return sum;
   }
 
+  /// Takes the masks off results that two hostile peers may be changing meanwhile: example i of the
+  /// target becomes `scales[i] (sum - mask)`, or that is added to it. Each value is read once.
+  ///
+  /// @param sum `[n, ...]`, what was computed on masked values; possibly shared memory
+  /// @param mask the same computed on the masks; possibly shared memory
+  /// @param scales n factors
+  /// @param add whether to add to the target or to overwrite it
+  /// @param target `[n, ...]`, private memory; undefined if the result is false
+  /// @return false if a difference is NaN or infinite
+  public static boolean unmask(
+      Tensor sum, Tensor mask, float[] scales, boolean add, Tensor target) {
+    long first = Operands.address("sum", sum);
+    long second = Operands.addressOfSize("mask", mask, sum.size());
+    long out = Operands.addressOfSize("target", target, sum.size());
+    if (sum.size() % scales.length != 0) {
+      throw new IllegalArgumentException(sum + " does not hold " + scales.length + " examples");
+    }
+    long values = sum.size() / scales.length;
+    AtomicBoolean finite = new AtomicBoolean(true);
+    Parallel.overRows(
+        scales.length,
+        values,
+        (from, to) -> {
+          for (long example = from; example < to; example++) {
+            long start = example * values;
+            float scale = scales[(int) example];
+            if (!unmask(first, second, scale, add, out, start, start + values)) {
+              finite.set(false);
+            }
+          }
+        });
+    return finite.get();
+  }
+
+  private static boolean unmask(
+      long sum, long mask, float scale, boolean add, long out, long from, long to) {
+    VectorMask<Float> good = Lanes.FLOATS.maskAll(true);
+    long end = Lanes.fullEnd(from, to);
+    for (long i = from; i < end; i += Lanes.COUNT) {
+      FloatVector value = Lanes.load(sum, i).sub(Lanes.load(mask, i));
+      good = good.and(value.test(VectorOperators.IS_FINITE));
+      FloatVector scaled = value.mul(scale);
+      Lanes.store(add ? Lanes.load(out, i).add(scaled) : scaled, out, i);
+    }
+    VectorMask<Float> tail = Lanes.tail(end, to);
+    FloatVector value = Lanes.load(sum, end, tail).sub(Lanes.load(mask, end, tail));
+    good = good.and(value.test(VectorOperators.IS_FINITE));
+    FloatVector scaled = value.mul(scale);
+    Lanes.store(add ? Lanes.load(out, end, tail).add(scaled) : scaled, out, end, tail);
+    return good.allTrue();
+  }
+
   /// Adds a row to every row: `matrix[i, :] += row`.
   ///
   /// @param row `[columns]`

@@ -10,7 +10,18 @@ import java.util.function.Predicate;
 /// @param sampling how the examples of its steps were chosen
 /// @param delta at which its cost is stated; above 0
 /// @param entries steps that released the same, and how many there were
-public record Ledger(Sampling sampling, Delta delta, List<Entry> entries) {
+/// @param workers how many workers share what leaves, 1 or 2; of two, one gets values under masks,
+///   which is what the entries say, and the other the masks and what is not under masks
+public record Ledger(Sampling sampling, Delta delta, List<Entry> entries, int workers) {
+  /// What a run with one worker has released.
+  ///
+  /// @param sampling how the examples of its steps were chosen
+  /// @param delta at which its cost is stated; above 0
+  /// @param entries steps that released the same, and how many there were
+  public Ledger(Sampling sampling, Delta delta, List<Entry> entries) {
+    this(sampling, delta, entries, 1);
+  }
+
   /// Steps that released the same.
   ///
   /// @param releases of one such step
@@ -49,11 +60,15 @@ public record Ledger(Sampling sampling, Delta delta, List<Entry> entries) {
 
   /// Copies the list.
   ///
-  /// @throws IllegalArgumentException if delta is 0 or the steps are too many to count
+  /// @throws IllegalArgumentException if delta is 0, the steps are too many to count, or there are
+  ///   other than one or two workers
   public Ledger {
     entries = List.copyOf(entries);
     if (!(delta.value() > 0)) {
       throw new IllegalArgumentException("a ledger's delta must be above 0");
+    }
+    if (workers != 1 && workers != 2) {
+      throw new IllegalArgumentException("a run has one worker or two: " + workers);
     }
     long countable = Long.MAX_VALUE;
     for (Entry entry : entries) {

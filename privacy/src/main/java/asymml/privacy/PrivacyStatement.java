@@ -13,16 +13,22 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// What a run may claim of its privacy, against one worker that keeps all that it was sent: the
+/// What a run may claim of its privacy, against any one worker that keeps all that it was sent: the
 /// cost of each channel and of the whole view. A finite number for a part never stands without the
-/// number for the whole beside it.
+/// number for the whole beside it. Of two workers, the one that gets values under masks learns what
+/// is counted here, and the one that gets the masks less.
 ///
 /// @param ledger what was released
 /// @param residuals epsilon of the residuals alone: the statement of [3LegRace]
+/// @param masked epsilon of residuals and gradients together
 /// @param view epsilon of all that the worker received; at least that of each channel
 /// @param channels each channel by itself
 public record PrivacyStatement(
-    Ledger ledger, Epsilon residuals, Epsilon view, List<ChannelCost> channels) {
+    Ledger ledger,
+    Epsilon residuals,
+    Epsilon masked,
+    Epsilon view,
+    List<ChannelCost> channels) {
   private static final String NO_RELEASE = "no release";
 
   /// The cost of one channel.
@@ -66,11 +72,16 @@ public record PrivacyStatement(
     // Bounds are loose by a little, and not all by the same: no part is said to cost more than all.
     Epsilon view = ledger.epsilon(_ -> true, accountant);
     Epsilon residuals = Epsilon.ZERO;
+    Epsilon masked = ledger.epsilon(PrivacyStatement::isMasked, accountant);
     for (ChannelCost cost : costs) {
       residuals = cost.channel() == Channel.RESIDUALS ? cost.epsilon() : residuals;
       view = view.isWithin(cost.epsilon()) ? cost.epsilon() : view;
     }
-    return new PrivacyStatement(ledger, residuals, view, costs);
+    return new PrivacyStatement(ledger, residuals, masked, view, costs);
+  }
+
+  private static boolean isMasked(Release release) {
+    return release.channel() == Channel.RESIDUALS || release.channel() == Channel.GRADIENTS;
   }
 
   private static ChannelCost cost(Ledger ledger, Channel channel, Accountant accountant) {
@@ -119,9 +130,9 @@ public record PrivacyStatement(
     return found;
   }
 
-  /// The two lines that say what is promised.
+  /// The lines that say what is promised.
   ///
-  /// @return the residuals' line and the whole view's
+  /// @return the residuals' line and the whole view's; of two workers also what that rests on
   public List<String> lines() {
     String delta = scientific(ledger.delta().value(), 3);
     String alone =
@@ -135,7 +146,18 @@ public record PrivacyStatement(
                 + String.join(
                     "; ",
                     uncovered().stream().map(c -> c.label() + " (" + reasons(c) + ")").toList());
-    return List.of("residuals alone: " + alone, "the worker's whole view: " + whole);
+    if (ledger.workers() == 1) {
+      return List.of("residuals alone: " + alone, "the worker's whole view: " + whole);
+    }
+    String together =
+        masked.isFinite()
+            ? "epsilon %s at delta %s%s".formatted(text(masked), delta, caveat())
+            : "epsilon infinite";
+    return List.of(
+        "residuals and gradients, against any one worker: " + together,
+        "any one worker's whole view: " + whole,
+        "all of it only as long as the two workers do not collude: together they see the residuals"
+            + " and gradients exactly");
   }
 
   /// A channel's own noise says nothing of what else it depends on: residuals and gradients are
@@ -184,6 +206,11 @@ public record PrivacyStatement(
     lines.add(
         "the public images are public, and none of the private ones; other runs on the same data add"
             + " to the cost");
+    if (ledger.workers() == 2) {
+      lines.add(
+          "the two workers do not share what they receive, and nobody reads both: one gets values"
+              + " under masks, the other a key that the masks follow from and no value");
+    }
     lines.add(
         "number of examples, classes, architecture, seed, clip bounds and all settings are public;"
             + " a worker's view is all that it is sent, not what the trained model tells its users");
@@ -251,7 +278,9 @@ public record PrivacyStatement(
     facts.put("statement", lines());
     facts.put("assumptions", assumptions());
     facts.put("delta", ledger.delta().value());
+    facts.put("workers", ledger.workers());
     facts.put("residualEpsilon", number(residuals));
+    facts.put("residualAndGradientEpsilon", number(masked));
     facts.put("viewEpsilon", number(view));
     facts.put("steps", ledger.steps());
     facts.put("examples", ledger.sampling().examples());

@@ -1,5 +1,7 @@
 package asymml.untrusted;
 
+import asymml.kernels.GaussianMasks;
+import asymml.kernels.Kernels;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
 import asymml.wire.Message;
@@ -29,6 +31,7 @@ final class Session {
   private final RequestReader requests;
   private final Replies replies;
   private final Map<Integer, Op> ops = new HashMap<>();
+  private final GaussianMasks masks = new GaussianMasks(Kernels.threads());
   private @Nullable Region region;
 
   private static final class Op {
@@ -65,6 +68,7 @@ final class Session {
     } finally {
       replies.close();
       closeRegion();
+      masks.close();
     }
   }
 
@@ -116,6 +120,7 @@ final class Session {
       case Message.Forward m -> forward(m);
       case Message.BackwardData m -> backwardData(m);
       case Message.BackwardWeights m -> backwardWeights(m);
+      case Message.ExpandMask m -> expandMask(m);
     }
   }
 
@@ -217,6 +222,14 @@ final class Session {
     MemorySegment dw = r.at(m.dw());
     Completion end = backend.backwardWeights(m.opId(), r.at(m.x()), r.at(m.dy()), dw);
     replies.done(m.sequence(), end, new Replies.Result(m.dw(), dw), operands);
+  }
+
+  private void expandMask(Message.ExpandMask m)
+      throws RefusedException, ProtocolException, InterruptedException {
+    checkPlace("masks", m.masks(), m.masks().floats());
+    replies.awaitTurn(m.masks(), List.of());
+    masks.write(m.key().bytes(), m.deviation(), m.examples(), region().at(m.masks()));
+    replies.done(m.sequence(), Completion.DONE, null, List.of());
   }
 
   private Op op(int opId) throws RefusedException {

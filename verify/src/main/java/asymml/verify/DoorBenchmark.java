@@ -4,7 +4,7 @@ import asymml.kernels.Tensor;
 import asymml.privacy.Channel;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
-import asymml.trusted.boundary.GaussianNoise;
+import asymml.kernels.GaussianNoise;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;

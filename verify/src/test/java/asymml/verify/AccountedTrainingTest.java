@@ -21,6 +21,7 @@ import asymml.trusted.execute.Basis;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.Workers;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -169,8 +170,7 @@ class AccountedTrainingTest {
                 config,
                 DATA,
                 PUBLIC,
-                worker.remote,
-                worker.door,
+                new Workers(worker.party(), null),
                 resume ? LedgerFile.read(layout.ledger()) : null)) {
       return trainer.run(layout, resume, listener, () -> false);
     }
@@ -403,7 +403,7 @@ class AccountedTrainingTest {
               "energy:0.1",
               new PrivacyConfig(ALL, null, DELTA, Drawing.POISSON, Basis.BATCH, new Clip.Median()));
       assertThatThrownBy(
-              () -> new Trainer(config, DATA, PUBLIC, worker.remote, worker.door, null).close())
+              () -> new Trainer(config, DATA, PUBLIC, new Workers(worker.party(), null), null).close())
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContainingAll("--basis", "--rank", "--target-epsilon", "--clip")
           .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));

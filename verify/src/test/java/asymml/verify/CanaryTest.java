@@ -21,6 +21,7 @@ import asymml.trusted.execute.Basis;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.Workers;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.train.EpochTotals;
@@ -193,7 +194,7 @@ class CanaryTest {
             new RecordingProxy(own, process.address(), List.copyOf(canaries.values()))) {
       try (RemoteWorker worker = RemoteWorker.connect(proxy.address(), null, LIMIT);
           ReleaseDoor door = new ReleaseDoor(worker, new SecureRandom(), 2);
-          Trainer trainer = new Trainer(config, data, publicImages(), worker, door, null)) {
+          Trainer trainer = new Trainer(config, data, publicImages(), Workers.one(worker, door), null)) {
         assertThat(trainer.run(run.layout(), false, new Silence(), () -> false))
             .isEqualTo(Trainer.Outcome.FINISHED);
       }

@@ -3,6 +3,7 @@ package asymml.verify;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
+import asymml.trusted.execute.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +25,10 @@ final class LocalWorker implements AutoCloseable {
     process = WorkerProcess.start(command(), 2, log, LIMIT);
     remote = RemoteWorker.connect(process, LIMIT);
     door = new ReleaseDoor(remote, new SecureRandom(), 2);
+  }
+
+  Workers.Party party() {
+    return new Workers.Party(remote, door);
   }
 
   static List<String> command() {

@@ -27,6 +27,7 @@ public final class Codec {
   private static final byte BACKWARD_DATA = 6;
   private static final byte BACKWARD_WEIGHTS = 7;
   private static final byte BYE = 8;
+  private static final byte EXPAND_MASK = 9;
   private static final byte PAYLOAD = 16;
   private static final byte WELCOME = 32;
   private static final byte DONE = 33;
@@ -56,6 +57,11 @@ public final class Codec {
       case Message.Forward m -> putSlots(out.putInt(m.opId()), m.x(), m.y());
       case Message.BackwardData m -> putSlots(out.putInt(m.opId()), m.dy(), m.dx());
       case Message.BackwardWeights m -> putSlots(out.putInt(m.opId()), m.x(), m.dy(), m.dw());
+      case Message.ExpandMask m -> {
+        putSlots(out, m.masks());
+        out.putInt(m.examples()).putDouble(m.deviation());
+        putKey(out, m.key());
+      }
       case Message.Bye _ -> {}
       case Message.Payload m -> putSlots(out, m.slot());
       case Message.Welcome m -> {
@@ -129,6 +135,8 @@ public final class Codec {
       case BACKWARD_DATA -> new Message.BackwardData(sequence, in.getInt(), slot(in), slot(in));
       case BACKWARD_WEIGHTS ->
           new Message.BackwardWeights(sequence, in.getInt(), slot(in), slot(in), slot(in));
+      case EXPAND_MASK ->
+          new Message.ExpandMask(sequence, slot(in), in.getInt(), in.getDouble(), key(in));
       case BYE -> new Message.Bye(sequence);
       case PAYLOAD -> new Message.Payload(sequence, slot(in));
       case WELCOME -> {
@@ -153,6 +161,7 @@ public final class Codec {
       case Message.Forward _ -> FORWARD;
       case Message.BackwardData _ -> BACKWARD_DATA;
       case Message.BackwardWeights _ -> BACKWARD_WEIGHTS;
+      case Message.ExpandMask _ -> EXPAND_MASK;
       case Message.Bye _ -> BYE;
       case Message.Payload _ -> PAYLOAD;
       case Message.Welcome _ -> WELCOME;
@@ -169,6 +178,14 @@ public final class Codec {
 
   private static Slot slot(ByteBuffer in) {
     return new Slot(in.getLong(), in.getLong());
+  }
+
+  private static void putKey(ByteBuffer out, MaskKey key) {
+    out.putLong(key.first()).putLong(key.second()).putLong(key.third()).putLong(key.fourth());
+  }
+
+  private static MaskKey key(ByteBuffer in) {
+    return new MaskKey(in.getLong(), in.getLong(), in.getLong(), in.getLong());
   }
 
   static void putOp(ByteBuffer out, OpDescriptor op) {

@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets;
 /// not, a [Payload] brings the slot's bytes before the message that needs them.
 public sealed interface Message {
   /// The version of the protocol that these records are.
-  int PROTOCOL_VERSION = 1;
+  int PROTOCOL_VERSION = 2;
 
   /// The longest reason, name or precision in bytes.
   int MAX_TEXT_BYTES = 300;
@@ -131,6 +131,29 @@ public sealed interface Message {
     public BackwardWeights {
       checkSequence(sequence);
       checkOpId(opId);
+    }
+  }
+
+  /// Asks the worker to fill a slot with Gaussian masks that follow from a key alone: those that the
+  /// trusted side has added to what another worker gets.
+  ///
+  /// @param sequence its number
+  /// @param masks where they go, `[examples, ...]`
+  /// @param examples how many examples, at least 1
+  /// @param deviation their standard deviation, positive and normal
+  /// @param key what they follow from
+  record ExpandMask(long sequence, Slot masks, int examples, double deviation, MaskKey key)
+      implements Request {
+    /// Checks the ranges above.
+    public ExpandMask {
+      checkSequence(sequence);
+      if (examples < 1 || masks.floats() % examples != 0) {
+        throw new IllegalArgumentException(
+            "masks of %d values are not those of %d examples".formatted(masks.floats(), examples));
+      }
+      if (!(deviation >= Double.MIN_NORMAL) || Double.isInfinite(deviation)) {
+        throw new IllegalArgumentException("a mask's deviation is above 0: " + deviation);
+      }
     }
   }
 

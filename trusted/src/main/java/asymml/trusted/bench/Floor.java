@@ -20,6 +20,7 @@ import asymml.trusted.execute.Placement.Split;
 import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.Shield;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -37,14 +38,17 @@ public final class Floor {
 
   private final Graph graph;
   private final int batch;
+  private final Shield shield;
 
   /// Counts for a network and a batch.
   ///
   /// @param graph the network
   /// @param batch number of examples N
-  public Floor(Graph graph, int batch) {
+  /// @param shield what hides the data of split layers
+  public Floor(Graph graph, int batch, Shield shield) {
     this.graph = graph;
     this.batch = batch;
+    this.shield = shield;
   }
 
   /// A whole step.
@@ -117,12 +121,21 @@ public final class Floor {
       case Split(Decomposition decomposition, var policy) -> {
         int channels = graph.inputShape(index).channels();
         int rank = policy.rank(graph.linearLayers().indexOf(index), channels);
-        Work crossing = linear(index, new Untrusted());
+        Work crossing =
+            shield instanceof Shield.Shares(double positions)
+                ? shared(index, positions)
+                : linear(index, new Untrusted());
         if (rank == 0) {
           yield crossing;
         }
         double kept = kept(decomposition, rank);
         double folds = decomposition == Decomposition.SHARED ? 1 : batch;
+        if (shield instanceof Shield.Shares) {
+          yield crossing
+              .plus(Work.flops(products * kept / channels))
+              .plus(Work.flops(folds * 2 * weights * kept))
+              .plus(Work.passes(1, weights));
+        }
         yield crossing
             .plus(Work.flops(2 * products * kept / channels)) // forward and backward weights
             .plus(Work.flops(folds * 4 * weights * kept)) // fold and unfold
@@ -130,6 +143,29 @@ public final class Floor {
             .plus(Work.passes(2, weights)); // to fold, and to take the unfolded gradient
       }
     };
+  }
+
+  /// A layer on two workers: two results are read for one, the output gradient gets masks too, and
+  /// the weight gradient is computed here.
+  private Work shared(int index, double share) {
+    int source = graph.nodes().get(index).inputs().getFirst();
+    double x = values(source);
+    double y = values(index);
+    boolean flowsOn = source != Graph.INPUT;
+    double channels = graph.shape(index).channels();
+    double positions = y / channels;
+    double samples =
+        Math.min(
+            positions,
+            Math.max(share * positions, Shield.Shares.POSITIONS_PER_CHANNEL * channels));
+    double drawn = samples / positions;
+    return Work.flops(2.0 * batch * graph.multiplyAdds(index) * drawn)
+        .plus(Work.passes(drawn, x))
+        .plus(Work.passes(drawn, y))
+        .plus(Work.passes(3 + (flowsOn ? 2 : 0), y))
+        .plus(Work.noise(flowsOn ? y : 0))
+        .plus(Work.passes(flowsOn ? 3 : 0, x))
+        .plus(Work.passes(4, weights(index)));
   }
 
   /// The release of one input, however many layers read it.

@@ -2,7 +2,7 @@ package asymml.trusted.bench;
 
 import asymml.kernels.Gemm;
 import asymml.kernels.Tensor;
-import asymml.trusted.boundary.GaussianNoise;
+import asymml.kernels.GaussianNoise;
 import java.lang.foreign.Arena;
 import java.security.SecureRandom;
 

@@ -3,15 +3,16 @@ package asymml.trusted.bench;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.boundary.ReleaseDoor;
-import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.execute.Network;
 import asymml.trusted.execute.Parameters;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.PublicPass;
+import asymml.trusted.execute.ReleasePlan;
+import asymml.trusted.execute.ReleaseTerms;
 import asymml.trusted.execute.SplitContext;
 import asymml.trusted.execute.StepProfile;
 import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.execute.Workers;
 import asymml.wire.ProtocolException;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
@@ -28,8 +29,9 @@ public final class StepBench implements AutoCloseable {
   private final OperatingSystemMXBean system =
       ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
   private final Parameters parameters;
-  private final @Nullable RemoteWorker worker;
+  private final @Nullable Workers workers;
   private final @Nullable SplitContext split;
+  private final @Nullable PublicPass publicPass;
   private final Network network;
   private final int[] labels;
   private long step;
@@ -39,41 +41,43 @@ public final class StepBench implements AutoCloseable {
   /// @param graph the network
   /// @param plan where its linear layers run
   /// @param batch number of examples N
-  /// @param noise strength of the noise on residuals
-  /// @param worker who computes the untrusted parts; null if the plan needs none
-  /// @param door the way out to that worker; null without one
+  /// @param terms on what terms tensors leave
+  /// @param workers who compute the untrusted parts; null if the plan needs none
   /// @throws ProtocolException if the worker refuses an operation
   public StepBench(
       Graph graph,
       Plan plan,
       int batch,
-      NoiseStrength noise,
-      @Nullable RemoteWorker worker,
-      @Nullable ReleaseDoor door)
+      ReleaseTerms terms,
+      @Nullable Workers workers)
       throws ProtocolException {
-    this.worker = worker;
+    this.workers = workers;
     parameters = new Parameters(graph, new Initializer(1), true);
     boolean planned = false;
     try {
       split =
-          worker == null || door == null
+          workers == null
               ? null
-              : new SplitContext(graph, plan, batch, noise, worker, door);
+              : new SplitContext(graph, batch, new ReleasePlan(graph, plan, terms), workers);
       network = Network.forTraining(graph, plan, batch, parameters, split, 1);
-      if (worker != null && network.regionBytes() > 0) {
-        worker.mapRegion(network.regionBytes());
+      if (workers != null && network.regionBytes() > 0) {
+        workers.mapRegion(network.regionBytes());
       }
+      SplittableRandom random = new SplittableRandom(1);
+      for (long i = 0; i < network.input().size(); i++) {
+        network.input().set(i, (float) random.nextGaussian());
+      }
+      labels = random.ints(batch, 0, graph.classes()).toArray();
+      publicPass =
+          terms instanceof ReleaseTerms.Accounted && split != null && !split.hasBases()
+              ? new PublicPass(graph, parameters, network.input(), labels)
+              : null;
       planned = true;
     } finally {
       if (!planned) {
         parameters.close();
       }
     }
-    SplittableRandom random = new SplittableRandom(1);
-    for (long i = 0; i < network.input().size(); i++) {
-      network.input().set(i, (float) random.nextGaussian());
-    }
-    labels = random.ints(batch, 0, graph.classes()).toArray();
   }
 
   /// Runs steps that count, after the present state of warm-up.
@@ -83,9 +87,9 @@ public final class StepBench implements AutoCloseable {
   /// @throws ProtocolException if the worker fails
   public StepCost run(int steps) throws ProtocolException {
     network.profile().reset();
-    long sent = worker == null ? 0 : worker.bytesToWorker();
-    long received = worker == null ? 0 : worker.bytesFromWorker();
-    long workerCpu = worker == null ? 0 : worker.workerCpuNanos();
+    long sent = workers == null ? 0 : workers.bytesOut();
+    long received = workers == null ? 0 : workers.bytesBack();
+    long workerCpu = workers == null ? 0 : workers.cpuNanos();
     long cpu = system.getProcessCpuTime();
     long wall = System.nanoTime();
     for (int i = 0; i < steps; i++) {
@@ -95,12 +99,15 @@ public final class StepBench implements AutoCloseable {
     return new StepCost(
         (System.nanoTime() - wall) / count,
         (system.getProcessCpuTime() - cpu) / count,
-        worker == null ? 0 : (worker.workerCpuNanos() - workerCpu) / count,
-        worker == null ? 0 : (worker.bytesToWorker() - sent) / steps,
-        worker == null ? 0 : (worker.bytesFromWorker() - received) / steps);
+        workers == null ? 0 : (workers.cpuNanos() - workerCpu) / count,
+        workers == null ? 0 : (workers.bytesOut() - sent) / steps,
+        workers == null ? 0 : (workers.bytesBack() - received) / steps);
   }
 
   private void step() throws ProtocolException {
+    if (publicPass != null && split != null && (split.refreshes(step) || !split.hasBases())) {
+      publicPass.fitBases(split);
+    }
     network.forward(step);
     StepProfile profile = network.profile();
     profile.time(
@@ -121,6 +128,9 @@ public final class StepBench implements AutoCloseable {
   @Override
   public void close() {
     network.close();
+    if (publicPass != null) {
+      publicPass.close();
+    }
     if (split != null) {
       split.close();
     }

@@ -258,6 +258,7 @@ final class Conversation implements AutoCloseable {
       case Message.BackwardData m -> "backward data of op " + m.opId();
       case Message.BackwardWeights m -> "backward weights of op " + m.opId();
       case Message.Payload _ -> "the sending of a tensor";
+      case Message.ExpandMask _ -> "the making of masks";
       case Message.Bye _ -> "the goodbye";
       case Message.Reply _ -> throw new IllegalStateException("this side sends no replies");
     };

@@ -1,31 +1,25 @@
 package asymml.trusted.boundary;
 
 import asymml.kernels.Elementwise;
+import asymml.kernels.GaussianMasks;
+import asymml.kernels.GaussianNoise;
 import asymml.kernels.Tensor;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Release;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.function.ObjIntConsumer;
 import java.util.stream.IntStream;
-import jdk.incubator.vector.DoubleVector;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorSpecies;
 
 /// The one way out of the trusted side. Only it writes the memory that a worker reads, and only it
 /// makes a [Released], which every request to a worker asks for.
 ///
-/// A release is either exact (weights, output gradients, and residuals where noise is off) or
-/// clipped and noised per example ([#noisy]). Private values are noised in private memory: the
-/// shared region only ever sees the sum.
+/// A release is exact (weights, and where noise is off the rest), or clipped and noised per example
+/// ([#noisy]), or under masks that another worker holds ([#masked]). Private values are noised in
+/// private memory: the shared region only ever sees the sum.
 ///
 /// *Lattice.* Mironov (2012) showed that the low bits of a floating-point noise sample betray what
 /// it was added to. The sum `x + sigma g` is formed in float64, where g has a grain of about 2^-53,
@@ -35,15 +29,12 @@ import jdk.incubator.vector.VectorSpecies;
 /// the multiple alone and reveals nothing more.
 public final class ReleaseDoor implements AutoCloseable {
   private static final int LATTICE_BITS = 10;
-  private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Float> FLOATS =
-      VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
-
-  /// `2^52 + 2^51`: adding and subtracting it rounds a float64 below 2^51 to an integer.
-  private static final double ROUNDING = 0x1.8p52;
 
   /// Below this share of the clip bound, values would exceed 2^51 lattice steps.
   private static final double SMALLEST_SIGMA = 0x1p-36;
+
+  /// The same for masks, whose lattice is finer.
+  private static final double SMALLEST_MASK = 0x1p-20;
 
   /// A clipped example ends this much below its bound, so that no rounding of norm, quotient and
   /// product (each some 2^-52) puts it above.
@@ -57,6 +48,7 @@ public final class ReleaseDoor implements AutoCloseable {
   private static final double LARGEST_SIGMA = 0x1p120;
 
   private final RemoteWorker worker;
+  private final SecureRandom random;
   private final boolean unpredictable;
   private final Lane[] lanes; // one a thread
   private ReleaseLog log = new ReleaseLog();
@@ -65,6 +57,7 @@ public final class ReleaseDoor implements AutoCloseable {
   /// What one thread needs: its noise, and memory for one example.
   private static final class Lane implements AutoCloseable {
     private final GaussianNoise noise;
+    private final GaussianNoise masks = new GaussianNoise();
     private Tensor scratch = Tensor.allocate(Arena.ofAuto(), 1); // grows, then zeroed and dropped
     private long sourceNanos;
 
@@ -91,6 +84,7 @@ public final class ReleaseDoor implements AutoCloseable {
     @Override
     public void close() {
       noise.close();
+      masks.close();
       scratch.fill(0);
     }
   }
@@ -105,6 +99,7 @@ public final class ReleaseDoor implements AutoCloseable {
       throw new IllegalArgumentException("noise needs at least one thread: " + threads);
     }
     this.worker = worker;
+    this.random = random;
     // A subclass could be seeded, as the one of the tests is.
     this.unpredictable = random.getClass() == SecureRandom.class;
     this.lanes = new Lane[threads];
@@ -185,6 +180,96 @@ public final class ReleaseDoor implements AutoCloseable {
     return release;
   }
 
+  /// Makes fresh masks for a release to this door's worker. Nothing follows from them.
+  ///
+  /// @param examples n, at least 1
+  /// @param values of one example, at least 1
+  /// @param deviation their standard deviation, where examples have the norm [Masked#NORM]
+  /// @return the masks, to be used once here and once at another worker's door
+  public Mask newMask(int examples, int values, double deviation) {
+    if (!(deviation >= Masked.NORM * SMALLEST_MASK)) {
+      throw new IllegalArgumentException(
+          "masks below a millionth of what they hide hide nothing: " + deviation);
+    }
+    return new Mask(random, worker, examples, values, requireUsable(deviation, Masked.NORM));
+  }
+
+  /// Has this door's worker write masks that another door's worker gets added to what it receives.
+  /// It learns nothing from them: they are the same whatever the data.
+  ///
+  /// @param mask fresh masks of another worker's door
+  /// @param slot where the worker writes them; of their size
+  /// @return the token for requests
+  /// @throws IllegalStateException if they were written before, or this is the worker whose data
+  ///   they hide
+  /// @throws ProtocolException if the worker went away
+  public Released masks(Mask mask, Slot slot) throws ProtocolException {
+    if (slot.floats() != (long) mask.examples() * mask.values()) {
+      throw new IllegalArgumentException("the place is not that of the masks: " + slot);
+    }
+    worker.expandMask(mask.forWorker(worker), mask.examples(), mask.deviation(), slot);
+    return new Released(slot);
+  }
+
+  /// Releases a batch under masks: every example is scaled to the norm [Masked#NORM], so that
+  /// nothing is clipped away, and to this worker the masks are the noise of a Gaussian mechanism
+  /// whose bound that norm is.
+  ///
+  /// @param what leaves; noise for that norm, of at most the masks' deviation
+  /// @param slot where the worker reads it; float32 `[n, ...]`
+  /// @param mask fresh masks of this door, of the slot's size
+  /// @param source of the examples' values
+  /// @param occupancy which examples of the batch there are; of the others the masks leave
+  /// @return the token for requests, and how to scale results back
+  /// @throws IllegalStateException if it is not planned for this step, or the masks were used
+  /// @throws IllegalArgumentException if what is accounted for is not what would leave
+  /// @throws NonFiniteException if a value is NaN or infinite
+  /// @throws ProtocolException if the worker went away
+  public Masked masked(
+      Release what, Slot slot, Mask mask, ReleaseSource source, Occupancy occupancy)
+      throws ProtocolException {
+    if (!(what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
+      throw new IllegalArgumentException("a masked release is accounted for: " + what);
+    }
+    int dim = mask.values();
+    requireValues(what, dim);
+    if (clipNorm.value() != Masked.NORM
+        || mask.deviation() < clipNorm.noiseDeviation(noise)
+        || slot.floats() != (long) mask.examples() * dim) {
+      throw new IllegalArgumentException(
+          "the masks are not those that are accounted for: " + what);
+    }
+    Tensor out = writable(slot).reshape(mask.examples(), dim);
+    byte[] key = mask.forData(worker);
+    log.strike(what);
+    double[] norms = new double[mask.examples()];
+    shared(
+        0,
+        mask.examples(),
+        (lane, from, to) -> {
+          GaussianMasks.start(lane.masks, key, from, dim);
+          for (int i = from; i < to; i++) {
+            Tensor values = lane.values(source, i, dim);
+            double norm = occupancy.isNull(i) ? 0 : Math.sqrt(Elementwise.sumOfSquares(values));
+            norms[i] = norm;
+            // A task that threw would leave the others running on memory the caller may free.
+            if (Double.isFinite(norm)) {
+              double scale = norm == 0 ? 0 : Masked.NORM * BELOW / norm;
+              lane.masks.add(
+                  values, scale, mask.deviation(), GaussianMasks.LATTICE_BITS, out.examples(i, 1));
+            }
+          }
+        });
+    Arrays.fill(key, (byte) 0);
+    for (double norm : norms) {
+      if (!Double.isFinite(norm)) {
+        throw new NonFiniteException();
+      }
+    }
+    worker.publish(slot);
+    return new Masked(new Released(slot), norms, BELOW);
+  }
+
   /// Noise is accounted for on what one example can change: all of it, and nothing else.
   private static void requireValues(Release what, long values) {
     if (what.values() != values) {
@@ -239,7 +324,7 @@ public final class ReleaseDoor implements AutoCloseable {
               Tensor.of(
                   sum.segment().asSlice(from * Float.BYTES, floats * Float.BYTES),
                   Math.toIntExact(floats));
-          noise(lanes[t].noise, part, 1, sigma, part);
+          lanes[t].noise.add(part, 1, sigma, LATTICE_BITS, part);
         });
   }
 
@@ -268,6 +353,35 @@ public final class ReleaseDoor implements AutoCloseable {
   /// @return nanoseconds
   public long sourceNanos() {
     return Arrays.stream(lanes).mapToLong(lane -> lane.sourceNanos).sum() / lanes.length;
+  }
+
+  /// Work on the examples from `from` to below `to`.
+  private interface Share {
+    void run(Lane lane, int from, int to);
+  }
+
+  /// Shares examples out among the lanes: one hand-over, and an example is still in the cache for
+  /// its later passes.
+  private void shared(int from, int count, Share work) {
+    long start = System.nanoTime();
+    long before = sourceNanos();
+    int tasks = Math.min(lanes.length, count);
+    IntStream.range(0, tasks)
+        .parallel()
+        .forEach(t ->
+            work.run(lanes[t], from + t * count / tasks, from + (t + 1) * count / tasks));
+    busyNanos += System.nanoTime() - start - (sourceNanos() - before);
+  }
+
+  private void shared(int from, int count, ObjIntConsumer<Lane> work) {
+    shared(
+        from,
+        count,
+        (lane, first, end) -> {
+          for (int i = first; i < end; i++) {
+            work.accept(lane, i);
+          }
+        });
   }
 
   private Tensor writable(Slot slot) {
@@ -416,26 +530,10 @@ public final class ReleaseDoor implements AutoCloseable {
             // A task that threw would leave the others running on memory the caller may free.
             if (Double.isFinite(norm)) {
               double scale = occupancy.isNull(i) ? 0 : Math.min(1, clip * BELOW / norm);
-              noise(lane.noise, values, scale, sigma, out.examples(i, 1));
+              lane.noise.add(values, scale, sigma, LATTICE_BITS, out.examples(i, 1));
             }
           });
       requireFinite(from, count);
-    }
-
-    /// Shares examples out among the lanes: one hand-over, and an example is still in the cache for
-    /// its later passes.
-    private void shared(int from, int count, ObjIntConsumer<Lane> work) {
-      long start = System.nanoTime();
-      long before = sourceNanos();
-      int tasks = Math.min(lanes.length, count);
-      IntStream.range(0, tasks)
-          .parallel()
-          .forEach(t -> {
-            for (int i = t * count / tasks; i < (t + 1) * count / tasks; i++) {
-              work.accept(lanes[t], from + i);
-            }
-          });
-      busyNanos += System.nanoTime() - start - (sourceNanos() - before);
     }
 
     private ReleaseSource examplesOf(Tensor values, int from) {
@@ -500,50 +598,6 @@ public final class ReleaseDoor implements AutoCloseable {
           throw new NonFiniteException();
         }
       }
-    }
-  }
-
-  /// `out = round((scale x + sigma g) / lattice) * lattice`.
-  private static void noise(GaussianNoise lane, Tensor x, double scale, double sigma, Tensor out) {
-    double lattice = Math.scalb(1.0, Math.getExponent(sigma) - LATTICE_BITS);
-    long size = x.size();
-    for (long at = 0; at < size; at += GaussianNoise.BLOCK) {
-      double[] samples = lane.next();
-      int count = (int) Math.min(GaussianNoise.BLOCK, size - at);
-      noiseBlock(samples, x.segment(), at, count, scale / lattice, sigma / lattice, lattice, out);
-    }
-  }
-
-  private static void noiseBlock(
-      double[] samples,
-      MemorySegment x,
-      long at,
-      int count,
-      double scale,
-      double sigma,
-      double lattice,
-      Tensor out) {
-    int step = DOUBLES.length();
-    int i = 0;
-    for (; i + step <= count; i += step) {
-      long offset = (at + i) * Float.BYTES;
-      DoubleVector value =
-          (DoubleVector)
-              FloatVector.fromMemorySegment(FLOATS, x, offset, ByteOrder.nativeOrder())
-                  .convertShape(VectorOperators.F2D, DOUBLES, 0);
-      DoubleVector sum =
-          DoubleVector.fromArray(DOUBLES, samples, i)
-              .mul(sigma)
-              .add(value.mul(scale))
-              .add(ROUNDING)
-              .sub(ROUNDING)
-              .mul(lattice);
-      ((FloatVector) sum.convertShape(VectorOperators.D2F, FLOATS, 0))
-          .intoMemorySegment(out.segment(), offset, ByteOrder.nativeOrder());
-    }
-    for (; i < count; i++) {
-      double value = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i) * scale + samples[i] * sigma;
-      out.set(at + i, (float) ((value + ROUNDING - ROUNDING) * lattice));
     }
   }
 

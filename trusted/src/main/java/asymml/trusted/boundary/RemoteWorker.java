@@ -4,6 +4,7 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
+import asymml.wire.MaskKey;
 import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
 import asymml.wire.ProtocolException;
@@ -238,6 +239,16 @@ public final class RemoteWorker implements AutoCloseable {
         new Message.BackwardWeights(conversation.nextSequence(), opId, x.slot(), dy.slot(), dw),
         dw,
         region());
+  }
+
+  /// Has the worker fill a slot with masks: for the release door and checks alone.
+  void expandMask(MaskKey key, int examples, double deviation, Slot slot)
+      throws ProtocolException {
+    if (!region().holds(slot)) {
+      throw new IllegalArgumentException("no place in the region for masks: " + slot);
+    }
+    conversation.send(
+        new Message.ExpandMask(conversation.nextSequence(), slot, examples, deviation, key));
   }
 
   private ConvShape op(int opId) {

@@ -14,7 +14,7 @@ public final class Network implements AutoCloseable {
   private final Arena arena = Arena.ofShared(); // read and written by worker threads of the kernels
   private final List<Planned> ops;
   private final StepProfile profile;
-  private final List<SplitLinearOp> split;
+  private final List<RemoteOp> split;
   private final List<SplitInput> splitInputs;
   private final NetworkBuffers buffers;
   private final long regionBytes;
@@ -124,11 +124,11 @@ public final class Network implements AutoCloseable {
       context.begin(step);
     }
     splitInputs.forEach(SplitInput::forget);
-    for (SplitLinearOp op : split) {
+    for (RemoteOp op : split) {
       op.sendWeights();
     }
     if (context != null && !split.isEmpty()) {
-      context.worker().flush();
+      context.workers().flush();
     }
     for (Planned planned : ops) {
       profile.at(planned.node());
@@ -146,7 +146,7 @@ public final class Network implements AutoCloseable {
       planned.op().backward();
       profile.lap(planned.op().phase());
     }
-    for (SplitLinearOp op : split.reversed()) {
+    for (RemoteOp op : split.reversed()) {
       op.mergeWeightGradient();
     }
     profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);

@@ -2,6 +2,7 @@ package asymml.trusted.execute;
 
 import asymml.kernels.ConvShape;
 import asymml.kernels.Pooling;
+import asymml.kernels.SampledGradient;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Layer;
@@ -23,6 +24,7 @@ import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
 import asymml.trusted.execute.ReleasePlan.SiteKey;
 import asymml.wire.ProtocolException;
+import asymml.wire.Slot;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -48,9 +50,10 @@ final class NetworkPlanner {
   private final NetworkBuffers buffers;
   private final Map<SiteKey, SplitInput> splitInputs = new HashMap<>();
   private final List<Planned> ops = new ArrayList<>();
-  private final List<SplitLinearOp> split = new ArrayList<>();
+  private final List<RemoteOp> split = new ArrayList<>();
   private final StepProfile profile;
   private @Nullable TurnSlots turnSlots;
+  private @Nullable Tensor sampleMemory;
 
   NetworkPlanner(
       Graph graph,
@@ -103,7 +106,7 @@ final class NetworkPlanner {
     return profile;
   }
 
-  List<SplitLinearOp> split() {
+  List<RemoteOp> split() {
     return List.copyOf(split);
   }
 
@@ -251,7 +254,7 @@ final class NetworkPlanner {
               dx,
               guard(i));
       case Split _, Untrusted _ -> {
-        SplitLinearOp op = splitLinear(node, shape, placement, i, dx);
+        RemoteOp op = splitLinear(node, shape, placement, i, dx);
         split.add(op);
         yield op;
       }
@@ -271,13 +274,13 @@ final class NetworkPlanner {
           result = Math.max(result, Math.max(y, batch * graph.inputShape(i).size()));
         }
       }
-      present = new TurnSlots(layout, boundary.worker(), result, gradient);
+      present = new TurnSlots(layout, boundary.workers().first().worker(), result, gradient);
       turnSlots = present;
     }
     return present;
   }
 
-  private SplitLinearOp splitLinear(
+  private RemoteOp splitLinear(
       Node node, ConvShape shape, Placement placement, int i, @Nullable GradientTarget dx)
       throws ProtocolException {
     SplitContext boundary = context;
@@ -298,13 +301,29 @@ final class NetworkPlanner {
               layout.reserve(shape.inputAxes()));
       splitInputs.put(key, splitInput);
     }
-    SplitLinearOp.Slots slots =
-        new SplitLinearOp.Slots(
-            layout.reserve(shape.weightAxes()),
-            turns.result(shape.outputAxes()),
-            dx == null ? null : turns.result(shape.inputAxes()),
-            layout.reserve(shape.weightAxes()),
-            turns);
+    Slot weights = layout.reserve(shape.weightAxes());
+    Slot result = turns.result(shape.outputAxes());
+    Slot dxResult = dx == null ? null : turns.result(shape.inputAxes());
+    if (boundary.releases().shield() instanceof Shield.Shares(double positions)) {
+      return new MaskedLinearOp(
+          node.name(),
+          i,
+          boundary.takeOpId(),
+          shape,
+          boundary,
+          profile,
+          boundary.releases().weights(i),
+          boundary.releases().outputGradient(i),
+          boundary.guard(i),
+          splitInput,
+          buffers.output(key.source()),
+          linearParameters(node),
+          new MaskedLinearOp.Slots(weights, result, dxResult, turns),
+          weightGradient(shape, positions, i),
+          buffers.output(i),
+          Gradients.require(buffers.gradient(i)),
+          dx);
+    }
     return new SplitLinearOp(
         node.name(),
         i,
@@ -317,9 +336,25 @@ final class NetworkPlanner {
         boundary.guard(i),
         splitInput,
         linearParameters(node),
-        slots,
+        new SplitLinearOp.Slots(
+            weights, result, dxResult, layout.reserve(shape.weightAxes()), turns),
         buffers.output(i),
         Gradients.require(buffers.gradient(i)),
         dx);
+  }
+
+  private WeightGradient weightGradient(ConvShape shape, double share, int node) {
+    int samples = WeightGradient.samples(shape, share);
+    if (samples == SampledGradient.positions(shape)) {
+      return new WeightGradient.Exact(shape);
+    }
+    int floats = SampledGradient.floats(shape, samples);
+    Tensor memory = sampleMemory;
+    if (memory == null || memory.size() < floats) {
+      memory = Tensor.allocate(arena, floats);
+      sampleMemory = memory;
+    }
+    return new WeightGradient.Sampled(
+        new SampledGradient(shape, samples, memory), (seed * 31 + node) << 32);
   }
 }

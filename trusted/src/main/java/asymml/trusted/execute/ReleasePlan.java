@@ -7,6 +7,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
+import asymml.trusted.boundary.Masked;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Placement.Split;
@@ -61,6 +62,28 @@ public final class ReleasePlan {
   /// @return as given
   public ReleaseTerms terms() {
     return terms;
+  }
+
+  /// What hides the data.
+  Shield shield() {
+    return terms instanceof ReleaseTerms.Accounted accounted
+        ? accounted.shield()
+        : new Shield.Residual();
+  }
+
+  /// How many workers share what leaves.
+  ///
+  /// @return 1 or 2
+  public int workers() {
+    return shield() instanceof Shield.Shares ? 2 : 1;
+  }
+
+  /// What leaves for the worker that holds the masks, in every step.
+  List<Release> weights() {
+    return graph.linearLayers().stream()
+        .filter(i -> !(plan.placement(graph.nodes().get(i).name()) instanceof Trusted))
+        .map(this::weights)
+        .toList();
   }
 
   /// The places where data leave, each with the name of the first layer that reads there.
@@ -184,7 +207,8 @@ public final class ReleasePlan {
       return null;
     }
     String name = graph.nodes().get(node).name();
-    boolean onlyBiasHere = keepsNothing(plan.layers().get(name));
+    boolean onlyBiasHere =
+        shield() instanceof Shield.Residual && keepsNothing(plan.layers().get(name));
     long values =
         graph.parameters(node).stream()
             .filter(p -> p.kind().trained())
@@ -205,7 +229,10 @@ public final class ReleasePlan {
 
   private static Release.Mechanism gaussian(
       ReleaseTerms.Accounted terms, Channel channel, String name, long dim) {
-    ClipNorm norm = terms.bounds().of(channel, name);
+    boolean masked =
+        terms.shield() instanceof Shield.Shares
+            && (channel == Channel.RESIDUALS || channel == Channel.GRADIENTS);
+    ClipNorm norm = masked ? new ClipNorm(Masked.NORM) : terms.bounds().of(channel, name);
     return new Release.Gaussian(norm, multiplier(terms.noise(), dim));
   }
 

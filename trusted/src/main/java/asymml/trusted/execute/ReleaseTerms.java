@@ -22,9 +22,22 @@ public sealed interface ReleaseTerms {
   /// @param channels which are protected; residuals always are, and weights only with gradients,
   ///   since the worker's part of a weight gradient is a function of both that it holds
   /// @param basis what shared bases are fitted to
-  /// @param bounds the clip bounds
-  record Accounted(NoiseStrength noise, Set<Channel> channels, Basis basis, Bounds bounds)
+  /// @param bounds the clip bounds; with [Shield.Shares] those of residuals and gradients are not
+  ///   asked for
+  /// @param shield what hides the data; with [Shield.Shares] the noise is that of the masks
+  record Accounted(
+      NoiseStrength noise, Set<Channel> channels, Basis basis, Bounds bounds, Shield shield)
       implements ReleaseTerms {
+    /// The terms of a single worker.
+    ///
+    /// @param noise its strength
+    /// @param channels which are protected
+    /// @param basis what shared bases are fitted to
+    /// @param bounds the clip bounds
+    public Accounted(NoiseStrength noise, Set<Channel> channels, Basis basis, Bounds bounds) {
+      this(noise, channels, basis, bounds, new Shield.Residual());
+    }
+
     /// Checks the rules above and copies the set.
     ///
     /// @throws IllegalArgumentException naming the rule that is broken
@@ -39,6 +52,9 @@ public sealed interface ReleaseTerms {
       if (channels.contains(Channel.WEIGHTS) && !channels.contains(Channel.GRADIENTS)) {
         throw new IllegalArgumentException(
             "weights can only be protected together with gradients: " + channels);
+      }
+      if (shield instanceof Shield.Shares && !channels.contains(Channel.GRADIENTS)) {
+        throw new IllegalArgumentException("masks always hide gradients, too: " + channels);
       }
       if (basis == Basis.BATCH) {
         throw new IllegalArgumentException(

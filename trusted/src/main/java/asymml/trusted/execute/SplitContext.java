@@ -4,6 +4,7 @@ import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
+import asymml.trusted.boundary.Mask;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.Occupancy;
 import asymml.trusted.boundary.ReleaseDoor;
@@ -27,13 +28,14 @@ import org.jspecify.annotations.Nullable;
 /// What the split layers of all batch sizes have in common: the worker, the door, and at each place
 /// where data leave the decomposition and the clip bound.
 public final class SplitContext implements AutoCloseable {
-  private final RemoteWorker worker;
-  private final ReleaseDoor door;
+  private final Workers workers;
   private final ReleasePlan releases;
   private final List<Release> ordinary;
   private final List<Release> refreshing;
   private final Refresh refresh = Refresh.DEFAULT;
+  private final List<Release> toHolder;
   private final ReleaseLog log = new ReleaseLog();
+  private final ReleaseLog holderLog = new ReleaseLog();
   private final Map<SiteKey, SplitSite> sites = new LinkedHashMap<>();
   private final Map<String, SplitSite> siteNames = new LinkedHashMap<>();
   private Occupancy occupancy = Occupancy.FULL;
@@ -58,8 +60,7 @@ public final class SplitContext implements AutoCloseable {
         graph,
         batch,
         new ReleasePlan(graph, plan, new ReleaseTerms.Unaccounted(noise, "not accounted for")),
-        worker,
-        door);
+        Workers.one(worker, door));
   }
 
   /// Plans the places of a network.
@@ -67,16 +68,23 @@ public final class SplitContext implements AutoCloseable {
   /// @param graph the network
   /// @param batch largest number of examples
   /// @param releases what leaves in each step, and on what terms
-  /// @param worker who computes the untrusted parts
-  /// @param door the way out to that worker; from now on it lets out what is planned here
-  public SplitContext(
-      Graph graph, int batch, ReleasePlan releases, RemoteWorker worker, ReleaseDoor door) {
-    this.worker = worker;
-    this.door = door;
+  /// @param workers who compute the untrusted parts; from now on their doors let out what is planned
+  ///   here
+  /// @throws IllegalArgumentException if the terms need another number of workers
+  public SplitContext(Graph graph, int batch, ReleasePlan releases, Workers workers) {
+    if ((releases.shield() instanceof Shield.Shares) != (workers.second() != null)) {
+      throw new IllegalArgumentException(
+          "one worker goes with --shield residual, two with --shield shares");
+    }
+    this.workers = workers;
     this.releases = releases;
     this.ordinary = releases.releases(false);
     this.refreshing = releases.releases(true);
-    door.log(log);
+    this.toHolder = releases.weights();
+    workers.first().door().log(log);
+    if (workers.second() != null) {
+      workers.second().door().log(holderLog);
+    }
     releases
         .sites()
         .forEach((key, name) -> {
@@ -159,6 +167,7 @@ public final class SplitContext implements AutoCloseable {
   /// Begins a step: the door now lets out what is planned for it, each once.
   void begin(long step) {
     log.begin(refreshes(step) ? refreshing : ordinary);
+    holderLog.begin(toHolder);
   }
 
   /// Whether a step renews shared bases.
@@ -199,15 +208,22 @@ public final class SplitContext implements AutoCloseable {
   /// What holds a layer's parameter gradients to their bound; null if they are not protected.
   @Nullable GradientGuard guard(int node) {
     Release release = releases.weightGradient(node);
-    return release == null ? null : new GradientGuard(release, door);
+    return release == null ? null : new GradientGuard(release, workers.first().door());
   }
 
-  RemoteWorker worker() {
-    return worker;
+  Workers workers() {
+    return workers;
   }
 
-  ReleaseDoor door() {
-    return door;
+  /// Fresh masks for a release that is accounted for.
+  Mask newMask(Release release, int examples) {
+    if (!(release.mechanism() instanceof Release.Gaussian(var norm, var noise))) {
+      throw new IllegalStateException("masks are accounted for: " + release);
+    }
+    return workers
+        .first()
+        .door()
+        .newMask(examples, Math.toIntExact(release.values()), norm.noiseDeviation(noise));
   }
 
   SplitSite site(SiteKey key) {

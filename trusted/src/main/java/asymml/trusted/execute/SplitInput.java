@@ -3,6 +3,8 @@ package asymml.trusted.execute;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import asymml.privacy.Release;
+import asymml.trusted.boundary.Mask;
+import asymml.trusted.boundary.Masked;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
@@ -26,6 +28,13 @@ final class SplitInput {
   private final Tensor x;
   private final Slot slot;
   private @Nullable Released released;
+  private @Nullable Shares shares;
+
+  /// An input that has left for two workers.
+  ///
+  /// @param masked for the one
+  /// @param masks for the other
+  record Shares(Masked masked, Released masks) {}
 
   /// Plans the release of an input.
   ///
@@ -38,7 +47,7 @@ final class SplitInput {
     this.site = site;
     this.context = context;
     this.profile = profile;
-    this.door = context.door();
+    this.door = context.workers().first().door();
     this.x = x;
     this.slot = slot;
   }
@@ -46,6 +55,7 @@ final class SplitInput {
   /// Begins a forward pass: there is nothing released yet.
   void forget() {
     released = null;
+    shares = null;
   }
 
   /// Decomposes and releases the input; a second call in a pass gives the same release.
@@ -69,27 +79,14 @@ final class SplitInput {
 
   private Released releaseNow(long step) throws ProtocolException {
     Decomposer decomposer = site.decomposer();
-    if (site.basis() != null) {
-      renewBasis(site.basis(), step);
-    }
     if (decomposer == null && site.strength() instanceof NoiseStrength.None) {
       Released exact = door.exact(site.residual(), x, slot);
       profile.lap(Phase.DOOR);
       return exact;
     }
-    if (decomposer != null) {
-      decomposer.fit(x, step);
-    }
-    profile.lap(Phase.DECOMPOSE);
+    ReleaseSource source = decompose(step);
     NoisyRelease release =
         door.noisy(site.residual(), slot, x.length(0), site.strength(), site.bound());
-    ReleaseSource source =
-        decomposer == null
-            ? (i, _) -> x.examples(i, 1)
-            : (i, scratch) -> {
-              decomposer.residual(x, i, scratch);
-              return scratch;
-            };
     long decomposing = door.sourceNanos();
     if (release.needsMeasuring()) {
       release.measure(0, x.length(0), source);
@@ -99,6 +96,45 @@ final class SplitInput {
     Released done = release.finish();
     profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
     return done;
+  }
+
+  /// The same under masks, for two workers.
+  Shares shares(long step) throws ProtocolException {
+    Shares now = shares;
+    if (now == null) {
+      now = sharesNow(step);
+      shares = now;
+    }
+    return now;
+  }
+
+  private Shares sharesNow(long step) throws ProtocolException {
+    // First, so that the one worker makes masks while they are made here for the other.
+    Mask mask = context.newMask(site.residual(), x.length(0));
+    Released masks = context.workers().holder().door().masks(mask, slot);
+    profile.lap(Phase.SEND);
+    ReleaseSource source = decompose(step);
+    long decomposing = door.sourceNanos();
+    Masked masked = door.masked(site.residual(), slot, mask, source, context.occupancy());
+    profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
+    return new Shares(masked, masks);
+  }
+
+  /// Splits the input, and says where to find what leaves.
+  private ReleaseSource decompose(long step) {
+    Decomposer decomposer = site.decomposer();
+    if (site.basis() != null) {
+      renewBasis(site.basis(), step);
+    }
+    if (decomposer == null) {
+      return (i, _) -> x.examples(i, 1);
+    }
+    decomposer.fit(x, step);
+    profile.lap(Phase.DECOMPOSE);
+    return (i, scratch) -> {
+      decomposer.residual(x, i, scratch);
+      return scratch;
+    };
   }
 
   /// Lets the basis out: as it is fitted to the batch, or by way of noised second moments.

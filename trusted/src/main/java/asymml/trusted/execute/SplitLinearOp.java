@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A linear layer whose input is split: `Y = W * X_T + W * X_U`, the first term here, the second on
 /// the worker, at the same time.
-final class SplitLinearOp implements Op {
+final class SplitLinearOp implements RemoteOp {
   /// The layer's places in the region shared with the worker.
   ///
   /// @param weights `[O, kH, kW, C]`
@@ -72,8 +72,8 @@ final class SplitLinearOp implements Op {
     this.shape = shape;
     this.context = context;
     this.profile = profile;
-    this.worker = context.worker();
-    this.door = context.door();
+    this.worker = context.workers().first().worker();
+    this.door = context.workers().first().door();
     this.weightRelease = weightRelease;
     this.gradientRelease = gradientRelease;
     this.guard = guard;
@@ -87,9 +87,8 @@ final class SplitLinearOp implements Op {
     this.lowRank = input.lowRank(shape);
   }
 
-  /// Sends this step's weights; the worker packs them while the trusted side is still busy with the
-  /// layers before.
-  void sendWeights() throws ProtocolException {
+  @Override
+  public void sendWeights() throws ProtocolException {
     profile.at(node);
     Released weights = door.exact(weightRelease, own.weight(), slots.weights());
     profile.lap(Phase.WEIGHTS);
@@ -174,8 +173,8 @@ final class SplitLinearOp implements Op {
     }
   }
 
-  /// Merges the worker's part of the weight gradient, which it computes off the critical path.
-  void mergeWeightGradient() throws ProtocolException {
+  @Override
+  public void mergeWeightGradient() throws ProtocolException {
     profile.at(node);
     worker.await(Gradients.require(weightGradient));
     weightGradient = null;

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 /// `ledger.json`: what a run has released, enough to compute its cost from. It is written before a
 /// step is begun, so that a run that is killed has spent at most what stands there.
 public final class LedgerFile {
-  private static final String FORMAT = "asymml-ledger-1";
+  private static final String FORMAT = "asymml-ledger-2";
 
   private LedgerFile() {}
 
@@ -32,6 +32,7 @@ public final class LedgerFile {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("format", FORMAT);
     facts.put("delta", ledger.delta().value());
+    facts.put("workers", ledger.workers());
     facts.put("sampling", sampling(ledger.sampling()));
     List<Object> entries = new ArrayList<>();
     for (Ledger.Entry entry : ledger.entries()) {
@@ -101,7 +102,11 @@ public final class LedgerFile {
                 entry.list("releases").stream().map(LedgerFile::release).toList(),
                 entry.whole("steps")));
       }
-      return new Ledger(sampling(facts.map("sampling")), new Delta(facts.real("delta")), entries);
+      return new Ledger(
+          sampling(facts.map("sampling")),
+          new Delta(facts.real("delta")),
+          entries,
+          Math.toIntExact(facts.whole("workers")));
     } catch (IllegalArgumentException | ArithmeticException e) {
       throw new IOException(file + " is no ledger of this program: " + e.getMessage(), e);
     }

@@ -55,6 +55,13 @@ public record RunLayout(Path directory) {
     return directory.resolve("worker.log");
   }
 
+  /// What the process of the worker that holds the masks prints, if there are two workers.
+  ///
+  /// @return `worker-masks.log`
+  public Path masksWorkerLog() {
+    return directory.resolve("worker-masks.log");
+  }
+
   /// Analyses of ranks: private statistics.
   ///
   /// @return `rank.json`

@@ -18,6 +18,7 @@ import asymml.trusted.execute.Plan;
 import asymml.trusted.execute.ReleasePlan;
 import asymml.trusted.execute.ReleaseTerms;
 import asymml.trusted.execute.ReleaseTerms.Bounds;
+import asymml.trusted.execute.Shield;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,7 +62,8 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     }
     Bounds bounds =
         earlier != null ? boundsOf(earlier) : overridden(calibrated.get(), privacy.clip());
-    Budgeting budgeting = new Budgeting(graph, plan, privacy, sampling, bounds);
+    Budgeting budgeting =
+        new Budgeting(graph, plan, privacy, config.shield(), sampling, bounds);
     if (!(config.noise() instanceof NoiseStrength.None)) {
       Accounting whole = budgeting.with(config.noise(), steps);
       return privacy.target() == null || budgeting.affords(whole, steps)
@@ -95,10 +97,15 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
 
   /// The search for noise or steps that a budget allows.
   private record Budgeting(
-      Graph graph, Plan plan, PrivacyConfig privacy, Sampling sampling, Bounds bounds) {
+      Graph graph,
+      Plan plan,
+      PrivacyConfig privacy,
+      Shield shield,
+      Sampling sampling,
+      Bounds bounds) {
     Accounting with(NoiseStrength noise, long steps) {
       ReleaseTerms terms =
-          new ReleaseTerms.Accounted(noise, privacy.protect(), privacy.basis(), bounds);
+          new ReleaseTerms.Accounted(noise, privacy.protect(), privacy.basis(), bounds, shield);
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
 
@@ -221,7 +228,21 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
         delta,
         List.of(
             new Ledger.Entry(ordinary, begun - refreshes),
-            new Ledger.Entry(refreshing, refreshes)));
+            new Ledger.Entry(refreshing, refreshes)),
+        releases.workers());
+  }
+
+  /// Refuses masks so large that what they hide is lost in the rounding of float32.
+  ///
+  /// @throws IllegalArgumentException if the error predicted for a release is too large
+  Accounting requirePrecision() {
+    if (releases.terms() instanceof ReleaseTerms.Accounted accounted
+        && accounted.shield() instanceof Shield.Shares) {
+      for (Release release : releases.releases(true)) {
+        MaskPrecision.require(release);
+      }
+    }
+    return this;
   }
 
   /// Whether bases come from public images.

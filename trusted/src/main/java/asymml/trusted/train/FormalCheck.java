@@ -11,6 +11,7 @@ import asymml.trusted.execute.Basis;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.Shield;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -62,7 +63,18 @@ public final class FormalCheck {
           new Finding(
               "there is no noise", "--target-epsilon, --noise-multiplier or --noise-ratio"));
     }
-    if (privacy.clip() instanceof PrivacyConfig.Clip.Median) {
+    boolean masked = config.shield() instanceof Shield.Shares;
+    if (masked
+        && config.shield() instanceof Shield.Shares(var positions)
+        && positions < 1
+        && privacy.protect().contains(Channel.WEIGHTS)) {
+      found.add(
+          new Finding(
+              "one example can weigh more in a sampled weight gradient than its bound says",
+              "--weight-gradient exact"));
+    }
+    if (privacy.clip() instanceof PrivacyConfig.Clip.Median
+        && (!masked || privacy.protect().contains(Channel.WEIGHTS))) {
       found.add(new Finding("the clip bound follows private data", "--clip public or a number"));
     }
     if (privacy.drawing() == PrivacyConfig.Drawing.POISSON
@@ -79,7 +91,9 @@ public final class FormalCheck {
               "delta is not below 1 over the %d examples".formatted(examples),
               "a smaller --delta"));
     }
-    if (publicShape == null) {
+    if (!config.needsPublicImages()) {
+      // Nothing is taken from them.
+    } else if (publicShape == null) {
       found.add(new Finding("there are no public images", "--public-data"));
     } else if (!publicShape.equals(graph.input())) {
       found.add(

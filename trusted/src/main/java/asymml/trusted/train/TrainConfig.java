@@ -1,10 +1,12 @@
 package asymml.trusted.train;
 
 import asymml.model.Zoo;
+import asymml.privacy.Channel;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.execute.Shield;
 import java.util.List;
 
 /// Everything that decides what a training run computes.
@@ -24,6 +26,7 @@ import java.util.List;
 /// @param seed of initial weights, order, augmentation and dropout; never of noise
 /// @param privacy what is accounted for; with a target epsilon and no noise above, the noise
 ///   follows from the target
+/// @param shield what hides the data from workers; with [Shield.Shares] the run is accounted for
 public record TrainConfig(
     String model,
     Zoo.Norm norm,
@@ -38,7 +41,57 @@ public record TrainConfig(
     float labelSmoothing,
     boolean augment,
     long seed,
-    PrivacyConfig privacy) {
+    PrivacyConfig privacy,
+    Shield shield) {
+
+  /// A run with one worker.
+  ///
+  /// @param model a name of the zoo
+  /// @param norm its normalisation
+  /// @param mode which plan its linear layers get
+  /// @param decomposition how split layers' inputs are decomposed
+  /// @param rank how many directions stay
+  /// @param trustedLayers linear layers that stay trusted in `asymml` and `dp-only` mode
+  /// @param noise strength of the noise on residuals
+  /// @param epochs passes over the training images, at least 1
+  /// @param batchSize examples a step, at least 1
+  /// @param optimizer learning rate and its relatives
+  /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
+  /// @param augment whether training images are flipped and cropped as suits the data
+  /// @param seed of initial weights, order, augmentation and dropout; never of noise
+  /// @param privacy what is accounted for
+  public TrainConfig(
+      String model,
+      Zoo.Norm norm,
+      Mode mode,
+      Decomposition decomposition,
+      RankPolicy rank,
+      List<String> trustedLayers,
+      NoiseStrength noise,
+      int epochs,
+      int batchSize,
+      Optimizer optimizer,
+      float labelSmoothing,
+      boolean augment,
+      long seed,
+      PrivacyConfig privacy) {
+    this(
+        model,
+        norm,
+        mode,
+        decomposition,
+        rank,
+        trustedLayers,
+        noise,
+        epochs,
+        batchSize,
+        optimizer,
+        labelSmoothing,
+        augment,
+        seed,
+        privacy,
+        new Shield.Residual());
+  }
 
   /// A run that accounts for nothing.
   ///
@@ -148,6 +201,25 @@ public record TrainConfig(
         labelSmoothing >= 0 && labelSmoothing < 1,
         "label smoothing must be in [0, 1)",
         labelSmoothing);
+    if (shield instanceof Shield.Shares
+        && mode != Mode.TRUSTED_ONLY
+        && !privacy.protect().contains(Channel.GRADIENTS)) {
+      throw new IllegalArgumentException(
+          "--shield shares hides residuals and gradients, and accounts for both: --protect"
+              + " gradients or all, or leave --protect out");
+    }
+  }
+
+  /// Whether clip bounds or bases come from public images.
+  ///
+  /// @return true if the run needs some
+  public boolean needsPublicImages() {
+    return privacy.accounted()
+        && (shield instanceof Shield.Residual
+            || privacy.protect().contains(Channel.WEIGHTS)
+            || (mode == Mode.ASYMML
+                && decomposition == Decomposition.SHARED
+                && rank.rank(0, 1) > 0));
   }
 
   private static void check(boolean holds, String rule, Number value) {

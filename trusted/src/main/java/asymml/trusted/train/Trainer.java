@@ -22,7 +22,9 @@ import asymml.trusted.execute.Parameters;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.execute.PublicPass;
 import asymml.trusted.execute.ReleaseTerms;
+import asymml.trusted.execute.Shield;
 import asymml.trusted.execute.SplitContext;
+import asymml.trusted.execute.Workers;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
@@ -54,7 +56,7 @@ public final class Trainer implements AutoCloseable {
   private final TrainedModel.Description description;
   private final Graph graph;
   private final Plan plan;
-  private final @Nullable RemoteWorker worker;
+  private final @Nullable Workers workers;
   private final @Nullable SplitContext split;
   private final @Nullable Accounting accounting;
   private final @Nullable LedgerKeeper ledger;
@@ -89,16 +91,20 @@ public final class Trainer implements AutoCloseable {
   public Trainer(
       TrainConfig config, DataSet data, @Nullable RemoteWorker worker, @Nullable ReleaseDoor door)
       throws ProtocolException {
-    this(config, data, null, worker, door, null);
+    this(
+        config,
+        data,
+        null,
+        worker == null || door == null ? null : Workers.one(worker, door),
+        null);
   }
 
   /// Plans a run.
   ///
   /// @param config what to compute
   /// @param data what on
-  /// @param publicImages for clip bounds and bases; needed if the run is accounted for
-  /// @param worker who computes the untrusted parts; needed unless the plan is all trusted
-  /// @param door the way out to that worker; needed with it
+  /// @param publicImages for clip bounds and bases; see [TrainConfig#needsPublicImages]
+  /// @param workers who compute the untrusted parts; needed unless the plan is all trusted
   /// @param earlier the ledger of the run that is to be resumed, null for a new one
   /// @throws IllegalArgumentException if model, plan and images do not fit together, or the run
   ///   cannot be accounted for
@@ -107,14 +113,13 @@ public final class Trainer implements AutoCloseable {
       TrainConfig config,
       DataSet data,
       @Nullable ImageSet publicImages,
-      @Nullable RemoteWorker worker,
-      @Nullable ReleaseDoor door,
+      @Nullable Workers workers,
       @Nullable Ledger earlier)
       throws ProtocolException {
     this.config = config;
     this.data = data;
-    this.worker = worker;
-    if (worker != null && !worker.computes()) {
+    this.workers = workers;
+    if (workers != null && !workers.compute()) {
       throw new IllegalArgumentException(
           "the worker computes nothing, it is for benchmarks: start one with --device cpu or cuda:N");
     }
@@ -130,18 +135,19 @@ public final class Trainer implements AutoCloseable {
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
     int examples = data.train().size();
-    requireAccountable(publicImages, door == null || door.isUnpredictable());
+    requireAccountable(publicImages, workers == null || workers.isUnpredictable());
     batchSize = Math.min(config.batchSize(), examples);
     batches = (examples + batchSize - 1) / batchSize;
     schedule = config.optimizer().schedule(batches, config.epochs());
     parameters = new Parameters(graph, new Initializer(config.seed()), true);
     boolean planned = false;
     try {
-      publicPass = config.privacy().accounted() ? publicPass(publicImages) : null;
+      publicPass = config.needsPublicImages() ? publicPass(publicImages) : null;
       accounting =
-          worker == null || door == null
+          workers == null
               ? null
-              : Accounting.of(config, graph, plan, examples, this::publicBounds, earlier);
+              : Accounting.of(config, graph, plan, examples, this::publicBounds, earlier)
+                  .requirePrecision();
       ledger =
           accounting == null
               ? null
@@ -155,9 +161,9 @@ public final class Trainer implements AutoCloseable {
     identity = identity();
     evaluator = new Evaluator(graph, parameters, batchSize);
     split =
-        worker == null || door == null || accounting == null
+        workers == null || accounting == null
             ? null
-            : new SplitContext(graph, slots(), accounting.releases(), worker, door);
+            : new SplitContext(graph, slots(), accounting.releases(), workers);
     planNetworks();
   }
 
@@ -190,10 +196,9 @@ public final class Trainer implements AutoCloseable {
   }
 
   private ReleaseTerms.Bounds publicBounds() {
-    if (publicPass == null) {
-      throw new IllegalStateException("there are no public images");
-    }
-    return publicPass.bounds(plan, batchSize);
+    return publicPass == null
+        ? new ReleaseTerms.Bounds(Map.of())
+        : publicPass.bounds(plan, batchSize);
   }
 
   /// How many places a batch has.
@@ -227,8 +232,8 @@ public final class Trainer implements AutoCloseable {
 
   private void mapRegion() throws ProtocolException {
     long bytes = networks.values().stream().mapToLong(Network::regionBytes).max().orElse(0);
-    if (bytes > 0 && worker != null) {
-      worker.mapRegion(bytes);
+    if (bytes > 0 && workers != null) {
+      workers.mapRegion(bytes);
     }
   }
 
@@ -479,6 +484,9 @@ public final class Trainer implements AutoCloseable {
     description.save(identity);
     identity.put("plan", plan.layers().toString());
     identity.put("noise", config.noise().toString());
+    if (config.shield() instanceof Shield.Shares) {
+      identity.put("shield", config.shield().toString());
+    }
     if (config.privacy().accounted()) {
       identity.put("privacy", config.privacy().toString());
     }
@@ -504,10 +512,9 @@ public final class Trainer implements AutoCloseable {
   private Cost costSoFar() {
     double cpu =
         ProcessHandle.current().info().totalCpuDuration().map(d -> d.toNanos() / 1e9).orElse(0.0);
-    return worker == null
+    return workers == null
         ? new Cost(cpu, 0, 0, 0)
-        : new Cost(
-            cpu, worker.workerCpuNanos() / 1e9, worker.bytesToWorker(), worker.bytesFromWorker());
+        : new Cost(cpu, workers.cpuNanos() / 1e9, workers.bytesOut(), workers.bytesBack());
   }
 
   /// Zeroes and frees parameters, activations and bases.

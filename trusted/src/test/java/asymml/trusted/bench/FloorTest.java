@@ -20,6 +20,7 @@ import asymml.trusted.execute.Placement.Split;
 import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.Shield;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -43,7 +44,7 @@ class FloorTest {
 
   @Test
   void a_trusted_layer_has_three_products_and_one_without_a_gradient_to_pass_on_two() {
-    Floor floor = new Floor(graph(), BATCH);
+    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
     Work conv = floor.linear(1, new Trusted());
     assertThat(conv.flops()).isEqualTo(3 * 2.0 * BATCH * 64 * W);
     assertThat(conv.bytes()).isEqualTo(4 * (3 * X + 3 * Y + 3 * W));
@@ -53,7 +54,7 @@ class FloorTest {
 
   @Test
   void a_split_layer_has_two_narrow_products_and_the_folds() {
-    Floor floor = new Floor(graph(), BATCH);
+    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
     Split split = new Split(Decomposition.SHARED, new RankPolicy.Fixed(2));
     Work conv = floor.linear(1, split);
     double kept = 3; // two directions and the mean
@@ -70,7 +71,7 @@ class FloorTest {
 
   @Test
   void an_untrusted_layer_and_noise_alone_have_no_products() {
-    Floor floor = new Floor(graph(), BATCH);
+    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
     assertThat(floor.linear(1, new Untrusted()).flops()).isZero();
     Split noise = new Split(Decomposition.SHARED, new RankPolicy.Fixed(0));
     assertThat(floor.linear(1, noise)).isEqualTo(floor.linear(1, new Untrusted()));
@@ -89,7 +90,7 @@ class FloorTest {
     b.add("flatten", new Flatten());
     b.add("fc", new Linear(2));
     Graph graph = b.build("two readers");
-    Work step = new Floor(graph, 2).step(plan(graph, "2", "first,fc"));
+    Work step = new Floor(graph, 2, new Shield.Residual()).step(plan(graph, "2", "first,fc"));
     assertThat(step.noiseValues()).isEqualTo(2 * 16 * 4);
   }
 
@@ -103,7 +104,7 @@ class FloorTest {
     b.add("flatten", new Flatten());
     b.add("fc", new Linear(2));
     Graph graph = b.build("between");
-    Floor floor = new Floor(graph, 1);
+    Floor floor = new Floor(graph, 1, new Shield.Residual());
     Plan plan = Plan.trusted(graph);
     Work linear = floor.linear(0, new Trusted()).plus(floor.linear(5, new Trusted()));
     double map = 16 * 3;

@@ -7,6 +7,7 @@ import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.ReleaseTerms;
 import asymml.trusted.execute.StepProfile.Phase;
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
@@ -17,11 +18,14 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
 class StepBenchTest {
+  private static final ReleaseTerms TERMS =
+      new ReleaseTerms.Unaccounted(new NoiseStrength.None(), "a benchmark");
+
   @Test
   void the_profile_accounts_for_nearly_all_of_a_step() throws Exception {
     Graph graph = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
     try (StepBench bench =
-        new StepBench(graph, Plan.trusted(graph), 16, new NoiseStrength.None(), null, null)) {
+        new StepBench(graph, Plan.trusted(graph), 16, TERMS, null)) {
       bench.run(5);
       StepCost cost = bench.run(20);
       double booked = 0;
@@ -49,7 +53,7 @@ class StepBenchTest {
   void a_step_allocates_no_buffers() throws Exception {
     Graph graph = Zoo.build("resnet20", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
     try (StepBench bench =
-        new StepBench(graph, Plan.trusted(graph), 16, new NoiseStrength.None(), null, null)) {
+        new StepBench(graph, Plan.trusted(graph), 16, TERMS, null)) {
       bench.run(10);
       ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
       long before = threads.getCurrentThreadAllocatedBytes();

@@ -61,7 +61,7 @@ class AccountedStepTest {
         Arena arena = Arena.ofShared();
         Parameters parameters = new Parameters(graph, new Initializer(5), true);
         SplitContext context =
-            new SplitContext(graph, SLOTS, releases, open.worker(), open.door());
+            new SplitContext(graph, SLOTS, releases, Workers.one(open.worker(), open.door()));
         Network network = Network.forTraining(graph, plan, SLOTS, parameters, context, 0)) {
       open.worker().mapRegion(network.regionBytes());
       context.occupy(i -> LABELS[i] == NULL);

@@ -199,9 +199,9 @@ class PublicPassTest {
     try (OpenDoor open = new OpenDoor(folder, 90, 1);
         Parameters parameters = new Parameters(graph, new Initializer(1), true);
         PublicPass pass = new PublicPass(graph, parameters, images(1), LABELS);
-        SplitContext first = new SplitContext(graph, IMAGES, releases, open.worker(), open.door());
+        SplitContext first = new SplitContext(graph, IMAGES, releases, Workers.one(open.worker(), open.door()));
         SplitContext second =
-            new SplitContext(graph, IMAGES, releases, open.worker(), open.door())) {
+            new SplitContext(graph, IMAGES, releases, Workers.one(open.worker(), open.door()))) {
       assertThat(first.hasBases()).isFalse();
       pass.fitBases(first);
       assertThat(first.hasBases()).isTrue();
@@ -227,7 +227,7 @@ class PublicPassTest {
         new ReleasePlan(graph, plan, Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.DP));
     try (OpenDoor open = new OpenDoor(folder, 91, 1);
         SplitContext context =
-            new SplitContext(graph, IMAGES, releases, open.worker(), open.door())) {
+            new SplitContext(graph, IMAGES, releases, Workers.one(open.worker(), open.door()))) {
       for (Node node : graph.nodes()) {
         boolean trained = !graph.parameters(graph.nodes().indexOf(node)).isEmpty();
         assertThat(context.guard(graph.nodes().indexOf(node)) != null)

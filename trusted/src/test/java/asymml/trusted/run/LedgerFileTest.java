@@ -134,8 +134,9 @@ class LedgerFileTest {
         .hasContent(
             """
             {
-              "format" : "asymml-ledger-1",
+              "format" : "asymml-ledger-2",
               "delta" : 1.0E-5,
+              "workers" : 1,
               "sampling" : {
                 "kind" : "shuffle",
                 "examples" : 95,

@@ -1,4 +1,4 @@
-package asymml.trusted.boundary;
+package asymml.kernels;
 
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.DoubleVector;

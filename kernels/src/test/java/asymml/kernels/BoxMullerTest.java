@@ -1,4 +1,4 @@
-package asymml.trusted.boundary;
+package asymml.kernels;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;

@@ -1,0 +1,13 @@
+package asymml.trusted.execute;
+
+import asymml.wire.ProtocolException;
+
+/// A linear layer that workers compute a part of.
+interface RemoteOp extends Op {
+  /// Sends this step's weights; a worker packs them while the trusted side is still busy with the
+  /// layers before.
+  void sendWeights() throws ProtocolException;
+
+  /// Merges a part of the weight gradient that a worker computes off the critical path.
+  void mergeWeightGradient() throws ProtocolException;
+}

@@ -1,0 +1,105 @@
+package asymml.trusted.execute;
+
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.wire.ProtocolException;
+import java.util.List;
+import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/// The workers of a run, each with the way out to it.
+///
+/// @param first the worker that gets what leaves; under masks if there is a second
+/// @param second the worker that gets the masks; null if there is one worker only
+public record Workers(Party first, @Nullable Party second) {
+  /// A worker and its door.
+  ///
+  /// @param worker who computes
+  /// @param door the one way out to it
+  public record Party(RemoteWorker worker, ReleaseDoor door) {}
+
+  /// A single worker.
+  ///
+  /// @param worker who computes
+  /// @param door the one way out to it
+  /// @return a run's workers
+  public static Workers one(RemoteWorker worker, ReleaseDoor door) {
+    return new Workers(new Party(worker, door), null);
+  }
+
+  /// All of them.
+  ///
+  /// @return one or two
+  public List<Party> all() {
+    return second == null ? List.of(first) : List.of(first, second);
+  }
+
+  /// The worker that holds the masks.
+  Party holder() {
+    if (second == null) {
+      throw new IllegalStateException("masks need a second worker");
+    }
+    return second;
+  }
+
+  /// Whether all of them compute, or are there for benchmarks.
+  ///
+  /// @return false if results mean nothing
+  public boolean compute() {
+    return workers().allMatch(RemoteWorker::computes);
+  }
+
+  /// Whether noise and masks come from the platform's own cryptographic generator.
+  ///
+  /// @return false if they could have been seeded
+  public boolean isUnpredictable() {
+    return all().stream().allMatch(party -> party.door().isUnpredictable());
+  }
+
+  /// Gives each of them a tensor region, in place of the one before.
+  ///
+  /// @param sizeBytes its size
+  /// @throws ProtocolException if there is no room for it, or a worker failed
+  public void mapRegion(long sizeBytes) throws ProtocolException {
+    for (Party party : all()) {
+      party.worker().mapRegion(sizeBytes);
+    }
+  }
+
+  /// Sends what still waits for other requests.
+  void flush() throws ProtocolException {
+    for (Party party : all()) {
+      party.worker().flush();
+    }
+  }
+
+  /// Processor time of the workers.
+  ///
+  /// @return nanoseconds, summed
+  public long cpuNanos() {
+    return sum(RemoteWorker::workerCpuNanos);
+  }
+
+  /// Tensor bytes released.
+  ///
+  /// @return the sum over the workers
+  public long bytesOut() {
+    return sum(RemoteWorker::bytesToWorker);
+  }
+
+  /// Tensor bytes that came back.
+  ///
+  /// @return the sum over the workers
+  public long bytesBack() {
+    return sum(RemoteWorker::bytesFromWorker);
+  }
+
+  private long sum(ToLongFunction<RemoteWorker> of) {
+    return workers().mapToLong(of).sum();
+  }
+
+  private Stream<RemoteWorker> workers() {
+    return all().stream().map(Party::worker);
+  }
+}
