@@ -156,7 +156,8 @@ final class RankCommand implements Callable<Integer> {
     }
   }
 
-  private static void checkFits(TrainedModel model, DataSet images) throws DataException {
+  /// @throws DataException if the images are not of the model's kind
+  static void checkFits(TrainedModel model, DataSet images) throws DataException {
     if (!model.description().input().equals(images.train().shape())
         || !model.description().classNames().equals(images.train().classNames())) {
       throw new DataException(

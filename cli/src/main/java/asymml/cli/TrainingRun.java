@@ -197,8 +197,8 @@ final class TrainingRun {
         Workers one = new Workers(masked, null);
         return train(header, record, resume, trainer(header, publicImages, one, earlier));
       }
-      PrecisionCheck.require(first.remote(), "the worker with masked values");
-      PrecisionCheck.require(second.remote(), "the worker with the masks");
+      PrecisionCheck.require(first.remote(), door, "the worker with masked values");
+      PrecisionCheck.require(second.remote(), masksDoor, "the worker with the masks");
       show(header, "UNTRUSTED, masked values: " + first.describe(), layout);
       out.println("worker   UNTRUSTED, masks only: " + second.describe());
       Workers two = new Workers(masked, new Party(second.remote(), masksDoor));

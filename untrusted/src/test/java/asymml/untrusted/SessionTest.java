@@ -3,8 +3,11 @@ package asymml.untrusted;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.kernels.GaussianMasks;
+import asymml.kernels.Tensor;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
+import asymml.wire.MaskKey;
 import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
 import asymml.wire.ProtocolException;
@@ -12,6 +15,7 @@ import asymml.wire.ProtocolException.Reason;
 import asymml.wire.Region;
 import asymml.wire.Slot;
 import asymml.wire.UnixTransport;
+import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -120,6 +124,23 @@ class SessionTest {
     end.get(10, TimeUnit.SECONDS);
   }
 
+  @Test
+  void masks_are_those_of_the_key_and_stand_where_they_were_asked_for() throws Exception {
+    greet();
+    try (Region region = map();
+        Arena arena = Arena.ofShared();
+        GaussianMasks masks = new GaussianMasks(1)) {
+      MaskKey key = new MaskKey(1, -2, 3, -4);
+      succeed(new Message.ExpandMask(sequence, new Slot(128, 20), 4, 2.5, key));
+      Tensor expected = Tensor.allocate(arena, 4, 5);
+      masks.write(key.bytes(), 2.5, expected);
+      assertThat(region.at(new Slot(128, 20)).toArray(ValueLayout.JAVA_FLOAT))
+          .isEqualTo(expected.toArray());
+    }
+    link.send(new Message.Bye(sequence), SOON);
+    end.get(10, TimeUnit.SECONDS);
+  }
+
   interface Ask {
     Message.Request with(long sequence);
   }
@@ -143,6 +164,9 @@ class SessionTest {
         bad(
             "the result overlaps an operand",
             s -> new Message.BackwardWeights(s, 9, X, Y, new Slot(128, 12))),
+        bad(
+            "masks ends at byte 4112 of a region of 4096",
+            s -> new Message.ExpandMask(s, new Slot(4032, 20), 5, 1, new MaskKey(1, 2, 3, 4))),
         bad(
             "cannot map the shared memory",
             s -> new Message.MapRegion(s, 4096, "/nonexistent/region")),

@@ -24,6 +24,7 @@ final class FaultyWorker implements AutoCloseable {
   private final Path socket;
   private final int healthyResults;
   private final float value;
+  private final String precision;
   private final CompletableFuture<Boolean> listening = new CompletableFuture<>();
   private final Thread thread;
   private @Nullable Region region;
@@ -33,6 +34,12 @@ final class FaultyWorker implements AutoCloseable {
   /// @param healthyResults how many results are 0
   /// @param value what the results after them hold at one place
   FaultyWorker(Path folder, int healthyResults, float value) throws Exception {
+    this(folder, healthyResults, value, "float32");
+  }
+
+  /// @param precision what it says that it computes in
+  FaultyWorker(Path folder, int healthyResults, float value, String precision) throws Exception {
+    this.precision = precision;
     this.socket = folder.resolve("faulty.sock");
     this.healthyResults = healthyResults;
     this.value = value;
@@ -48,7 +55,7 @@ final class FaultyWorker implements AutoCloseable {
     try (Link link = new Link(UnixTransport.accept(socket, SOON, () -> listening.complete(true)))) {
       Message first = link.receive(SOON);
       link.send(
-          new Message.Welcome(first.sequence(), Message.PROTOCOL_VERSION, "faulty", "float32", 1),
+          new Message.Welcome(first.sequence(), Message.PROTOCOL_VERSION, "faulty", precision, 1),
           SOON);
       Message request = link.receive(SOON);
       while (!(request instanceof Message.Bye)) {
@@ -75,6 +82,7 @@ final class FaultyWorker implements AutoCloseable {
       case Message.Hello _,
           Message.DefineOp _,
           Message.LoadWeights _,
+          Message.ExpandMask _,
           Message.Bye _,
           Message.Payload _,
           Message.Reply _ -> {}

@@ -176,7 +176,7 @@ class RecorderTest {
           case Message.Forward m -> m.opId();
           case Message.BackwardData m -> m.opId();
           case Message.BackwardWeights m -> m.opId();
-          case Message.Hello _, Message.MapRegion _, Message.Bye _ -> -1;
+          case Message.Hello _, Message.MapRegion _, Message.ExpandMask _, Message.Bye _ -> -1;
         };
     return opId < 0
         ? Stream.empty()

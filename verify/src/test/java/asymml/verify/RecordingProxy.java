@@ -127,8 +127,11 @@ final class RecordingProxy implements AutoCloseable {
                 case Message.Forward m -> List.of(floats(m.x()));
                 case Message.BackwardData m -> List.of(floats(m.dy()));
                 case Message.BackwardWeights m -> List.of(floats(m.x()), floats(m.dy()));
-                case Message.Hello _, Message.MapRegion _, Message.DefineOp _, Message.Bye _ ->
-                    List.of();
+                case Message.Hello _,
+                    Message.MapRegion _,
+                    Message.DefineOp _,
+                    Message.ExpandMask _,
+                    Message.Bye _ -> List.of();
               }));
     }
   }

@@ -16,6 +16,7 @@ import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.Workers;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -185,8 +186,7 @@ class SplitTrainingTest {
                 config,
                 DATA,
                 null,
-                worker.remote,
-                worker.door,
+                new Workers(worker.party(), null),
                 resume ? LedgerFile.read(layout.ledger()) : null)) {
       return trainer.run(layout, resume, listener, () -> false);
     }

@@ -13,7 +13,7 @@ final class RandomMessages {
   Message next() {
     long sequence = random.nextLong() & Long.MAX_VALUE;
     int opId = random.nextInt(Message.MAX_OP_ID + 1);
-    return switch (random.nextInt(12)) {
+    return switch (random.nextInt(13)) {
       case 0 -> new Message.Hello(sequence, random.nextInt());
       case 1 -> new Message.MapRegion(sequence, 1 + random.nextLong(Slot.MAX_REGION_BYTES), path());
       case 2 -> new Message.DefineOp(sequence, opId, op());
@@ -25,6 +25,16 @@ final class RandomMessages {
       case 8 -> new Message.Payload(sequence, slot());
       case 9 -> new Message.Welcome(sequence, random.nextInt(), text(), text(), random.nextLong());
       case 10 -> new Message.Done(sequence, random.nextLong() & Long.MAX_VALUE);
+      case 11 -> {
+        Slot masks = slot();
+        yield new Message.ExpandMask(
+            sequence,
+            masks,
+            masks.floats() % 3 == 0 ? 3 : 1,
+            Double.MIN_NORMAL + random.nextDouble(1e30),
+            new MaskKey(
+                random.nextLong(), random.nextLong(), random.nextLong(), random.nextLong()));
+      }
       default -> new Message.Failed(sequence, text());
     };
   }

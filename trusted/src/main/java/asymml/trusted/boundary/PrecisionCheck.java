@@ -4,7 +4,6 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.GaussianMasks;
 import asymml.kernels.GaussianNoise;
 import asymml.kernels.Tensor;
-import asymml.wire.MaskKey;
 import asymml.wire.Message;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
@@ -31,15 +30,17 @@ public final class PrecisionCheck {
   /// Checks a worker; its region is another one afterwards.
   ///
   /// @param worker with no request in flight
+  /// @param door the way out to it
   /// @param name what to call it
   /// @throws ProtocolException if it fails, or is not strict
-  public static void require(RemoteWorker worker, String name) throws ProtocolException {
+  public static void require(RemoteWorker worker, ReleaseDoor door, String name)
+      throws ProtocolException {
     if (!worker.precision().equals(STRICT)) {
       throw new ProtocolException(
           "%s computes in %s, and masks need strict %s: start it with --precision fp32"
               .formatted(name, worker.precision(), STRICT));
     }
-    double error = error(worker);
+    double error = error(worker, door);
     if (!(error <= BOUND)) {
       throw new ProtocolException(
           String.format(
@@ -53,7 +54,7 @@ public final class PrecisionCheck {
     }
   }
 
-  private static double error(RemoteWorker worker) throws ProtocolException {
+  private static double error(RemoteWorker worker, ReleaseDoor door) throws ProtocolException {
     RegionLayout layout = new RegionLayout();
     Slot x = layout.reserve(SHAPE.inputAxes());
     Slot w = layout.reserve(SHAPE.weightAxes());
@@ -63,23 +64,28 @@ public final class PrecisionCheck {
     worker.define(Message.MAX_OP_ID, SHAPE);
     try (Arena arena = Arena.ofShared();
         GaussianMasks masks = new GaussianMasks(1)) {
-      Tensor input = filled(worker, x, masks, Tensor.allocate(arena, SHAPE.inputAxes()));
-      Tensor weights = filled(worker, w, masks, Tensor.allocate(arena, SHAPE.weightAxes()));
-      worker.loadWeights(Message.MAX_OP_ID, new Released(w));
-      worker.await(worker.forward(Message.MAX_OP_ID, new Released(x), y));
+      byte[] inputKey = key();
+      byte[] weightKey = key();
+      Released input = door.probe(inputKey, SHAPE.batch(), x);
+      worker.loadWeights(Message.MAX_OP_ID, door.probe(weightKey, SHAPE.batch(), w));
+      worker.await(worker.forward(Message.MAX_OP_ID, input, y));
       // As many channels come in as go out, at as many positions: X serves as dY, too.
-      worker.await(worker.backwardData(Message.MAX_OP_ID, new Released(x), dx));
+      worker.await(worker.backwardData(Message.MAX_OP_ID, input, dx));
+      Tensor known = masks(masks, inputKey, Tensor.allocate(arena, SHAPE.inputAxes()));
+      Tensor weights = masks(masks, weightKey, Tensor.allocate(arena, SHAPE.weightAxes()));
       return Math.max(
-          relative(worker.result(y, SHAPE.outputAxes()), product(input, weights, false)),
-          relative(worker.result(dx, SHAPE.inputAxes()), product(input, weights, true)));
+          relative(worker.result(y, SHAPE.outputAxes()), product(known, weights, false)),
+          relative(worker.result(dx, SHAPE.inputAxes()), product(known, weights, true)));
     }
   }
 
-  private static Tensor filled(RemoteWorker worker, Slot slot, GaussianMasks masks, Tensor own)
-      throws ProtocolException {
+  private static byte[] key() {
     byte[] key = new byte[GaussianNoise.KEY_BYTES];
     new SecureRandom().nextBytes(key);
-    worker.expandMask(MaskKey.of(key), SHAPE.batch(), 1, slot);
+    return key;
+  }
+
+  private static Tensor masks(GaussianMasks masks, byte[] key, Tensor own) {
     masks.write(key, 1, own.reshape(SHAPE.batch(), (int) (own.size() / SHAPE.batch())));
     return own;
   }

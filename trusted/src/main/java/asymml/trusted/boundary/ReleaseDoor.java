@@ -6,6 +6,7 @@ import asymml.kernels.GaussianNoise;
 import asymml.kernels.Tensor;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Release;
+import asymml.wire.MaskKey;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import java.lang.foreign.Arena;
@@ -208,6 +209,19 @@ public final class ReleaseDoor implements AutoCloseable {
       throw new IllegalArgumentException("the place is not that of the masks: " + slot);
     }
     worker.expandMask(mask.forWorker(worker), mask.examples(), mask.deviation(), slot);
+    return new Released(slot);
+  }
+
+  /// Has the worker write masks whose key this side keeps, for a computation whose result is known:
+  /// nothing but the key leaves, and no data are ever hidden under them.
+  ///
+  /// @param key 32 bytes, drawn for this purpose
+  /// @param examples of the slot
+  /// @param slot where the worker writes them
+  /// @return the token for requests
+  /// @throws ProtocolException if the worker went away
+  Released probe(byte[] key, int examples, Slot slot) throws ProtocolException {
+    worker.expandMask(MaskKey.of(key), examples, 1, slot);
     return new Released(slot);
   }
 

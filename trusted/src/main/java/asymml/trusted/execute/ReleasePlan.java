@@ -26,6 +26,11 @@ public final class ReleasePlan {
   private static final String BATCH_BASIS =
       "fitted to private batches, and visible as the null space of the residuals";
 
+  /// How many times larger the noise multiplier of masks is than that of weight gradients, where
+  /// both are accounted for: masks come off again and cost but bits, so that nearly all of the
+  /// budget is for what stays in the weights.
+  static final double MASKS_OVER_NOISE = 10;
+
   private static final String PUBLIC_BASIS =
       "fitted to public images, but by a network whose weights carry private data";
 
@@ -232,8 +237,14 @@ public final class ReleasePlan {
     boolean masked =
         terms.shield() instanceof Shield.Shares
             && (channel == Channel.RESIDUALS || channel == Channel.GRADIENTS);
-    ClipNorm norm = masked ? new ClipNorm(Masked.NORM) : terms.bounds().of(channel, name);
-    return new Release.Gaussian(norm, multiplier(terms.noise(), dim));
+    if (!masked) {
+      return new Release.Gaussian(
+          terms.bounds().of(channel, name), multiplier(terms.noise(), dim));
+    }
+    double more = terms.channels().contains(Channel.WEIGHTS) ? MASKS_OVER_NOISE : 1;
+    return new Release.Gaussian(
+        new ClipNorm(Masked.NORM),
+        new NoiseMultiplier(more * multiplier(terms.noise(), dim).value()));
   }
 
   /// The noise multiplier that a strength comes to on a release of so many values.

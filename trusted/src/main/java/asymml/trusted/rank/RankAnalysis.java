@@ -88,8 +88,8 @@ public record RankAnalysis(
     long began = System.nanoTime();
     int batch = Math.min(Math.max(images, BATCH), data.size());
     int exact = Math.min(images, batch);
-    int[] order = Arrays.copyOf(Shuffle.order(data.size(), seed), batch);
-    try (LayerPass pass = pass(graph, parameters, data, normalization, order)) {
+    try (LayerPass pass =
+        pass(graph, parameters, data, normalization, batch, labelSmoothing, seed)) {
       RankPlan ranks = new RankPlan(graph, pass, rank, decomposition);
       List<ExampleRanks> examples =
           IntStream.range(0, exact)
@@ -103,12 +103,30 @@ public record RankAnalysis(
     }
   }
 
-  private LayerPass pass(
-      Graph graph, Parameters parameters, ImageSet data, Normalization normalization, int[] order) {
+  /// Runs training images through a network.
+  ///
+  /// @param graph the network
+  /// @param parameters its parameters; not changed
+  /// @param data training images
+  /// @param normalization of pixels
+  /// @param batch how many images
+  /// @param labelSmoothing of the loss
+  /// @param seed chooses the images, and the dropout masks
+  /// @return what stands between its layers
+  /// @throws asymml.trusted.boundary.NonFiniteException if an output is NaN or infinite
+  public static LayerPass pass(
+      Graph graph,
+      Parameters parameters,
+      ImageSet data,
+      Normalization normalization,
+      int batch,
+      float labelSmoothing,
+      long seed) {
+    int[] order = Arrays.copyOf(Shuffle.order(data.size(), seed), batch);
     try (BatchLoader loader =
         new BatchLoader(data, normalization, Augmentation.none(), order, order.length, 0, 0)) {
-      Batch batch = loader.next();
-      return new LayerPass(graph, parameters, batch.images(), batch.labels(), labelSmoothing, seed);
+      Batch drawn = loader.next();
+      return new LayerPass(graph, parameters, drawn.images(), drawn.labels(), labelSmoothing, seed);
     }
   }
 

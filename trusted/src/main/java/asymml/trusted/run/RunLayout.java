@@ -76,6 +76,13 @@ public record RunLayout(Path directory) {
     return directory.resolve("rank.svg");
   }
 
+  /// What masks cost in precision: private statistics.
+  ///
+  /// @return `masks.json`
+  public Path masks() {
+    return directory.resolve("masks.json");
+  }
+
   /// The file whose lock the trainer holds.
   Path lock() {
     return directory.resolve(".lock");

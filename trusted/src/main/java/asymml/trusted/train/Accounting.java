@@ -14,6 +14,7 @@ import asymml.privacy.Sampling;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.decompose.Refresh;
 import asymml.trusted.execute.Basis;
+import asymml.trusted.execute.MaskPrecision;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.execute.ReleasePlan;
 import asymml.trusted.execute.ReleaseTerms;

@@ -1,4 +1,4 @@
-package asymml.trusted.train;
+package asymml.trusted.execute;
 
 import asymml.privacy.Channel;
 import asymml.privacy.Ledger;
@@ -44,7 +44,11 @@ public final class MaskPrecision {
         && (release.channel() == Channel.RESIDUALS || release.channel() == Channel.GRADIENTS);
   }
 
-  static void require(Release release) {
+  /// Refuses masks so large that what they hide is lost in the rounding of float32.
+  ///
+  /// @param release any
+  /// @throws IllegalArgumentException if the error predicted for it is above [#LARGEST]
+  public static void require(Release release) {
     if (masked(release) && predicted(release) > LARGEST) {
       throw new IllegalArgumentException(
           String.format(

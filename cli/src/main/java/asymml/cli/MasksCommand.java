@@ -1,0 +1,245 @@
+package asymml.cli;
+
+import asymml.kernels.Kernels;
+import asymml.model.Graph;
+import asymml.trusted.boundary.NonFiniteException;
+import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.LayerPass;
+import asymml.trusted.execute.Mode;
+import asymml.trusted.execute.Placement;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.rank.MaskErrors;
+import asymml.trusted.rank.RankAnalysis;
+import asymml.trusted.rank.RankFile;
+import asymml.trusted.run.RunFile;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainedModel;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `asymml analyze masks`.
+@Command(
+    name = "masks",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Shows what the masks of --shield shares cost in precision, by layer and rank, at one noise"
+          + " multiplier: masks are in proportion to what leaves, so that the error falls with the"
+          + " norm of the residual, at the same guarantee.",
+      "Masks, products and differences are computed here, as two workers would; nothing leaves. The"
+          + " results are private statistics and stay in the run directory."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  asymml analyze masks --run runs/mine",
+      "  asymml analyze masks --run runs/mine --noise-multiplier 30 --ranks 0,1/8,1/2"
+    })
+@SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
+final class MasksCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--run",
+      required = true,
+      paramLabel = "DIR",
+      description = "The run directory that 'asymml train' named.")
+  private Path run;
+
+  @Option(
+      names = "--data",
+      paramLabel = "DATA",
+      description = "Data set whose training split is used (default: that of the run).")
+  private @Nullable String data;
+
+  @Option(
+      names = "--noise-multiplier",
+      paramLabel = "Z",
+      defaultValue = "10",
+      description = "Standard deviation of the masks over the bound (default: ${DEFAULT-VALUE}).")
+  private double noiseMultiplier;
+
+  @Option(
+      names = "--ranks",
+      paramLabel = "RANKS",
+      split = ",",
+      defaultValue = "0,1/16,1/8,1/4,1/2",
+      converter = Labels.RankConverter.class,
+      description = "Directions that stay trusted, with commas (default: ${DEFAULT-VALUE}).")
+  private List<RankPolicy> ranks;
+
+  @Option(
+      names = "--images",
+      paramLabel = "N",
+      defaultValue = "32",
+      description = "Images that run through the network (default: ${DEFAULT-VALUE}).")
+  private int images;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of the products (default: one per available processor).")
+  private @Nullable Integer threads;
+
+  @Override
+  public Integer call() throws DataException, IOException, RunException {
+    if (images < 1 || (threads != null && threads < 1)) {
+      throw new ParameterException(spec.commandLine(), "--images and --threads must be at least 1");
+    }
+    if (!(noiseMultiplier >= 1e-3 && noiseMultiplier <= 1e9)) {
+      throw new ParameterException(
+          spec.commandLine(), "--noise-multiplier must be 0.001 to 1e9: " + noiseMultiplier);
+    }
+    if (threads != null) {
+      Kernels.setThreads(threads);
+    }
+    PrintWriter out = spec.commandLine().getOut();
+    RunLayout layout = new RunLayout(run);
+    try (TrainedModel model = RunModel.open(run)) {
+      TrainOptions settings = TrainOptions.of(Settings.read(layout.config()));
+      DataSet opened =
+          DataOpening.open(
+              data == null ? settings.data : data,
+              settings.limitTrain,
+              new Limit(1),
+              settings.seed,
+              out);
+      RankCommand.checkFits(model, opened);
+      measure(model, settings.config(), opened, layout.masks(), out);
+    }
+    return ExitCode.OK;
+  }
+
+  private void measure(
+      TrainedModel model, TrainConfig config, DataSet opened, Path file, PrintWriter out)
+      throws IOException, RunException {
+    Graph graph = model.graph();
+    List<MaskErrors.AtRank> forward = new ArrayList<>();
+    List<MaskErrors.OfGradient> backward = new ArrayList<>();
+    try (LayerPass pass =
+        RankAnalysis.pass(
+            graph,
+            model.parameters(),
+            opened.train(),
+            model.description().normalization(),
+            Math.min(images, opened.train().size()),
+            config.labelSmoothing(),
+            config.seed())) {
+      MaskErrors errors = new MaskErrors(pass, graph, noiseMultiplier);
+      for (int node : split(graph, config)) {
+        forward.addAll(errors.forward(node, ranks));
+        backward.add(errors.backward(node));
+      }
+    } catch (NonFiniteException e) {
+      throw new RunException("the activations are not finite: training of this model diverged", e);
+    }
+    print(graph, forward, backward, out);
+    write(file, forward, backward);
+    out.println("written: " + file);
+    out.flush();
+  }
+
+  /// The layers that are split in the run, or would be.
+  private static List<Integer> split(Graph graph, TrainConfig config) {
+    Plan plan =
+        Plan.of(
+            graph, Mode.ASYMML, config.decomposition(), config.rank(), config.trustedLayers());
+    return graph.linearLayers().stream()
+        .filter(i -> plan.placement(graph.nodes().get(i).name()) instanceof Placement.Split)
+        .toList();
+  }
+
+  private void print(
+      Graph graph,
+      List<MaskErrors.AtRank> forward,
+      List<MaskErrors.OfGradient> backward,
+      PrintWriter out) {
+    out.println(RankFile.NOTICE);
+    out.printf(
+        Locale.ROOT,
+        "%s: noise multiplier %s everywhere, so that every row has the same guarantee%n%n",
+        graph.name(),
+        Figures.plain(noiseMultiplier));
+    String head = "%-24s %5s %12s %11s %7s %10s %10s%n";
+    String row = "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n";
+    out.printf(head, "Y = W * X", "rank", "norm leaving", "masks / rms", "bits", "predicted", "error");
+    for (MaskErrors.AtRank at : forward) {
+      MaskErrors.Errors y = at.y();
+      out.printf(
+          Locale.ROOT,
+          row,
+          at.layer(),
+          at.rank(),
+          y.normShare(),
+          y.masks(),
+          y.bits(),
+          y.predicted(),
+          y.measured());
+    }
+    out.println();
+    out.printf(head, "dX from dY", "", "norm leaving", "masks / rms", "bits", "predicted", "error");
+    for (MaskErrors.OfGradient of : backward) {
+      MaskErrors.Errors dx = of.dx();
+      out.printf(
+          Locale.ROOT,
+          row,
+          of.layer(),
+          "",
+          dx.normShare(),
+          dx.masks(),
+          dx.bits(),
+          dx.predicted(),
+          dx.measured());
+    }
+    out.println();
+    out.println(
+        "norm leaving: of the residual over that of X; masks: standard deviation over the root mean"
+            + " square of X; bits: of 24 that the masks take; errors: of the product, relative");
+  }
+
+  private void write(
+      Path file, List<MaskErrors.AtRank> forward, List<MaskErrors.OfGradient> backward)
+      throws IOException {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("notice", RankFile.NOTICE);
+    facts.put("noiseMultiplier", noiseMultiplier);
+    facts.put("images", images);
+    facts.put(
+        "forward",
+        forward.stream()
+            .map(at -> facts(at.layer(), at.y(), Map.of("rank", at.rank())))
+            .toList());
+    facts.put(
+        "backward", backward.stream().map(of -> facts(of.layer(), of.dx(), Map.of())).toList());
+    RunFile.write(file, facts);
+  }
+
+  private static Map<String, Object> facts(
+      String layer, MaskErrors.Errors errors, Map<String, Object> more) {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("layer", layer);
+    facts.putAll(more);
+    facts.put("normShare", errors.normShare());
+    facts.put("masksOverRms", errors.masks());
+    facts.put("bits", errors.bits());
+    facts.put("predictedError", errors.predicted());
+    facts.put("measuredError", errors.measured());
+    return facts;
+  }
+}
