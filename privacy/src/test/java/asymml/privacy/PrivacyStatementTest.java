@@ -75,6 +75,32 @@ class PrivacyStatementTest {
     }
   }
 
+  /// With two workers: z = 2 / sqrt(2), as below for the whole view.
+  @Test
+  void of_two_workers_both_masked_channels_are_counted_together_and_collusion_is_named() {
+    Ledger one =
+        shuffled(
+            steps(
+                10,
+                noised(Channel.RESIDUALS, 2),
+                noised(Channel.GRADIENTS, 2),
+                uncovered(Channel.WEIGHTS, "leaves as it is")));
+    Ledger two = new Ledger(one.sampling(), one.delta(), one.entries(), 2);
+    PrivacyStatement statement = PrivacyStatement.of(two, EXACT);
+    assertThat(statement.lines()).hasSize(3);
+    assertThat(statement.lines().getFirst())
+        .startsWith("residuals and gradients, against any one worker: epsilon 2.944 at delta 1.00e-05")
+        .contains(CAVEAT);
+    assertThat(statement.lines().get(1))
+        .isEqualTo(
+            "any one worker's whole view: epsilon infinite, because of weights (leaves as it is)");
+    assertThat(statement.lines().getLast()).contains("do not collude");
+    assertThat(statement.assumptions()).anyMatch(line -> line.contains("do not share"));
+    assertThat(statement.facts()).containsEntry("workers", 2);
+    assertThat(PrivacyStatement.of(one, EXACT).assumptions())
+        .noneMatch(line -> line.contains("do not share"));
+  }
+
   @Test
   void two_lines_say_what_is_promised_and_of_what() {
     Ledger ledger =
