@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.Mode;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -49,6 +50,10 @@ record Tradeoff(
   record Point(RankPolicy rank, double noise, double gradientNoise) {
     boolean noiseAlone() {
       return rank.equals(CompareOptions.NOISE_ALONE);
+    }
+
+    Mode mode() {
+      return noiseAlone() ? Mode.DP_ONLY : Mode.ASYMML;
     }
 
     /// The name of its directory.

@@ -3,7 +3,6 @@ package asymml.cli;
 import asymml.model.Zoo;
 import asymml.trusted.data.DataException;
 import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.train.TrainingException;
@@ -236,7 +235,7 @@ final class TradeoffCommand implements Callable<Integer> {
   Settings cell(Tradeoff.Point point, Limit testAfterEpochs) {
     Map<String, Object> values = common();
     values.put("limit-test", testAfterEpochs.toString());
-    values.put("mode", (point.noiseAlone() ? Mode.DP_ONLY : Mode.ASYMML).label());
+    values.put("mode", point.mode().label());
     values.put("rank", point.rank().toString());
     values.put(TrainOptions.NOISE_RATIO, point.noise());
     if (point.gradientNoise() > 0) {

@@ -140,6 +140,7 @@ record TradeoffFiles(Path directory, DataSet data) {
   private static Map<String, Object> facts(
       Tradeoff tradeoff, Tradeoff.Point point, Tradeoff.Cell cell) {
     Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("mode", point.mode().label());
     facts.put("rank", point.rank().toString());
     facts.put("noise", point.noise());
     facts.put("gradientNoise", point.gradientNoise());

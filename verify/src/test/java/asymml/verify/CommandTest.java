@@ -246,6 +246,43 @@ class CommandTest {
     assertThat(split.get("workerPeakBytes").asLong()).isPositive();
   }
 
+  private static String grid(Path out) throws IOException {
+    return Pattern.compile("\"\\w+Seconds\" : [^,\n}]*")
+        .matcher(Files.readString(out.resolve("tradeoff.json")))
+        .replaceAll("");
+  }
+
+  /// Without noise, which is never repeated.
+  @Test
+  void a_grid_that_was_cut_off_goes_on_to_the_same_table() throws Exception {
+    String arguments =
+        "analyze tradeoff --limit-train 128 --limit-test 50 --batch-size 16 --epochs 6 --ranks 1/4"
+            + " --noise 0 --out ";
+    Path whole = folder.resolve("grid");
+    run(0, (arguments + whole).split(" "));
+
+    Path cut = folder.resolve("cut-grid");
+    Path output = folder.resolve("cut-grid.txt");
+    Process killed = start(output, List.of((arguments + cut).split(" ")));
+    await(output, "epoch 2/6: ");
+    killed.destroyForcibly();
+    assertThat(killed.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(cut.resolve("tradeoff.json")).doesNotExist();
+    Path again = folder.resolve("cut-grid-again.txt");
+    Process stopped = start(again, List.of((arguments + cut).split(" ")));
+    await(again, "cell 2 of 2");
+    await(again, "epoch 1/6: ");
+    stopped.destroy();
+    assertThat(stopped.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(stopped.exitValue()).as(Files.readString(again)).isEqualTo(143);
+    assertThat(Files.readString(again))
+        .contains("stopped and saved; 1 of 2 cells are done, the same command goes on");
+
+    String last = run(0, (arguments + cut).split(" "));
+    assertThat(last).contains("2 cells, 1 finished").doesNotContain("epoch 1/6: ");
+    assertThat(grid(cut)).isEqualTo(grid(whole));
+  }
+
   @Test
   void a_plan_is_found_and_can_be_given_to_a_benchmark() throws Exception {
     Path json = folder.resolve("plan.json");

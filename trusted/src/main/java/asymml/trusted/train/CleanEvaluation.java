@@ -43,10 +43,26 @@ public final class CleanEvaluation {
       TrainedModel model, DataSet data, int batchSize, long seed, Evaluator.Progress progress)
       throws TrainingException {
     int batch = Math.min(batchSize, data.train().size());
-    try (Parameters parameters = copy(model)) {
-      recalibrate(model, parameters, data.train(), batch, seed, progress);
-      try (Evaluator evaluator = new Evaluator(model.graph(), parameters, batch)) {
-        return evaluator.score(data.test(), model.description().normalization(), progress);
+    try (Parameters parameters = recalibrated(model, data.train(), batch, seed, progress);
+        Evaluator evaluator = new Evaluator(model.graph(), parameters, batch)) {
+      return evaluator.score(data.test(), model.description().normalization(), progress);
+    }
+  }
+
+  /// The model's parameters with statistics of clean passes.
+  ///
+  /// @return a copy, which the caller closes
+  static Parameters recalibrated(
+      TrainedModel model, ImageSet images, int batch, long seed, Evaluator.Progress progress) {
+    Parameters parameters = copy(model);
+    boolean done = false;
+    try {
+      recalibrate(model, parameters, images, batch, seed, progress);
+      done = true;
+      return parameters;
+    } finally {
+      if (!done) {
+        parameters.close();
       }
     }
   }
