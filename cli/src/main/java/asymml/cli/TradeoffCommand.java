@@ -154,7 +154,7 @@ final class TradeoffCommand implements Callable<Integer> {
   @Option(
       names = "--learning-rate",
       paramLabel = "RATE",
-      defaultValue = "0.05",
+      defaultValue = "0.01",
       description = "Highest learning rate (default: ${DEFAULT-VALUE}).")
   float learningRate;
 
