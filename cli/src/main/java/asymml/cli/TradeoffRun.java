@@ -91,28 +91,47 @@ final class TradeoffRun {
     }
     show(files, finished.size());
     try (StopSignals signals = new StopSignals(command.getErr())) {
-      long began = System.nanoTime();
-      int run = 0;
-      for (Tradeoff.Point point : points) {
-        if (finished.containsKey(point)) {
-          continue;
-        }
-        out.printf("cell %d of %d: %s%n", finished.size() + 1, points.size(), point.describe());
+      if (!runCells(training, files, finished, signals)) {
+        out.println(
+            "stopped and saved; %d of %d cells are done, the same command goes on"
+                .formatted(finished.size(), points.size()));
         out.flush();
-        Tradeoff.Cell cell = cell(point, training, files, signals);
-        if (cell == null) {
-          out.println(
-              "stopped and saved; %d of %d cells are done, the same command goes on"
-                  .formatted(finished.size(), points.size()));
-          out.flush();
-          return signals.exitCode();
-        }
-        finished.put(point, cell);
-        run++;
-        show(point, cell, (System.nanoTime() - began) / run * (points.size() - finished.size()));
+        return signals.exitCode();
       }
     }
     return finish(files, finished);
+  }
+
+  /// Runs what is not finished.
+  ///
+  /// @param finished what is; added to
+  /// @return false if it was stopped
+  private boolean runCells(
+      DataSet training,
+      TradeoffFiles files,
+      Map<Tradeoff.Point, Tradeoff.Cell> finished,
+      StopSignals signals)
+      throws IOException, TrainingException, RunException {
+    long began = System.nanoTime();
+    int run = 0;
+    for (Tradeoff.Point point : points) {
+      if (finished.containsKey(point)) {
+        continue;
+      }
+      if (signals.received()) {
+        return false;
+      }
+      out.printf("cell %d of %d: %s%n", finished.size() + 1, points.size(), point.describe());
+      out.flush();
+      Tradeoff.Cell cell = cell(point, training, files, signals);
+      if (cell == null) {
+        return false;
+      }
+      finished.put(point, cell);
+      run++;
+      show(point, cell, (System.nanoTime() - began) / run * (points.size() - finished.size()));
+    }
+    return true;
   }
 
   /// Cells of other settings are not to be found in one table.

@@ -110,6 +110,9 @@ class TradeoffCommandTest {
   @Test
   void what_is_finished_is_not_run_again_and_a_grid_can_grow() throws Exception {
     Path copy = copyOfGrid("grown");
+    // Killed before its first checkpoint.
+    Path killed = Files.createDirectory(copy.resolve("rank-1_4-noise-0-gradient-noise-0.5"));
+    Files.writeString(killed.resolve("ledger.json"), "{}");
     Outcome again =
         tradeoff(copy, "--noise", "0,0.5", "--gradient-noise", "0.5", "--data", "generated:1");
     assertThat(again.code()).as(again.err()).isZero();
