@@ -10,11 +10,15 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "analyze",
     mixinStandardHelpOptions = true,
-    description = "Looks into a run, wholly on the trusted side: nothing leaves.",
-    subcommands = {RankCommand.class, MasksCommand.class},
+    description = "Looks into a run, or trains a grid of runs to compare.",
+    subcommands = {RankCommand.class, MasksCommand.class, TradeoffCommand.class},
     commandListHeading = "%nCommands ('asymml analyze COMMAND --help' shows all options):%n",
     footerHeading = "%nExamples:%n",
-    footer = {"  asymml analyze rank --run runs/mine", "  asymml analyze masks --run runs/mine"})
+    footer = {
+      "  asymml analyze rank --run runs/mine",
+      "  asymml analyze masks --run runs/mine",
+      "  asymml analyze tradeoff"
+    })
 @SuppressWarnings("NullAway.Init") // picocli sets the field before the command runs
 final class AnalyzeCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;

@@ -208,6 +208,13 @@ final class CompareOptions {
   ///
   /// @throws IllegalArgumentException for a rank that depends on the layer's place or the data
   List<RankPolicy> comparedRanks() {
+    return afterNoiseAlone(ranks);
+  }
+
+  /// Ranks, each once, noise alone before the others.
+  ///
+  /// @throws IllegalArgumentException for a rank that depends on the layer's place or the data
+  static List<RankPolicy> afterNoiseAlone(List<RankPolicy> ranks) {
     Set<RankPolicy> compared = new LinkedHashSet<>();
     compared.add(NOISE_ALONE);
     for (RankPolicy rank : ranks) {

@@ -20,7 +20,13 @@ final class DataOpening {
   /// @throws DataException if anything is wrong with the data
   static DataSet open(String spec, Limit train, Limit test, long seed, PrintWriter out)
       throws DataException {
-    DataSet all = DataSets.open(spec, reporter(out));
+    return limited(DataSets.open(spec, reporter(out)), train, test, seed);
+  }
+
+  /// The limited splits of a data set.
+  ///
+  /// @param seed of the choice where a limit leaves images out
+  static DataSet limited(DataSet all, Limit train, Limit test, long seed) {
     ImageSet limited = all.train().subset(train.images(), seed);
     return new DataSet(
         all.name(),

@@ -35,7 +35,11 @@ record PrivacyForecast(TrainConfig config, Ledger ledger) {
                   .formatted(config.noise()));
       lines.add(
           "this run is not accounted for (--protect does that); no (epsilon, delta) is claimed");
-      lines.add("weights and output gradients of layers at the worker leave as they are");
+      lines.add(
+          config.gradientNoise() instanceof NoiseStrength.None
+              ? "weights and output gradients of layers at the worker leave as they are"
+              : "noise %s on output gradients around running medians, too; weights leave as they are"
+                  .formatted(config.gradientNoise()));
       return lines;
     }
     lines.add("accounted for: " + config.privacy());

@@ -45,7 +45,7 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class TrainCommand implements Callable<Integer> {
   /// Settings that a resumed run may change: they do not change what it computes.
-  private static final List<String> FREE_ON_RESUME =
+  static final List<String> FREE_ON_RESUME =
       List.of("data", "analyze-every", "threads", "worker", "tls-trust", "worker-timeout", "out");
 
   private static final String RESUME_OUT = "";

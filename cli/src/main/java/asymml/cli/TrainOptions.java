@@ -25,6 +25,7 @@ import picocli.CommandLine.Option;
 final class TrainOptions {
   static final String NOISE_MULTIPLIER = "noise-multiplier";
   static final String NOISE_RATIO = "noise-ratio";
+  static final String GRADIENT_NOISE_RATIO = "gradient-noise-ratio";
 
   /// The noise where the user names none: a tenth of a residual at the clip bound.
   static final double DEFAULT_NOISE_RATIO = 0.1;
@@ -142,6 +143,15 @@ final class TrainOptions {
           "Noise on residuals with sigma = Z C; instead of --noise-ratio (0: neither noise nor"
               + " clipping). With --shield shares: that of the masks (default: 10 there).")
   @Nullable Double noiseMultiplier;
+
+  @Option(
+      names = "--" + GRADIENT_NOISE_RATIO,
+      paramLabel = "RHO",
+      description =
+          "Noise on output gradients, in a run that accounts for nothing, with sigma = RHO C /"
+              + " sqrt(values), C a running median of their norms at each layer (default: 0: neither"
+              + " noise nor clipping).")
+  @Nullable Double gradientNoiseRatio;
 
   @Mixin PrivacyOptions privacy;
 
@@ -374,8 +384,11 @@ final class TrainOptions {
     if (multiplier != null) {
       return multiplier == 0 ? new NoiseStrength.None() : new NoiseStrength.Multiplier(multiplier);
     }
-    Double ratio = noiseRatio();
-    return ratio == null || ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio);
+    return ratio(noiseRatio());
+  }
+
+  private static NoiseStrength ratio(@Nullable Double rho) {
+    return rho == null || rho == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(rho);
   }
 
   /// What the run computes.
@@ -413,6 +426,7 @@ final class TrainOptions {
         rank(),
         trustedLayers(),
         noise(),
+        ratio(gradientNoiseRatio),
         epochs,
         batchSize,
         new TrainConfig.Optimizer(

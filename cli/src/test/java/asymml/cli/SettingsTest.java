@@ -58,7 +58,9 @@ class SettingsTest {
     assertThat(printed.values().keySet())
         .containsAll(
             Settings.known().keySet().stream()
-                .filter(key -> !key.matches("noise-multiplier|target-epsilon|tls-trust|out"))
+                .filter(key ->
+                    !key.matches(
+                        "noise-multiplier|gradient-noise-ratio|target-epsilon|tls-trust|out"))
                 .toList());
   }
 

@@ -93,6 +93,7 @@ class AccountedTrainingTest {
         RankPolicy.parse(rank),
         List.of(Plan.FIRST, Plan.LAST),
         noise,
+        new NoiseStrength.None(),
         EPOCHS,
         BATCH,
         new TrainConfig.Optimizer(

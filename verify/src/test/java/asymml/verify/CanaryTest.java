@@ -178,6 +178,7 @@ class CanaryTest {
             RankPolicy.parse("1/8"),
             trusted,
             ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio),
+            new NoiseStrength.None(),
             1,
             BATCH,
             new TrainConfig.Optimizer(

@@ -94,6 +94,7 @@ class SharesTest {
         new RankPolicy.Fixed(0),
         List.of(Plan.FIRST, Plan.LAST),
         new NoiseStrength.None(),
+        new NoiseStrength.None(),
         EPOCHS,
         16,
         new TrainConfig.Optimizer(

@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 /// terms, so that a run can be accounted for before it begins, and the door knows what to expect.
 public final class ReleasePlan {
   private static final String EXACT = "leaves as it is";
+  private static final String MEDIAN_NOISE = "the clip bound follows private data";
   private static final String BATCH_BASIS =
       "fitted to private batches, and visible as the null space of the residuals";
 
@@ -138,7 +139,7 @@ public final class ReleasePlan {
         name,
         dim,
         switch (terms) {
-          case ReleaseTerms.Unaccounted(var _, var reason) ->
+          case ReleaseTerms.Unaccounted(var _, var _, var reason) ->
               new Release.Uncovered(key.placement() instanceof Untrusted ? EXACT : reason);
           case ReleaseTerms.Accounted accounted ->
               gaussian(accounted, Channel.RESIDUALS, name, dim);
@@ -190,17 +191,20 @@ public final class ReleasePlan {
   /// The output gradient of a layer at the worker.
   Release outputGradient(int layer) {
     String name = graph.nodes().get(layer).name();
-    boolean covered =
-        terms instanceof ReleaseTerms.Accounted accounted
-            && accounted.channels().contains(Channel.GRADIENTS);
     long values = graph.shape(layer).size();
     return new Release(
         Channel.GRADIENTS,
         name,
         values,
-        covered
-            ? gaussian((ReleaseTerms.Accounted) terms, Channel.GRADIENTS, name, values)
-            : new Release.Uncovered(EXACT));
+        switch (terms) {
+          case ReleaseTerms.Unaccounted(var _, NoiseStrength.None _, var _) ->
+              new Release.Uncovered(EXACT);
+          case ReleaseTerms.Unaccounted _ -> new Release.Uncovered(MEDIAN_NOISE);
+          case ReleaseTerms.Accounted accounted ->
+              accounted.channels().contains(Channel.GRADIENTS)
+                  ? gaussian(accounted, Channel.GRADIENTS, name, values)
+                  : new Release.Uncovered(EXACT);
+        });
   }
 
   /// The noise on what the trusted side adds to the gradients of a layer's parameters; null if they

@@ -9,12 +9,22 @@ import java.util.stream.Collectors;
 
 /// On what terms tensors leave: data beside the plan.
 public sealed interface ReleaseTerms {
-  /// Nothing is accounted for: residuals get noise around a bound that follows the data, the rest
-  /// leaves as it is.
+  /// Nothing is accounted for: residuals and output gradients get noise around bounds that follow
+  /// the data, the rest leaves as it is.
   ///
   /// @param residuals strength of the noise on residuals
+  /// @param gradients strength of the noise on output gradients
   /// @param reason why the residuals' noise guarantees nothing
-  record Unaccounted(NoiseStrength residuals, String reason) implements ReleaseTerms {}
+  record Unaccounted(NoiseStrength residuals, NoiseStrength gradients, String reason)
+      implements ReleaseTerms {
+    /// The same with output gradients that leave as they are.
+    ///
+    /// @param residuals strength of the noise on residuals
+    /// @param reason why it guarantees nothing
+    public Unaccounted(NoiseStrength residuals, String reason) {
+      this(residuals, new NoiseStrength.None(), reason);
+    }
+  }
 
   /// What leaves through a protected channel is clipped to a fixed bound, noised and accounted for.
   ///

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
 /// What the split layers of all batch sizes have in common: the worker, the door, and at each place
 /// where data leave the decomposition and the clip bound.
 public final class SplitContext implements AutoCloseable {
+  /// Before a layer's name in [#state]; no layer has a slash in its name.
+  private static final String GRADIENT_CLIP = "gradient-clip/";
+
   private final Workers workers;
   private final ReleasePlan releases;
   private final List<Release> ordinary;
@@ -38,6 +41,7 @@ public final class SplitContext implements AutoCloseable {
   private final ReleaseLog holderLog = new ReleaseLog();
   private final Map<SiteKey, SplitSite> sites = new LinkedHashMap<>();
   private final Map<String, SplitSite> siteNames = new LinkedHashMap<>();
+  private final Map<String, ClipBound> gradientBounds = new LinkedHashMap<>();
   private Occupancy occupancy = Occupancy.FULL;
   private int nextOpId;
 
@@ -115,7 +119,7 @@ public final class SplitContext implements AutoCloseable {
           basis);
     }
     NoiseStrength strength =
-        releases.terms() instanceof ReleaseTerms.Unaccounted(var noise, var _)
+        releases.terms() instanceof ReleaseTerms.Unaccounted(var noise, var _, var _)
                 && !(key.placement() instanceof Untrusted)
             ? noise
             : new NoiseStrength.None();
@@ -211,6 +215,27 @@ public final class SplitContext implements AutoCloseable {
     return release == null ? null : new GradientGuard(release, workers.first().door());
   }
 
+  /// The noise on a layer's output gradients.
+  ///
+  /// @param release of the gradients
+  NoiseStrength gradientNoise(Release release) {
+    if (release.mechanism() instanceof Release.Gaussian(var _, var noise)) {
+      return new NoiseStrength.Multiplier(noise.value());
+    }
+    return releases.terms() instanceof ReleaseTerms.Unaccounted(var _, var gradients, var _)
+        ? gradients
+        : new NoiseStrength.None();
+  }
+
+  /// The clip bound of a layer's output gradients, the same for all batch sizes.
+  ///
+  /// @param release of the gradients
+  ClipBound gradientBound(Release release) {
+    return release.mechanism() instanceof Release.Gaussian(var clipNorm, var _)
+        ? ClipBound.fixed(clipNorm)
+        : gradientBounds.computeIfAbsent(release.layer(), _ -> new ClipBound());
+  }
+
   Workers workers() {
     return workers;
   }
@@ -253,6 +278,11 @@ public final class SplitContext implements AutoCloseable {
         state.put(name + ".clip", split(site.bound().norm()));
       }
     });
+    gradientBounds.forEach((layer, bound) -> {
+      if (bound.known()) {
+        state.put(GRADIENT_CLIP + layer, split(bound.norm()));
+      }
+    });
     return state;
   }
 
@@ -268,14 +298,18 @@ public final class SplitContext implements AutoCloseable {
           own.put(k.substring(prefix.length()), v);
         }
       });
-      float[] clip = own.remove("clip");
-      if (clip != null) {
-        site.bound().restore((double) clip[0] + clip[1]);
-      }
+      restore(site.bound(), own.remove("clip"));
       if (site.decomposer() != null && !own.isEmpty()) {
         site.decomposer().restore(own);
       }
     });
+    gradientBounds.forEach((layer, bound) -> restore(bound, state.get(GRADIENT_CLIP + layer)));
+  }
+
+  private static void restore(ClipBound bound, float @Nullable [] saved) {
+    if (saved != null) {
+      bound.restore((double) saved[0] + saved[1]);
+    }
   }
 
   /// A double as the sum of two floats: 48 of its 53 bits, in a file of float32.

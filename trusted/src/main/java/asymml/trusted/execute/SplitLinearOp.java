@@ -39,6 +39,8 @@ final class SplitLinearOp implements RemoteOp {
   private final ReleaseDoor door;
   private final Release weightRelease;
   private final Release gradientRelease;
+  private final NoiseStrength gradientNoise;
+  private final ClipBound gradientBound;
   private final @Nullable GradientGuard guard;
   private final SplitInput input;
   private final LinearParameters own;
@@ -76,6 +78,8 @@ final class SplitLinearOp implements RemoteOp {
     this.door = context.workers().first().door();
     this.weightRelease = weightRelease;
     this.gradientRelease = gradientRelease;
+    this.gradientNoise = context.gradientNoise(gradientRelease);
+    this.gradientBound = context.gradientBound(gradientRelease);
     this.guard = guard;
     this.input = input;
     this.own = own;
@@ -149,16 +153,15 @@ final class SplitLinearOp implements RemoteOp {
 
   private Released releaseGradient() throws ProtocolException {
     Slot slot = slots.turns().gradient(shape.outputAxes());
-    if (!(gradientRelease.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
+    if (gradientNoise instanceof NoiseStrength.None) {
       return door.exact(gradientRelease, dy, slot);
     }
     NoisyRelease release =
-        door.noisy(
-            gradientRelease,
-            slot,
-            dy.length(0),
-            new NoiseStrength.Multiplier(noise.value()),
-            ClipBound.fixed(clipNorm));
+        door.noisy(gradientRelease, slot, dy.length(0), gradientNoise, gradientBound);
+    if (release.needsMeasuring()) {
+      release.measure(0, dy);
+      release.measured();
+    }
     release.write(0, dy, context.occupancy());
     return release.finish();
   }

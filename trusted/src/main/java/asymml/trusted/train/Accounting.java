@@ -58,7 +58,8 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     long steps = Math.ceilDiv((long) examples, batchSize) * config.epochs();
     Sampling sampling = sampling(config, examples, batchSize, steps);
     if (!privacy.accounted()) {
-      ReleaseTerms terms = new ReleaseTerms.Unaccounted(config.noise(), whyNot(config));
+      ReleaseTerms terms =
+          new ReleaseTerms.Unaccounted(config.noise(), config.gradientNoise(), whyNot(config));
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
     Bounds bounds =

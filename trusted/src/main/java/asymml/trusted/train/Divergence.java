@@ -3,6 +3,7 @@ package asymml.trusted.train;
 import asymml.kernels.Elementwise;
 import asymml.model.Parameter;
 import asymml.trusted.execute.Parameters;
+import org.jspecify.annotations.Nullable;
 
 /// Training that went out of bounds: found before it reaches a checkpoint, told in one line.
 final class Divergence {
@@ -15,16 +16,18 @@ final class Divergence {
   static void check(Parameters parameters, long step) throws TrainingException {
     for (Parameter p : parameters.all()) {
       if (!Elementwise.allFinite(parameters.value(p.name()))) {
-        throw new TrainingException(line(step, p.name() + " is no longer finite"));
+        throw at(step, p.name() + " is no longer finite", null);
       }
     }
   }
 
-  static String line(long step, String how) {
-    return "training diverged at step "
-        + step
-        + ": "
-        + how
-        + "; lower --learning-rate or the noise; the last checkpoint stands";
+  static TrainingException at(long step, String how, @Nullable Throwable cause) {
+    return TrainingException.diverged(
+        "training diverged at step "
+            + step
+            + ": "
+            + how
+            + "; lower --learning-rate or the noise; the last checkpoint stands",
+        cause);
   }
 }

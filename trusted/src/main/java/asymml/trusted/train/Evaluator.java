@@ -77,8 +77,9 @@ public final class Evaluator implements AutoCloseable {
         Batch batch = loader.next();
         Tensor logits = logits(batch.images());
         if (!Elementwise.allFinite(logits)) {
-          throw new TrainingException(
-              "the outputs on the test images are not finite: training of this model diverged");
+          throw TrainingException.diverged(
+              "the outputs on the test images are not finite: training of this model diverged",
+              null);
         }
         SoftmaxCrossEntropy.Result result =
             SoftmaxCrossEntropy.evaluate(logits, batch.labels(), 0, null);

@@ -18,6 +18,7 @@ import java.util.List;
 /// @param rank how many directions stay
 /// @param trustedLayers linear layers that stay trusted in `asymml` and `dp-only` mode
 /// @param noise strength of the noise on residuals
+/// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
 /// @param epochs passes over the training images, at least 1
 /// @param batchSize examples a step, at least 1
 /// @param optimizer learning rate and its relatives
@@ -35,6 +36,7 @@ public record TrainConfig(
     RankPolicy rank,
     List<String> trustedLayers,
     NoiseStrength noise,
+    NoiseStrength gradientNoise,
     int epochs,
     int batchSize,
     Optimizer optimizer,
@@ -53,6 +55,7 @@ public record TrainConfig(
   /// @param rank how many directions stay
   /// @param trustedLayers linear layers that stay trusted in `asymml` and `dp-only` mode
   /// @param noise strength of the noise on residuals
+  /// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
   /// @param epochs passes over the training images, at least 1
   /// @param batchSize examples a step, at least 1
   /// @param optimizer learning rate and its relatives
@@ -68,6 +71,7 @@ public record TrainConfig(
       RankPolicy rank,
       List<String> trustedLayers,
       NoiseStrength noise,
+      NoiseStrength gradientNoise,
       int epochs,
       int batchSize,
       Optimizer optimizer,
@@ -83,6 +87,7 @@ public record TrainConfig(
         rank,
         trustedLayers,
         noise,
+        gradientNoise,
         epochs,
         batchSize,
         optimizer,
@@ -93,7 +98,7 @@ public record TrainConfig(
         new Shield.Residual());
   }
 
-  /// A run that accounts for nothing.
+  /// A run that accounts for nothing, whose output gradients leave as they are.
   ///
   /// @param model a name of the zoo
   /// @param norm its normalisation
@@ -130,6 +135,7 @@ public record TrainConfig(
         rank,
         trustedLayers,
         noise,
+        new NoiseStrength.None(),
         epochs,
         batchSize,
         optimizer,
@@ -195,6 +201,11 @@ public record TrainConfig(
   /// Checks the ranges above.
   public TrainConfig {
     trustedLayers = List.copyOf(trustedLayers);
+    if (privacy.accounted() && !(gradientNoise instanceof NoiseStrength.None)) {
+      throw new IllegalArgumentException(
+          "a gradient noise ratio is for runs that account for nothing: in others --protect gradients"
+              + " gives output gradients the noise of residuals");
+    }
     check(epochs >= 1, "epochs must be at least 1", epochs);
     check(batchSize >= 1, "batch size must be at least 1", batchSize);
     check(

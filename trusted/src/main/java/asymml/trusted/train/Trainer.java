@@ -6,6 +6,7 @@ import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.privacy.Ledger;
 import asymml.privacy.Sampling;
+import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
@@ -409,7 +410,7 @@ public final class Trainer implements AutoCloseable {
       parameters.update(schedule.at(step), optimizer.momentum(), optimizer.weightDecay());
       return result;
     } catch (NonFiniteException e) {
-      throw new TrainingException(Divergence.line(step, "the activations are no longer finite"), e);
+      throw Divergence.at(step, "the activations are no longer finite", e);
     }
   }
 
@@ -428,7 +429,7 @@ public final class Trainer implements AutoCloseable {
   private SoftmaxCrossEntropy.Result evaluateLoss(Network network, int[] labels, long step)
       throws TrainingException {
     if (!Elementwise.allFinite(network.logits())) {
-      throw new TrainingException(Divergence.line(step, "the outputs are no longer finite"));
+      throw Divergence.at(step, "the outputs are no longer finite", null);
     }
     // How many were drawn is private: the gradient is over the expected number.
     double divisor = isPoisson() ? batchSize : labels.length;
@@ -469,8 +470,7 @@ public final class Trainer implements AutoCloseable {
     try {
       return evaluator.score(data.test(), normalization, listener::evaluated);
     } catch (TrainingException e) {
-      throw new TrainingException(
-          Divergence.line(lastStep, "the outputs on the test images are no longer finite"), e);
+      throw Divergence.at(lastStep, "the outputs on the test images are no longer finite", e);
     }
   }
 
@@ -486,6 +486,9 @@ public final class Trainer implements AutoCloseable {
     identity.put("noise", config.noise().toString());
     if (config.shield() instanceof Shield.Shares) {
       identity.put("shield", config.shield().toString());
+    }
+    if (!(config.gradientNoise() instanceof NoiseStrength.None)) {
+      identity.put("gradientNoise", config.gradientNoise().toString());
     }
     if (config.privacy().accounted()) {
       identity.put("privacy", config.privacy().toString());

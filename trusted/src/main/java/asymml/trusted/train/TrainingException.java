@@ -1,18 +1,39 @@
 package asymml.trusted.train;
 
+import org.jspecify.annotations.Nullable;
+
 /// Training cannot go on. Its message is one line that says why and what to do, without any private
 /// value.
 public final class TrainingException extends Exception {
   private static final long serialVersionUID = 1;
 
+  private final boolean diverged;
+
   /// Creates an exception.
   ///
   /// @param message one line for the user
   public TrainingException(String message) {
-    super(message);
+    this(message, null);
   }
 
-  TrainingException(String message, Throwable cause) {
+  TrainingException(String message, @Nullable Throwable cause) {
+    this(message, cause, false);
+  }
+
+  private TrainingException(String message, @Nullable Throwable cause, boolean diverged) {
     super(message, cause);
+    this.diverged = diverged;
+  }
+
+  static TrainingException diverged(String message, @Nullable Throwable cause) {
+    return new TrainingException(message, cause, true);
+  }
+
+  /// Whether values were no longer finite: an answer about the settings, where everything else is
+  /// something to mend.
+  ///
+  /// @return true if training diverged
+  public boolean diverged() {
+    return diverged;
   }
 }

@@ -48,7 +48,10 @@ public final class Terms {
   /// Terms of every kind.
   static Stream<ReleaseTerms> all(Graph graph) {
     return Stream.concat(
-        Stream.of(new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(0.1), "a test")),
+        Stream.of(
+            new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(0.1), "a test"),
+            new ReleaseTerms.Unaccounted(
+                new NoiseStrength.Ratio(0.1), new NoiseStrength.Ratio(0.3), "a test")),
         PROTECTED.stream()
             .flatMap(channels ->
                 Stream.of(Basis.PUBLIC, Basis.DP).map(basis -> accounted(graph, channels, basis))));

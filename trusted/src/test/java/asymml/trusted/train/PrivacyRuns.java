@@ -125,6 +125,7 @@ record PrivacyRuns(
         rank,
         List.of(Plan.FIRST),
         noise,
+        new NoiseStrength.None(),
         epochs,
         BATCH,
         TinyRuns.optimizer(0.05f),

@@ -1,0 +1,96 @@
+package asymml.cli;
+
+import asymml.trusted.decompose.RankPolicy;
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalDouble;
+import org.knowm.xchart.CategoryChart;
+import org.knowm.xchart.CategoryChartBuilder;
+import org.knowm.xchart.CategorySeries;
+import org.knowm.xchart.CategorySeries.CategorySeriesRenderStyle;
+import org.knowm.xchart.style.CategoryStyler;
+import org.knowm.xchart.style.Styler;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/// A trade-off as a picture: accuracy by noise level, one line for each rank.
+final class TradeoffChart {
+  private static final int WIDTH = 900;
+  private static final int HEIGHT = 600;
+  private static final Color ALONE = new Color(0xc2, 0x5a, 0x1a);
+  private static final Color LEAST = new Color(0x8f, 0xb4, 0xdf);
+  private static final Color MOST = new Color(0x1f, 0x4e, 0x8c);
+
+  private TradeoffChart() {}
+
+  /// Writes the picture of a sweep as SVG, atomically; there must be fonts.
+  ///
+  /// @param what was trained, for the title
+  /// @throws IOException if the file cannot be written
+  static void write(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what, Path file)
+      throws IOException {
+    Charts.write(draw(tradeoff, sweep, what), file);
+  }
+
+  private static CategoryChart draw(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what) {
+    CategoryChart chart =
+        new CategoryChartBuilder()
+            .width(WIDTH)
+            .height(HEIGHT)
+            .title("Accuracy against noise on " + sweep.where() + ": " + what)
+            .xAxisTitle("noise per value, relative to the clip bound's: the same z for every line")
+            .yAxisTitle("test accuracy in %, bars: two standard errors each way")
+            .build();
+    CategoryStyler styler = chart.getStyler();
+    Charts.style(styler);
+    styler.setDefaultSeriesRenderStyle(CategorySeriesRenderStyle.Line);
+    styler.setOverlapped(true); // all series of a level at the same x
+    styler.setYAxisMin(0.0);
+    styler.setYAxisDecimalPattern("0");
+    styler.setLegendPosition(Styler.LegendPosition.OutsideS);
+    styler.setMarkerSize(8);
+    List<RankPolicy> ranks = tradeoff.ranks();
+    for (int i = 0; i < ranks.size(); i++) {
+      add(chart, tradeoff, sweep, ranks.get(i), colour(i, ranks.size()));
+    }
+    return chart;
+  }
+
+  private static Color colour(int rank, int ranks) {
+    if (rank == 0) {
+      return ALONE;
+    }
+    double share = ranks == 2 ? 1 : (rank - 1) / (ranks - 2.0);
+    return new Color(
+        between(LEAST.getRed(), MOST.getRed(), share),
+        between(LEAST.getGreen(), MOST.getGreen(), share),
+        between(LEAST.getBlue(), MOST.getBlue(), share));
+  }
+
+  private static int between(int from, int to, double share) {
+    return Math.toIntExact(Math.round(from + share * (to - from)));
+  }
+
+  private static void add(
+      CategoryChart chart, Tradeoff tradeoff, Tradeoff.Sweep sweep, RankPolicy rank, Color colour) {
+    List<OptionalDouble> accuracies =
+        sweep.levels().stream()
+            .map(level -> tradeoff.cell(sweep.at(rank, level)).accuracy())
+            .toList();
+    CategorySeries series =
+        chart.addSeries(
+            Tradeoff.label(rank),
+            sweep.levels().stream().map(Figures::plain).toList(),
+            // A gap in the line where training diverged.
+            accuracies.stream().map(a -> 100 * a.orElse(Double.NaN)).toList(),
+            accuracies.stream()
+                .map(a -> 100 * Tradeoff.ERRORS * tradeoff.standardError(a.orElse(Double.NaN)))
+                .toList());
+    series.setLineColor(colour);
+    series.setLineStyle(new BasicStroke(2.5f));
+    series.setMarker(SeriesMarkers.CIRCLE);
+    series.setMarkerColor(colour);
+  }
+}
