@@ -10,6 +10,7 @@ import asymml.trusted.data.DataSets;
 import asymml.trusted.data.Progress;
 import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.execute.Workers;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -331,15 +332,15 @@ final class TradeoffRun {
       TrainOptions own, RunHeader header, RunRecord record, boolean resume, StopSignals signals)
       throws IOException, TrainingException {
     RunLayout layout = record.layout();
-    try (OpenWorker worker = OpenWorker.open(own, List.of(), layout.workerLog());
+    try (OpenWorker worker = 
+            OpenWorker.open(own, own.workers().getFirst(), List.of(), layout.workerLog());
         ReleaseDoor door = new ReleaseDoor(worker.remote(), new SecureRandom(), threads);
         Trainer trainer =
             new Trainer(
                 header.config(),
                 header.data(),
                 null,
-                worker.remote(),
-                door,
+                Workers.one(worker.remote(), door),
                 resume ? LedgerFile.read(layout.ledger()) : null);
         TrainDisplay display = TrainCommand.display(options.progress, out, header.config())) {
       Settings.of(own).without(List.of("out")).write(layout.config());
