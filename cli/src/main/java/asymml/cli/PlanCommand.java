@@ -1,15 +1,19 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.trusted.bench.Planner;
 import asymml.trusted.data.DataException;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -131,16 +135,57 @@ final class PlanCommand implements Callable<Integer> {
           "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
   TrainCommand.Progress progress;
 
+  /// The plan for a run, measured here on the drawn shapes before the run begins.
+  ///
+  /// @param options of the run
+  /// @param energy largest share of an input's energy in the residual
+  /// @param out for progress and the table
+  /// @return where each linear layer is to run
+  /// @throws IllegalArgumentException if an option does not fit
+  static List<Planner.Choice> choose(TrainOptions options, String energy, PrintWriter out)
+      throws DataException, IOException, TrainingException {
+    PlanCommand command = new PlanCommand();
+    CommandLine line = new CommandLine(command).setOut(out);
+    try {
+      line.parseArgs(
+          "--model",
+          options.model,
+          "--norm",
+          String.valueOf(Labels.of(options.norm)),
+          "--batch-size",
+          Integer.toString(options.batchSize),
+          "--trusted-layers",
+          String.join(",", options.trustedLayers),
+          "--threads",
+          Integer.toString(options.threads()),
+          "--worker",
+          options.workers.getFirst().toString(),
+          "--energy",
+          energy);
+    } catch (ParameterException e) {
+      throw new IllegalArgumentException("no plan can be made: " + e.getMessage(), e);
+    }
+    command.check();
+    return new PlanRun(command, line).run();
+  }
+
   @Override
   public Integer call() throws DataException, IOException, TrainingException {
     try {
-      if (batchSize < 1 || steps < 1 || threads() < 1) {
-        throw new IllegalArgumentException(
-            "--batch-size, --steps and --threads must be at least 1");
-      }
-      return new PlanRun(this, spec.commandLine()).run();
+      check();
+      new PlanRun(this, spec.commandLine()).run();
+      return ExitCode.OK;
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private void check() {
+    if (batchSize < 1 || steps < 1 || threads() < 1) {
+      throw new IllegalArgumentException("--batch-size, --steps and --threads must be at least 1");
+    }
+    if (!(energy > 0 && energy < 1)) {
+      throw new IllegalArgumentException("--energy must be above 0 and below 1: " + energy);
     }
   }
 

@@ -40,7 +40,6 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import picocli.CommandLine;
-import picocli.CommandLine.ExitCode;
 
 /// One call of `asymml plan`.
 final class PlanRun {
@@ -73,8 +72,8 @@ final class PlanRun {
 
   /// Measures, chooses, runs the choice, and reports.
   ///
-  /// @return the exit code
-  int run() throws DataException, IOException, TrainingException {
+  /// @return where each linear layer is to run, in order
+  List<Choice> run() throws DataException, IOException, TrainingException {
     TrainConfig brief = TrainOptions.of(settings()).config();
     Kernels.setThreads(options.threads());
     DataSet data =
@@ -112,7 +111,7 @@ final class PlanRun {
     Plan chosen = plan(graph, Planner.ranks(choices), Planner.trusted(choices));
     Times measured = time(workers, chosen, "the plan");
     report(graph, choices, predicted, measured.total(), whole.total());
-    return ExitCode.OK;
+    return choices;
   }
 
   private Settings settings() {

@@ -1,6 +1,9 @@
 package asymml.cli;
 
+import asymml.trusted.bench.Planner;
 import asymml.trusted.data.DataException;
+import asymml.trusted.execute.Mode;
+import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
@@ -35,6 +38,7 @@ import picocli.CommandLine.Spec;
       "  asymml train --data images.zip --model resnet20 --rank 1/8 --noise-ratio 0.1 \\",
       "      --epochs 12 --batch-size 128 --out runs/mine",
       "  asymml train --mode trusted-only --out runs/baseline",
+      "  asymml train --model vgg16 --plan auto    split the layers that it pays to split here",
       "  asymml train --resume runs/mine           go on where it stopped",
       "  asymml train --print-config > run.yaml    all settings as YAML",
       "  asymml train -c run.yaml --seed 2         flags win over the file",
@@ -49,6 +53,7 @@ final class TrainCommand implements Callable<Integer> {
       List.of("data", "analyze-every", "threads", "worker", "tls-trust", "worker-timeout", "out");
 
   private static final String RESUME_OUT = "";
+  private static final String AUTO = "auto";
 
   enum Progress {
     auto,
@@ -67,6 +72,16 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description = "YAML file with settings: the flags' names without dashes; flags win over it.")
   private @Nullable Path configFile;
+
+  @Option(
+      names = "--plan",
+      paramLabel = "auto[:SHARE]",
+      description = {
+        "Plan first, as 'asymml plan' does: time this machine on drawn shapes, and split the layers"
+            + " that it pays to split, each at the smallest rank that leaves at most SHARE of its"
+            + " input's energy (0.1). The --rank and --trusted-layers found are the run's settings."
+      })
+  private @Nullable String plan;
 
   @Option(names = "--print-config", description = "Print all settings as YAML and exit.")
   private boolean printConfig;
@@ -144,6 +159,9 @@ final class TrainCommand implements Callable<Integer> {
     Settings settings;
     List<List<String>> workerArguments;
     try {
+      if (plan != null) {
+        choosePlan(plan, out);
+      }
       config = options.config();
       settings = Settings.of(options);
       workerArguments = workerRecord.arguments(options);
@@ -182,6 +200,36 @@ final class TrainCommand implements Callable<Integer> {
       case bar -> true;
       case plain -> false;
     };
+  }
+
+  /// Sets ranks and trusted layers.
+  ///
+  /// @throws IllegalArgumentException if it does not fit the other options, or nothing is worth
+  ///   splitting
+  private void choosePlan(String text, PrintWriter out)
+      throws DataException, IOException, TrainingException {
+    if (!text.equals(AUTO) && !text.startsWith(AUTO + ":")) {
+      throw new IllegalArgumentException("--plan '" + text + "' is not auto or auto:0.1");
+    }
+    if (options.mode != Mode.ASYMML || options.decomposer != Decomposition.SHARED) {
+      throw new IllegalArgumentException(
+          "--plan auto is for --mode asymml with --decomposer shared");
+    }
+    if (resume != null || options.rank != null || options.privacy.shield.shares()) {
+      throw new IllegalArgumentException(
+          "--plan auto chooses ranks: it does not go with --rank, --resume or --shield shares");
+    }
+    options.config();
+    String energy = text.equals(AUTO) ? "0.1" : text.substring(AUTO.length() + 1);
+    List<Planner.Choice> choices = PlanCommand.choose(options, energy, out);
+    if (choices.stream().noneMatch(Planner.Choice::split)) {
+      throw new IllegalArgumentException(
+          "no layer is worth splitting at this energy on this machine: --mode trusted-only, or a"
+              + " larger share as in --plan auto:0.3");
+    }
+    options.rank = Planner.ranks(choices);
+    options.trustedLayers = Planner.trusted(choices);
+    out.println();
   }
 
   private void checkResume(Settings settings) throws IOException {

@@ -52,6 +52,10 @@ class MainTest {
         "--shield shares --protect residuals  | --protect gradients or all",
         "--shield shares                      | --norm group",
         "--shield shares --norm group --decomposer shared --rank 1/8 --basis batch | --basis public",
+        "--plan best                          | auto or auto:0.1",
+        "--plan auto --mode trusted-only      | --mode asymml",
+        "--plan auto --rank 1/8               | does not go with --rank",
+        "--plan auto:2                        | --energy",
         "--analyze-every -1                   | --analyze-every must be at least 0",
         "--unheard-of                         | --unheard-of",
         "extra                                | extra"
