@@ -44,9 +44,9 @@ final class RankChart {
 
   /// Several charts below each other, for an encoder that takes one.
   private static final class Sheet extends XYChart {
-    private final List<Chart<?, ?>> charts;
+    private final List<Chart<? extends AxesChartStyler, ?>> charts;
 
-    Sheet(List<Chart<?, ?>> charts) {
+    Sheet(List<Chart<? extends AxesChartStyler, ?>> charts) {
       super(WIDTH, HEIGHT * charts.size());
       this.charts = charts;
     }
@@ -69,12 +69,23 @@ final class RankChart {
   /// @param model the network's name
   /// @throws IOException if the file cannot be written
   static void write(List<RankReport> reports, String model, Path file) throws IOException {
+    Charts.write(new Sheet(charts(reports, model, WIDTH)), file);
+  }
+
+  /// The charts: effective channels by layer, spectra, and with several epochs their course.
+  ///
+  /// @param reports at least one, by epoch
+  /// @param model the network's name
+  /// @param width of the charts that have no axis of layers
+  static List<Chart<? extends AxesChartStyler, ?>> charts(
+      List<RankReport> reports, String model, int width) {
     RankReport last = reports.getLast();
-    List<Chart<?, ?>> charts = new ArrayList<>(List.of(effective(last, model), spectra(last)));
+    List<Chart<? extends AxesChartStyler, ?>> charts =
+        new ArrayList<>(List.of(effective(last, model), spectra(last, width)));
     if (reports.size() > 1) {
-      charts.add(course(reports));
+      charts.add(course(reports, width));
     }
-    Charts.write(new Sheet(charts), file);
+    return charts;
   }
 
   private static CategoryChart effective(RankReport report, String model) {
@@ -128,9 +139,9 @@ final class RankChart {
     series.setMarkerColor(colour);
   }
 
-  private static XYChart spectra(RankReport report) {
+  private static XYChart spectra(RankReport report, int width) {
     XYChart chart =
-        lines("Singular spectra of the inputs", "j", "p_j = s_j / sum s, mean over images");
+        lines("Singular spectra of the inputs", "j", "p_j = s_j / sum s, mean over images", width);
     chart.getStyler().setYAxisLogarithmic(true);
     chart.getStyler().setYAxisDecimalPattern("0E0");
     int count = report.layers().size();
@@ -149,10 +160,10 @@ final class RankChart {
     return chart;
   }
 
-  private static XYChart course(List<RankReport> reports) {
-    XYChart chart = lines("Effective channels of the inputs over epochs", "epoch", "2^mu");
+  private static XYChart course(List<RankReport> reports, int width) {
+    XYChart chart = lines("Effective channels of the inputs over epochs", "epoch", "2^mu", width);
     chart.getStyler().setYAxisMin(0.0);
-    chart.getStyler().setXAxisDecimalPattern("0");
+    Charts.wholeNumbers(chart.getStyler());
     int count = reports.getLast().layers().size();
     for (int i = 0; i < count; i++) {
       String name = reports.getLast().layers().get(i).layer();
@@ -173,11 +184,11 @@ final class RankChart {
     return chart;
   }
 
-  private static XYChart lines(String title, String x, String y) {
+  private static XYChart lines(String title, String x, String y, int width) {
     XYChart chart =
         new XYChartBuilder()
-            .width(WIDTH)
-            .height(HEIGHT)
+            .width(width)
+            .height(Math.multiplyExact(width, HEIGHT) / WIDTH)
             .title(title)
             .xAxisTitle(x)
             .yAxisTitle(y)

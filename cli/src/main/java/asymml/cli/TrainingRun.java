@@ -162,7 +162,7 @@ final class TrainingRun {
     RunLayout layout = record.layout();
     if (!header.plan().needsWorker()) {
       show(header, "none", layout);
-      header.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
+      RunHeader.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       return train(header, record, resume, new Trainer(config, header.data(), null, null));
     }
     Ledger earlier = resume ? earlier(layout) : null;
@@ -203,8 +203,7 @@ final class TrainingRun {
     out.println("model    " + header.describeModel());
     out.println("plan     " + header.describePlan());
     out.printf(
-        "trusted  this process, %d threads (simulation: not protected: this is no TEE)%n",
-        options.threads());
+        "trusted  this process, %d threads (%s)%n", options.threads(), RunHeader.NOT_PROTECTED);
     out.println("worker   " + worker);
     out.println("run      " + layout.directory());
     out.flush();
