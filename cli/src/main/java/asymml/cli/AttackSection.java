@@ -42,8 +42,8 @@ record AttackSection(ReportedAttacks suite, String id, String name) {
     PageTable table =
         new PageTable(
                 "Plan by attack: the strongest score over the layers; below it what a guess reaches"
-                    + " and what an attacker with the clear data would. The darker, the nearer to"
-                    + " that attacker.")
+                    + " and what an attacker with the clear data would. The stronger the tint, the"
+                    + " nearer to that attacker.")
             .words("plan")
             .numbers(suite.attacks().stream().map(Attack::title).toArray(String[]::new));
     Set<String> notes = new LinkedHashSet<>(suite.notes());

@@ -17,6 +17,11 @@ import org.knowm.xchart.style.Styler;
 
 /// What all pictures have in common.
 final class Charts {
+  /// What to do on a machine without fonts.
+  static final String NO_FONTS =
+      "Java finds no fonts here; install fontconfig and a font, for example the packages fontconfig"
+          + " and fonts-dejavu-core";
+
   private static final Color GRID = new Color(0xe2, 0xe2, 0xe2);
 
   private Charts() {}
@@ -63,11 +68,6 @@ final class Charts {
     styler.setxAxisTickLabelsFormattingFunction(
         x -> x == Math.rint(x) ? Long.toString(Math.round(x)) : "");
   }
-
-  /// What to do on a machine without fonts.
-  static final String NO_FONTS =
-      "Java finds no fonts here; install fontconfig and a font, for example the packages fontconfig"
-          + " and fonts-dejavu-core";
 
   /// The line for a user whose machine has no fonts.
   static String noFonts(Path file) {

@@ -17,6 +17,9 @@ import org.knowm.xchart.style.AxesChartStyler;
 
 /// A part of a page, and all that may stand in one. Text goes in as text: the document escapes it.
 final class PageSection {
+  /// Wider charts than that do not shrink to the width of a phone.
+  private static final int WIDE = 600;
+
   private static final Color CLEAR = new Color(255, 255, 255, 0);
 
   /// Coordinates to a hundredth of a pixel: half of the bytes.
@@ -24,7 +27,8 @@ final class PageSection {
 
   private static final Pattern REFERENCE = Pattern.compile("url\\(#([^)]*)\\)");
 
-  /// More series than that differ by shade, not by name.
+  /// Of more series than that, first, middle and last are named: the colours go from one to the
+  /// next.
   private static final int NAMED = 8;
 
   private final Element element;
@@ -143,8 +147,10 @@ final class PageSection {
     chart.getStyler().setChartBackgroundColor(CLEAR).setPlotBackgroundColor(CLEAR);
     Element svg = embeddable(Charts.svg(chart), id);
     svg.attr("role", "img").attr("aria-label", caption);
-    // Narrower than that its type would be too small: its box scrolls.
-    svg.attr("style", "min-width:%dpx".formatted(chart.getWidth() * 2 / 3));
+    if (chart.getWidth() > WIDE) {
+      // Its type would be too small on a phone: its box scrolls.
+      svg.addClass("wide");
+    }
     scroll(figure, caption).appendChild(svg);
     figure.appendElement("figcaption").text(caption);
   }
@@ -179,8 +185,9 @@ final class PageSection {
     if (series.size() <= NAMED) {
       series.forEach(line -> entry(legend, line, line.getName()));
     } else {
-      entry(legend, series.getFirst(), series.getFirst().getName() + ", the first layer, to");
-      entry(legend, series.getLast(), series.getLast().getName() + ", the last");
+      for (int place : List.of(0, series.size() / 2, series.size() - 1)) {
+        entry(legend, series.get(place), series.get(place).getName());
+      }
     }
   }
 

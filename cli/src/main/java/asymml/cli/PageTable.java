@@ -6,6 +6,9 @@ import org.jsoup.nodes.Element;
 
 /// A table of a page: cells are text, in columns of words or of numbers.
 final class PageTable {
+  /// Longer texts than that break into lines.
+  private static final int LONG = 30;
+
   private final String caption;
   private final List<String> names = new ArrayList<>();
   private final List<Boolean> numbers = new ArrayList<>();
@@ -90,8 +93,11 @@ final class PageTable {
 
   private static Element fill(Element cell, Cell content) {
     cell.text(content.text());
+    if (content.text().length() > LONG) {
+      cell.addClass("long");
+    }
     if (!content.small().isEmpty()) {
-      cell.appendElement("small").text(content.small());
+      cell.appendText(" ").appendElement("small").text(content.small());
     }
     if (content.share() > 0) {
       cell.addClass("tinted").attr("style", "--share:%.0f%%".formatted(100 * content.share()));

@@ -35,7 +35,7 @@ final class RankChart {
   /// Shares of the spectrum below this are not drawn.
   private static final double SMALLEST_SHARE = 1e-5;
 
-  private static final Color CHANNELS = new Color(0xb0, 0xb0, 0xb0);
+  private static final Color CHANNELS = new Color(0x8c, 0x8c, 0x8c);
   private static final Color INPUT = new Color(0x1f, 0x4e, 0x8c);
   private static final Color OUTPUT = new Color(0x3a, 0x8f, 0x5c);
   private static final Color GRADIENT = new Color(0xc2, 0x5a, 0x1a);
@@ -141,9 +141,10 @@ final class RankChart {
 
   private static XYChart spectra(RankReport report, int width) {
     XYChart chart =
-        lines("Singular spectra of the inputs", "j", "p_j = s_j / sum s, mean over images", width);
+        lines("Singular spectra of the inputs, mean over images", "j", "p_j = s_j / sum s", width);
     chart.getStyler().setYAxisLogarithmic(true);
     chart.getStyler().setYAxisDecimalPattern("0E0");
+    chart.getStyler().setXAxisTickMarkSpacingHint(width / 9);
     int count = report.layers().size();
     for (int i = 0; i < count; i++) {
       LayerRanks layer = report.layers().get(i);
@@ -208,13 +209,11 @@ final class RankChart {
     series.setMarkerColor(colour);
   }
 
-  /// From light, the first layer, to dark, the last.
+  /// From blue, the first layer, over purple to orange, the last: all of middling lightness, to be
+  /// seen on light and, inverted, on dark paper.
   private static Color colour(int layer, int layers) {
     double depth = layers == 1 ? 1 : (double) layer / (layers - 1);
-    return new Color(
-        (float) (0.62 - 0.55 * depth),
-        (float) (0.80 - 0.62 * depth),
-        (float) (0.92 - 0.50 * depth));
+    return Color.getHSBColor((float) (0.59 + 0.47 * depth), 0.75f, (float) (0.60 + 0.16 * depth));
   }
 
   private static void style(AxesChartStyler styler) {

@@ -71,7 +71,7 @@ final class ReportCommand implements Callable<Integer> {
         Figures.bytes(bytes),
         page.pictures() == 0
             ? "statistics of private images, no pictures"
-            : "it shows images of the training data, in %d pictures".formatted(page.pictures()));
+            : "it shows images of the training data (pictures: %d)".formatted(page.pictures()));
     said.flush();
     return ExitCode.OK;
   }

@@ -152,13 +152,14 @@ record ReportPage(
     warning.text(
         pictures() == 0
             ? "Private: losses, accuracies, ranks and scores are statistics of private images, and no guarantee covers them. This page belongs to the trusted side, as the run directories do."
-            : "Private: this page shows images of the training data, in %d pictures of attacks, and statistics of private images that no guarantee covers. It belongs to the trusted side: give it to nobody who may not see the data."
+            : "Private: this page shows images of the training data (pictures: %d) and statistics of private images that no guarantee covers. It belongs to the trusted side: give it to nobody who may not see the data."
                 .formatted(pictures()));
     if (!fonts) {
       page.missing("No charts: " + Charts.NO_FONTS);
     }
     PageSection cards = page.box("cards");
     sections.forEach(section -> card(cards.box("card"), section));
+    suites().forEach(suite -> card(cards.box("card"), suite));
     Map<String, String> links = new LinkedHashMap<>();
     if (!runs.isEmpty()) {
       links.put("curves", "Curves");
@@ -194,12 +195,30 @@ record ReportPage(
       facts.put("trusted CPU", RunSection.seconds(section.trustedSeconds()));
       facts.put("to the worker", Figures.bytes(section.bytesToWorker()));
     }
+    run.fact("outcome")
+        .filter(outcome -> !outcome.equals(RunRecord.FINISHED))
+        .ifPresent(outcome -> facts.put("outcome", outcome));
     PrivacyStatement statement = run.statement();
     facts.put(
         "worker's whole view",
         statement != null
             ? "epsilon " + PrivacyStatement.text(statement.view())
             : run.needsWorker() ? "unknown: no ledger" : "nothing leaves");
+    card.facts(facts);
+  }
+
+  private static void card(PageSection card, AttackSection section) {
+    ReportedAttacks suite = section.suite();
+    card.text("name", section.name());
+    card.text("figure", Integer.toString(suite.plans().size()));
+    card.text(
+        "unit",
+        "plan%s attacked in %d ways"
+            .formatted(suite.plans().size() == 1 ? "" : "s", suite.attacks().size()));
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("scores", Integer.toString(suite.scores().size()));
+    facts.put("pictures", Integer.toString(suite.pictures().size()));
+    facts.put("complete", suite.complete() ? "yes" : "no: plans are missing");
     card.facts(facts);
   }
 

@@ -76,10 +76,10 @@ record ReportedAttacks(
       double chance,
       double best,
       String note) {
-    /// How far from chance to the best, from 0 to 1.
+    /// How far from chance to the best, from 0 to 1: what is no better than a guess is 0, also
+    /// where a guess is better than that attacker.
     double share() {
-      double share = (value - chance) / (best - chance);
-      return Double.isFinite(share) ? Math.clamp(share, 0, 1) : 0;
+      return value > chance ? best > value ? (value - chance) / (best - chance) : 1 : 0;
     }
   }
 

@@ -16,6 +16,7 @@ import java.util.Map;
 /// Writes `run.json`: what a run was made with and how it ended.
 final class RunRecord {
   static final String RUNNING = "running";
+  static final String FINISHED = "finished";
 
   private final RunLayout layout;
   private final RunHeader header;

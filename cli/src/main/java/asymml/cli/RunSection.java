@@ -1,7 +1,6 @@
 package asymml.cli;
 
 import asymml.model.Graph;
-import asymml.model.Node;
 import asymml.privacy.Channel;
 import asymml.privacy.Ledger;
 import asymml.privacy.PrivacyStatement;
@@ -147,41 +146,50 @@ record RunSection(ReportedRun run, String id, String name) {
       return;
     }
     Plan plan = run.plan(graph);
+    boolean split = plan.needsWorker();
     PageTable table =
         new PageTable(
-                "Where each linear layer runs. Rank: directions of its input that stay trusted."
-                    + " Energy left: share of |X|² in the residual that leaves, "
-                    + (run.ranks().isEmpty()
-                        ? "not measured in this run"
-                        : "after epoch " + run.ranks().getLast().epoch())
-                    + ". Values: what leaves for one image in a step; layers that read the same"
-                    + " input share a residual, which stands at the first.")
+                split
+                    ? "Where each linear layer runs. Rank: directions of its input that stay"
+                        + " trusted. Energy left: share of |X|² in the residual that leaves, "
+                        + (run.ranks().isEmpty()
+                            ? "not measured in this run"
+                            : "after epoch " + run.ranks().getLast().epoch())
+                        + ". Values: what leaves for one image in a step; layers that read the same"
+                        + " input share a residual, which stands at the first."
+                    : "Where each linear layer runs: all of them on the trusted side")
             .words("layer", "placement")
-            .numbers("input", "output", "rank", "energy left", "residual values", "dY values");
+            .numbers("input", "output");
+    if (split) {
+      table.numbers("rank", "energy left", "residual values", "dY values");
+    }
     List<Integer> linear = graph.linearLayers();
     for (int i = 0; i < linear.size(); i++) {
-      Node node = graph.nodes().get(linear.get(i));
-      Placement placement = plan.placement(node.name());
-      Optional<Shares> shares = shares(node.name());
-      int channels = graph.inputShape(linear.get(i)).channels();
-      table.row(
-          node.name(),
-          switch (placement) {
-            case Trusted _ -> "trusted";
-            case Untrusted _ -> "untrusted, exact";
-            case Split(var decomposition, var _) -> "split, " + decomposition.label();
-          },
-          graph.inputShape(linear.get(i)).toString(),
-          graph.shape(linear.get(i)).toString(),
-          placement instanceof Split(var _, var policy) ? rank(policy, i, channels, shares) : NONE,
-          placement instanceof Split split ? energy(split, i, channels, shares) : NONE,
-          values(Channel.RESIDUALS, node.name()),
-          values(Channel.GRADIENTS, node.name()));
+      List<String> row = row(graph, plan, i);
+      table.row(row.subList(0, split ? row.size() : 4).toArray(String[]::new));
     }
     section.table(table);
-    if (run.ranks().isEmpty()) {
-      section.missing(noRanks());
-    }
+  }
+
+  private List<String> row(Graph graph, Plan plan, int place) {
+    int node = graph.linearLayers().get(place);
+    String layer = graph.nodes().get(node).name();
+    int channels = graph.inputShape(node).channels();
+    Optional<Shares> shares = shares(layer);
+    Placement placement = plan.placement(layer);
+    return List.of(
+        layer,
+        switch (placement) {
+          case Trusted _ -> "trusted";
+          case Untrusted _ -> "untrusted, exact";
+          case Split(var decomposition, var _) -> "split, " + decomposition.label();
+        },
+        graph.inputShape(node).toString(),
+        graph.shape(node).toString(),
+        placement instanceof Split split ? rank(split.rank(), place, channels, shares) : NONE,
+        placement instanceof Split split ? energy(split, place, channels, shares) : NONE,
+        values(Channel.RESIDUALS, layer),
+        values(Channel.GRADIENTS, layer));
   }
 
   private String noRanks() {
@@ -391,13 +399,14 @@ record RunSection(ReportedRun run, String id, String name) {
       pair.chart(
           charts.get(1),
           id + "-spectra",
-          "Singular spectra of the inputs, each layer a line: the faster it falls, the less the"
-              + " residual keeps");
+          "Singular spectra of the inputs, mean over images, each layer a line from the first"
+              + " (blue) to the last (orange): the faster it falls, the less the residual keeps");
       if (charts.size() > 2) {
         pair.chart(
             charts.get(2),
             id + "-course",
-            "Effective channels of the inputs over the epochs, each layer a line");
+            "Effective channels of the inputs over the epochs, each layer a line from the first"
+                + " (blue) to the last (orange)");
       }
     }
     section.list(new RankTable(last).verdicts());

@@ -225,7 +225,8 @@ final class TrainingRun {
       record.write(RunRecord.RUNNING);
       EpochAnalysis analysis = EpochRanks.of(options.analyzeEvery, header, record.layout(), out);
       return switch (run(trainer, record.layout(), resume, analysis, signals)) {
-        case FINISHED -> finished(record, "finished", Duration.ofNanos(System.nanoTime() - began));
+        case FINISHED ->
+            finished(record, RunRecord.FINISHED, Duration.ofNanos(System.nanoTime() - began));
         case BUDGET_SPENT -> {
           out.println();
           out.println(
