@@ -130,7 +130,7 @@ record AttackSection(ReportedAttacks suite, String id, String name) {
                 .formatted(
                     plan.name(),
                     Figures.percent(plan.accuracy()),
-                    RunSection.seconds(plan.seconds())));
+                    Figures.seconds(plan.seconds())));
     details.text(plan.words());
     details.table(table);
   }

@@ -146,13 +146,19 @@ record ReportPage(
     page.title("AsymML report");
     page.text(
         "lead",
-        "A trusted process (%s) holds the images and a small low-rank part of each split layer's input; an untrusted worker computes on the rest. This page shows what was trained, what the worker was sent, and what that tells."
+        ("A trusted process (%s) holds the images and a small low-rank part of each split layer's input;"
+                + " an untrusted worker computes on the rest. This page shows what was trained, what the"
+                + " worker was sent, and what that tells.")
             .formatted(RunHeader.NOT_PROTECTED));
     PageSection warning = page.box("warning");
     warning.text(
         pictures() == 0
-            ? "Private: losses, accuracies, ranks and scores are statistics of private images, and no guarantee covers them. This page belongs to the trusted side, as the run directories do."
-            : "Private: this page shows images of the training data (pictures: %d) and statistics of private images that no guarantee covers. It belongs to the trusted side: give it to nobody who may not see the data."
+            ? "Private: losses, accuracies, ranks and scores are statistics of private images, and no"
+                + " guarantee covers them. This page belongs to the trusted side, as the run"
+                + " directories do."
+            : ("Private: this page shows images of the training data (pictures: %d) and statistics of"
+                    + " private images that no guarantee covers. It belongs to the trusted side: give it"
+                    + " to nobody who may not see the data.")
                 .formatted(pictures()));
     if (!fonts) {
       page.missing("No charts: " + Charts.NO_FONTS);
@@ -188,12 +194,13 @@ record ReportPage(
           "unit",
           "test accuracy after %d epoch%s".formatted(last.epoch(), last.epoch() == 1 ? "" : "s"));
       facts.put("test loss", Figures.loss(last.testLoss()));
-      section
+      RunCosts costs = new RunCosts(run);
+      costs
           .trainingSeconds()
           .ifPresent(s ->
               facts.put("training time", Figures.time(Duration.ofMillis(Math.round(1000 * s)))));
-      facts.put("trusted CPU", RunSection.seconds(section.trustedSeconds()));
-      facts.put("to the worker", Figures.bytes(section.bytesToWorker()));
+      facts.put("trusted CPU", Figures.seconds(costs.trustedSeconds()));
+      facts.put("to the worker", Figures.bytes(costs.bytesToWorker()));
     }
     run.fact("outcome")
         .filter(outcome -> !outcome.equals(RunRecord.FINISHED))

@@ -137,7 +137,7 @@ record ReportedAttacks(
                 number(root, "batch"),
                 number(root, "epochs"),
                 number(root, "seed"),
-                RunSection.seconds(number(root, "seconds"))),
+                Figures.seconds(number(root, "seconds"))),
         flag(root, "complete"),
         each(
             root,

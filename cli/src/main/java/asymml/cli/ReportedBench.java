@@ -46,7 +46,8 @@ record ReportedBench(Path file, Map<String, Object> facts) {
   void appendTo(PageSection page, String id) {
     PageSection section = page.section(id, "Benchmark " + model());
     section.text(
-        "Whole training steps on random images: %s, %s norm, batch %s of %s, rank %s, worker %s, %s threads a process on %s processors. Trusted process: %s."
+        ("Whole training steps on random images: %s, %s norm, batch %s of %s, rank %s, worker %s, %s"
+                + " threads a process on %s processors. Trusted process: %s.")
             .formatted(
                 model(),
                 facts.get("norm"),

@@ -4,8 +4,6 @@ import asymml.model.Graph;
 import asymml.privacy.Channel;
 import asymml.privacy.Ledger;
 import asymml.privacy.PrivacyStatement;
-import asymml.privacy.Release;
-import asymml.privacy.Sampling;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Placement.Decomposition;
@@ -17,15 +15,12 @@ import asymml.trusted.rank.LayerRanks;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.rank.Shares;
-import asymml.trusted.run.EpochMetrics;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.internal.chartpart.Chart;
 import org.knowm.xchart.style.AxesChartStyler;
@@ -38,9 +33,6 @@ import org.knowm.xchart.style.AxesChartStyler;
 record RunSection(ReportedRun run, String id, String name) {
   private static final String NONE = "–";
 
-  /// More epochs than that are folded up.
-  private static final int EPOCHS_SHOWN = 12;
-
   /// Adds everything.
   ///
   /// @param fonts whether charts can be drawn
@@ -49,7 +41,7 @@ record RunSection(ReportedRun run, String id, String name) {
     trained(section.section(id + "-trained", "What was trained"));
     privacy(section.section(id + "-privacy", "Privacy"));
     plan(section.section(id + "-plan", "Plan by layer"));
-    costs(section.section(id + "-costs", "Time and bytes"));
+    new RunCosts(run).appendTo(section.section(id + "-costs", "Time and bytes"));
     ranks(section.section(id + "-ranks", "Ranks"), fonts);
   }
 
@@ -239,142 +231,9 @@ record RunSection(ReportedRun run, String id, String name) {
         .filter(entry -> entry.steps() > 0)
         .flatMap(entry -> entry.releases().stream())
         .filter(r -> r.channel() == channel && r.layer().equals(layer))
-        .map(r -> grouped(r.values()))
+        .map(r -> Figures.grouped(r.values()))
         .findFirst()
         .orElse(NONE);
-  }
-
-  private static String grouped(long value) {
-    // A thin space, as the SI has it.
-    return String.format(Locale.ROOT, "%,d", value).replace(',', '\u2009');
-  }
-
-  private void costs(PageSection section) {
-    List<EpochMetrics> epochs = run.epochs();
-    if (epochs.isEmpty()) {
-      section.missing("No epoch is done: there is nothing to tell of time and bytes.");
-      return;
-    }
-    Map<String, String> facts = new LinkedHashMap<>();
-    facts.put(
-        "Training time",
-        trainingSeconds().isPresent()
-            ? Figures.time(Duration.ofMillis(Math.round(1000 * trainingSeconds().getAsDouble())))
-                + ", without testing"
-            : "not recorded");
-    facts.put("Trusted processor time", seconds(trustedSeconds()));
-    facts.put(
-        "Worker processor time",
-        seconds(epochs.stream().mapToDouble(EpochMetrics::workerCpuSeconds).sum()));
-    facts.put("Sent to the worker", Figures.bytes(bytesToWorker()));
-    facts.put(
-        "Received from it",
-        Figures.bytes(epochs.stream().mapToLong(EpochMetrics::bytesFromWorker).sum()));
-    section.facts(facts);
-    if (run.ledger() != null) {
-      section.table(channels(run.ledger()));
-    }
-    (epochs.size() > EPOCHS_SHOWN
-            ? section.details("All %d epochs".formatted(epochs.size()))
-            : section)
-        .table(epochTable());
-  }
-
-  /// Seconds of training, without testing and analyses; empty if the number of images is not known.
-  OptionalDouble trainingSeconds() {
-    if (run.trainingImages().isEmpty()
-        || run.epochs().stream().anyMatch(m -> m.imagesPerSecond() == 0)) {
-      return OptionalDouble.empty();
-    }
-    long images = run.trainingImages().get();
-    return OptionalDouble.of(
-        run.epochs().stream().mapToDouble(m -> images / m.imagesPerSecond()).sum());
-  }
-
-  double trustedSeconds() {
-    return run.epochs().stream().mapToDouble(EpochMetrics::trustedCpuSeconds).sum();
-  }
-
-  long bytesToWorker() {
-    return run.epochs().stream().mapToLong(EpochMetrics::bytesToWorker).sum();
-  }
-
-  static String seconds(double seconds) {
-    return String.format(Locale.ROOT, "%.1f s", seconds);
-  }
-
-  private PageTable channels(Ledger ledger) {
-    PageTable table =
-        new PageTable(
-                "What was sent, by channel: counted from the ledger in float32 (measured in all: %s)"
-                    .formatted(Figures.bytes(bytesToWorker())))
-            .words("channel")
-            .numbers("values an image", "values a step", "bytes");
-    for (Channel channel : List.of(Channel.RESIDUALS, Channel.GRADIENTS, Channel.WEIGHTS)) {
-      // Weights leave once a step, the others for each image of it.
-      boolean each = channel != Channel.WEIGHTS;
-      long most = 0;
-      double bytes = 0;
-      for (Ledger.Entry entry : ledger.entries()) {
-        if (entry.steps() > 0) {
-          long values =
-              entry.releases().stream()
-                  .filter(r -> r.channel() == channel)
-                  .mapToLong(Release::values)
-                  .sum();
-          most = Math.max(most, values);
-          bytes +=
-              (double) Float.BYTES
-                  * values
-                  * (each ? slots(ledger.sampling(), entry.steps()) : entry.steps());
-        }
-      }
-      table.row(
-          channel.label(),
-          each ? grouped(most) : NONE,
-          each ? NONE : grouped(most),
-          Figures.bytes(Math.round(bytes)));
-    }
-    return table;
-  }
-
-  /// How many images, or null examples, so many steps have.
-  private static double slots(Sampling sampling, long steps) {
-    return switch (sampling) {
-      case Sampling.Poisson poisson -> (double) steps * poisson.slots();
-      case Sampling.Shuffled shuffled ->
-          (double) steps * shuffled.examples() / shuffled.stepsPerEpoch();
-    };
-  }
-
-  private PageTable epochTable() {
-    PageTable table =
-        new PageTable("Each epoch: CPU is processor time of the two processes")
-            .words("epoch")
-            .numbers(
-                "training loss",
-                "accuracy",
-                "test loss",
-                "accuracy",
-                "images/s",
-                "trusted CPU",
-                "worker CPU",
-                "to worker",
-                "from worker");
-    for (EpochMetrics m : run.epochs()) {
-      table.row(
-          Integer.toString(m.epoch()),
-          Figures.loss(m.trainLoss()),
-          Figures.percent(m.trainAccuracy()),
-          Figures.loss(m.testLoss()),
-          Figures.percent(m.testAccuracy()),
-          String.format(Locale.ROOT, "%.0f", m.imagesPerSecond()),
-          seconds(m.trustedCpuSeconds()),
-          seconds(m.workerCpuSeconds()),
-          Figures.bytes(m.bytesToWorker()),
-          Figures.bytes(m.bytesFromWorker()));
-    }
-    return table;
   }
 
   private void ranks(PageSection section, boolean fonts) throws IOException {
