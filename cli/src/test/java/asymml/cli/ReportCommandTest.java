@@ -390,6 +390,19 @@ class ReportCommandTest {
   }
 
   @Test
+  void without_fonts_the_charts_are_missing_and_the_rest_is_there() throws Exception {
+    Path file = folder.resolve("fontless.html");
+    ReportedRun run = ReportedRun.read(split);
+    long size =
+        new ReportPage(List.of(run), List.of(), List.of(), List.of("report")).write(file, false);
+    assertThat(size).isEqualTo(Files.size(file));
+    Document found = page(file);
+    assertThat(found.select("svg")).isEmpty();
+    assertThat(found.select(".missing").text()).contains("Java finds no fonts here");
+    assertThat(found.select("#run-1-ranks tbody tr")).hasSize(4);
+  }
+
+  @Test
   void bad_input_is_one_line() throws Exception {
     Path empty = Files.createDirectory(folder.resolve("empty"));
     Path none = folder.resolve("none.html");
