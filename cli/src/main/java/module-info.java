@@ -12,6 +12,7 @@ module asymml.cli {
   requires jdk.unsupported;
   requires me.tongfei.progressbar;
   requires org.jline.terminal;
+  requires org.jsoup;
   requires org.knowm.xchart;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;

@@ -7,6 +7,7 @@ import java.awt.font.FontRenderContext;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.knowm.xchart.VectorGraphicsEncoder;
 import org.knowm.xchart.VectorGraphicsEncoder.VectorGraphicsFormat;
@@ -16,6 +17,11 @@ import org.knowm.xchart.style.Styler;
 
 /// What all pictures have in common.
 final class Charts {
+  /// What to do on a machine without fonts.
+  static final String NO_FONTS =
+      "Java finds no fonts here; install fontconfig and a font, for example the packages fontconfig"
+          + " and fonts-dejavu-core";
+
   private static final Color GRID = new Color(0xe2, 0xe2, 0xe2);
 
   private Charts() {}
@@ -24,9 +30,7 @@ final class Charts {
   ///
   /// @throws IOException if the file cannot be written
   static void write(Chart<?, ?> chart, Path file) throws IOException {
-    ByteArrayOutputStream svg = new ByteArrayOutputStream();
-    VectorGraphicsEncoder.saveVectorGraphic(chart, svg, VectorGraphicsFormat.SVG);
-    ByteBuffer bytes = ByteBuffer.wrap(svg.toByteArray());
+    ByteBuffer bytes = ByteBuffer.wrap(svg(chart).getBytes(StandardCharsets.UTF_8));
     AtomicFile.write(
         file,
         channel -> {
@@ -34,6 +38,15 @@ final class Charts {
             channel.write(bytes);
           }
         });
+  }
+
+  /// A picture as an SVG document; there must be fonts. Text stands in it as outlines.
+  ///
+  /// @throws IOException if it cannot be encoded
+  static String svg(Chart<?, ?> chart) throws IOException {
+    ByteArrayOutputStream svg = new ByteArrayOutputStream();
+    VectorGraphicsEncoder.saveVectorGraphic(chart, svg, VectorGraphicsFormat.SVG);
+    return svg.toString(StandardCharsets.UTF_8);
   }
 
   /// Plain paper, large type.
@@ -50,11 +63,15 @@ final class Charts {
     styler.setLegendFont(new Font(Font.SANS_SERIF, Font.PLAIN, 14));
   }
 
+  /// Labels an axis of epochs at whole numbers only.
+  static void wholeNumbers(AxesChartStyler styler) {
+    styler.setxAxisTickLabelsFormattingFunction(
+        x -> x == Math.rint(x) ? Long.toString(Math.round(x)) : "");
+  }
+
   /// The line for a user whose machine has no fonts.
   static String noFonts(Path file) {
-    return "asymml: %s is not drawn: Java finds no fonts here; install fontconfig and a font, for"
-            .formatted(file)
-        + " example the packages fontconfig and fonts-dejavu-core";
+    return "asymml: %s is not drawn: %s".formatted(file, NO_FONTS);
   }
 
   /// Whether text can be drawn: Java measures it with the fonts of the machine. What it throws

@@ -39,6 +39,16 @@ final class Figures {
     return String.format(Locale.ROOT, number, count) + units[unit];
   }
 
+  /// A count in groups of three digits, with thin spaces as the SI has them.
+  static String grouped(long value) {
+    return String.format(Locale.ROOT, "%,d", value).replace(',', '\u2009');
+  }
+
+  /// Seconds with one digit.
+  static String seconds(double seconds) {
+    return String.format(Locale.ROOT, "%.1f s", seconds);
+  }
+
   /// A share as percent with one digit.
   static String percent(double share) {
     return String.format(Locale.ROOT, "%.1f %%", 100 * share);

@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
       PredictCommand.class,
       AnalyzeCommand.class,
       AttackCommand.class,
+      ReportCommand.class,
       WorkerCommand.class,
       PlanCommand.class,
       BenchCommand.class,

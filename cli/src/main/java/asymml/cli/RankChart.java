@@ -35,7 +35,7 @@ final class RankChart {
   /// Shares of the spectrum below this are not drawn.
   private static final double SMALLEST_SHARE = 1e-5;
 
-  private static final Color CHANNELS = new Color(0xb0, 0xb0, 0xb0);
+  private static final Color CHANNELS = new Color(0x8c, 0x8c, 0x8c);
   private static final Color INPUT = new Color(0x1f, 0x4e, 0x8c);
   private static final Color OUTPUT = new Color(0x3a, 0x8f, 0x5c);
   private static final Color GRADIENT = new Color(0xc2, 0x5a, 0x1a);
@@ -44,9 +44,9 @@ final class RankChart {
 
   /// Several charts below each other, for an encoder that takes one.
   private static final class Sheet extends XYChart {
-    private final List<Chart<?, ?>> charts;
+    private final List<Chart<? extends AxesChartStyler, ?>> charts;
 
-    Sheet(List<Chart<?, ?>> charts) {
+    Sheet(List<Chart<? extends AxesChartStyler, ?>> charts) {
       super(WIDTH, HEIGHT * charts.size());
       this.charts = charts;
     }
@@ -69,12 +69,23 @@ final class RankChart {
   /// @param model the network's name
   /// @throws IOException if the file cannot be written
   static void write(List<RankReport> reports, String model, Path file) throws IOException {
+    Charts.write(new Sheet(charts(reports, model, WIDTH)), file);
+  }
+
+  /// The charts: effective channels by layer, spectra, and with several epochs their course.
+  ///
+  /// @param reports at least one, by epoch
+  /// @param model the network's name
+  /// @param width of the charts that have no axis of layers
+  static List<Chart<? extends AxesChartStyler, ?>> charts(
+      List<RankReport> reports, String model, int width) {
     RankReport last = reports.getLast();
-    List<Chart<?, ?>> charts = new ArrayList<>(List.of(effective(last, model), spectra(last)));
+    List<Chart<? extends AxesChartStyler, ?>> charts =
+        new ArrayList<>(List.of(effective(last, model), spectra(last, width)));
     if (reports.size() > 1) {
-      charts.add(course(reports));
+      charts.add(course(reports, width));
     }
-    Charts.write(new Sheet(charts), file);
+    return charts;
   }
 
   private static CategoryChart effective(RankReport report, String model) {
@@ -128,11 +139,12 @@ final class RankChart {
     series.setMarkerColor(colour);
   }
 
-  private static XYChart spectra(RankReport report) {
+  private static XYChart spectra(RankReport report, int width) {
     XYChart chart =
-        lines("Singular spectra of the inputs", "j", "p_j = s_j / sum s, mean over images");
+        lines("Singular spectra of the inputs, mean over images", "j", "p_j = s_j / sum s", width);
     chart.getStyler().setYAxisLogarithmic(true);
     chart.getStyler().setYAxisDecimalPattern("0E0");
+    chart.getStyler().setXAxisTickMarkSpacingHint(width / 9);
     int count = report.layers().size();
     for (int i = 0; i < count; i++) {
       LayerRanks layer = report.layers().get(i);
@@ -149,10 +161,10 @@ final class RankChart {
     return chart;
   }
 
-  private static XYChart course(List<RankReport> reports) {
-    XYChart chart = lines("Effective channels of the inputs over epochs", "epoch", "2^mu");
+  private static XYChart course(List<RankReport> reports, int width) {
+    XYChart chart = lines("Effective channels of the inputs over epochs", "epoch", "2^mu", width);
     chart.getStyler().setYAxisMin(0.0);
-    chart.getStyler().setXAxisDecimalPattern("0");
+    Charts.wholeNumbers(chart.getStyler());
     int count = reports.getLast().layers().size();
     for (int i = 0; i < count; i++) {
       String name = reports.getLast().layers().get(i).layer();
@@ -173,11 +185,11 @@ final class RankChart {
     return chart;
   }
 
-  private static XYChart lines(String title, String x, String y) {
+  private static XYChart lines(String title, String x, String y, int width) {
     XYChart chart =
         new XYChartBuilder()
-            .width(WIDTH)
-            .height(HEIGHT)
+            .width(width)
+            .height(Math.multiplyExact(width, HEIGHT) / WIDTH)
             .title(title)
             .xAxisTitle(x)
             .yAxisTitle(y)
@@ -197,13 +209,11 @@ final class RankChart {
     series.setMarkerColor(colour);
   }
 
-  /// From light, the first layer, to dark, the last.
+  /// From blue, the first layer, over purple to orange, the last: all of middling lightness, to be
+  /// seen on light and, inverted, on dark paper.
   private static Color colour(int layer, int layers) {
     double depth = layers == 1 ? 1 : (double) layer / (layers - 1);
-    return new Color(
-        (float) (0.62 - 0.55 * depth),
-        (float) (0.80 - 0.62 * depth),
-        (float) (0.92 - 0.50 * depth));
+    return Color.getHSBColor((float) (0.59 + 0.47 * depth), 0.75f, (float) (0.60 + 0.16 * depth));
   }
 
   private static void style(AxesChartStyler styler) {

@@ -7,8 +7,10 @@ import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.rank.Shares;
 import java.io.PrintWriter;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +48,7 @@ record RankTable(RankReport report) {
             + " the bounds");
     printBounds(out);
     out.println();
-    printNodes(out);
+    verdicts().forEach(out::println);
   }
 
   private int width() {
@@ -119,7 +121,8 @@ record RankTable(RankReport report) {
     }
   }
 
-  private void printNodes(PrintWriter out) {
+  /// Whether the bounds hold, a line for each kind.
+  List<String> verdicts() {
     Map<String, int[]> kinds = new LinkedHashMap<>();
     for (LayerRanks layer : report.layers()) {
       count(kinds, CONVOLUTION, layer.lowRank().slack());
@@ -127,13 +130,16 @@ record RankTable(RankReport report) {
     for (NodeRanks node : report.nodes()) {
       count(kinds, node.bound(), node.slack());
     }
+    List<String> lines = new ArrayList<>();
     kinds.forEach((kind, counts) ->
-        out.printf(
-            "bound %s: %s at %d nodes, %d images each%n",
-            kind,
-            counts[1] == 0 ? "holds" : "BROKEN at " + counts[1] + " of the nodes,",
-            counts[0],
-            report.images()));
+        lines.add(
+            "bound %s: %s at %d nodes, %d images each"
+                .formatted(
+                    kind,
+                    counts[1] == 0 ? "holds" : "BROKEN at " + counts[1] + " of the nodes,",
+                    counts[0],
+                    report.images())));
+    return lines;
   }
 
   private static void count(Map<String, int[]> kinds, String kind, int slack) {

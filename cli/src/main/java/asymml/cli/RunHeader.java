@@ -19,6 +19,9 @@ import java.util.Locale;
 /// @param graph the network
 /// @param plan where its linear layers run
 record RunHeader(TrainConfig config, DataSet data, Graph graph, Plan plan) {
+  /// What is to be said of the trusted process.
+  static final String NOT_PROTECTED = "simulation: not protected: this is no TEE";
+
   String describeData() {
     return "%s: %d training and %d test images of %s, %d classes"
         .formatted(
@@ -30,6 +33,11 @@ record RunHeader(TrainConfig config, DataSet data, Graph graph, Plan plan) {
   }
 
   String describeModel() {
+    return describeModel(graph, config);
+  }
+
+  /// A network in words.
+  static String describeModel(Graph graph, TrainConfig config) {
     long macs = graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum();
     return "%s, %s norm, %s parameters, %s multiply-adds an image"
         .formatted(
@@ -49,6 +57,11 @@ record RunHeader(TrainConfig config, DataSet data, Graph graph, Plan plan) {
 
   /// How many layers run where.
   String describePlan() {
+    return describePlan(graph, config, plan);
+  }
+
+  /// How many layers of a network run where.
+  static String describePlan(Graph graph, TrainConfig config, Plan plan) {
     List<String> trusted = new ArrayList<>();
     List<Integer> ranks = new ArrayList<>();
     int untrusted = 0;
@@ -87,7 +100,7 @@ record RunHeader(TrainConfig config, DataSet data, Graph graph, Plan plan) {
   }
 
   /// What is to be said where no worker is.
-  List<String> privacyOfTrustedOnly() {
+  static List<String> privacyOfTrustedOnly() {
     return List.of("nothing leaves the trusted process; the trained model itself is not protected");
   }
 }

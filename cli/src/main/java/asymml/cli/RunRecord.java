@@ -16,6 +16,7 @@ import java.util.Map;
 /// Writes `run.json`: what a run was made with and how it ended.
 final class RunRecord {
   static final String RUNNING = "running";
+  static final String FINISHED = "finished";
 
   private final RunLayout layout;
   private final RunHeader header;
@@ -44,6 +45,7 @@ final class RunRecord {
     facts.put("provenance", provenance);
     facts.put("config", settings.values());
     facts.put("data", header.describeData());
+    facts.put("trainingImages", header.data().train().size());
     Map<String, String> plan = new LinkedHashMap<>();
     header.plan().layers().forEach((name, placement) -> plan.put(name, placement.toString()));
     facts.put("plan", plan);
@@ -55,9 +57,9 @@ final class RunRecord {
       facts.put(
           "privacy", PrivacyLedgerCommand.statement(LedgerFile.read(layout.ledger())).facts());
     } else if (!header.plan().needsWorker()) {
-      facts.put("privacy", header.privacyOfTrustedOnly());
+      facts.put("privacy", RunHeader.privacyOfTrustedOnly());
     }
-    facts.put("trustedProcess", "simulation: not protected: this is no TEE");
+    facts.put("trustedProcess", RunHeader.NOT_PROTECTED);
     List<EpochMetrics> epochs =
         Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();
     facts.put("epochsDone", epochs.size());

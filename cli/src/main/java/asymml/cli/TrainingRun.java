@@ -169,7 +169,7 @@ final class TrainingRun {
     RunLayout layout = record.layout();
     if (!header.plan().needsWorker()) {
       show(header, "none", layout);
-      header.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
+      RunHeader.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       return train(
           header, record, resume, new Trainer(config, header.data(), null, null, null));
     }
@@ -233,8 +233,7 @@ final class TrainingRun {
     out.println("model    " + header.describeModel());
     out.println("plan     " + header.describePlan());
     out.printf(
-        "trusted  this process, %d threads (simulation: not protected: this is no TEE)%n",
-        options.threads());
+        "trusted  this process, %d threads (%s)%n", options.threads(), RunHeader.NOT_PROTECTED);
     out.println("worker   " + worker);
     out.println("run      " + layout.directory());
     out.flush();
@@ -256,7 +255,8 @@ final class TrainingRun {
       record.write(RunRecord.RUNNING);
       EpochAnalysis analysis = EpochRanks.of(options.analyzeEvery, header, record.layout(), out);
       return switch (run(trainer, record.layout(), resume, analysis, signals)) {
-        case FINISHED -> finished(record, "finished", Duration.ofNanos(System.nanoTime() - began));
+        case FINISHED ->
+            finished(record, RunRecord.FINISHED, Duration.ofNanos(System.nanoTime() - began));
         case BUDGET_SPENT -> {
           out.println();
           out.println(

@@ -136,7 +136,8 @@ class MainTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "eval", "predict", "analyze", "models", "privacy", "env"})
+  @ValueSource(
+      strings = {"train", "eval", "predict", "analyze", "report", "models", "privacy", "env"})
   void the_help_of_each_command_has_an_example(String command) {
     Outcome outcome = Outcome.of(command, "--help");
     assertThat(outcome.code()).isZero();

@@ -221,21 +221,28 @@ public record PrivacyStatement(
   ///
   /// @return a line each, of columns of equal width
   public List<String> table() {
-    List<String> lines = new ArrayList<>();
-    String form = "%-10s %-13s %-22s %-10s %s";
-    lines.add(
-        form.formatted("channel", "releases/step", "noise multiplier", "epsilon", "").strip());
+    return rows().stream()
+        .map(row -> "%-10s %-13s %-22s %-10s %s".formatted(row.toArray()).strip())
+        .toList();
+  }
+
+  /// The cells of the table of channels.
+  ///
+  /// @return a row of headings, then a row each, all of the same length; the last column, reasons,
+  ///   has no heading
+  public List<List<String>> rows() {
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(List.of("channel", "releases/step", "noise multiplier", "epsilon", ""));
     for (ChannelCost c : channels) {
-      lines.add(
-          form.formatted(
-                  c.channel().label(),
-                  c.releasesPerStep(),
-                  c.releasesPerStep() == 0 ? NO_RELEASE : multipliers(c.noiseMultipliers()),
-                  text(c.epsilon()),
-                  String.join(", ", c.reasons()))
-              .strip());
+      rows.add(
+          List.of(
+              c.channel().label(),
+              Integer.toString(c.releasesPerStep()),
+              c.releasesPerStep() == 0 ? NO_RELEASE : multipliers(c.noiseMultipliers()),
+              text(c.epsilon()),
+              String.join(", ", c.reasons())));
     }
-    return lines;
+    return rows;
   }
 
   private static String multipliers(List<NoiseMultiplier> z) {

@@ -1,0 +1,107 @@
+package asymml.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/// `asymml report`.
+@Command(
+    name = "report",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = {
+      "Writes one HTML page about training runs and attacks: settings, curves, privacy, plan, costs,"
+          + " ranks, pictures, and how to reproduce them. The page loads and runs nothing.",
+      "It is private: it holds statistics of private images and, with attacks, such images."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  asymml report --run runs/mine --out report.html",
+      "  asymml report --run runs/mine --run runs/trusted --run runs/attacks --bench bench.json"
+    })
+@SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
+final class ReportCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Option(
+      names = "--run",
+      required = true,
+      paramLabel = "DIR",
+      description =
+          "A run directory of 'asymml train', or that of 'asymml attack --suite'; may be repeated.")
+  private List<Path> runs;
+
+  @Option(
+      names = "--bench",
+      paramLabel = "FILE",
+      description = "What 'asymml bench --json' wrote; may be repeated.")
+  private List<Path> benches = List.of();
+
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      defaultValue = "report.html",
+      description = "The page to write, in place of an earlier one (default: ${DEFAULT-VALUE}).")
+  private Path out;
+
+  @Override
+  public Integer call() throws IOException {
+    ReportPage page = page();
+    boolean fonts = Charts.hasFonts();
+    long bytes = page.write(out, fonts);
+    PrintWriter said = spec.commandLine().getOut();
+    if (!fonts) {
+      spec.commandLine().getErr().println(Charts.noFonts(out));
+    }
+    said.printf(
+        "written: %s, %s; PRIVATE: %s%n",
+        out,
+        Figures.bytes(bytes),
+        page.pictures() == 0
+            ? "statistics of private images, no pictures"
+            : "it shows images of the training data (pictures: %d)".formatted(page.pictures()));
+    said.flush();
+    return ExitCode.OK;
+  }
+
+  private ReportPage page() throws IOException {
+    List<ReportedRun> trained = new ArrayList<>();
+    List<ReportedAttacks> attacked = new ArrayList<>();
+    Set<Path> seen = new HashSet<>();
+    for (Path run : runs) {
+      if (!seen.add(run.toAbsolutePath().normalize())) {
+        throw new ParameterException(spec.commandLine(), "--run names " + run + " twice");
+      }
+      if (ReportedRun.isOne(run)) {
+        trained.add(ReportedRun.read(run));
+      } else if (ReportedAttacks.isOne(run)) {
+        attacked.add(ReportedAttacks.read(run));
+      } else {
+        throw new IOException(
+            run
+                + (Files.isDirectory(run)
+                    ? " holds neither a run (config.yaml, run.json) nor attacks (attacks.json)"
+                    : " is no directory")
+                + ": give what 'asymml train' or 'asymml attack --suite' named");
+      }
+    }
+    List<ReportedBench> measured = new ArrayList<>();
+    for (Path bench : benches) {
+      measured.add(ReportedBench.read(bench));
+    }
+    return new ReportPage(
+        trained, attacked, measured, spec.commandLine().getParseResult().originalArgs());
+  }
+}

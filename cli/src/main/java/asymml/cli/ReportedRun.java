@@ -1,0 +1,137 @@
+package asymml.cli;
+
+import asymml.model.Graph;
+import asymml.privacy.Ledger;
+import asymml.privacy.PrivacyStatement;
+import asymml.trusted.execute.Placement;
+import asymml.trusted.execute.Plan;
+import asymml.trusted.rank.RankFile;
+import asymml.trusted.rank.RankReport;
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.LedgerFile;
+import asymml.trusted.run.MetricsLog;
+import asymml.trusted.run.RunFile;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainedModel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// All that a run directory says of its run.
+///
+/// @param directory as the user named it
+/// @param facts of `run.json`
+/// @param settings of `config.yaml`
+/// @param config what they say is computed
+/// @param graph the network; null without a checkpoint
+/// @param epochs done, in order
+/// @param ledger what was released; null if there is none
+/// @param statement what that comes to; null without a ledger
+/// @param ranks analyses by rising epoch; may be empty
+record ReportedRun(
+    Path directory,
+    Map<String, Object> facts,
+    Settings settings,
+    TrainConfig config,
+    @Nullable Graph graph,
+    List<EpochMetrics> epochs,
+    @Nullable Ledger ledger,
+    @Nullable PrivacyStatement statement,
+    List<RankReport> ranks) {
+
+  /// Whether a directory is one that `asymml train` made.
+  static boolean isOne(Path directory) {
+    RunLayout layout = new RunLayout(directory);
+    return Files.isRegularFile(layout.runFile()) && Files.isRegularFile(layout.config());
+  }
+
+  /// Reads a run.
+  ///
+  /// @param directory a run directory
+  /// @throws IOException one line that names the file that cannot be read
+  static ReportedRun read(Path directory) throws IOException {
+    RunLayout layout = new RunLayout(directory);
+    Settings settings;
+    TrainConfig config;
+    try {
+      settings = Settings.read(layout.config());
+      config = TrainOptions.of(settings).config();
+    } catch (IllegalArgumentException e) {
+      throw new IOException(layout.config() + " has unusable settings: " + e.getMessage(), e);
+    }
+    Ledger ledger = Files.exists(layout.ledger()) ? LedgerFile.read(layout.ledger()) : null;
+    return new ReportedRun(
+        directory,
+        RunFile.read(layout.runFile()),
+        settings,
+        config,
+        graph(directory),
+        Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of(),
+        ledger,
+        ledger == null ? null : PrivacyLedgerCommand.statement(ledger),
+        RankFile.read(layout.rank()).reports());
+  }
+
+  private static @Nullable Graph graph(Path directory) throws IOException {
+    if (!Files.isRegularFile(new RunLayout(directory).checkpoint())) {
+      return null;
+    }
+    try (TrainedModel model = RunModel.open(directory)) {
+      return model.graph();
+    }
+  }
+
+  /// Its directory's own name.
+  String name() {
+    Path name = directory.toAbsolutePath().normalize().getFileName();
+    return name == null ? directory.toString() : name.toString();
+  }
+
+  /// A fact of `run.json` as text.
+  Optional<String> fact(String key) {
+    return Optional.ofNullable(facts.get(key)).map(Object::toString);
+  }
+
+  /// Where and with what it was made.
+  Map<?, ?> provenance() {
+    return facts.get("provenance") instanceof Map<?, ?> map ? map : Map.of();
+  }
+
+  /// The arguments of the command that made it.
+  List<String> arguments() {
+    return provenance().get("commandLine") instanceof List<?> list
+        ? list.stream().map(String::valueOf).toList()
+        : List.of();
+  }
+
+  /// Images of the training split; empty in a run of an earlier version.
+  Optional<Long> trainingImages() {
+    return facts.get("trainingImages") instanceof Number number
+        ? Optional.of(number.longValue())
+        : Optional.empty();
+  }
+
+  /// Where its layers run.
+  ///
+  /// @param network its graph
+  Plan plan(Graph network) {
+    return Plan.of(
+        network, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+  }
+
+  /// Placement by layer, as `run.json` has it.
+  Map<?, ?> placements() {
+    return facts.get("plan") instanceof Map<?, ?> map ? map : Map.of();
+  }
+
+  /// Whether its plan lets anything out.
+  boolean needsWorker() {
+    String trusted = new Placement.Trusted().toString();
+    return placements().values().stream().anyMatch(placement -> !trusted.equals(placement));
+  }
+}
