@@ -18,14 +18,6 @@ import org.jspecify.annotations.Nullable;
 /// other on the masks, and the difference is the layer's output. The gradient of the input likewise
 /// from the output gradient. The weight gradient is computed here meanwhile.
 final class MaskedLinearOp implements RemoteOp {
-  /// The layer's places, the same in the regions of both workers.
-  ///
-  /// @param weights `[O, kH, kW, C]`
-  /// @param y `[N, OH, OW, O]`, shared with the results of other layers
-  /// @param dx `[N, H, W, C]`, shared too; or null if no gradient flows on
-  /// @param turns places that layers use in turn, those of output gradients among them
-  record Slots(Slot weights, Slot y, @Nullable Slot dx, TurnSlots turns) {}
-
   private final String name;
   private final int node;
   private final int opId;
@@ -39,7 +31,7 @@ final class MaskedLinearOp implements RemoteOp {
   private final SplitInput input;
   private final Tensor x;
   private final LinearParameters own;
-  private final Slots slots;
+  private final SplitLinearOp.Slots slots;
   private final WeightGradient weightGradient;
   private final Tensor y;
   private final Tensor dy;
@@ -60,7 +52,7 @@ final class MaskedLinearOp implements RemoteOp {
       SplitInput input,
       Tensor x,
       LinearParameters own,
-      Slots slots,
+      SplitLinearOp.Slots slots,
       WeightGradient weightGradient,
       Tensor y,
       Tensor dy,

@@ -24,7 +24,6 @@ import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
 import asymml.trusted.execute.ReleasePlan.SiteKey;
 import asymml.wire.ProtocolException;
-import asymml.wire.Slot;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -301,9 +300,12 @@ final class NetworkPlanner {
               layout.reserve(shape.inputAxes()));
       splitInputs.put(key, splitInput);
     }
-    Slot weights = layout.reserve(shape.weightAxes());
-    Slot result = turns.result(shape.outputAxes());
-    Slot dxResult = dx == null ? null : turns.result(shape.inputAxes());
+    SplitLinearOp.Slots slots =
+        new SplitLinearOp.Slots(
+            layout.reserve(shape.weightAxes()),
+            turns.result(shape.outputAxes()),
+            dx == null ? null : turns.result(shape.inputAxes()),
+            turns);
     if (boundary.releases().shield() instanceof Shield.Shares(double positions)) {
       return new MaskedLinearOp(
           node.name(),
@@ -318,7 +320,7 @@ final class NetworkPlanner {
           splitInput,
           buffers.output(key.source()),
           linearParameters(node),
-          new MaskedLinearOp.Slots(weights, result, dxResult, turns),
+          slots,
           weightGradient(shape, positions, i),
           buffers.output(i),
           Gradients.require(buffers.gradient(i)),
@@ -336,8 +338,7 @@ final class NetworkPlanner {
         boundary.guard(i),
         splitInput,
         linearParameters(node),
-        new SplitLinearOp.Slots(
-            weights, result, dxResult, layout.reserve(shape.weightAxes()), turns),
+        slots,
         buffers.output(i),
         Gradients.require(buffers.gradient(i)),
         dx);

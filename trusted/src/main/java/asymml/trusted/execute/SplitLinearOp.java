@@ -22,12 +22,11 @@ import org.jspecify.annotations.Nullable;
 final class SplitLinearOp implements RemoteOp {
   /// The layer's places in the region shared with the worker.
   ///
-  /// @param weights `[O, kH, kW, C]`
+  /// @param weights `[O, kH, kW, C]`; once the worker has its copy, the place of their gradient
   /// @param y `[N, OH, OW, O]`, shared with the results of other layers
   /// @param dx `[N, H, W, C]`, shared too; or null if no gradient flows on
-  /// @param dw `[O, kH, kW, C]`
   /// @param turns places that layers use in turn, those of output gradients among them
-  record Slots(Slot weights, Slot y, @Nullable Slot dx, Slot dw, TurnSlots turns) {}
+  record Slots(Slot weights, Slot y, @Nullable Slot dx, TurnSlots turns) {}
 
   private final String name;
   private final int node;
@@ -122,7 +121,7 @@ final class SplitLinearOp implements RemoteOp {
     Released gradient = releaseGradient();
     profile.lap(Phase.DOOR);
     Ticket data = slots.dx() == null ? null : worker.backwardData(opId, gradient, slots.dx());
-    weightGradient = worker.backwardWeights(opId, input.current(), gradient, slots.dw());
+    weightGradient = worker.backwardWeights(opId, input.current(), gradient, slots.weights());
     slots.turns().readUntil(weightGradient);
     profile.lap(Phase.SEND);
     if (guard != null) {
@@ -182,7 +181,7 @@ final class SplitLinearOp implements RemoteOp {
     worker.await(Gradients.require(weightGradient));
     weightGradient = null;
     profile.lap(Phase.WAIT);
-    Tensor result = worker.result(slots.dw(), shape.weightAxes());
+    Tensor result = worker.result(slots.weights(), shape.weightAxes());
     Tensor dw = Gradients.require(own.weightGradient());
     check(lowRank != null ? Elementwise.addFinite(result, dw) : Elementwise.copyFinite(result, dw));
     profile.lap(Phase.MERGE);
