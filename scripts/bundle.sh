@@ -79,6 +79,11 @@ for jar in "$lib"/*.jar; do
         rm -f Generator.class Parser*.class Builder*.class ./*Mojo*.class TokenIndexer*.class DeclarationList*.class)
       pack "$jar" --no-compress
       ;;
+    hipparchus-core-*.jar)
+      # Direction numbers of Sobol sequences.
+      rm -rf "$work/jar/assets"
+      pack "$jar" --no-compress
+      ;;
     jline-native-*.jar)
       find "$work/jar" -type f -name '*jlinenative.*' ! -name '*.properties' ! -path '*/Linux/x86_64/*' -exec rm {} +
       pack "$jar" --no-compress
