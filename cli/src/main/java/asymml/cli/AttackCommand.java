@@ -71,7 +71,8 @@ final class AttackCommand implements Callable<Integer> {
       paramLabel = "NAME",
       defaultValue = ALL,
       description =
-          "gradient-solve, mask, image, subspace, membership or all (default: ${DEFAULT-VALUE}).")
+          "gradient-solve, mask, image, subspace, membership, model-inversion or all"
+              + " (default: ${DEFAULT-VALUE}).")
   private String attack;
 
   @Option(
@@ -95,9 +96,9 @@ final class AttackCommand implements Callable<Integer> {
   @Option(
       names = "--public-images",
       paramLabel = "N",
-      defaultValue = "64",
+      defaultValue = "1024",
       description =
-          "Images of the test split, which stand for public ones, that image fits its decoder to"
+          "Images of the test split, which stand for public ones, that decoders are trained on"
               + " (default: ${DEFAULT-VALUE}).")
   private int publicImages;
 
@@ -154,7 +155,8 @@ final class AttackCommand implements Callable<Integer> {
     }
     throw new ParameterException(
         spec.commandLine(),
-        "--attack is gradient-solve, mask, image, subspace, membership or all: " + attack);
+        "--attack is gradient-solve, mask, image, subspace, membership, model-inversion or all: "
+            + attack);
   }
 
   private Map<String, Object> contents(AttackRun run, double seconds) {

@@ -6,7 +6,8 @@ enum AttackName {
   MASK("mask"),
   IMAGE("image"),
   SUBSPACE("subspace"),
-  MEMBERSHIP("membership");
+  MEMBERSHIP("membership"),
+  MODEL_INVERSION("model-inversion");
 
   private final String label;
 

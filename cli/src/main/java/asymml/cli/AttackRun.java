@@ -2,12 +2,16 @@ package asymml.cli;
 
 import asymml.analysis.Architecture;
 import asymml.analysis.Architecture.Neighbours;
+import asymml.analysis.Engine;
 import asymml.analysis.GradientSolve;
 import asymml.analysis.HiddenSubspace;
 import asymml.analysis.ImageDecoder;
+import asymml.analysis.InitialNetwork;
 import asymml.analysis.Maps;
 import asymml.analysis.MaskLeak;
+import asymml.analysis.ModelInversion;
 import asymml.analysis.SpanMembership;
+import asymml.analysis.Withheld;
 import asymml.analysis.WorkerView;
 import asymml.analysis.WorkerView.Operation;
 import asymml.analysis.WorkerView.Pass;
@@ -17,6 +21,7 @@ import asymml.analysis.score.Score;
 import asymml.analysis.score.SpanScores;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
+import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.execute.LayerPass;
@@ -24,7 +29,6 @@ import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.train.FirstStep;
 import asymml.trusted.train.TrainConfig;
-import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -36,12 +40,20 @@ final class AttackRun {
   /// Examples whose own bases are looked for under a per-example decomposition.
   private static final int BASES = 8;
 
+  /// Public images that the linear decoder is fitted to.
+  private static final int LINEAR_IMAGES = 64;
+
+  private static final int DECODER_EPOCHS = 10;
+
   private final FirstStep truth;
   private final TrainConfig config;
   private final ImageSet publicImages;
   private final int layers;
   private final int maxUnknowns;
   private final Architecture architecture;
+  private final AttackImages images;
+  private final Engine engine;
+  private final List<AttackPicture> pictures = new ArrayList<>();
   private final List<Score> scores = new ArrayList<>();
   private final List<String> notes = new ArrayList<>();
 
@@ -62,6 +74,8 @@ final class AttackRun {
     this.truth = truth;
     this.config = config;
     this.publicImages = publicImages;
+    this.images = new AttackImages(truth.normalization());
+    this.engine = new AttackerEngine();
     this.layers = layers;
     this.maxUnknowns = maxUnknowns;
     List<String> atWorker =
@@ -87,6 +101,10 @@ final class AttackRun {
     return List.copyOf(scores);
   }
 
+  List<AttackPicture> pictures() {
+    return List.copyOf(pictures);
+  }
+
   List<String> notes() {
     return List.copyOf(notes);
   }
@@ -99,6 +117,7 @@ final class AttackRun {
       case IMAGE -> image();
       case SUBSPACE -> first().forEach(this::subspace);
       case MEMBERSHIP -> membership();
+      case MODEL_INVERSION -> modelInversion();
     }
     if (scores.size() == before) {
       note(name, "all layers", "nothing in this recording for it to work on");
@@ -258,94 +277,126 @@ final class AttackRun {
     if (found == null) {
       return;
     }
-    Maps known = publicImages();
+    Maps known = known(LINEAR_IMAGES);
     Maps features =
         ImageDecoder.features(
             known, shape, operation(pair.from()).weights().getFirst(), pair.norm());
     Maps clear = ImageDecoder.normalised(Maps.of(truth.pass().output(pair.from())), pair.norm());
     Maps z = found.preActivation();
     ImageDecoder ofMasks = ImageDecoder.fit(known, features.positive(), config.seed());
-    image(
-        pair.from(), "mask", ofMasks.decode(z.positive()), ofMasks.decode(clear.positive()), known);
+    images(
+        AttackName.IMAGE,
+        pair.from(),
+        "mask",
+        ofMasks.decode(z.positive()),
+        ofMasks.decode(clear.positive()),
+        known);
     if (found.scaled()) {
       ImageDecoder ofValues = ImageDecoder.fit(known, features, config.seed());
-      image(pair.from(), "norm leak", ofValues.decode(z), ofValues.decode(clear), known);
+      images(
+          AttackName.IMAGE,
+          pair.from(),
+          "norm leak",
+          ofValues.decode(z),
+          ofValues.decode(clear),
+          known);
     }
   }
 
-  private void image(int node, String from, Maps found, Maps best, Maps known) {
-    Maps images = Maps.of(truth.images());
-    Maps pixels = pixels(images);
-    Maps guess = pixels(mean(known, images.examples()));
-    AttackName name = AttackName.IMAGE;
+  /// Scores rebuilt images.
+  ///
+  /// @param from what they were rebuilt from; empty if there is but one way
+  /// @param best what the attack makes of the clear data
+  private void images(AttackName name, int node, String from, Maps found, Maps best, Maps known) {
+    Maps truths = Maps.of(truth.images());
+    Maps pixels = images.pixels(truths);
+    Maps guess = images.pixels(AttackImages.mean(known, truths.examples()));
+    Maps rebuilt = images.pixels(found);
+    Maps possible = images.pixels(best);
+    String prefix = from.isEmpty() ? "" : from + ": ";
+    double psnr = ImageScores.psnr(rebuilt, pixels);
     add(
         name,
         node,
-        from + ": PSNR, dB",
-        ImageScores.psnr(pixels(found), pixels),
+        prefix + "PSNR, dB",
+        psnr,
         ImageScores.psnr(guess, pixels),
-        ImageScores.psnr(pixels(best), pixels));
+        ImageScores.psnr(possible, pixels));
     if (pixels.height() >= 8 && pixels.width() >= 8) {
       add(
           name,
           node,
-          from + ": SSIM",
-          ImageScores.ssim(pixels(found), pixels),
+          prefix + "SSIM",
+          ImageScores.ssim(rebuilt, pixels),
           ImageScores.ssim(guess, pixels),
-          ImageScores.ssim(pixels(best), pixels));
+          ImageScores.ssim(possible, pixels));
     }
     add(
         name,
         node,
-        from + ": cosine",
-        MapScores.cosine(found, images),
+        prefix + "cosine",
+        MapScores.cosine(found, truths),
         0,
-        MapScores.cosine(best, images));
+        MapScores.cosine(best, truths));
     add(
         name,
         node,
-        from + ": re-identified",
-        MapScores.reidentified(found, images),
-        1.0 / images.examples(),
-        MapScores.reidentified(best, images));
+        prefix + "re-identified",
+        MapScores.reidentified(found, truths),
+        1.0 / truths.examples(),
+        MapScores.reidentified(best, truths));
+    pictures.removeIf(picture -> picture.attack() == name);
+    pictures.add(
+        new AttackPicture(name, architecture.name(node), pixels, sent(node), rebuilt, psnr));
   }
 
-  private Maps publicImages() {
-    Shape shape = publicImages.shape();
-    float[] values = new float[publicImages.size() * shape.size()];
-    byte[] bytes = new byte[shape.size()];
-    try (Arena arena = Arena.ofConfined()) {
-      Tensor one = Tensor.allocate(arena, 1, shape.height(), shape.width(), shape.channels());
-      for (int i = 0; i < publicImages.size(); i++) {
-        publicImages.pixels(i, bytes);
-        truth.normalization().apply(bytes, one);
-        System.arraycopy(one.toArray(), 0, values, i * shape.size(), shape.size());
+  private Maps known(int most) {
+    return images.of(publicImages, 0, Math.min(most, publicImages.size()));
+  }
+
+  /// How the input of a layer leaves: the plan is no secret.
+  private Withheld withheld(int node) {
+    if (!(truth.plan().placement(architecture.name(node)) instanceof Placement.Split)) {
+      return Withheld.NOTHING;
+    }
+    int values = sent(node).exampleSize();
+    double ratio = config.noise().sigma(1, values) * Math.sqrt(values);
+    return new Withheld(rank(node), shared(), ratio);
+  }
+
+  private void modelInversion() {
+    int node = first().getFirst();
+    InitialNetwork network = InitialNetwork.of(architecture, truth.graph());
+    Maps sent = sent(node);
+    int batch = sent.examples();
+    Maps known = known(publicImages.size() / batch * batch);
+    Maps activations = known;
+    if (!architecture.readsImages(node)) {
+      Graph before = Architecture.before(truth.graph(), node);
+      if (!network.knows(before)) {
+        note(
+            AttackName.MODEL_INVERSION,
+            architecture.name(node),
+            "weights of trusted layers are not known: the run's seed is none of 0 to 999");
+        return;
+      }
+      try (Engine.Net net = network.build(engine, before)) {
+        Shape input = new Shape(sent.height(), sent.width(), sent.channels());
+        activations = ModelInversion.activations(net, known, input, batch);
       }
     }
-    return new Maps(publicImages.size(), shape.height(), shape.width(), shape.channels(), values);
+    Maps found = decode(activations, known, withheld(node), batch, sent);
+    Maps clear = input(truth.pass(), node);
+    Maps best = decode(activations, known, Withheld.NOTHING, batch, clear);
+    images(AttackName.MODEL_INVERSION, node, "", found, best, known);
   }
 
-  private Maps pixels(Maps images) {
-    float[] mean = truth.normalization().mean();
-    float[] deviation = truth.normalization().standardDeviation();
-    Maps result = images.zeros();
-    for (int i = 0; i < result.values().length; i++) {
-      int c = i % mean.length;
-      result.values()[i] = images.values()[i] * deviation[c] + mean[c];
+  private Maps decode(Maps activations, Maps known, Withheld withheld, int batch, Maps sent) {
+    try (ModelInversion decoder =
+        ModelInversion.train(
+            engine, activations, known, withheld, batch, DECODER_EPOCHS, config.seed())) {
+      return decoder.decode(sent);
     }
-    return result;
-  }
-
-  private static Maps mean(Maps known, int examples) {
-    int size = known.exampleSize();
-    float[] values = new float[examples * size];
-    for (int i = 0; i < known.values().length; i++) {
-      values[i % size] += known.values()[i] / known.examples();
-    }
-    for (int n = 1; n < examples; n++) {
-      System.arraycopy(values, 0, values, n * size, size);
-    }
-    return new Maps(examples, known.height(), known.width(), known.channels(), values);
   }
 
   private int rank(int node) {
