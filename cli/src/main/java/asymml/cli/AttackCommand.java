@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.analysis.WorkerView;
+import asymml.analysis.score.Score;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
@@ -9,9 +10,11 @@ import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.FirstStep;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -119,19 +122,29 @@ final class AttackCommand implements Callable<Integer> {
         DataOpening.open(
             data == null ? settings.data : data,
             settings.limitTrain,
-            new Limit(publicImages),
+            new Limit(publicImages + LearnedAttacks.CANDIDATES),
             settings.seed,
             out);
     long began = System.nanoTime();
+    int others = Math.min(LearnedAttacks.CANDIDATES, opened.test().size() / 2);
+    int known = Math.min(publicImages, opened.test().size() - others);
+    Path model = new RunLayout(truth).checkpoint();
     try (WorkerView view = WorkerView.open(recording);
         FirstStep step = new FirstStep(settings.config(), opened)) {
-      AttackRun run =
-          new AttackRun(view, step, settings.config(), opened.test(), layers, maxUnknowns);
+      AttackScene scene = new AttackScene(view, step, settings.config(), opened, known, layers);
+      LearnedAttacks learned =
+          new LearnedAttacks(
+              new AttackerEngine(),
+              scene,
+              Files.exists(model) ? model : null,
+              new LearnedAttacks.Kept());
+      AttackRun run = new AttackRun(scene, learned, maxUnknowns);
       chosen.forEach(run::attack);
       double seconds = (System.nanoTime() - began) / 1e9;
-      AttackTable.print(run.scores(), run.notes(), seconds, out);
+      List<String> notes = scene.notes().stream().map(AttackScene.Note::toString).toList();
+      AttackTable.print(scene.scores(), notes, seconds, out);
       if (json != null) {
-        RunFile.write(json, contents(run, seconds));
+        RunFile.write(json, contents(scene.scores(), notes, seconds));
         out.println("written: " + json);
       }
       out.flush();
@@ -159,7 +172,7 @@ final class AttackCommand implements Callable<Integer> {
             + attack);
   }
 
-  private Map<String, Object> contents(AttackRun run, double seconds) {
+  private Map<String, Object> contents(List<Score> scores, List<String> notes, double seconds) {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("notice", AttackTable.NOTICE);
     facts.put("format", "asymml-attack-1");
@@ -169,8 +182,8 @@ final class AttackCommand implements Callable<Integer> {
     facts.put("maxUnknowns", maxUnknowns);
     facts.put("publicImages", publicImages);
     facts.put("seconds", seconds);
-    facts.put("scores", run.scores());
-    facts.put("notApplied", run.notes());
+    facts.put("scores", scores);
+    facts.put("notApplied", notes);
     return facts;
   }
 }
