@@ -20,18 +20,18 @@ import java.util.SplittableRandom;
 /// The order of the images is not found: gradients are sums over them.
 ///
 /// Source: Zhu et al., "Deep Leakage from Gradients" (NeurIPS 2019), labels included; Geiping et
-/// al., "Inverting Gradients" (NeurIPS 2020), cosine and total variation.
+/// al., "Inverting Gradients" (NeurIPS 2020), cosine, total variation and the signs of slopes.
 ///
-/// Reads dW, from successive weights of the view ([GradientSolve#ofSuccessiveWeights]), and W
-/// ([InitialNetwork]). Public knowledge: graph, optimiser's settings. Cost: three training steps of
-/// the network on N images an iteration.
+/// Reads dW of some layers, from successive weights of the view
+/// ([GradientSolve#ofSuccessiveWeights]), and W ([InitialNetwork]). Public knowledge: graph,
+/// optimiser's settings. Cost: three training steps of the network on N images an iteration.
 public final class GradientInversion {
   /// How far weights are moved for a difference, relative to their norm: far enough for float32,
   /// and near enough that few ReLUs switch.
   private static final double MOVE = 1e-3;
 
   private static final double RATE = 0.1;
-  private static final double VARIATION = 1e-2;
+  private static final double VARIATION = 0.3;
   private static final float RANGE = 3;
 
   private final Net net;
@@ -101,14 +101,13 @@ public final class GradientInversion {
       distance = attack.distance(direction);
       Slopes slopes = attack.along(direction, x, labels);
       double[] smooth = variation(x);
+      // The variation counts relative to the size of the slopes, whatever that is; then only signs
+      // do.
+      double size = VARIATION * rms(slopes.images.values());
       for (int i = 0; i < all.length; i++) {
         int k = i - x.values().length;
-        all[i] = k < 0 ? slopes.images.values()[i] : slopes.labels[k];
-      }
-      // The variation counts relative to the size of the slopes, whatever that is.
-      double size = rms(slopes.images.values());
-      for (int i = 0; i < smooth.length; i++) {
-        all[i] += VARIATION * size * smooth[i];
+        all[i] =
+            k < 0 ? Math.signum(slopes.images.values()[i] + size * smooth[i]) : slopes.labels[k];
       }
       double[] step = adam.step(all);
       double rate = RATE * (1 + Math.cos(Math.PI * t / iterations)) / 2;

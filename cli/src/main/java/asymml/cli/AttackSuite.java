@@ -47,9 +47,9 @@ record AttackSuite(
   private static final String FORMAT = "asymml-attack-suite-1";
 
   /// Images of the runs on which gradients are inverted, and their batch.
-  private static final int FEW = 8;
+  private static final int FEW = 4;
 
-  private static final int SMALL_BATCH = 4;
+  private static final int SMALL_BATCH = 2;
 
   private static final Set<AttackName> ON_FEW = EnumSet.of(AttackName.GRADIENT_INVERSION);
 

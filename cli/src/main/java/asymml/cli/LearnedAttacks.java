@@ -23,8 +23,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -33,8 +35,8 @@ final class LearnedAttacks {
   /// Images of a run whose members shadows are trained to tell.
   static final int CANDIDATES = 256;
 
-  private static final int DECODER_EPOCHS = 10;
-  private static final int INVERTED_IMAGES = 8;
+  private static final int DECODER_EPOCHS = 8;
+  private static final int INVERTED_IMAGES = 4;
   private static final int INVERSION_ITERATIONS = 150;
   private static final int SHADOWS = 4;
   private static final String ALL = "all layers";
@@ -197,13 +199,18 @@ final class LearnedAttacks {
         .images();
   }
 
-  /// The gradients of all linear layers, which the worker does not have: for scale.
+  /// The gradients of the first linear layers and the classifier, which the worker may not have:
+  /// for scale.
   private Map<String, float[]> clearGradients(Engine.Net net) {
     Maps logits = net.forward(Maps.of(scene.truth().images()));
     net.backward(ReleasedMembership.lossGradient(logits, scene.truth().labels()));
     Graph graph = scene.truth().graph();
     Map<String, float[]> gradients = new LinkedHashMap<>();
-    for (int i : graph.linearLayers()) {
+    List<Integer> linear = graph.linearLayers();
+    Set<Integer> chosen =
+        new LinkedHashSet<>(linear.subList(0, Math.min(linear.size(), scene.layers() + 1)));
+    chosen.add(linear.getLast());
+    for (int i : chosen) {
       String parameter = graph.nodes().get(i).name() + ".weight";
       gradients.put(parameter, net.gradient(parameter));
     }
