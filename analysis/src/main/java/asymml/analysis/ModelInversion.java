@@ -71,7 +71,7 @@ public final class ModelInversion implements AutoCloseable {
   /// @param activations of auxiliary images at the layer `[M, h, w, c]`, in whole batches
   /// @param images of the same order `[M, H, W, C]`, H and W multiples of h and w
   /// @param withheld how the layer's input leaves
-  /// @param batch the victim's batch size, which divides M
+  /// @param batch the victim's batch size, which divides M, at least 16
   /// @param epochs passes over the auxiliary images, at least 1
   /// @param seed of the decoder's initial weights, of order and noise
   /// @return the decoder; the caller closes it
@@ -84,6 +84,11 @@ public final class ModelInversion implements AutoCloseable {
       int epochs,
       long seed) {
     int m = activations.examples();
+    if (m < BATCH || m != images.examples() || m % batch != 0) {
+      throw new IllegalArgumentException(
+          "%s and %s are not one number of at least %d images in batches of %d"
+              .formatted(activations, images, BATCH, batch));
+    }
     Maps residuals = activations.zeros();
     for (int n = 0; n < m; n += batch) {
       float[] part = withheld.residual(activations.slice(n, batch)).values();

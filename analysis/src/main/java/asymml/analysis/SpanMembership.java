@@ -10,7 +10,7 @@ package asymml.analysis;
 /// as the residual hid no member but where the residual is one of three channels.
 ///
 /// Source: Melis et al., "Exploiting Unintended Feature Leakage" (IEEE S&P 2019), membership from a
-/// batch's gradients; the test in the span follows Wainakh et al. and design notes 02.
+/// batch's gradients; the test in the span is that of design notes 02.
 ///
 /// Reads X as received. Public knowledge: the candidate's activation at the layer. The attacker has
 /// it at the first layer, where it is the image (augmented as the run did it), and behind layers

@@ -173,10 +173,10 @@ final class AttackCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws DataException, IOException, RunException {
-    if (layers < 1 || maxUnknowns < 1 || publicImages < 2) {
+    if (layers < 1 || maxUnknowns < 1 || publicImages < 16) {
       throw new ParameterException(
           spec.commandLine(),
-          "--layers and --max-unknowns must be at least 1, --public-images at least 2");
+          "--layers and --max-unknowns must be at least 1, --public-images at least 16");
     }
     if (suite) {
       suite();

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// A plan's results are kept as soon as it is done; a suite that was cut off goes on with the next.
 ///
 /// @param settings of all runs, without those of plans
-/// @param plans what to attack
+/// @param plans what to attack now, in the order of [SuitePlan#all]; what was attacked before stays
 /// @param publicImages for the attacker
 /// @param layers an attack is tried on
 /// @param maxUnknowns of gradient solves
@@ -50,6 +50,9 @@ record AttackSuite(
   private static final int FEW = 4;
 
   private static final int SMALL_BATCH = 2;
+
+  /// The first step and the weights after it, of 20 million parameters.
+  private static final long RECORDED_BYTES = 400_000_000;
 
   private static final Set<AttackName> ON_FEW = EnumSet.of(AttackName.GRADIENT_INVERSION);
 
@@ -76,13 +79,12 @@ record AttackSuite(
     int known = Math.min(publicImages, data.test().size() - others);
     LearnedAttacks.Kept memory = new LearnedAttacks.Kept();
     List<SuiteResult> results = new ArrayList<>();
-    for (int i = 0; i < plans.size(); i++) {
-      SuitePlan plan = plans.get(i);
-      String place = "plan %d/%d, %s".formatted(i + 1, plans.size(), plan.name());
+    for (SuitePlan plan : SuitePlan.all()) {
+      String place = "plan %d/%d, %s".formatted(plans.indexOf(plan) + 1, plans.size(), plan.name());
       if (Files.exists(kept(plan))) {
         results.add(read(kept(plan)));
-        out.println(place + ": done before");
-      } else {
+        out.println(plans.contains(plan) ? place + ": done before" : plan.name() + ": there");
+      } else if (plans.contains(plan)) {
         out.println(place + ": " + plan.words());
         out.flush();
         SuiteResult result = attack(plan, data, known, memory);
@@ -93,7 +95,7 @@ record AttackSuite(
     }
     delete(work());
     out.println();
-    out.print(table(results));
+    out.print(SuiteTable.of(results));
     out.println("written: " + json() + ", pictures beside it");
     out.flush();
   }
@@ -120,7 +122,9 @@ record AttackSuite(
     } catch (IOException e) {
       throw new IOException("cannot write into " + directory + ": " + FileReason.of(e), e);
     }
-    write(List.of(), null);
+    if (!Files.exists(json())) {
+      write(List.of(), null);
+    }
   }
 
   /// What has to be the same for results to stand in one table, as text.
@@ -200,7 +204,7 @@ record AttackSuite(
             data.flip(),
             data.cropPadding());
     try {
-      return RecordedRun.of(options, brief, work().resolve("run"), 400_000_000);
+      return RecordedRun.of(options, brief, work().resolve("run"), RECORDED_BYTES);
     } finally {
       out.printf("  recorded in %.0f s%n", (System.nanoTime() - began) / 1e9);
       out.flush();
@@ -261,7 +265,12 @@ record AttackSuite(
     facts.put("batch", common.batchSize);
     facts.put("epochs", common.epochs);
     facts.put("images", common.limitTrain.images());
-    facts.put("complete", results.size() == plans.size());
+    facts.put(
+        "complete",
+        results.stream()
+            .map(SuiteResult::plan)
+            .toList()
+            .containsAll(plans.stream().map(SuitePlan::name).toList()));
     facts.put(
         "seconds",
         results.stream().mapToDouble(r -> SuiteResult.number(r.facts(), "seconds")).sum());
@@ -274,7 +283,8 @@ record AttackSuite(
     facts.put("notes", results.stream().flatMap(r -> r.notes().stream()).toList());
     facts.put("pictures", results.stream().flatMap(r -> r.pictures().stream()).toList());
     RunFile.write(json(), facts);
-    Files.writeString(directory.resolve("attacks.txt"), table(results), StandardCharsets.UTF_8);
+    Files.writeString(
+        directory.resolve("attacks.txt"), SuiteTable.of(results), StandardCharsets.UTF_8);
   }
 
   private static Map<String, Object> describe(AttackName attack) {
@@ -286,10 +296,6 @@ record AttackSuite(
     map.put("cost", attack.cost());
     map.put("headline", attack.headline());
     return map;
-  }
-
-  private static String table(List<SuiteResult> results) {
-    return SuiteTable.of(results);
   }
 
   private static void delete(Path directory) throws IOException {

@@ -84,6 +84,11 @@ final class LearnedAttacks {
     Maps sent = scene.sent(node);
     int batch = sent.examples();
     Maps all = scene.known(Integer.MAX_VALUE);
+    if (all.examples() < batch) {
+      scene.note(
+          AttackName.MODEL_INVERSION, node, "there are fewer public images than a batch has");
+      return;
+    }
     Maps known = all.slice(0, all.examples() / batch * batch);
     Maps activations = known;
     if (!scene.architecture().readsImages(node)) {

@@ -2,7 +2,6 @@ package asymml.cli;
 
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 
 /// The suite's table as text: plans by attacks.
 final class SuiteTable {
@@ -20,13 +19,11 @@ final class SuiteTable {
       text.append(String.format(Locale.ROOT, "  %8s", attack.heading()));
     }
     text.append('\n');
-    if (!results.isEmpty()) {
-      line(text, "chance", width, results.getFirst(), "chance");
-      for (SuiteResult result : results) {
-        line(text, result.plan(), width, result, "value");
-      }
-      line(text, "best", width, results.getFirst(), "best");
+    line(text, "chance", width, results, "chance");
+    for (SuiteResult result : results) {
+      line(text, result.plan(), width, List.of(result), "value");
     }
+    line(text, "best", width, results, "best");
     text.append('\n');
     for (AttackName attack : AttackName.values()) {
       text.append("%-8s  %s: %s\n".formatted(attack.heading(), attack.title(), attack.headline()));
@@ -34,15 +31,18 @@ final class SuiteTable {
     return text.toString();
   }
 
+  /// A line of the first figures that there are.
   private static void line(
-      StringBuilder text, String name, int width, SuiteResult result, String key) {
+      StringBuilder text, String name, int width, List<SuiteResult> results, String key) {
     text.append(String.format(Locale.ROOT, "%-" + width + "s", name));
     for (AttackName attack : AttackName.values()) {
-      Map<String, Object> cell = result.cell(attack);
       text.append(
-          cell.containsKey(key)
-              ? String.format(Locale.ROOT, "  %8.2f", SuiteResult.number(cell, key))
-              : String.format("  %8s", "-"));
+          results.stream()
+              .map(result -> result.cell(attack))
+              .filter(cell -> cell.containsKey(key))
+              .findFirst()
+              .map(cell -> String.format(Locale.ROOT, "  %8.2f", SuiteResult.number(cell, key)))
+              .orElse("  %8s".formatted("-")));
     }
     text.append('\n');
   }

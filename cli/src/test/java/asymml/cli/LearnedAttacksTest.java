@@ -182,7 +182,7 @@ class LearnedAttacksTest {
     SplittableRandom random = new SplittableRandom(21);
     int members = 24;
     Maps candidates = images(random, 2 * members, 8);
-    int[] labels = random.ints(2 * members, 0, 4).toArray();
+    int[] labels = random.ints(candidates.examples(), 0, 4).toArray();
     float[] rates = {0.05f};
     var training = new ReleasedMembership.Training(8, 60, rates, 0.9f, 0);
     List<ReleasedMembership.Shadow> shadows =
