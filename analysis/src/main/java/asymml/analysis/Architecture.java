@@ -3,6 +3,7 @@ package asymml.analysis;
 import asymml.analysis.WorkerView.Operation;
 import asymml.kernels.ConvShape;
 import asymml.model.Graph;
+import asymml.model.GraphBuilder;
 import asymml.model.Layer;
 import asymml.model.Layer.BatchNorm;
 import asymml.model.Layer.Conv2d;
@@ -11,6 +12,7 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Node;
 import asymml.model.Shape;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -172,6 +174,40 @@ public final class Architecture {
   /// @return true for the first
   public boolean readsImages(int node) {
     return graph.nodes().get(node).inputs().equals(List.of(Graph.INPUT));
+  }
+
+  /// The part of the network that gives a layer its input.
+  ///
+  /// @param graph the network
+  /// @param node a layer that does not read the images themselves
+  /// @return what the input depends on, names kept, and at its end the input made flat
+  public static Graph before(Graph graph, int node) {
+    int source = graph.nodes().get(node).inputs().getFirst();
+    if (source == Graph.INPUT) {
+      throw new IllegalArgumentException(
+          graph.nodes().get(node).name() + " reads the images themselves");
+    }
+    boolean[] needed = new boolean[source + 1];
+    needed[source] = true;
+    for (int i = source; i >= 0; i--) {
+      if (needed[i]) {
+        graph.nodes().get(i).inputs().stream()
+            .filter(input -> input != Graph.INPUT)
+            .forEach(input -> needed[input] = true);
+      }
+    }
+    GraphBuilder part = new GraphBuilder(graph.input());
+    int[] moved = new int[source + 1];
+    for (int i = 0; i <= source; i++) {
+      if (needed[i]) {
+        Node old = graph.nodes().get(i);
+        int[] inputs =
+            old.inputs().stream().mapToInt(k -> k == Graph.INPUT ? k : moved[k]).toArray();
+        moved[i] = part.add(old.name(), old.layer(), inputs);
+      }
+    }
+    part.add("seen", new Flatten());
+    return part.build(graph.name() + " before " + graph.nodes().get(node).name());
   }
 
   /// A layer's name.

@@ -129,6 +129,43 @@ public record Maps(int examples, int height, int width, int channels, float[] va
     return result;
   }
 
+  /// Each position's channels less their part in a span.
+  ///
+  /// @param basis `[C][r]`, orthonormal columns; none with r = 0
+  /// @return new maps
+  public Maps without(double[][] basis) {
+    Maps result = zeros();
+    int rank = basis.length == 0 ? 0 : basis[0].length;
+    System.arraycopy(values, 0, result.values, 0, values.length);
+    for (int p = 0; p < positions(); p++) {
+      for (int j = 0; j < rank; j++) {
+        double part = 0;
+        for (int i = 0; i < channels; i++) {
+          part += values[p * channels + i] * basis[i][j];
+        }
+        for (int i = 0; i < channels; i++) {
+          result.values[p * channels + i] -= (float) (part * basis[i][j]);
+        }
+      }
+    }
+    return result;
+  }
+
+  /// Some of the examples, in an order.
+  ///
+  /// @param order their numbers, at least one
+  /// @param from the first of the order to take
+  /// @param count how many to take, at least 1
+  /// @return a copy
+  public Maps pick(int[] order, int from, int count) {
+    int size = exampleSize();
+    float[] picked = new float[count * size];
+    for (int i = 0; i < count; i++) {
+      System.arraycopy(values, order[from + i] * size, picked, i * size, size);
+    }
+    return new Maps(count, height, width, channels, picked);
+  }
+
   /// Each channel with mean 0 and variance 1 over examples and positions, as batch norm with its
   /// initial parameters gives it; a constant channel becomes 0.
   ///

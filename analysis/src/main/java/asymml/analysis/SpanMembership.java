@@ -10,7 +10,7 @@ package asymml.analysis;
 /// as the residual hid no member but where the residual is one of three channels.
 ///
 /// Source: Melis et al., "Exploiting Unintended Feature Leakage" (IEEE S&P 2019), membership from a
-/// batch's gradients; the test in the span follows Wainakh et al. and design notes 02.
+/// batch's gradients; the test in the span is that of design notes 02.
 ///
 /// Reads X as received. Public knowledge: the candidate's activation at the layer. The attacker has
 /// it at the first layer, where it is the image (augmented as the run did it), and behind layers
@@ -26,7 +26,7 @@ public final class SpanMembership {
   /// @param candidates `[M, H, W, C]` at the same layer
   /// @return for each candidate the explained share, 0 to 1: higher for members
   public static double[] scores(Maps sent, double[][] hidden, Maps candidates) {
-    Maps rows = without(candidates.centred(), hidden);
+    Maps rows = candidates.centred().without(hidden);
     int n = sent.examples();
     double[][] gram = new double[n][n];
     for (int i = 0; i < n; i++) {
@@ -53,26 +53,6 @@ public final class SpanMembership {
       scores[m] = all > 0 ? explained / all : 0;
     }
     return scores;
-  }
-
-  /// Each position's channels less their part in a span.
-  private static Maps without(Maps maps, double[][] basis) {
-    Maps result = maps.zeros();
-    int c = maps.channels();
-    int rank = basis.length == 0 ? 0 : basis[0].length;
-    System.arraycopy(maps.values(), 0, result.values(), 0, maps.values().length);
-    for (int p = 0; p < maps.positions(); p++) {
-      for (int j = 0; j < rank; j++) {
-        double part = 0;
-        for (int i = 0; i < c; i++) {
-          part += maps.values()[p * c + i] * basis[i][j];
-        }
-        for (int i = 0; i < c; i++) {
-          result.values()[p * c + i] -= (float) (part * basis[i][j]);
-        }
-      }
-    }
-    return result;
   }
 
   private static double dot(Maps a, int i, Maps b, int j) {

@@ -8,23 +8,15 @@ import asymml.analysis.ImageDecoder;
 import asymml.analysis.Maps;
 import asymml.analysis.MaskLeak;
 import asymml.analysis.SpanMembership;
-import asymml.analysis.WorkerView;
 import asymml.analysis.WorkerView.Operation;
 import asymml.analysis.WorkerView.Pass;
-import asymml.analysis.score.ImageScores;
 import asymml.analysis.score.MapScores;
-import asymml.analysis.score.Score;
 import asymml.analysis.score.SpanScores;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
-import asymml.model.Shape;
-import asymml.trusted.data.ImageSet;
 import asymml.trusted.execute.LayerPass;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.train.FirstStep;
 import asymml.trusted.train.TrainConfig;
-import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -36,116 +28,49 @@ final class AttackRun {
   /// Examples whose own bases are looked for under a per-example decomposition.
   private static final int BASES = 8;
 
+  /// Public images that the linear decoder is fitted to.
+  private static final int LINEAR_IMAGES = 64;
+
+  private final AttackScene scene;
   private final FirstStep truth;
   private final TrainConfig config;
-  private final ImageSet publicImages;
   private final int layers;
   private final int maxUnknowns;
   private final Architecture architecture;
-  private final List<Score> scores = new ArrayList<>();
-  private final List<String> notes = new ArrayList<>();
+  private final LearnedAttacks learned;
 
-  /// @param view what is attacked
-  /// @param truth for scoring
-  /// @param config of the run
-  /// @param publicImages others than the run's
-  /// @param layers how many layers each attack is tried on
+  /// @param scene what is attacked, and where scores go
+  /// @param learned the attacks that train or differentiate networks
   /// @param maxUnknowns of gradient solves
-  /// @throws IllegalArgumentException if the view does not begin with that step
-  AttackRun(
-      WorkerView view,
-      FirstStep truth,
-      TrainConfig config,
-      ImageSet publicImages,
-      int layers,
-      int maxUnknowns) {
-    this.truth = truth;
-    this.config = config;
-    this.publicImages = publicImages;
-    this.layers = layers;
+  AttackRun(AttackScene scene, LearnedAttacks learned, int maxUnknowns) {
+    this.scene = scene;
+    this.learned = learned;
     this.maxUnknowns = maxUnknowns;
-    List<String> atWorker =
-        truth.plan().layers().entrySet().stream()
-            .filter(e -> !(e.getValue() instanceof Placement.Trusted))
-            .map(Entry::getKey)
-            .toList();
-    architecture = Architecture.match(view, truth.graph(), atWorker);
-    architecture.operations().forEach(this::requireInitialWeights);
-  }
-
-  private void requireInitialWeights(int node, Operation op) {
-    if (!op.weights().isEmpty()
-        && !Arrays.equals(op.weights().getFirst().toArray(), truth.pass().weight(node).toArray())) {
-      throw new IllegalArgumentException(
-          "its first weights of "
-              + architecture.name(node)
-              + " are not those that the run's seed gives");
-    }
-  }
-
-  List<Score> scores() {
-    return List.copyOf(scores);
-  }
-
-  List<String> notes() {
-    return List.copyOf(notes);
+    truth = scene.truth();
+    config = scene.config();
+    layers = scene.layers();
+    architecture = scene.architecture();
   }
 
   void attack(AttackName name) {
-    int before = scores.size();
+    int before = scene.scores().size();
     switch (name) {
       case GRADIENT_SOLVE -> gradientSolve();
       case MASK -> neighbours().forEach(this::mask);
       case IMAGE -> image();
-      case SUBSPACE -> first().forEach(this::subspace);
+      case SUBSPACE -> scene.first().forEach(this::subspace);
       case MEMBERSHIP -> membership();
+      case GRADIENT_INVERSION -> learned.gradientInversion();
+      case RELEASED_MEMBERSHIP -> learned.releasedMembership();
+      case MODEL_INVERSION -> learned.modelInversion();
     }
-    if (scores.size() == before) {
-      note(name, "all layers", "nothing in this recording for it to work on");
+    if (scene.scores().size() == before) {
+      scene.note(name, "all layers", "nothing in this recording for it to work on");
     }
-  }
-
-  private void add(
-      AttackName name, int node, String measure, double value, double chance, double best) {
-    scores.add(new Score(name.label(), architecture.name(node), measure, value, chance, best));
-  }
-
-  private void note(AttackName name, String layer, String why) {
-    notes.add("not applied: %s, %s: %s".formatted(name.label(), layer, why));
-  }
-
-  private static @Nullable Pass pass(Operation op) {
-    return op.passes().isEmpty() ? null : op.passes().getFirst();
-  }
-
-  /// The first layers at the worker whose pass was recorded.
-  private List<Integer> first() {
-    return architecture.operations().entrySet().stream()
-        .filter(e -> pass(e.getValue()) != null)
-        .map(Entry::getKey)
-        .limit(layers)
-        .toList();
   }
 
   private List<Neighbours> neighbours() {
     return architecture.neighbours().stream().limit(layers).toList();
-  }
-
-  private Operation operation(int node) {
-    Operation op = architecture.operations().get(node);
-    if (op == null) {
-      throw new IllegalStateException("layer " + node + " is not at the worker");
-    }
-    return op;
-  }
-
-  private Maps input(LayerPass pass, int node) {
-    return fit(
-        pass.output(truth.graph().nodes().get(node).inputs().getFirst()), operation(node).shape());
-  }
-
-  private static Maps fit(Tensor x, ConvShape shape) {
-    return Maps.of(x).reshape(shape.height(), shape.width(), shape.inChannels());
   }
 
   private void gradientSolve() {
@@ -156,9 +81,9 @@ final class AttackRun {
       if (unknowns <= maxUnknowns) {
         nodes.add(e.getKey());
       } else {
-        note(
+        scene.note(
             AttackName.GRADIENT_SOLVE,
-            architecture.name(e.getKey()),
+            e.getKey(),
             unknowns + " unknowns a channel are more than --max-unknowns");
       }
     }
@@ -166,18 +91,16 @@ final class AttackRun {
   }
 
   private void gradientSolve(int node) {
-    Operation op = operation(node);
-    Pass pass = pass(op);
+    Operation op = scene.operation(node);
+    Pass pass = AttackScene.pass(op);
     if (pass == null || pass.dy() == null) {
-      note(AttackName.GRADIENT_SOLVE, architecture.name(node), "no gradient was recorded");
+      scene.note(AttackName.GRADIENT_SOLVE, node, "no gradient was recorded");
       return;
     }
     solve(node, pass.dy(), "own dW", GradientSolve.ofWorker(pass));
     if (architecture.standardises(node)) {
-      note(
-          AttackName.GRADIENT_SOLVE,
-          architecture.name(node),
-          "standardised weights do not show the optimiser's step");
+      scene.note(
+          AttackName.GRADIENT_SOLVE, node, "standardised weights do not show the optimiser's step");
       return;
     }
     solve(node, pass.dy(), "weights", GradientSolve.ofSuccessiveWeights(op, 0, null));
@@ -195,13 +118,13 @@ final class AttackRun {
 
   private void solve(int node, Tensor dy, String from, GradientSolve.@Nullable Gradient gradient) {
     if (gradient == null) {
-      note(AttackName.GRADIENT_SOLVE, architecture.name(node), "no " + from + " recorded");
+      scene.note(AttackName.GRADIENT_SOLVE, node, "no " + from + " recorded");
       return;
     }
-    Maps x = input(truth.pass(), node);
-    Maps found = GradientSolve.solve(operation(node).shape(), dy, gradient).x();
-    add(AttackName.GRADIENT_SOLVE, node, "cosine, " + from, MapScores.cosine(found, x), 0, 1);
-    add(
+    Maps x = scene.input(truth.pass(), node);
+    Maps found = GradientSolve.solve(scene.operation(node).shape(), dy, gradient).x();
+    scene.add(AttackName.GRADIENT_SOLVE, node, "cosine, " + from, MapScores.cosine(found, x), 0, 1);
+    scene.add(
         AttackName.GRADIENT_SOLVE,
         node,
         "re-identified, " + from,
@@ -211,10 +134,10 @@ final class AttackRun {
   }
 
   private MaskLeak.@Nullable Result leak(AttackName name, Neighbours pair) {
-    Pass from = pass(operation(pair.from()));
-    Pass to = pass(operation(pair.to()));
+    Pass from = AttackScene.pass(scene.operation(pair.from()));
+    Pass to = AttackScene.pass(scene.operation(pair.to()));
     if (from == null || to == null || from.dy() == null || to.dx() == null) {
-      note(name, architecture.name(pair.from()), "no gradients were recorded");
+      scene.note(name, pair.from(), "no gradients were recorded");
       return null;
     }
     return MaskLeak.recover(Maps.of(from.dy()), Maps.of(to.dx()), pair.norm(), pair.pool());
@@ -228,11 +151,11 @@ final class AttackRun {
     Maps active = Maps.of(truth.pass().output(pair.relu()));
     Maps z = found.preActivation();
     int node = pair.from();
-    add(AttackName.MASK, node, "mask accuracy", MapScores.maskAccuracy(z, active), 0.5, 1);
+    scene.add(AttackName.MASK, node, "mask accuracy", MapScores.maskAccuracy(z, active), 0.5, 1);
     if (found.scaled()) {
       Maps guess = z.relu();
-      add(AttackName.MASK, node, "activation cosine", MapScores.cosine(guess, active), 0, 1);
-      add(
+      scene.add(AttackName.MASK, node, "activation cosine", MapScores.cosine(guess, active), 0, 1);
+      scene.add(
           AttackName.MASK,
           node,
           "norm correlation",
@@ -244,7 +167,7 @@ final class AttackRun {
 
   private void image() {
     for (Neighbours pair : architecture.neighbours()) {
-      ConvShape shape = operation(pair.from()).shape();
+      ConvShape shape = scene.operation(pair.from()).shape();
       if (architecture.readsImages(pair.from())
           && shape.outHeight() == shape.height()
           && shape.outWidth() == shape.width()) {
@@ -258,138 +181,48 @@ final class AttackRun {
     if (found == null) {
       return;
     }
-    Maps known = publicImages();
+    Maps known = scene.known(LINEAR_IMAGES);
     Maps features =
         ImageDecoder.features(
-            known, shape, operation(pair.from()).weights().getFirst(), pair.norm());
+            known, shape, scene.operation(pair.from()).weights().getFirst(), pair.norm());
     Maps clear = ImageDecoder.normalised(Maps.of(truth.pass().output(pair.from())), pair.norm());
     Maps z = found.preActivation();
     ImageDecoder ofMasks = ImageDecoder.fit(known, features.positive(), config.seed());
-    image(
-        pair.from(), "mask", ofMasks.decode(z.positive()), ofMasks.decode(clear.positive()), known);
+    scene.images(
+        AttackName.IMAGE,
+        pair.from(),
+        "mask",
+        ofMasks.decode(z.positive()),
+        ofMasks.decode(clear.positive()));
     if (found.scaled()) {
       ImageDecoder ofValues = ImageDecoder.fit(known, features, config.seed());
-      image(pair.from(), "norm leak", ofValues.decode(z), ofValues.decode(clear), known);
+      scene.images(
+          AttackName.IMAGE, pair.from(), "norm leak", ofValues.decode(z), ofValues.decode(clear));
     }
-  }
-
-  private void image(int node, String from, Maps found, Maps best, Maps known) {
-    Maps images = Maps.of(truth.images());
-    Maps pixels = pixels(images);
-    Maps guess = pixels(mean(known, images.examples()));
-    AttackName name = AttackName.IMAGE;
-    add(
-        name,
-        node,
-        from + ": PSNR, dB",
-        ImageScores.psnr(pixels(found), pixels),
-        ImageScores.psnr(guess, pixels),
-        ImageScores.psnr(pixels(best), pixels));
-    if (pixels.height() >= 8 && pixels.width() >= 8) {
-      add(
-          name,
-          node,
-          from + ": SSIM",
-          ImageScores.ssim(pixels(found), pixels),
-          ImageScores.ssim(guess, pixels),
-          ImageScores.ssim(pixels(best), pixels));
-    }
-    add(
-        name,
-        node,
-        from + ": cosine",
-        MapScores.cosine(found, images),
-        0,
-        MapScores.cosine(best, images));
-    add(
-        name,
-        node,
-        from + ": re-identified",
-        MapScores.reidentified(found, images),
-        1.0 / images.examples(),
-        MapScores.reidentified(best, images));
-  }
-
-  private Maps publicImages() {
-    Shape shape = publicImages.shape();
-    float[] values = new float[publicImages.size() * shape.size()];
-    byte[] bytes = new byte[shape.size()];
-    try (Arena arena = Arena.ofConfined()) {
-      Tensor one = Tensor.allocate(arena, 1, shape.height(), shape.width(), shape.channels());
-      for (int i = 0; i < publicImages.size(); i++) {
-        publicImages.pixels(i, bytes);
-        truth.normalization().apply(bytes, one);
-        System.arraycopy(one.toArray(), 0, values, i * shape.size(), shape.size());
-      }
-    }
-    return new Maps(publicImages.size(), shape.height(), shape.width(), shape.channels(), values);
-  }
-
-  private Maps pixels(Maps images) {
-    float[] mean = truth.normalization().mean();
-    float[] deviation = truth.normalization().standardDeviation();
-    Maps result = images.zeros();
-    for (int i = 0; i < result.values().length; i++) {
-      int c = i % mean.length;
-      result.values()[i] = images.values()[i] * deviation[c] + mean[c];
-    }
-    return result;
-  }
-
-  private static Maps mean(Maps known, int examples) {
-    int size = known.exampleSize();
-    float[] values = new float[examples * size];
-    for (int i = 0; i < known.values().length; i++) {
-      values[i % size] += known.values()[i] / known.examples();
-    }
-    for (int n = 1; n < examples; n++) {
-      System.arraycopy(values, 0, values, n * size, size);
-    }
-    return new Maps(examples, known.height(), known.width(), known.channels(), values);
-  }
-
-  private int rank(int node) {
-    return truth.plan().placement(architecture.name(node)) instanceof Placement.Split split
-        ? split
-            .rank()
-            .rank(truth.graph().linearLayers().indexOf(node), operation(node).shape().inChannels())
-        : 0;
-  }
-
-  private boolean shared() {
-    return config.decomposition() == Decomposition.SHARED;
-  }
-
-  private Maps sent(int node) {
-    Pass pass = pass(operation(node));
-    if (pass == null) {
-      throw new IllegalStateException("layer " + node + " has no pass");
-    }
-    return Maps.of(pass.x());
   }
 
   private void subspace(int node) {
-    int rank = rank(node);
-    Maps sent = sent(node);
-    int rows = shared() ? sent.positions() : sent.height() * sent.width();
+    int rank = scene.rank(node);
+    Maps sent = scene.sent(node);
+    int rows = scene.shared() ? sent.positions() : sent.height() * sent.width();
     if (rank == 0 || rows <= sent.channels()) {
-      note(
+      scene.note(
           AttackName.SUBSPACE,
-          architecture.name(node),
+          node,
           rank == 0 ? "nothing is kept back" : "fewer positions than channels");
       return;
     }
-    Maps hidden = input(truth.pass(), node).minus(sent);
+    Maps hidden = scene.input(truth.pass(), node).minus(sent);
     double sum = 0;
-    int count = shared() ? 1 : Math.min(BASES, sent.examples());
+    int count = scene.shared() ? 1 : Math.min(BASES, sent.examples());
     for (int i = 0; i < count; i++) {
-      Maps seen = shared() ? sent : sent.slice(i, 1);
-      Maps kept = shared() ? hidden.centred() : hidden.slice(i, 1);
+      Maps seen = scene.shared() ? sent : sent.slice(i, 1);
+      Maps kept = scene.shared() ? hidden.centred() : hidden.slice(i, 1);
       sum +=
           SpanScores.agreement(
               HiddenSubspace.find(seen, rank).basis(), SpanScores.principal(kept, rank));
     }
-    add(
+    scene.add(
         AttackName.SUBSPACE,
         node,
         "squared cosine of angles, r=" + rank,
@@ -400,27 +233,27 @@ final class AttackRun {
 
   private void membership() {
     try (LayerPass mixed = truth.candidates()) {
-      first().forEach(node -> membership(node, mixed));
+      scene.first().forEach(node -> membership(node, mixed));
     } catch (IllegalArgumentException e) {
-      note(AttackName.MEMBERSHIP, "all layers", String.valueOf(e.getMessage()));
+      scene.note(AttackName.MEMBERSHIP, "all layers", String.valueOf(e.getMessage()));
     }
   }
 
   private void membership(int node, LayerPass mixed) {
-    Maps sent = sent(node);
-    Maps candidates = input(mixed, node);
+    Maps sent = scene.sent(node);
+    Maps candidates = scene.input(mixed, node);
     double[][] none = new double[sent.channels()][0];
     double[][] hidden =
-        shared() && sent.positions() > sent.channels()
-            ? HiddenSubspace.find(sent, rank(node)).basis()
+        scene.shared() && sent.positions() > sent.channels()
+            ? HiddenSubspace.find(sent, scene.rank(node)).basis()
             : none;
-    add(
+    scene.add(
         AttackName.MEMBERSHIP,
         node,
         "AUC",
         auc(SpanMembership.scores(sent, hidden, candidates)),
         0.5,
-        auc(SpanMembership.scores(input(truth.pass(), node).centred(), none, candidates)));
+        auc(SpanMembership.scores(scene.input(truth.pass(), node).centred(), none, candidates)));
   }
 
   private static double auc(double[] scores) {

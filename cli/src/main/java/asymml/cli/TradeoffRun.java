@@ -3,14 +3,12 @@ package asymml.cli;
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Node;
-import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
 import asymml.trusted.data.Progress;
 import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Workers;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -26,7 +24,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -332,15 +329,13 @@ final class TradeoffRun {
       TrainOptions own, RunHeader header, RunRecord record, boolean resume, StopSignals signals)
       throws IOException, TrainingException {
     RunLayout layout = record.layout();
-    try (OpenWorker worker = 
-            OpenWorker.open(own, own.workers().getFirst(), List.of(), layout.workerLog());
-        ReleaseDoor door = new ReleaseDoor(worker.remote(), new SecureRandom(), threads);
+    try (OpenWorkers workers = OpenWorkers.open(own, List.of(List.of()), layout);
         Trainer trainer =
             new Trainer(
                 header.config(),
                 header.data(),
                 null,
-                Workers.one(worker.remote(), door),
+                workers.parties(),
                 resume ? LedgerFile.read(layout.ledger()) : null);
         TrainDisplay display = TrainCommand.display(options.progress, out, header.config())) {
       Settings.of(own).without(List.of("out")).write(layout.config());

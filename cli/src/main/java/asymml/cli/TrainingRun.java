@@ -4,14 +4,11 @@ import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.privacy.Ledger;
-import asymml.trusted.boundary.PrecisionCheck;
-import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.execute.Workers;
-import asymml.trusted.execute.Workers.Party;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -28,7 +25,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.ZoneId;
@@ -168,41 +164,16 @@ final class TrainingRun {
       throws IOException, TrainingException {
     RunLayout layout = record.layout();
     if (!header.plan().needsWorker()) {
-      show(header, "none", layout);
+      show(header, List.of("none"), layout);
       RunHeader.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       return train(
           header, record, resume, new Trainer(config, header.data(), null, null, null));
     }
     Ledger earlier = resume ? earlier(layout) : null;
-    List<WorkerChoice> choices = options.workers();
-    try (OpenWorker first =
-            OpenWorker.open(
-                options, choices.getFirst(), workerArguments.getFirst(), layout.workerLog());
-        ReleaseDoor door = new ReleaseDoor(first.remote(), new SecureRandom(), options.threads());
-        OpenWorker second =
-            choices.size() == 1
-                ? null
-                : OpenWorker.open(
-                    options,
-                    choices.getLast(),
-                    workerArguments.getLast(),
-                    layout.masksWorkerLog());
-        ReleaseDoor masksDoor =
-            second == null
-                ? null
-                : new ReleaseDoor(second.remote(), new SecureRandom(), options.threads())) {
-      Party masked = new Party(first.remote(), door);
-      if (second == null || masksDoor == null) {
-        show(header, "UNTRUSTED: " + first.describe(), layout);
-        Workers one = new Workers(masked, null);
-        return train(header, record, resume, trainer(header, publicImages, one, earlier));
-      }
-      PrecisionCheck.require(first.remote(), door, "the worker with masked values");
-      PrecisionCheck.require(second.remote(), masksDoor, "the worker with the masks");
-      show(header, "UNTRUSTED, masked values: " + first.describe(), layout);
-      out.println("worker   UNTRUSTED, masks only: " + second.describe());
-      Workers two = new Workers(masked, new Party(second.remote(), masksDoor));
-      return train(header, record, resume, trainer(header, publicImages, two, earlier));
+    try (OpenWorkers workers = OpenWorkers.open(options, workerArguments, layout)) {
+      show(header, workers.describe(), layout);
+      return train(
+          header, record, resume, trainer(header, publicImages, workers.parties(), earlier));
     }
   }
 
@@ -228,13 +199,13 @@ final class TrainingRun {
     }
   }
 
-  private void show(RunHeader header, String worker, RunLayout layout) {
+  private void show(RunHeader header, List<String> workers, RunLayout layout) {
     out.println("data     " + header.describeData());
     out.println("model    " + header.describeModel());
     out.println("plan     " + header.describePlan());
     out.printf(
         "trusted  this process, %d threads (%s)%n", options.threads(), RunHeader.NOT_PROTECTED);
-    out.println("worker   " + worker);
+    workers.forEach(worker -> out.println("worker   " + worker));
     out.println("run      " + layout.directory());
     out.flush();
   }

@@ -155,6 +155,16 @@ class AttackCommandTest {
         .isLessThan(0.45);
   }
 
+  /// Nobody tries that many seeds, and the first layer's weights were not sent.
+  @Test
+  void a_seed_that_nobody_guesses_keeps_the_decoder_from_training() {
+    train("secret", "--seed", "7263541980", "--noise-ratio", "0");
+    Outcome outcome = attack("secret", "--attack", "model-inversion", "--public-images", "16");
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.out())
+        .contains("not applied: model-inversion, conv2: weights of trusted layers are not known");
+  }
+
   @Test
   void a_recording_of_another_seed_is_refused_in_one_line() {
     train("other", "--mode", "untrusted-only", "--seed", "2");
@@ -176,5 +186,6 @@ class AttackCommandTest {
     Outcome outcome = attack("open", "--attack", "guess");
     assertThat(outcome.code()).isEqualTo(2);
     assertThat(outcome.err()).contains("--attack is gradient-solve, mask, image, subspace");
+    assertThat(Outcome.of("attack").err()).contains("give --recording and --truth, or --suite");
   }
 }

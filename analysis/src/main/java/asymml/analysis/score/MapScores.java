@@ -45,6 +45,42 @@ public final class MapScores {
     return (double) hits / truth.examples();
   }
 
+  /// Puts estimates without an order in the truth's: again and again the pair with the highest
+  /// cosine that is left.
+  ///
+  /// @param found `[N, ...]`
+  /// @param truth the same shape
+  /// @return the same estimates in another order
+  public static Maps matched(Maps found, Maps truth) {
+    float[] a = deviations(found);
+    float[] b = deviations(truth);
+    int size = truth.exampleSize();
+    int count = truth.examples();
+    int[] order = new int[count];
+    boolean[] used = new boolean[count];
+    boolean[] filled = new boolean[count];
+    for (int round = 0; round < count; round++) {
+      double highest = Double.NEGATIVE_INFINITY;
+      int from = 0;
+      int to = 0;
+      for (int i = 0; i < count * count; i++) {
+        double cosine =
+            used[i / count] || filled[i % count]
+                ? Double.NEGATIVE_INFINITY
+                : cosine(a, b, i / count * size, i % count * size, size);
+        if (cosine > highest) {
+          highest = cosine;
+          from = i / count;
+          to = i % count;
+        }
+      }
+      used[from] = true;
+      filled[to] = true;
+      order[to] = from;
+    }
+    return found.pick(order, 0, count);
+  }
+
   /// The mean of the shares that are right among active and among silent places. Chance, and any
   /// constant guess, is 0.5, the truth has 1.
   ///

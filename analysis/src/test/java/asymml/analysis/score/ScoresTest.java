@@ -80,4 +80,12 @@ class ScoresTest {
     assertThat(SpanScores.agreement(truth, truth)).isCloseTo(1, within(1e-12));
     assertThat(SpanScores.agreement(turned, truth)).isCloseTo(0.75, within(1e-12));
   }
+
+  @Test
+  void estimates_without_an_order_are_put_in_the_truths() {
+    float[] truth = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    float[] found = {0, 0.1f, 0.9f, 1, 0, 0.2f, 0, 0.8f, 0};
+    Maps matched = MapScores.matched(new Maps(3, 1, 1, 3, found), new Maps(3, 1, 1, 3, truth));
+    assertThat(matched.values()).containsExactly(1, 0, 0.2f, 0, 0.8f, 0, 0, 0.1f, 0.9f);
+  }
 }

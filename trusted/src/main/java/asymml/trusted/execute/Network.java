@@ -162,7 +162,9 @@ public final class Network implements AutoCloseable {
   /// The gradient of what a node gave, of the last backward pass.
   ///
   /// @param node its number
-  Tensor gradient(int node) {
+  /// @return `[N, H, W, C]`, a view
+  /// @throws IllegalStateException if planned for inference
+  public Tensor gradient(int node) {
     return Gradients.require(buffers.gradient(node));
   }
 

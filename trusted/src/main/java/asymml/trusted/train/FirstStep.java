@@ -114,6 +114,13 @@ public final class FirstStep implements AutoCloseable {
     return images;
   }
 
+  /// The classes of the batch.
+  ///
+  /// @return one number for each image, a copy
+  public int[] labels() {
+    return labels.clone();
+  }
+
   /// The pass.
   ///
   /// @return its activations, closed with this

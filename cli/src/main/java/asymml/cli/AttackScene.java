@@ -1,0 +1,279 @@
+package asymml.cli;
+
+import asymml.analysis.Architecture;
+import asymml.analysis.Maps;
+import asymml.analysis.WorkerView;
+import asymml.analysis.WorkerView.Operation;
+import asymml.analysis.WorkerView.Pass;
+import asymml.analysis.score.ImageScores;
+import asymml.analysis.score.MapScores;
+import asymml.analysis.score.Score;
+import asymml.kernels.ConvShape;
+import asymml.kernels.Tensor;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.execute.LayerPass;
+import asymml.trusted.execute.Placement;
+import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.train.FirstStep;
+import asymml.trusted.train.TrainConfig;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map.Entry;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/// A recording's first step beside its truth, and what attacks on it have scored.
+final class AttackScene {
+  private final FirstStep truth;
+  private final TrainConfig config;
+  private final DataSet data;
+  private final int publicImages;
+  private final int layers;
+  private final Architecture architecture;
+  private final AttackImages images;
+  private final List<AttackPicture> pictures = new ArrayList<>();
+  private final List<Score> scores = new ArrayList<>();
+  private final List<Note> notes = new ArrayList<>();
+
+  /// Why an attack was not applied.
+  ///
+  /// @param attack which
+  /// @param layer where
+  /// @param why in half a sentence
+  record Note(AttackName attack, String layer, String why) {
+    @Override
+    public String toString() {
+      return "not applied: %s, %s: %s".formatted(attack.label(), layer, why);
+    }
+  }
+
+  /// @param view what is attacked
+  /// @param truth for scoring
+  /// @param config of the run
+  /// @param data of the run; the first images of its test split stand for public ones
+  /// @param publicImages how many of those
+  /// @param layers how many layers each attack is tried on
+  /// @throws IllegalArgumentException if the view does not begin with that step
+  AttackScene(
+      WorkerView view,
+      FirstStep truth,
+      TrainConfig config,
+      DataSet data,
+      int publicImages,
+      int layers) {
+    this.truth = truth;
+    this.config = config;
+    this.data = data;
+    this.publicImages = publicImages;
+    this.images = new AttackImages(truth.normalization());
+    this.layers = layers;
+    List<String> atWorker =
+        truth.plan().layers().entrySet().stream()
+            .filter(e -> !(e.getValue() instanceof Placement.Trusted))
+            .map(Entry::getKey)
+            .toList();
+    architecture = Architecture.match(view, truth.graph(), atWorker);
+    architecture.operations().forEach(this::requireInitialWeights);
+  }
+
+  private void requireInitialWeights(int node, Operation op) {
+    if (!op.weights().isEmpty()
+        && !Arrays.equals(op.weights().getFirst().toArray(), truth.pass().weight(node).toArray())) {
+      throw new IllegalArgumentException(
+          "its first weights of "
+              + architecture.name(node)
+              + " are not those that the run's seed gives");
+    }
+  }
+
+  FirstStep truth() {
+    return truth;
+  }
+
+  TrainConfig config() {
+    return config;
+  }
+
+  Architecture architecture() {
+    return architecture;
+  }
+
+  /// How many layers each attack is tried on.
+  int layers() {
+    return layers;
+  }
+
+  List<Score> scores() {
+    return List.copyOf(scores);
+  }
+
+  List<AttackPicture> pictures() {
+    return List.copyOf(pictures);
+  }
+
+  List<Note> notes() {
+    return List.copyOf(notes);
+  }
+
+  void add(AttackName name, int node, String measure, double value, double chance, double best) {
+    scores.add(new Score(name.label(), architecture.name(node), measure, value, chance, best));
+  }
+
+  void add(Score score) {
+    scores.add(score);
+  }
+
+  void note(AttackName name, int node, String why) {
+    note(name, architecture.name(node), why);
+  }
+
+  void note(AttackName name, String layer, String why) {
+    notes.add(new Note(name, layer, why));
+  }
+
+  static @Nullable Pass pass(Operation op) {
+    return op.passes().isEmpty() ? null : op.passes().getFirst();
+  }
+
+  /// The first layers at the worker whose pass was recorded.
+  List<Integer> first() {
+    return architecture.operations().entrySet().stream()
+        .filter(e -> pass(e.getValue()) != null)
+        .map(Entry::getKey)
+        .limit(layers)
+        .toList();
+  }
+
+  Operation operation(int node) {
+    Operation op = architecture.operations().get(node);
+    if (op == null) {
+      throw new IllegalStateException("layer " + node + " is not at the worker");
+    }
+    return op;
+  }
+
+  /// What a layer was sent.
+  Maps sent(int node) {
+    Pass pass = pass(operation(node));
+    if (pass == null) {
+      throw new IllegalStateException("layer " + node + " has no pass");
+    }
+    return Maps.of(pass.x());
+  }
+
+  /// The true input of a layer.
+  Maps input(LayerPass pass, int node) {
+    Tensor x = pass.output(truth.graph().nodes().get(node).inputs().getFirst());
+    ConvShape shape = operation(node).shape();
+    return Maps.of(x).reshape(shape.height(), shape.width(), shape.inChannels());
+  }
+
+  int rank(int node) {
+    return truth.plan().placement(architecture.name(node)) instanceof Placement.Split split
+        ? split
+            .rank()
+            .rank(truth.graph().linearLayers().indexOf(node), operation(node).shape().inChannels())
+        : 0;
+  }
+
+  boolean shared() {
+    return config.decomposition() == Decomposition.SHARED;
+  }
+
+  /// The run's training images, then as many of the test split that are not public: candidates for
+  /// membership.
+  ///
+  /// @param members how many of each
+  Maps candidates(int members) {
+    Maps in = images.of(data.train(), 0, members);
+    Maps out = images.of(data.test(), publicImages, members);
+    float[] values = Arrays.copyOf(in.values(), 2 * in.values().length);
+    System.arraycopy(out.values(), 0, values, in.values().length, out.values().length);
+    return new Maps(2 * members, in.height(), in.width(), in.channels(), values);
+  }
+
+  /// The classes of [#candidates].
+  int[] candidateLabels(int members) {
+    return IntStream.range(0, 2 * members)
+        .map(i ->
+            i < members ? data.train().label(i) : data.test().label(publicImages + i - members))
+        .toArray();
+  }
+
+  DataSet data() {
+    return data;
+  }
+
+  int publicImages() {
+    return publicImages;
+  }
+
+  /// Public images, normalised as the run's.
+  ///
+  /// @param most of them
+  Maps known(int most) {
+    return images.of(data.test(), 0, Math.min(most, publicImages));
+  }
+
+  /// Scores rebuilt images, and keeps a picture of them.
+  ///
+  /// @param from what they were rebuilt from; empty if there is but one way
+  /// @param found the images, normalised
+  /// @param best what the attack makes of the clear data
+  void images(AttackName name, int node, String from, Maps found, Maps best) {
+    images(name, node, from, found, best, false);
+  }
+
+  /// Scores images that came without their order: each is taken for the true one that it is most
+  /// like, and so is the guess, as many public images.
+  void unordered(AttackName name, int node, Maps found, Maps best) {
+    Maps truths = Maps.of(truth.images());
+    images(name, node, "", MapScores.matched(found, truths), MapScores.matched(best, truths), true);
+  }
+
+  private void images(
+      AttackName name, int node, String from, Maps found, Maps best, boolean matched) {
+    Maps truths = Maps.of(truth.images());
+    Maps strangers = matched ? MapScores.matched(known(truths.examples()), truths) : truths.zeros();
+    Maps pixels = images.pixels(truths);
+    Maps guess = images.pixels(AttackImages.mean(known(publicImages), truths.examples()));
+    Maps rebuilt = images.pixels(found);
+    Maps possible = images.pixels(best);
+    String prefix = from.isEmpty() ? "" : from + ": ";
+    double psnr = ImageScores.psnr(rebuilt, pixels);
+    add(
+        name,
+        node,
+        prefix + "PSNR, dB",
+        psnr,
+        ImageScores.psnr(guess, pixels),
+        ImageScores.psnr(possible, pixels));
+    if (pixels.height() >= 8 && pixels.width() >= 8) {
+      add(
+          name,
+          node,
+          prefix + "SSIM",
+          ImageScores.ssim(rebuilt, pixels),
+          ImageScores.ssim(guess, pixels),
+          ImageScores.ssim(possible, pixels));
+    }
+    add(
+        name,
+        node,
+        prefix + "cosine",
+        MapScores.cosine(found, truths),
+        MapScores.cosine(strangers, truths),
+        MapScores.cosine(best, truths));
+    add(
+        name,
+        node,
+        prefix + "re-identified",
+        MapScores.reidentified(found, truths),
+        matched ? MapScores.reidentified(strangers, truths) : 1.0 / truths.examples(),
+        MapScores.reidentified(best, truths));
+    pictures.removeIf(picture -> picture.attack() == name);
+    pictures.add(
+        new AttackPicture(name, architecture.name(node), pixels, sent(node), rebuilt, psnr));
+  }
+}
