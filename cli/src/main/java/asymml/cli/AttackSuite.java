@@ -165,8 +165,8 @@ record AttackSuite(
       TrainOptions options = TrainOptions.of(each);
       delete(work());
       Files.createDirectories(work());
-      RecordedRun run = record(
-              options, plan.view(), limited(data, small ? FEW : Integer.MAX_VALUE), known);
+      RecordedRun run =
+          record(options, plan.view(), limited(data, small ? FEW : Integer.MAX_VALUE), known);
       if (!small) {
         run.trainAccuracy().ifPresent(accuracy -> facts.put("trainAccuracy", accuracy));
       }

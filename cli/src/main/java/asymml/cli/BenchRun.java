@@ -64,7 +64,10 @@ final class BenchRun {
     BenchResult result = new BenchResult(options, graph, rates);
     result.printHeader(out);
     plans.forEach((mode, plan) ->
-        result.add(mode, plan, rates.millis(new Floor(graph, options.batchSize, options.shield.shield()).step(plan))));
+        result.add(
+            mode,
+            plan,
+            rates.millis(new Floor(graph, options.batchSize, options.shield.shield()).step(plan))));
     for (int round = 0; round < options.rounds; round++) {
       for (Mode mode : plans.keySet()) {
         out.printf("round %d of %d: %s ...%n", round + 1, options.rounds, mode.label());

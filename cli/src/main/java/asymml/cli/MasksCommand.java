@@ -158,8 +158,7 @@ final class MasksCommand implements Callable<Integer> {
   /// The layers that are split in the run, or would be.
   private static List<Integer> split(Graph graph, TrainConfig config) {
     Plan plan =
-        Plan.of(
-            graph, Mode.ASYMML, config.decomposition(), config.rank(), config.trustedLayers());
+        Plan.of(graph, Mode.ASYMML, config.decomposition(), config.rank(), config.trustedLayers());
     return graph.linearLayers().stream()
         .filter(i -> plan.placement(graph.nodes().get(i).name()) instanceof Placement.Split)
         .toList();
@@ -178,7 +177,8 @@ final class MasksCommand implements Callable<Integer> {
         Figures.plain(noiseMultiplier));
     String head = "%-24s %5s %12s %11s %7s %10s %10s%n";
     String row = "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n";
-    out.printf(head, "Y = W * X", "rank", "norm leaving", "masks / rms", "bits", "predicted", "error");
+    out.printf(
+        head, "Y = W * X", "rank", "norm leaving", "masks / rms", "bits", "predicted", "error");
     for (MaskErrors.AtRank at : forward) {
       MaskErrors.Errors y = at.y();
       out.printf(
@@ -222,9 +222,7 @@ final class MasksCommand implements Callable<Integer> {
     facts.put("images", images);
     facts.put(
         "forward",
-        forward.stream()
-            .map(at -> facts(at.layer(), at.y(), Map.of("rank", at.rank())))
-            .toList());
+        forward.stream().map(at -> facts(at.layer(), at.y(), Map.of("rank", at.rank()))).toList());
     facts.put(
         "backward", backward.stream().map(of -> facts(of.layer(), of.dx(), Map.of())).toList());
     RunFile.write(file, facts);

@@ -27,8 +27,7 @@ record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccurac
   /// @param directory to create
   /// @param limit most bytes of the recording; the run goes on without it
   /// @throws IOException if files or the worker fail
-  static RecordedRun of(
-      TrainOptions options, int which, DataSet data, Path directory, long limit)
+  static RecordedRun of(TrainOptions options, int which, DataSet data, Path directory, long limit)
       throws IOException {
     Listener listener = new Listener();
     try (RunDirectory run = RunDirectory.create(directory)) {

@@ -8,8 +8,8 @@ import java.util.Map;
 /// @param name of letters, digits, points and dashes, for files
 /// @param words what it is
 /// @param settings of `train` in which it differs from the suite's others
-/// @param view of which worker, where there are two: 0 for the one with masked values, 1 for the one
-///   with the masks
+/// @param view of which worker, where there are two: 0 for the one with masked values, 1 for the
+///   one with the masks
 record SuitePlan(String name, String words, Map<String, Object> settings, int view) {
   SuitePlan(String name, String words, Map<String, Object> settings) {
     this(name, words, settings, 0);
@@ -52,10 +52,7 @@ record SuitePlan(String name, String words, Map<String, Object> settings, int vi
 
   private static SuitePlan shares(String name, String words, int view) {
     return new SuitePlan(
-        name,
-        words,
-        Map.of("shield", "shares", "norm", "group", "noise-multiplier", "10"),
-        view);
+        name, words, Map.of("shield", "shares", "norm", "group", "noise-multiplier", "10"), view);
   }
 
   private static SuitePlan noise(String ratio, String words) {

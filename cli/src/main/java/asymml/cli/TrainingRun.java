@@ -138,12 +138,7 @@ final class TrainingRun {
   private void requireAccountable(RunHeader header, @Nullable Shape publicShape) {
     List<FormalCheck.Finding> findings =
         FormalCheck.look(
-            config,
-            header.graph(),
-            header.plan(),
-            header.data().train().size(),
-            publicShape,
-            true);
+            config, header.graph(), header.plan(), header.data().train().size(), publicShape, true);
     if (!findings.isEmpty()) {
       throw new ParameterException(command, FormalCheck.refusal(findings));
     }
@@ -166,8 +161,7 @@ final class TrainingRun {
     if (!header.plan().needsWorker()) {
       show(header, List.of("none"), layout);
       RunHeader.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
-      return train(
-          header, record, resume, new Trainer(config, header.data(), null, null, null));
+      return train(header, record, resume, new Trainer(config, header.data(), null, null, null));
     }
     Ledger earlier = resume ? earlier(layout) : null;
     try (OpenWorkers workers = OpenWorkers.open(options, workerArguments, layout)) {
@@ -187,10 +181,7 @@ final class TrainingRun {
   }
 
   private Trainer trainer(
-      RunHeader header,
-      @Nullable ImageSet publicImages,
-      Workers workers,
-      @Nullable Ledger earlier)
+      RunHeader header, @Nullable ImageSet publicImages, Workers workers, @Nullable Ledger earlier)
       throws ProtocolException {
     try {
       return new Trainer(config, header.data(), publicImages, workers, earlier);

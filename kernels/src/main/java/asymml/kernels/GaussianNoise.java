@@ -81,9 +81,7 @@ public final class GaussianNoise implements AutoCloseable {
     counter.putLong(Long.BYTES, Math.multiplyExact(block, COUNTS_PER_BLOCK));
     try {
       stream.init(
-          Cipher.ENCRYPT_MODE,
-          new SecretKeySpec(key, "AES"),
-          new IvParameterSpec(counter.array()));
+          Cipher.ENCRYPT_MODE, new SecretKeySpec(key, "AES"), new IvParameterSpec(counter.array()));
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException("this Java runtime cannot run AES-256 in counter mode", e);
     }
@@ -130,8 +128,7 @@ public final class GaussianNoise implements AutoCloseable {
     for (long at = 0; at < size; at += BLOCK) {
       double[] block = next();
       int count = (int) Math.min(BLOCK, size - at);
-      addBlock(
-          block, x.segment(), at, count, scale / lattice, deviation / lattice, lattice, out);
+      addBlock(block, x.segment(), at, count, scale / lattice, deviation / lattice, lattice, out);
     }
   }
 

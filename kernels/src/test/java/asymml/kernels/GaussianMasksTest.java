@@ -116,7 +116,5 @@ class GaussianMasksTest {
     assertThat(first).containsExactly(FIXED);
   }
 
-  private static final float[] FIXED = {
-    0.43353033f, -0.3699509f, -2.3955326f, -1.6647444f
-  };
+  private static final float[] FIXED = {0.43353033f, -0.3699509f, -2.3955326f, -1.6647444f};
 }

@@ -60,8 +60,8 @@ class SampledGradientTest {
     }
   }
 
-  /// The mean of n estimates approaches the gradient as `1 / sqrt(n)`; the bias of one that forgot a
-  /// position, or weighed it wrongly, would stay.
+  /// The mean of n estimates approaches the gradient as `1 / sqrt(n)`; the bias of one that forgot
+  /// a position, or weighed it wrongly, would stay.
   @Test
   void estimates_are_unbiased_where_runs_have_different_lengths() {
     ConvShape shape = new ConvShape(3, 5, 5, 2, 2, 3, 3, 1, 1);
@@ -73,9 +73,7 @@ class SampledGradientTest {
       float[] exact = exact(shape, x, dy, arena);
       SampledGradient gradient =
           new SampledGradient(
-              shape,
-              samples,
-              Tensor.allocate(arena, SampledGradient.floats(shape, samples)));
+              shape, samples, Tensor.allocate(arena, SampledGradient.floats(shape, samples)));
       SplittableRandom random = new SplittableRandom(5);
       double[] mean = new double[exact.length];
       int count = 4000;

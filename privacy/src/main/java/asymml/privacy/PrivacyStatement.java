@@ -24,11 +24,7 @@ import java.util.stream.Collectors;
 /// @param view epsilon of all that the worker received; at least that of each channel
 /// @param channels each channel by itself
 public record PrivacyStatement(
-    Ledger ledger,
-    Epsilon residuals,
-    Epsilon masked,
-    Epsilon view,
-    List<ChannelCost> channels) {
+    Ledger ledger, Epsilon residuals, Epsilon masked, Epsilon view, List<ChannelCost> channels) {
   private static final String NO_RELEASE = "no release";
 
   /// The cost of one channel.

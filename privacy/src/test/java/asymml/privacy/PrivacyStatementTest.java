@@ -89,7 +89,8 @@ class PrivacyStatementTest {
     PrivacyStatement statement = PrivacyStatement.of(two, EXACT);
     assertThat(statement.lines()).hasSize(3);
     assertThat(statement.lines().getFirst())
-        .startsWith("residuals and gradients, against any one worker: epsilon 2.944 at delta 1.00e-05")
+        .startsWith(
+            "residuals and gradients, against any one worker: epsilon 2.944 at delta 1.00e-05")
         .contains(CAVEAT);
     assertThat(statement.lines().get(1))
         .isEqualTo(

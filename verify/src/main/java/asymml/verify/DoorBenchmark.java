@@ -1,10 +1,10 @@
 package asymml.verify;
 
+import asymml.kernels.GaussianNoise;
 import asymml.kernels.Tensor;
 import asymml.privacy.Channel;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
-import asymml.kernels.GaussianNoise;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;

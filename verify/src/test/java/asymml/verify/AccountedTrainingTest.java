@@ -403,8 +403,8 @@ class AccountedTrainingTest {
               Decomposition.SHARED,
               "energy:0.1",
               new PrivacyConfig(ALL, null, DELTA, Drawing.POISSON, Basis.BATCH, new Clip.Median()));
-      assertThatThrownBy(
-              () -> new Trainer(config, DATA, PUBLIC, new Workers(worker.party(), null), null).close())
+      assertThatThrownBy(() ->
+              new Trainer(config, DATA, PUBLIC, new Workers(worker.party(), null), null).close())
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContainingAll("--basis", "--rank", "--target-epsilon", "--clip")
           .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));

@@ -195,7 +195,8 @@ class CanaryTest {
             new RecordingProxy(own, process.address(), List.copyOf(canaries.values()))) {
       try (RemoteWorker worker = RemoteWorker.connect(proxy.address(), null, LIMIT);
           ReleaseDoor door = new ReleaseDoor(worker, new SecureRandom(), 2);
-          Trainer trainer = new Trainer(config, data, publicImages(), Workers.one(worker, door), null)) {
+          Trainer trainer =
+              new Trainer(config, data, publicImages(), Workers.one(worker, door), null)) {
         assertThat(trainer.run(run.layout(), false, new Silence(), () -> false))
             .isEqualTo(Trainer.Outcome.FINISHED);
       }

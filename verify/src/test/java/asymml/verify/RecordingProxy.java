@@ -131,7 +131,8 @@ final class RecordingProxy implements AutoCloseable {
                     Message.MapRegion _,
                     Message.DefineOp _,
                     Message.ExpandMask _,
-                    Message.Bye _ -> List.of();
+                    Message.Bye _ ->
+                    List.of();
               }));
     }
   }

@@ -210,8 +210,9 @@ class SharesTest {
   }
 
   @Test
-  void a_run_under_masks_ends_where_one_without_workers_does_and_its_statement_counts_both_channels()
-      throws Exception {
+  void
+      a_run_under_masks_ends_where_one_without_workers_does_and_its_statement_counts_both_channels()
+          throws Exception {
     RunLayout shares = layout("shares");
     Views views = run(config(Mode.ASYMML, 1), shares, false, Integer.MAX_VALUE);
     RunLayout whole = layout("whole");
@@ -231,7 +232,8 @@ class SharesTest {
     assertThat(statement.residuals().value()).isLessThan(statement.masked().value());
     assertThat(statement.view().isFinite()).isFalse();
     assertThat(statement.lines())
-        .anyMatch(line -> line.startsWith("residuals and gradients, against any one worker: epsilon 8 "))
+        .anyMatch(
+            line -> line.startsWith("residuals and gradients, against any one worker: epsilon 8 "))
         .anyMatch(line -> line.contains("infinite, because of weights"))
         .anyMatch(line -> line.contains("do not collude"));
 
@@ -297,8 +299,7 @@ class SharesTest {
     run(config, complete, false, Integer.MAX_VALUE);
     // The same samples of positions; only the rounding under other masks differs.
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
-      assertThat(losses(layout).get(epoch))
-          .isCloseTo(losses(complete).get(epoch), within(2e-4));
+      assertThat(losses(layout).get(epoch)).isCloseTo(losses(complete).get(epoch), within(2e-4));
     }
     assertThat(losses(complete).getFirst()).isGreaterThan(0.1);
   }

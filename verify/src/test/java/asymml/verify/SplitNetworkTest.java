@@ -112,7 +112,8 @@ class SplitNetworkTest {
   /// a layer's result, and through a network some times that.
   @ParameterizedTest
   @CsvSource({
-    "resnet20, SHARED, 0, 8", "resnet20, PER_EXAMPLE, 1/8, 4",
+    "resnet20, SHARED, 0, 8",
+    "resnet20, PER_EXAMPLE, 1/8, 4",
   })
   void gradients_under_masks_equal_unsplit_ones_to_their_rounding(
       String model, Decomposition decomposition, String rank, int batch) throws Exception {
@@ -167,8 +168,7 @@ class SplitNetworkTest {
     assertClose(split, unsplit, steps, gradientTolerance);
   }
 
-  private static void assertClose(
-      Trace split, Trace unsplit, int steps, double gradientTolerance) {
+  private static void assertClose(Trace split, Trace unsplit, int steps, double gradientTolerance) {
     unsplit.firstGradients.forEach((name, expected) ->
         assertThat(relativeError(Objects.requireNonNull(split.firstGradients.get(name)), expected))
             .as("gradient of " + name)
@@ -193,8 +193,7 @@ class SplitNetworkTest {
         workers.isEmpty()
             ? null
             : new Workers(
-                workers.getFirst().party(),
-                workers.size() == 1 ? null : workers.getLast().party());
+                workers.getFirst().party(), workers.size() == 1 ? null : workers.getLast().party());
     List<Double> losses = new ArrayList<>();
     Map<String, float[]> gradients = new HashMap<>();
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);

@@ -134,8 +134,8 @@ public sealed interface Message {
     }
   }
 
-  /// Asks the worker to fill a slot with Gaussian masks that follow from a key alone: those that the
-  /// trusted side has added to what another worker gets.
+  /// Asks the worker to fill a slot with Gaussian masks that follow from a key alone: those that
+  /// the trusted side has added to what another worker gets.
   ///
   /// @param sequence its number
   /// @param masks where they go, `[examples, ...]`

@@ -156,8 +156,7 @@ public final class Floor {
     double positions = y / channels;
     double samples =
         Math.min(
-            positions,
-            Math.max(share * positions, Shield.Shares.POSITIONS_PER_CHANNEL * channels));
+            positions, Math.max(share * positions, Shield.Shares.POSITIONS_PER_CHANNEL * channels));
     double drawn = samples / positions;
     return Work.flops(2.0 * batch * graph.multiplyAdds(index) * drawn)
         .plus(Work.passes(drawn, x))

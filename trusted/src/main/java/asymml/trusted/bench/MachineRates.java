@@ -1,8 +1,8 @@
 package asymml.trusted.bench;
 
+import asymml.kernels.GaussianNoise;
 import asymml.kernels.Gemm;
 import asymml.kernels.Tensor;
-import asymml.kernels.GaussianNoise;
 import java.lang.foreign.Arena;
 import java.security.SecureRandom;
 

@@ -44,12 +44,7 @@ public final class StepBench implements AutoCloseable {
   /// @param terms on what terms tensors leave
   /// @param workers who compute the untrusted parts; null if the plan needs none
   /// @throws ProtocolException if the worker refuses an operation
-  public StepBench(
-      Graph graph,
-      Plan plan,
-      int batch,
-      ReleaseTerms terms,
-      @Nullable Workers workers)
+  public StepBench(Graph graph, Plan plan, int batch, ReleaseTerms terms, @Nullable Workers workers)
       throws ProtocolException {
     this.workers = workers;
     parameters = new Parameters(graph, new Initializer(1), true);

@@ -250,8 +250,7 @@ public final class ReleaseDoor implements AutoCloseable {
     if (clipNorm.value() != Masked.NORM
         || mask.deviation() < clipNorm.noiseDeviation(noise)
         || slot.floats() != (long) mask.examples() * dim) {
-      throw new IllegalArgumentException(
-          "the masks are not those that are accounted for: " + what);
+      throw new IllegalArgumentException("the masks are not those that are accounted for: " + what);
     }
     Tensor out = writable(slot).reshape(mask.examples(), dim);
     byte[] key = mask.forData(worker);
@@ -382,8 +381,7 @@ public final class ReleaseDoor implements AutoCloseable {
     int tasks = Math.min(lanes.length, count);
     IntStream.range(0, tasks)
         .parallel()
-        .forEach(t ->
-            work.run(lanes[t], from + t * count / tasks, from + (t + 1) * count / tasks));
+        .forEach(t -> work.run(lanes[t], from + t * count / tasks, from + (t + 1) * count / tasks));
     busyNanos += System.nanoTime() - start - (sourceNanos() - before);
   }
 

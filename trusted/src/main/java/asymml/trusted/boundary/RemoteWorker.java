@@ -242,8 +242,7 @@ public final class RemoteWorker implements AutoCloseable {
   }
 
   /// Has the worker fill a slot with masks: for the release door and checks alone.
-  void expandMask(MaskKey key, int examples, double deviation, Slot slot)
-      throws ProtocolException {
+  void expandMask(MaskKey key, int examples, double deviation, Slot slot) throws ProtocolException {
     if (!region().holds(slot)) {
       throw new IllegalArgumentException("no place in the region for masks: " + slot);
     }

@@ -242,8 +242,7 @@ public final class ReleasePlan {
         terms.shield() instanceof Shield.Shares
             && (channel == Channel.RESIDUALS || channel == Channel.GRADIENTS);
     if (!masked) {
-      return new Release.Gaussian(
-          terms.bounds().of(channel, name), multiplier(terms.noise(), dim));
+      return new Release.Gaussian(terms.bounds().of(channel, name), multiplier(terms.noise(), dim));
     }
     double more = terms.channels().contains(Channel.WEIGHTS) ? MASKS_OVER_NOISE : 1;
     return new Release.Gaussian(

@@ -72,8 +72,8 @@ public final class SplitContext implements AutoCloseable {
   /// @param graph the network
   /// @param batch largest number of examples
   /// @param releases what leaves in each step, and on what terms
-  /// @param workers who compute the untrusted parts; from now on their doors let out what is planned
-  ///   here
+  /// @param workers who compute the untrusted parts; from now on their doors let out what is
+  ///   planned here
   /// @throws IllegalArgumentException if the terms need another number of workers
   public SplitContext(Graph graph, int batch, ReleasePlan releases, Workers workers) {
     if ((releases.shield() instanceof Shield.Shares) != (workers.second() != null)) {

@@ -57,7 +57,8 @@ sealed interface WeightGradient extends AutoCloseable {
     @Override
     public void compute(Tensor x, Tensor dy, long step, Tensor dw) {
       // Spreads the steps over the generator's states, whatever the seed.
-      gradient.estimate(x, dy, new SplittableRandom(new SplittableRandom(seed + step).nextLong()), dw);
+      gradient.estimate(
+          x, dy, new SplittableRandom(new SplittableRandom(seed + step).nextLong()), dw);
     }
 
     @Override

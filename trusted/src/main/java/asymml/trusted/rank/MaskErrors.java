@@ -170,8 +170,7 @@ public final class MaskErrors {
     Elementwise.axpy(-1, exact, onSums);
     double error = Elementwise.sumOfSquares(onSums);
     product.compute(whole, exact);
-    double share =
-        Math.sqrt(Elementwise.sumOfSquares(leaves) / Elementwise.sumOfSquares(whole));
+    double share = Math.sqrt(Elementwise.sumOfSquares(leaves) / Elementwise.sumOfSquares(whole));
     double relative = noiseMultiplier * Math.sqrt(values) * share;
     return new Errors(
         share,

@@ -64,8 +64,7 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     }
     Bounds bounds =
         earlier != null ? boundsOf(earlier) : overridden(calibrated.get(), privacy.clip());
-    Budgeting budgeting =
-        new Budgeting(graph, plan, privacy, config.shield(), sampling, bounds);
+    Budgeting budgeting = new Budgeting(graph, plan, privacy, config.shield(), sampling, bounds);
     if (!(config.noise() instanceof NoiseStrength.None)) {
       Accounting whole = budgeting.with(config.noise(), steps);
       return privacy.target() == null || budgeting.affords(whole, steps)
@@ -229,8 +228,7 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
         sampling,
         delta,
         List.of(
-            new Ledger.Entry(ordinary, begun - refreshes),
-            new Ledger.Entry(refreshing, refreshes)),
+            new Ledger.Entry(ordinary, begun - refreshes), new Ledger.Entry(refreshing, refreshes)),
         releases.workers());
   }
 

@@ -24,8 +24,7 @@ class StepBenchTest {
   @Test
   void the_profile_accounts_for_nearly_all_of_a_step() throws Exception {
     Graph graph = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
-    try (StepBench bench =
-        new StepBench(graph, Plan.trusted(graph), 16, TERMS, null)) {
+    try (StepBench bench = new StepBench(graph, Plan.trusted(graph), 16, TERMS, null)) {
       bench.run(5);
       StepCost cost = bench.run(20);
       double booked = 0;
@@ -52,8 +51,7 @@ class StepBenchTest {
   @Test
   void a_step_allocates_no_buffers() throws Exception {
     Graph graph = Zoo.build("resnet20", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
-    try (StepBench bench =
-        new StepBench(graph, Plan.trusted(graph), 16, TERMS, null)) {
+    try (StepBench bench = new StepBench(graph, Plan.trusted(graph), 16, TERMS, null)) {
       bench.run(10);
       ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
       long before = threads.getCurrentThreadAllocatedBytes();

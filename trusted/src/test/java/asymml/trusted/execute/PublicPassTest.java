@@ -199,7 +199,8 @@ class PublicPassTest {
     try (OpenDoor open = new OpenDoor(folder, 90, 1);
         Parameters parameters = new Parameters(graph, new Initializer(1), true);
         PublicPass pass = new PublicPass(graph, parameters, images(1), LABELS);
-        SplitContext first = new SplitContext(graph, IMAGES, releases, Workers.one(open.worker(), open.door()));
+        SplitContext first =
+            new SplitContext(graph, IMAGES, releases, Workers.one(open.worker(), open.door()));
         SplitContext second =
             new SplitContext(graph, IMAGES, releases, Workers.one(open.worker(), open.door()))) {
       assertThat(first.hasBases()).isFalse();
