@@ -256,7 +256,7 @@ class CommandTest {
   @Test
   void a_grid_that_was_cut_off_goes_on_to_the_same_table() throws Exception {
     String arguments =
-        "analyze tradeoff --limit-train 256 --limit-test 50 --batch-size 16 --epochs 8 --ranks 1/4"
+        "analyze tradeoff --limit-train 256 --limit-test 50 --batch-size 16 --epochs 8 --ranks 0"
             + " --noise 0 --out ";
     Path whole = folder.resolve("grid");
     run(0, (arguments + whole).split(" "));
@@ -264,16 +264,16 @@ class CommandTest {
     Path cut = folder.resolve("cut-grid");
     Path output = folder.resolve("cut-grid.txt");
     Process stopped = start(output, List.of((arguments + cut).split(" ")));
-    await(cut.resolve("rank-1_4-noise-0").resolve("metrics.jsonl"), "epoch");
+    await(cut.resolve("rank-0-noise-0").resolve("metrics.jsonl"), "epoch");
     stopped.destroy();
     assertThat(stopped.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(stopped.exitValue()).as(Files.readString(output)).isEqualTo(143);
     assertThat(Files.readString(output))
-        .contains("stopped and saved; 1 of 2 cells are done, the same command goes on");
+        .contains("stopped and saved; 0 of 1 cells are done, the same command goes on");
     assertThat(cut.resolve("tradeoff.json")).doesNotExist();
 
     assertThat(run(0, (arguments + cut).split(" ")))
-        .contains("2 cells, 1 finished")
+        .contains("1 cells, 0 finished")
         .doesNotContain("epoch 1/8: ");
     assertThat(grid(cut)).isEqualTo(grid(whole));
   }
