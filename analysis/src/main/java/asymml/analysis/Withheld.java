@@ -16,9 +16,20 @@ import org.hipparchus.linear.SingularValueDecomposition;
 ///   has one of its own
 /// @param noiseRatio noise over the size of a residual at the clip bound, the median of the batch;
 ///   0 for neither noise nor clipping
-public record Withheld(int rank, boolean shared, double noiseRatio) {
+/// @param normalised whether each example is scaled to norm 1 before the noise, as under the masks
+///   of two workers, where others are clipped
+public record Withheld(int rank, boolean shared, double noiseRatio, boolean normalised) {
   /// An input that leaves whole and exact.
-  public static final Withheld NOTHING = new Withheld(0, true, 0);
+  public static final Withheld NOTHING = new Withheld(0, true, 0, false);
+
+  /// The input of a layer at a single worker.
+  ///
+  /// @param rank r
+  /// @param shared whether a batch has one basis
+  /// @param noiseRatio noise over the size of a residual at the clip bound
+  public Withheld(int rank, boolean shared, double noiseRatio) {
+    this(rank, shared, noiseRatio, false);
+  }
 
   /// Checks the ranges.
   public Withheld {
@@ -62,7 +73,7 @@ public record Withheld(int rank, boolean shared, double noiseRatio) {
     return basis;
   }
 
-  /// Clips each example to the median of the norms and adds noise.
+  /// Clips each example to the median of the norms, or scales it to 1, and adds noise.
   ///
   /// @param residual of a batch
   /// @param random of the noise; the attacker's own
@@ -80,15 +91,20 @@ public record Withheld(int rank, boolean shared, double noiseRatio) {
       }
       norms[n] = Math.sqrt(squares);
     }
-    double[] sorted = norms.clone();
-    Arrays.sort(sorted);
-    double bound = (sorted[sorted.length / 2] + sorted[(sorted.length - 1) / 2]) / 2;
+    double bound = normalised ? 1 : median(norms);
     double sigma = noiseRatio * bound / Math.sqrt(size);
     Maps result = residual.zeros();
     for (int i = 0; i < residual.values().length; i++) {
-      double scale = norms[i / size] > bound ? bound / norms[i / size] : 1;
+      double norm = norms[i / size];
+      double scale = norm > bound || (normalised && norm > 0) ? bound / norm : 1;
       result.values()[i] = (float) (scale * residual.values()[i] + sigma * random.nextGaussian());
     }
     return result;
+  }
+
+  private static double median(double[] values) {
+    double[] sorted = values.clone();
+    Arrays.sort(sorted);
+    return (sorted[sorted.length / 2] + sorted[(sorted.length - 1) / 2]) / 2;
   }
 }

@@ -66,6 +66,18 @@ class WithheldTest {
   }
 
   @Test
+  void under_masks_every_example_has_the_same_norm_whatever_it_was() {
+    Maps x = Planted.normal(RANDOM, 2, 4, 4, 6);
+    for (int i = 0; i < x.exampleSize(); i++) {
+      x.values()[i] *= 50;
+    }
+    Maps sent = new Withheld(0, true, 1e-6, true).noised(x, new SplittableRandom(8));
+    for (int n = 0; n < 2; n++) {
+      assertThat(squares(sent.slice(n, 1))).isCloseTo(1, within(1e-4));
+    }
+  }
+
+  @Test
   void an_input_that_leaves_whole_is_left_alone() {
     Maps x = Planted.normal(RANDOM, 2, 2, 2, 3);
     assertThat(Withheld.NOTHING.noised(Withheld.NOTHING.residual(x), RANDOM)).isSameAs(x);

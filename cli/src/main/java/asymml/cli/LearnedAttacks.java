@@ -15,6 +15,7 @@ import asymml.analysis.score.SpanScores;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.trusted.execute.Placement;
+import asymml.trusted.execute.Shield;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
@@ -75,7 +76,11 @@ final class LearnedAttacks {
     }
     int values = scene.sent(node).exampleSize();
     double ratio = scene.config().noise().sigma(1, values) * Math.sqrt(values);
-    return new Withheld(scene.rank(node), scene.shared(), ratio);
+    return new Withheld(
+        scene.rank(node),
+        scene.shared(),
+        ratio,
+        scene.config().shield() instanceof Shield.Shares);
   }
 
   void modelInversion() {
