@@ -77,10 +77,7 @@ final class LearnedAttacks {
     int values = scene.sent(node).exampleSize();
     double ratio = scene.config().noise().sigma(1, values) * Math.sqrt(values);
     return new Withheld(
-        scene.rank(node),
-        scene.shared(),
-        ratio,
-        scene.config().shield() instanceof Shield.Shares);
+        scene.rank(node), scene.shared(), ratio, scene.config().shield() instanceof Shield.Shares);
   }
 
   void modelInversion() {

@@ -250,7 +250,9 @@ class PrivacyStatementTest {
           .containsEntry("viewEpsilon", fact(statement.view()))
           .containsEntry("steps", 20L)
           .containsEntry("examples", 95L)
-          .hasSize(8);
+          .containsEntry("workers", 1)
+          .containsEntry("residualAndGradientEpsilon", fact(statement.masked()))
+          .hasSize(10);
       List<Map<String, Object>> rows = new ArrayList<>();
       for (PrivacyStatement.ChannelCost cost : statement.channels()) {
         Channel channel = cost.channel();
