@@ -115,6 +115,13 @@ final class AttackCommand implements Callable<Integer> {
               + " (default: ${DEFAULT-VALUE}).")
   private int publicImages;
 
+  @Option(
+      names = "--inversion-iterations",
+      paramLabel = "N",
+      defaultValue = "150",
+      description = "Iterations of gradient-inversion (default: ${DEFAULT-VALUE}).")
+  private int inversionIterations;
+
   @Option(names = "--json", paramLabel = "FILE", description = "Write the scores there as JSON.")
   private @Nullable Path json;
 
@@ -173,10 +180,11 @@ final class AttackCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws DataException, IOException, RunException {
-    if (layers < 1 || maxUnknowns < 1 || publicImages < 16) {
+    if (layers < 1 || maxUnknowns < 1 || inversionIterations < 1 || publicImages < 16) {
       throw new ParameterException(
           spec.commandLine(),
-          "--layers and --max-unknowns must be at least 1, --public-images at least 16");
+          "--layers, --max-unknowns and --inversion-iterations must be at least 1, --public-images at"
+              + " least 16");
     }
     if (suite) {
       suite();
@@ -209,6 +217,7 @@ final class AttackCommand implements Callable<Integer> {
               new AttackerEngine(),
               scene,
               Files.exists(released) ? released : null,
+              inversionIterations,
               new LearnedAttacks.Kept());
       AttackRun run = new AttackRun(scene, learned, maxUnknowns);
       chosen.forEach(run::attack);
@@ -257,6 +266,7 @@ final class AttackCommand implements Callable<Integer> {
             publicImages,
             layers,
             maxUnknowns,
+            inversionIterations,
             directory,
             "asymml " + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
             spec.commandLine().getOut())

@@ -216,7 +216,7 @@ final class AttackScene {
     return images.of(data.test(), 0, Math.min(most, publicImages));
   }
 
-  /// Scores rebuilt images, and keeps a picture of them.
+  /// Scores rebuilt images, and keeps a picture of the best of an attack.
   ///
   /// @param from what they were rebuilt from; empty if there is but one way
   /// @param found the images, normalised
@@ -272,8 +272,10 @@ final class AttackScene {
         MapScores.reidentified(found, truths),
         matched ? MapScores.reidentified(strangers, truths) : 1.0 / truths.examples(),
         MapScores.reidentified(best, truths));
-    pictures.removeIf(picture -> picture.attack() == name);
-    pictures.add(
-        new AttackPicture(name, architecture.name(node), pixels, sent(node), rebuilt, psnr));
+    if (pictures.stream().noneMatch(p -> p.attack() == name && p.psnr() >= psnr)) {
+      pictures.removeIf(picture -> picture.attack() == name);
+      pictures.add(
+          new AttackPicture(name, architecture.name(node), pixels, sent(node), rebuilt, psnr));
+    }
   }
 }

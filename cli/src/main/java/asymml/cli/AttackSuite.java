@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 /// @param publicImages for the attacker
 /// @param layers an attack is tried on
 /// @param maxUnknowns of gradient solves
+/// @param inversionIterations of gradient inversion
 /// @param directory for results
 /// @param command as typed
 /// @param out for progress and table
@@ -41,6 +42,7 @@ record AttackSuite(
     int publicImages,
     int layers,
     int maxUnknowns,
+    int inversionIterations,
     Path directory,
     String command,
     PrintWriter out) {
@@ -134,6 +136,7 @@ record AttackSuite(
     identity.put("public-images", Integer.toString(publicImages));
     identity.put("layers", Integer.toString(layers));
     identity.put("max-unknowns", Integer.toString(maxUnknowns));
+    identity.put("inversion-iterations", Integer.toString(inversionIterations));
     return identity;
   }
 
@@ -227,7 +230,9 @@ record AttackSuite(
           Files.exists(run.layout().checkpoint()) ? run.layout().checkpoint() : null;
       AttackRun attackRun =
           new AttackRun(
-              scene, new LearnedAttacks(new AttackerEngine(), scene, model, memory), maxUnknowns);
+              scene,
+              new LearnedAttacks(new AttackerEngine(), scene, model, inversionIterations, memory),
+              maxUnknowns);
       for (AttackName attack : attacks) {
         long began = System.nanoTime();
         attackRun.attack(attack);

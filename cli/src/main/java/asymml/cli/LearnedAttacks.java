@@ -38,13 +38,13 @@ final class LearnedAttacks {
 
   private static final int DECODER_EPOCHS = 8;
   private static final int INVERTED_IMAGES = 4;
-  private static final int INVERSION_ITERATIONS = 150;
   private static final int SHADOWS = 4;
   private static final String ALL = "all layers";
 
   private final Engine engine;
   private final AttackScene scene;
   private final @Nullable Path model;
+  private final int inversionIterations;
   private final Kept kept;
 
   /// What is the same for several plans, and dear: what attacks make of clear data, and shadows.
@@ -56,11 +56,14 @@ final class LearnedAttacks {
   /// @param engine who computes
   /// @param scene what is attacked, and where scores go
   /// @param model the run's checkpoint, for attacks on the released model; null if there is none
+  /// @param inversionIterations of gradient inversion
   /// @param kept from plan to plan
-  LearnedAttacks(Engine engine, AttackScene scene, @Nullable Path model, Kept kept) {
+  LearnedAttacks(
+      Engine engine, AttackScene scene, @Nullable Path model, int inversionIterations, Kept kept) {
     this.engine = engine;
     this.scene = scene;
     this.model = model;
+    this.inversionIterations = inversionIterations;
     this.kept = kept;
   }
 
@@ -80,9 +83,17 @@ final class LearnedAttacks {
         scene.rank(node), scene.shared(), ratio, scene.config().shield() instanceof Shield.Shares);
   }
 
+  /// The first layer, and the next one where the first is sent what is left of images, of which
+  /// there may be next to nothing.
   void modelInversion() {
-    int node = scene.first().getFirst();
+    List<Integer> first = scene.first();
     InitialNetwork network = initial();
+    boolean ofImages =
+        scene.architecture().readsImages(first.getFirst()) && withheld(first.getFirst()).rank() > 0;
+    first.stream().limit(ofImages ? 2 : 1).forEach(node -> modelInversion(node, network));
+  }
+
+  private void modelInversion(int node, InitialNetwork network) {
     Maps sent = scene.sent(node);
     int batch = sent.examples();
     Maps all = scene.known(Integer.MAX_VALUE);
@@ -201,7 +212,7 @@ final class LearnedAttacks {
             graph.input(),
             images,
             graph.classes(),
-            INVERSION_ITERATIONS,
+            inversionIterations,
             scene.config().seed())
         .images();
   }

@@ -42,6 +42,8 @@ class AttackSuiteTest {
                 "32",
                 "--public-images",
                 "256",
+                "--inversion-iterations",
+                "5",
                 "--out",
                 out.toString()));
     arguments.addAll(List.of(options));
