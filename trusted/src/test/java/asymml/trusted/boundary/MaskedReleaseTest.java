@@ -1,0 +1,135 @@
+package asymml.trusted.boundary;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import asymml.kernels.Tensor;
+import asymml.privacy.Channel;
+import asymml.privacy.ClipNorm;
+import asymml.privacy.NoiseMultiplier;
+import asymml.privacy.Release;
+import asymml.wire.Slot;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What the door lets out under masks: never unmasked, never twice under the same masks, never both
+/// halves to one worker.
+class MaskedReleaseTest {
+  private static final int EXAMPLES = 3;
+  private static final int VALUES = 2000;
+  private static final double NOISE = 5;
+  private static final Slot SLOT = new Slot(0, (long) EXAMPLES * VALUES);
+
+  private static final Release RELEASE = release(Masked.NORM, NOISE);
+
+  @TempDir Path folder;
+
+  private final Arena arena = Arena.ofShared();
+  private OpenDoor first;
+  private OpenDoor second;
+  private Tensor x;
+
+  private static Release release(double norm, double noise) {
+    return new Release(
+        Channel.RESIDUALS,
+        "conv",
+        VALUES,
+        new Release.Gaussian(new ClipNorm(norm), new NoiseMultiplier(noise)));
+  }
+
+  @BeforeEach
+  void connect() throws Exception {
+    first = new OpenDoor(Files.createDirectory(folder.resolve("1")), 61, 2);
+    second = new OpenDoor(Files.createDirectory(folder.resolve("2")), 62, 2);
+    first.log().begin(Collections.nCopies(4, RELEASE));
+    x = Tensor.allocate(arena, EXAMPLES, VALUES);
+    for (int i = 0; i < x.size(); i++) {
+      x.set(i, (i / VALUES + 1) * 1000f);
+    }
+  }
+
+  @AfterEach
+  void disconnect() throws Exception {
+    first.close();
+    second.close();
+    arena.close();
+  }
+
+  private Mask mask() {
+    return first.door().newMask(EXAMPLES, VALUES, NOISE);
+  }
+
+  private Masked masked(Release what, Mask mask, Occupancy occupancy) throws Exception {
+    return first.door().masked(what, SLOT, mask, (i, _) -> x.examples(i, 1), occupancy);
+  }
+
+  @Test
+  void what_leaves_has_the_masks_size_whatever_the_values_are() throws Exception {
+    Masked masked = masked(RELEASE, mask(), i -> i == 1);
+    Tensor sent = first.worker().result(SLOT, EXAMPLES, VALUES);
+    for (int n = 0; n < EXAMPLES; n++) {
+      double squares = 0;
+      for (int i = 0; i < VALUES; i++) {
+        squares += Math.pow(sent.get((long) n * VALUES + i), 2);
+      }
+      // Of 2000 normal values, at 4.5 standard errors.
+      assertThat(Math.sqrt(squares / VALUES)).isCloseTo(NOISE, within(NOISE * 0.072));
+    }
+    float norm = (float) (1000 * Math.sqrt(VALUES));
+    assertThat(masked.scales()).containsExactly(new float[] {norm, 0, 3 * norm}, within(0.01f));
+  }
+
+  @Test
+  void masks_are_used_once_on_each_side() throws Exception {
+    Mask mask = mask();
+    second.door().masks(mask, SLOT);
+    assertThatThrownBy(() -> second.door().masks(mask, SLOT))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("to one worker");
+    masked(RELEASE, mask, Occupancy.FULL);
+    assertThatThrownBy(() -> masked(RELEASE, mask, Occupancy.FULL))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("masks hide one release");
+  }
+
+  @Test
+  void masks_never_go_where_the_values_go() throws Exception {
+    Mask mask = mask();
+    assertThatThrownBy(() -> first.door().masks(mask, SLOT))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("never to the one whose data they hide");
+    second.log().begin(List.of(RELEASE));
+    assertThatThrownBy(() ->
+            second.door().masked(RELEASE, SLOT, mask, (i, _) -> x.examples(i, 1), Occupancy.FULL))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("from the worker they are made for");
+  }
+
+  @Test
+  void nothing_leaves_under_less_than_is_accounted_for_or_unplanned() throws Exception {
+    Mask weak = first.door().newMask(EXAMPLES, VALUES, NOISE * 0.99);
+    assertThatThrownBy(() -> masked(RELEASE, weak, Occupancy.FULL))
+        .hasMessageContaining("the masks are not those that are accounted for");
+    assertThatThrownBy(() -> masked(release(2, NOISE), mask(), Occupancy.FULL))
+        .hasMessageContaining("the masks are not those that are accounted for");
+    assertThatThrownBy(() -> masked(release(Masked.NORM, NOISE / 2), mask(), Occupancy.FULL))
+        .hasMessageContaining("no such release is planned");
+    assertThatThrownBy(() -> first.door().newMask(1, 1, 1e-7)).hasMessageContaining("millionth");
+    assertThat(first.worker().bytesToWorker()).isZero();
+  }
+
+  @Test
+  void values_that_are_not_finite_do_not_leave() {
+    x.set(VALUES, Float.NaN);
+    assertThatThrownBy(() -> masked(RELEASE, mask(), Occupancy.FULL))
+        .isInstanceOf(NonFiniteException.class);
+  }
+}
