@@ -219,11 +219,11 @@ class SessionTest {
 
   @Test
   void another_version_is_refused_and_ends_the_session() throws Exception {
-    assertThat(ask(new Message.Hello(0, 2)))
+    assertThat(ask(new Message.Hello(0, 3)))
         .isEqualTo(
             new Message.Failed(
                 0,
-                "this worker speaks protocol 1, the trainer 2: run the same version on both"
+                "this worker speaks protocol 2, the trainer 3: run the same version on both"
                     + " sides"));
     endsWith(Reason.VIOLATION);
   }
