@@ -3,6 +3,7 @@ package asymml.analysis;
 import asymml.analysis.Engine.Net;
 import asymml.model.Graph;
 import asymml.model.GraphBuilder;
+import asymml.model.Layer.Add;
 import asymml.model.Layer.BatchNorm;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Flatten;
@@ -15,10 +16,11 @@ import java.util.SplittableRandom;
 /// does ([Withheld]), and trains a small convolutional network to give the images back; then he
 /// applies it to what he was sent.
 ///
-/// The decoder has three 3x3 convolutions at the layer's resolution; the last gives each position's
-/// pixels as channels, which are then put in their places (Shi et al., "Real-Time Single Image and
-/// Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural Network", CVPR 2016).
-/// It learns the mean image if there is nothing else to learn.
+/// The decoder has three 3x3 convolutions at the layer's resolution, with a straight way around the
+/// first two; the last gives each position's pixels as channels, which are then put in their places
+/// (Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
+/// Convolutional Neural Network", CVPR 2016). It learns the mean image if there is nothing else to
+/// learn.
 ///
 /// Source: Dosovitskiy and Brox, "Inverting Visual Representations with Convolutional Networks"
 /// (CVPR 2016); against split networks, He et al., "Model Inversion Attacks Against Collaborative
@@ -135,6 +137,13 @@ public final class ModelInversion implements AutoCloseable {
       graph.add("bn" + i, new BatchNorm(1e-5f, 0.1f));
       graph.add("relu" + i, new Relu());
     }
+    int deep = graph.last();
+    // Without biases a decoder whose ReLUs have all gone silent gives nothing, and strong noise
+    // drives
+    // it there; the straight way keeps it alive.
+    graph.add("straight", new Conv2d(WIDTH, 3, 1, 1), Graph.INPUT);
+    int straight = graph.add("straight.bn", new BatchNorm(1e-5f, 0.1f));
+    graph.add("both", new Add(), deep, straight);
     graph.add("pixels", new Conv2d(image.channels() * factor * factor, 3, 1, 1));
     graph.add("flat", new Flatten());
     return graph.build("decoder");
