@@ -44,9 +44,9 @@ class LedgerFileDamageTest {
 
   @Test
   void a_file_without_any_one_of_its_fields_is_refused() throws IOException {
-    // All fields of format, sampling, entry and releases: 4 + 4 + 2 + 5 + 4 + 4, less slots.
-    assertThat(damageEach(SAMPLED, ObjectNode::remove)).isEqualTo(23);
-    assertThat(damageEach(SHUFFLED, ObjectNode::remove)).isEqualTo(22);
+    // All fields of format, sampling, entry and releases: 5 + 4 + 2 + 5 + 4 + 4, less slots.
+    assertThat(damageEach(SAMPLED, ObjectNode::remove)).isEqualTo(24);
+    assertThat(damageEach(SHUFFLED, ObjectNode::remove)).isEqualTo(23);
   }
 
   @Test
@@ -68,7 +68,7 @@ class LedgerFileDamageTest {
                   node.set(key, JSON.readTree(bad));
                 }
               });
-      assertThat(damaged).isEqualTo(10);
+      assertThat(damaged).isEqualTo(11);
     }
   }
 
@@ -83,15 +83,15 @@ class LedgerFileDamageTest {
                   node.set(key, JSON.readTree(bad));
                 }
               });
-      // Examples, batch size, slots, steps and the values of three releases.
-      assertThat(damaged).isEqualTo(7);
+      // Workers, examples, batch size, slots, steps and the values of three releases.
+      assertThat(damaged).isEqualTo(8);
     }
   }
 
   @Test
   void a_word_that_is_not_in_use_is_refused() throws IOException {
     for (String key : List.of("format", "kind", "channel")) {
-      for (String word : List.of("asymml-ledger-2", "RESIDUALS", "Poisson", "", "shuffled")) {
+      for (String word : List.of("asymml-ledger-3", "RESIDUALS", "Poisson", "", "shuffled")) {
         int damaged =
             damageEach(
                 SAMPLED,
