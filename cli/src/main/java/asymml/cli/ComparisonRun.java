@@ -232,7 +232,7 @@ final class ComparisonRun {
                   own,
                   config,
                   Settings.of(own),
-                  List.of(),
+                  OpenWorkers.NO_ARGUMENTS,
                   command.getParseResult().originalArgs(),
                   command,
                   TrainCommand.display(options.progress, out, config))

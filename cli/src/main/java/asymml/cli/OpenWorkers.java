@@ -12,6 +12,9 @@ import java.util.List;
 
 /// The connected workers of a run, one or two, with the doors to them.
 final class OpenWorkers implements AutoCloseable {
+  /// No further options, for either of two.
+  static final List<List<String>> NO_ARGUMENTS = List.of(List.of(), List.of());
+
   private final List<OpenWorker> workers = new ArrayList<>();
   private final List<ReleaseDoor> doors = new ArrayList<>();
 

@@ -33,7 +33,7 @@ final class WorkerRecord {
       if (limit != null) {
         throw new IllegalArgumentException("--worker-record-limit goes with --worker-record");
       }
-      return List.of(List.of(), List.of());
+      return OpenWorkers.NO_ARGUMENTS;
     }
     if (!options.workers().stream().allMatch(WorkerChoice.Local.class::isInstance)) {
       throw new IllegalArgumentException(
