@@ -315,7 +315,11 @@ class SharesTest {
       assertRefused(remote, door, "the error of a known product is 1.0e+00");
     }
     try (FaultyWorker worker =
-            new FaultyWorker(folder, Integer.MAX_VALUE, 0, "tf32 products, float32 sums");
+            new FaultyWorker(
+                Files.createDirectory(folder.resolve("tf32")),
+                Integer.MAX_VALUE,
+                0,
+                "tf32 products, float32 sums");
         RemoteWorker remote = RemoteWorker.connect(worker.address(), null, LIMIT);
         ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 1)) {
       assertRefused(remote, door, "start it with --precision fp32");
