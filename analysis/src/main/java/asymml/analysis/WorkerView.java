@@ -2,6 +2,7 @@ package asymml.analysis;
 
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
+import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
 import asymml.wire.RecordedEvent;
 import asymml.wire.Recording;
@@ -106,6 +107,8 @@ public final class WorkerView implements AutoCloseable {
       }
     }
     List<Operation> sorted = new ArrayList<>();
+    // No layer of a network, and computed on no data.
+    ops.remove(Message.CHECK_OP_ID);
     ops.forEach((id, op) -> sorted.add(new Operation(id, op.shape, op.weights, op.passes)));
     return List.copyOf(sorted);
   }

@@ -21,6 +21,10 @@ public sealed interface Message {
   /// The highest number of an operation.
   int MAX_OP_ID = (1 << 20) - 1;
 
+  /// The number of the operation on which a worker shows its precision, if it is asked to: on masks
+  /// alone, no data.
+  int CHECK_OP_ID = MAX_OP_ID;
+
   /// The number of the request, or of the request answered.
   ///
   /// @return at least 0

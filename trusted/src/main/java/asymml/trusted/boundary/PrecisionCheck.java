@@ -61,16 +61,16 @@ public final class PrecisionCheck {
     Slot y = layout.reserve(SHAPE.outputAxes());
     Slot dx = layout.reserve(SHAPE.inputAxes());
     worker.mapRegion(layout.sizeBytes());
-    worker.define(Message.MAX_OP_ID, SHAPE);
+    worker.define(Message.CHECK_OP_ID, SHAPE);
     try (Arena arena = Arena.ofShared();
         GaussianMasks masks = new GaussianMasks(1)) {
       byte[] inputKey = key();
       byte[] weightKey = key();
       Released input = door.probe(inputKey, SHAPE.batch(), x);
-      worker.loadWeights(Message.MAX_OP_ID, door.probe(weightKey, SHAPE.batch(), w));
-      worker.await(worker.forward(Message.MAX_OP_ID, input, y));
+      worker.loadWeights(Message.CHECK_OP_ID, door.probe(weightKey, SHAPE.batch(), w));
+      worker.await(worker.forward(Message.CHECK_OP_ID, input, y));
       // As many channels come in as go out, at as many positions: X serves as dY, too.
-      worker.await(worker.backwardData(Message.MAX_OP_ID, input, dx));
+      worker.await(worker.backwardData(Message.CHECK_OP_ID, input, dx));
       Tensor known = masks(masks, inputKey, Tensor.allocate(arena, SHAPE.inputAxes()));
       Tensor weights = masks(masks, weightKey, Tensor.allocate(arena, SHAPE.weightAxes()));
       return Math.max(
