@@ -263,11 +263,12 @@ public final class ReleaseDoor implements AutoCloseable {
           GaussianMasks.start(lane.masks, key, from, dim);
           for (int i = from; i < to; i++) {
             Tensor values = lane.values(source, i, dim);
-            double norm = occupancy.isNull(i) ? 0 : Math.sqrt(Elementwise.sumOfSquares(values));
-            norms[i] = norm;
+            double norm = Math.sqrt(Elementwise.sumOfSquares(values));
+            boolean nothing = norm == 0 || occupancy.isNull(i);
+            norms[i] = nothing && Double.isFinite(norm) ? 0 : norm;
             // A task that threw would leave the others running on memory the caller may free.
             if (Double.isFinite(norm)) {
-              double scale = norm == 0 ? 0 : Masked.NORM * BELOW / norm;
+              double scale = nothing ? 0 : Masked.NORM * BELOW / norm;
               lane.masks.add(
                   values, scale, mask.deviation(), GaussianMasks.LATTICE_BITS, out.examples(i, 1));
             }

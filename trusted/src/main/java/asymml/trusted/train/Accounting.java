@@ -20,6 +20,7 @@ import asymml.trusted.execute.ReleasePlan;
 import asymml.trusted.execute.ReleaseTerms;
 import asymml.trusted.execute.ReleaseTerms.Bounds;
 import asymml.trusted.execute.Shield;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -198,14 +199,14 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     return new Bounds(norms);
   }
 
-  /// The noise that was calibrated: the same on every release.
+  /// The noise that was calibrated: the same on every release, but for masks, which may be larger.
   private static NoiseMultiplier multiplierOf(Ledger ledger) {
     return ledger.entries().stream()
         .flatMap(entry -> entry.releases().stream())
         .map(Release::mechanism)
         .filter(Release.Gaussian.class::isInstance)
         .map(mechanism -> ((Release.Gaussian) mechanism).noiseMultiplier())
-        .findFirst()
+        .min(Comparator.comparingDouble(NoiseMultiplier::value))
         .orElseThrow(() -> new IllegalArgumentException("the ledger has no release with noise"));
   }
 

@@ -64,8 +64,7 @@ public final class FormalCheck {
               "there is no noise", "--target-epsilon, --noise-multiplier or --noise-ratio"));
     }
     boolean masked = config.shield() instanceof Shield.Shares;
-    if (masked
-        && config.shield() instanceof Shield.Shares(var positions)
+    if (config.shield() instanceof Shield.Shares(var positions)
         && positions < 1
         && privacy.protect().contains(Channel.WEIGHTS)) {
       found.add(

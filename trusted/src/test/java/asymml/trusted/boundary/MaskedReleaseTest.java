@@ -126,10 +126,17 @@ class MaskedReleaseTest {
     assertThat(first.worker().bytesToWorker()).isZero();
   }
 
+  /// In a null example's place they would show that there is one.
   @Test
-  void values_that_are_not_finite_do_not_leave() {
+  void values_that_are_not_finite_do_not_leave_wherever_they_are() {
     x.set(VALUES, Float.NaN);
-    assertThatThrownBy(() -> masked(RELEASE, mask(), Occupancy.FULL))
-        .isInstanceOf(NonFiniteException.class);
+    for (Occupancy occupancy : List.<Occupancy>of(Occupancy.FULL, i -> i == 1)) {
+      assertThatThrownBy(() -> masked(RELEASE, mask(), occupancy))
+          .isInstanceOf(NonFiniteException.class);
+      float[] sent = first.worker().result(SLOT, EXAMPLES, VALUES).toArray();
+      for (float value : sent) {
+        assertThat(value).isFinite();
+      }
+    }
   }
 }
