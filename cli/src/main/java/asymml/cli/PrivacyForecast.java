@@ -62,6 +62,11 @@ record PrivacyForecast(TrainConfig config, Ledger ledger) {
                   + " a result (predicted), whatever the noise: it comes off",
               ratio,
               MaskPrecision.largest(ledger)));
+      if (config.privacy().protect().contains(Channel.WEIGHTS)) {
+        lines.add(
+            "the noise on summed weight gradients does not come off: the accuracy falls with it, and"
+                + " may be near chance");
+      }
       return lines;
     }
     lines.add(
