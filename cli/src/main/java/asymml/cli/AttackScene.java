@@ -232,6 +232,22 @@ final class AttackScene {
     images(name, node, "", MapScores.matched(found, truths), MapScores.matched(best, truths), true);
   }
 
+  /// Whether unordered images are more like the true ones, in SSIM, than the mean public image is;
+  /// in PSNR where they are too small for that.
+  boolean betterThanMean(Maps unordered) {
+    Maps truths = Maps.of(truth.images());
+    Maps pixels = images.pixels(truths);
+    Maps mean = images.pixels(AttackImages.mean(known(publicImages), truths.examples()));
+    Maps found = images.pixels(MapScores.matched(unordered, truths));
+    return hasSsim(pixels)
+        ? ImageScores.ssim(found, pixels) > ImageScores.ssim(mean, pixels)
+        : ImageScores.psnr(found, pixels) > ImageScores.psnr(mean, pixels);
+  }
+
+  private static boolean hasSsim(Maps pixels) {
+    return pixels.height() >= 8 && pixels.width() >= 8;
+  }
+
   private void images(
       AttackName name, int node, String from, Maps found, Maps best, boolean matched) {
     Maps truths = Maps.of(truth.images());
@@ -249,7 +265,7 @@ final class AttackScene {
         psnr,
         ImageScores.psnr(guess, pixels),
         ImageScores.psnr(possible, pixels));
-    if (pixels.height() >= 8 && pixels.width() >= 8) {
+    if (hasSsim(pixels)) {
       add(
           name,
           node,

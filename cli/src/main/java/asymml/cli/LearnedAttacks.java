@@ -137,13 +137,13 @@ final class LearnedAttacks {
     }
   }
 
-  private Maps best(AttackName name, int node, Supplier<Maps> attack) {
+  private Maps best(AttackName name, Object where, Supplier<Maps> attack) {
     List<Object> key =
         List.of(
             name,
             scene.truth().graph().name(),
             scene.config().norm(),
-            node,
+            where,
             Arrays.hashCode(scene.truth().images().toArray()));
     return kept.best.computeIfAbsent(key, _ -> attack.get());
   }
@@ -184,9 +184,17 @@ final class LearnedAttacks {
       return;
     }
     try (Engine.Net net = network.build(engine, graph)) {
-      Maps found = invert(net, gradients, images);
-      Maps best = best(name, node, () -> invert(net, clearGradients(net), images));
-      scene.unordered(name, node, found, best);
+      Maps best = best(name, ALL, () -> invert(net, clearGradients(net), images));
+      if (!scene.betterThanMean(best)) {
+        scene.note(
+            name,
+            ALL,
+            "from clear gradients of this network it rebuilds no image better than the mean public"
+                + " one either, in %d iterations: it would say nothing"
+                    .formatted(inversionIterations));
+        return;
+      }
+      scene.unordered(name, node, invert(net, gradients, images), best);
     }
   }
 
