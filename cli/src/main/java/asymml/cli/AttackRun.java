@@ -53,7 +53,7 @@ final class AttackRun {
   }
 
   void attack(AttackName name) {
-    int before = scene.scores().size();
+    int before = scene.scores().size() + scene.notes().size();
     switch (name) {
       case GRADIENT_SOLVE -> gradientSolve();
       case MASK -> neighbours().forEach(this::mask);
@@ -64,7 +64,7 @@ final class AttackRun {
       case RELEASED_MEMBERSHIP -> learned.releasedMembership();
       case MODEL_INVERSION -> learned.modelInversion();
     }
-    if (scene.scores().size() == before) {
+    if (scene.scores().size() + scene.notes().size() == before) {
       scene.note(name, "all layers", "nothing in this recording for it to work on");
     }
   }
