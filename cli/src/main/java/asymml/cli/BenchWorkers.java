@@ -69,7 +69,7 @@ record BenchWorkers(
                 plan,
                 batchSize,
                 terms,
-                new Workers(first.party, second == null ? null : second.party))) {
+                second == null ? Workers.of(first.party) : Workers.of(first.party, second.party))) {
       use.with(bench, OptionalLong.of(first.process.pid()));
     }
   }

@@ -232,7 +232,7 @@ final class ComparisonRun {
                   own,
                   config,
                   Settings.of(own),
-                  OpenWorkers.NO_ARGUMENTS,
+                  List.of(),
                   command.getParseResult().originalArgs(),
                   command,
                   TrainCommand.display(options.progress, out, config))

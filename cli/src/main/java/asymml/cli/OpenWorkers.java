@@ -10,26 +10,26 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The connected workers of a run, one or two, with the doors to them.
+/// The connected workers of a run, with the doors to them.
 final class OpenWorkers implements AutoCloseable {
-  /// No further options, for either of two.
-  static final List<List<String>> NO_ARGUMENTS = List.of(List.of(), List.of());
-
+  private final boolean masked;
   private final List<OpenWorker> workers = new ArrayList<>();
   private final List<ReleaseDoor> doors = new ArrayList<>();
 
-  private OpenWorkers() {}
+  private OpenWorkers(boolean masked) {
+    this.masked = masked;
+  }
 
-  /// Connects as the options say. Where there are two, both show that they compute in strict
-  /// float32.
+  /// Connects as the options say. Where one gets values under masks and the other the masks, both
+  /// show that they compute in strict float32.
   ///
   /// @param options of the run
-  /// @param arguments further options of workers that this side starts, of each
+  /// @param arguments further options of workers that this side starts, of each; empty for none
   /// @param layout where those write their logs
   /// @throws IOException if a worker is not to be had, or not strict
   static OpenWorkers open(TrainOptions options, List<List<String>> arguments, RunLayout layout)
       throws IOException {
-    OpenWorkers open = new OpenWorkers();
+    OpenWorkers open = new OpenWorkers(options.privacy.shield.shares());
     boolean all = false;
     try {
       List<WorkerChoice> choices = options.workers();
@@ -38,12 +38,12 @@ final class OpenWorkers implements AutoCloseable {
             OpenWorker.open(
                 options,
                 choices.get(i),
-                arguments.get(i),
-                i == 0 ? layout.workerLog() : layout.masksWorkerLog());
+                arguments.isEmpty() ? List.of() : arguments.get(i),
+                layout.workerLog(i));
         open.workers.add(worker);
         open.doors.add(new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads()));
       }
-      if (choices.size() == 2) {
+      if (open.masked) {
         open.requirePrecision(0, "the worker with masked values");
         open.requirePrecision(1, "the worker with the masks");
       }
@@ -62,21 +62,29 @@ final class OpenWorkers implements AutoCloseable {
 
   /// For the trainer.
   Workers parties() {
-    return new Workers(party(0), workers.size() == 1 ? null : party(1));
-  }
-
-  private Party party(int which) {
-    return new Party(workers.get(which).remote(), doors.get(which));
+    List<Party> parties = new ArrayList<>();
+    for (int i = 0; i < workers.size(); i++) {
+      parties.add(new Party(workers.get(i).remote(), doors.get(i)));
+    }
+    return new Workers(parties);
   }
 
   /// Each in a line.
   List<String> describe() {
-    if (workers.size() == 1) {
-      return List.of("UNTRUSTED: " + workers.getFirst().describe());
+    List<String> lines = new ArrayList<>();
+    for (int i = 0; i < workers.size(); i++) {
+      String role =
+          masked
+              ? i == 0 ? ", masked values" : ", masks only"
+              : workers.size() == 1 ? "" : ", %d of %d".formatted(i + 1, workers.size());
+      lines.add("UNTRUSTED" + role + ": " + workers.get(i).describe());
     }
-    return List.of(
-        "UNTRUSTED, masked values: " + workers.getFirst().describe(),
-        "UNTRUSTED, masks only: " + workers.getLast().describe());
+    if (!masked && workers.size() > 1) {
+      lines.add(
+          "they share each batch; what is said of the worker's view counts them as one, all"
+              + " together");
+    }
+    return lines;
   }
 
   @Override

@@ -329,7 +329,7 @@ final class TradeoffRun {
       TrainOptions own, RunHeader header, RunRecord record, boolean resume, StopSignals signals)
       throws IOException, TrainingException {
     RunLayout layout = record.layout();
-    try (OpenWorkers workers = OpenWorkers.open(own, OpenWorkers.NO_ARGUMENTS, layout);
+    try (OpenWorkers workers = OpenWorkers.open(own, List.of(), layout);
         Trainer trainer =
             new Trainer(
                 header.config(),

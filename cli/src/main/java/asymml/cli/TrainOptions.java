@@ -265,8 +265,8 @@ final class TrainOptions {
       description =
           "unix:PATH or tls:HOST:PORT of a worker that runs already (see 'asymml worker"
               + " --help'), or local to start one here, or cuda:N to start one on a GPU of this machine"
-              + " (default: ${DEFAULT-VALUE}). Twice with --shield shares: the worker that gets masked"
-              + " values, and the one that gets the masks.")
+              + " (default: ${DEFAULT-VALUE}). Several share each batch. Twice with --shield shares:"
+              + " the worker that gets masked values, and the one that gets the masks.")
   List<WorkerChoice> workers;
 
   @Option(
@@ -318,27 +318,29 @@ final class TrainOptions {
     return milestones == null ? List.of() : milestones;
   }
 
-  /// The workers of a run that needs some: one, or two that do not collude.
+  /// The workers of a run that needs some: those that share batches, or two that do not collude.
   ///
-  /// @throws IllegalArgumentException if their number is wrong, or they are the same
+  /// @throws IllegalArgumentException if their number is wrong, or two are the same
   List<WorkerChoice> workers() {
-    int wanted = privacy.shield.shares() ? 2 : 1;
-    if (wanted == 2
-        && workers.size() == 1
-        && workers.getFirst() instanceof WorkerChoice.Local local) {
+    boolean shares = privacy.shield.shares();
+    if (shares && workers.size() == 1 && workers.getFirst() instanceof WorkerChoice.Local local) {
       return List.of(local, local);
     }
-    if (workers.size() != wanted) {
+    if (shares && workers.size() != 2) {
       throw new IllegalArgumentException(
-          wanted == 2
-              ? "--shield shares needs two workers that do not collude: --worker A --worker B"
-              : "one --worker goes with --shield residual: %d are given".formatted(workers.size()));
+          "--shield shares needs two workers that do not collude: --worker A --worker B");
     }
-    if (wanted == 2
-        && workers.getFirst() instanceof WorkerChoice.Remote
-        && workers.getFirst().equals(workers.getLast())) {
+    if (workers.size() > Math.max(1, batchSize)) {
       throw new IllegalArgumentException(
-          "the two workers are one: whoever has values under masks and the masks has the values");
+          "%d workers cannot share batches of %d images".formatted(workers.size(), batchSize));
+    }
+    List<WorkerChoice> remote =
+        workers.stream().filter(WorkerChoice.Remote.class::isInstance).toList();
+    if (remote.stream().distinct().count() < remote.size()) {
+      throw new IllegalArgumentException(
+          shares
+              ? "the two workers are one: whoever has values under masks and the masks has the values"
+              : "a worker is given twice: it would serve one connection alone");
     }
     return workers;
   }

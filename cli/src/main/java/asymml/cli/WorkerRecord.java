@@ -33,7 +33,7 @@ final class WorkerRecord {
       if (limit != null) {
         throw new IllegalArgumentException("--worker-record-limit goes with --worker-record");
       }
-      return OpenWorkers.NO_ARGUMENTS;
+      return List.of();
     }
     if (!options.workers().stream().allMatch(WorkerChoice.Local.class::isInstance)) {
       throw new IllegalArgumentException(
@@ -42,6 +42,11 @@ final class WorkerRecord {
     if (options.mode == Mode.TRUSTED_ONLY) {
       throw new IllegalArgumentException(
           "--worker-record needs a worker, and --mode trusted-only starts none");
+    }
+    if (!options.privacy.shield.shares() && options.workers().size() > 1) {
+      throw new IllegalArgumentException(
+          "--worker-record is for one worker: each of several would keep the examples that it gets"
+              + " alone");
     }
     return List.of(keeping(file.toString()), keeping(file + ".masks"));
   }

@@ -171,10 +171,32 @@ class AccountedTrainingTest {
                 config,
                 DATA,
                 PUBLIC,
-                new Workers(worker.party(), null),
+                Workers.of(worker.party()),
                 resume ? LedgerFile.read(layout.ledger()) : null)) {
       return trainer.run(layout, resume, listener, () -> false);
     }
+  }
+
+  /// Each example's noise is its own, whoever of the workers gets it: they count as one.
+  @Test
+  void workers_that_share_batches_see_together_what_one_would() throws Exception {
+    TrainConfig config =
+        config(
+            new NoiseStrength.None(),
+            Decomposition.SHARED,
+            "1/8",
+            privacy(ALL, 30.0, Drawing.POISSON, Basis.DP));
+    RunLayout layout = layout("two");
+    try (LocalWorker first = new LocalWorker();
+        LocalWorker second = new LocalWorker();
+        Trainer trainer =
+            new Trainer(config, DATA, PUBLIC, Workers.of(first.party(), second.party()), null)) {
+      assertThat(trainer.run(layout, false, Listening.to(_ -> {}), () -> false))
+          .isEqualTo(Trainer.Outcome.FINISHED);
+    }
+    RunLayout one = layout("one");
+    run(config, one);
+    assertThat(LedgerFile.read(layout.ledger())).isEqualTo(LedgerFile.read(one.ledger()));
   }
 
   private static PrivacyStatement statement(RunLayout layout) throws IOException {
@@ -403,8 +425,8 @@ class AccountedTrainingTest {
               Decomposition.SHARED,
               "energy:0.1",
               new PrivacyConfig(ALL, null, DELTA, Drawing.POISSON, Basis.BATCH, new Clip.Median()));
-      assertThatThrownBy(() ->
-              new Trainer(config, DATA, PUBLIC, new Workers(worker.party(), null), null).close())
+      assertThatThrownBy(
+              () -> new Trainer(config, DATA, PUBLIC, Workers.of(worker.party()), null).close())
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContainingAll("--basis", "--rank", "--target-epsilon", "--clip")
           .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));

@@ -53,7 +53,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -176,7 +175,7 @@ class SharesTest {
                   config,
                   DATA,
                   null,
-                  new Workers(new Workers.Party(a, doorA), new Workers.Party(b, doorB)),
+                  Workers.of(new Workers.Party(a, doorA), new Workers.Party(b, doorB)),
                   resume ? LedgerFile.read(layout.ledger()) : null)) {
         Counting counting = new Counting();
         trainer.run(layout, resume, counting, () -> counting.steps >= stopAfter);
@@ -334,32 +333,11 @@ class SharesTest {
   }
 
   @Test
-  void one_worker_is_not_enough_and_a_second_is_not_for_residuals() throws Exception {
+  void one_worker_is_not_enough() throws Exception {
     try (LocalWorker worker = new LocalWorker()) {
-      Workers one = new Workers(worker.party(), null);
-      Workers same = new Workers(worker.party(), worker.party());
-      assertRefused(config(Mode.ASYMML, 1), one);
-      TrainConfig residual =
-          new TrainConfig(
-              "cnn",
-              Zoo.Norm.GROUP,
-              Mode.ASYMML,
-              Decomposition.SHARED,
-              new RankPolicy.Fixed(2),
-              List.of(Plan.FIRST, Plan.LAST),
-              new NoiseStrength.Ratio(0.1),
-              EPOCHS,
-              16,
-              config(Mode.ASYMML, 1).optimizer(),
-              0,
-              true,
-              5);
-      assertRefused(residual, same);
+      Workers one = Workers.of(worker.party());
+      assertThatThrownBy(() -> new Trainer(config(Mode.ASYMML, 1), DATA, null, one, null).close())
+          .hasMessage("--shield shares goes with two workers");
     }
-  }
-
-  private static void assertRefused(TrainConfig config, @Nullable Workers workers) {
-    assertThatThrownBy(() -> new Trainer(config, DATA, null, workers, null).close())
-        .hasMessage("one worker goes with --shield residual, two with --shield shares");
   }
 }

@@ -62,6 +62,9 @@ class SplitNetworkTest {
   /// differs from itself on two by 3e-3 after three steps, and by 3e-2 after four.
   private static final float LEARNING_RATE = 1e-4f;
 
+  private static final ReleaseTerms EXACT =
+      new ReleaseTerms.Unaccounted(new NoiseStrength.None(), "not accounted for");
+
   private static final DataSet DATA = data();
 
   private static DataSet data() {
@@ -97,6 +100,31 @@ class SplitNetworkTest {
       String model, Decomposition decomposition, int batch) throws Exception {
     Graph graph = smooth(Zoo.build(model, DATA.train().shape(), 10, Zoo.Norm.BATCH));
     compare(graph, asymml(graph, decomposition, "1/8"), batch, 1, ROUNDING);
+  }
+
+  /// Batches that three workers share unevenly, and one that is too small for all of them.
+  @ParameterizedTest
+  @CsvSource({"SHARED, 1/8, 8", "PER_EXAMPLE, 1/8, 7", "SHARED, 0, 2"})
+  void workers_that_share_a_batch_train_like_none(
+      Decomposition decomposition, String rank, int batch) throws Exception {
+    Graph graph = smooth(Zoo.build("resnet20", DATA.train().shape(), 10, Zoo.Norm.BATCH));
+    Trace unsplit = train(graph, Plan.trusted(graph), batch, 2, null, List.of());
+    try (LocalWorker first = new LocalWorker();
+        LocalWorker second = new LocalWorker();
+        LocalWorker third = new LocalWorker()) {
+      Trace split =
+          train(
+              graph,
+              asymml(graph, decomposition, rank),
+              batch,
+              2,
+              EXACT,
+              List.of(first, second, third));
+      assertClose(split, unsplit, 2, ROUNDING);
+      // All get the weights, and its examples only who has some.
+      assertThat(third.party().worker().bytesFromWorker()).isPositive();
+      assertThat(first.party().worker().bytesFromWorker() > 0).isEqualTo(batch > 2);
+    }
   }
 
   @Test
@@ -161,9 +189,7 @@ class SplitNetworkTest {
     Trace unsplit = train(graph, Plan.trusted(graph), batch, steps, null, List.of());
     Trace split;
     try (LocalWorker worker = new LocalWorker()) {
-      ReleaseTerms exact =
-          new ReleaseTerms.Unaccounted(new NoiseStrength.None(), "not accounted for");
-      split = train(graph, plan, batch, steps, exact, List.of(worker));
+      split = train(graph, plan, batch, steps, EXACT, List.of(worker));
     }
     assertClose(split, unsplit, steps, gradientTolerance);
   }
@@ -190,10 +216,7 @@ class SplitNetworkTest {
       List<LocalWorker> workers)
       throws Exception {
     Workers parties =
-        workers.isEmpty()
-            ? null
-            : new Workers(
-                workers.getFirst().party(), workers.size() == 1 ? null : workers.getLast().party());
+        workers.isEmpty() ? null : new Workers(workers.stream().map(LocalWorker::party).toList());
     List<Double> losses = new ArrayList<>();
     Map<String, float[]> gradients = new HashMap<>();
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);

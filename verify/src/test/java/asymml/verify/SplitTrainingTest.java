@@ -186,7 +186,7 @@ class SplitTrainingTest {
                 config,
                 DATA,
                 null,
-                new Workers(worker.party(), null),
+                Workers.of(worker.party()),
                 resume ? LedgerFile.read(layout.ledger()) : null)) {
       return trainer.run(layout, resume, listener, () -> false);
     }

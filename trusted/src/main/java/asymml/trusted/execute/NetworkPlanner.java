@@ -263,20 +263,28 @@ final class NetworkPlanner {
   private TurnSlots turnSlots(SplitContext boundary) {
     TurnSlots present = turnSlots;
     if (present == null) {
+      int places = Shard.largest(shards(boundary));
       int result = 1;
       int gradient = 1;
       for (int i : graph.linearLayers()) {
         Node node = graph.nodes().get(i);
         if (!(plan.placement(node.name()) instanceof Trusted)) {
-          int y = batch * graph.shape(i).size();
+          int y = places * graph.shape(i).size();
           gradient = Math.max(gradient, y);
-          result = Math.max(result, Math.max(y, batch * graph.inputShape(i).size()));
+          result = Math.max(result, Math.max(y, places * graph.inputShape(i).size()));
         }
       }
-      present = new TurnSlots(layout, boundary.workers().first().worker(), result, gradient);
+      present = new TurnSlots(layout, result, gradient);
       turnSlots = present;
     }
     return present;
+  }
+
+  /// Who computes on which examples; all on all of them where they are under masks.
+  private List<Shard> shards(SplitContext boundary) {
+    return boundary.releases().shield() instanceof Shield.Shares
+        ? List.of(new Shard(boundary.workers().first(), 0, batch))
+        : Shard.of(boundary.workers().all(), batch);
   }
 
   private RemoteOp splitLinear(
@@ -288,6 +296,8 @@ final class NetworkPlanner {
           "layer " + node.name() + " is " + placement + ", which needs a worker and training");
     }
     TurnSlots turns = turnSlots(boundary);
+    List<Shard> shards = shards(boundary);
+    ConvShape largest = shape.withBatch(Shard.largest(shards));
     SiteKey key = new SiteKey(node.inputs().getFirst(), placement);
     SplitInput splitInput = splitInputs.get(key);
     if (splitInput == null) {
@@ -295,16 +305,17 @@ final class NetworkPlanner {
           new SplitInput(
               boundary.site(key),
               boundary,
+              shards,
               profile,
               buffers.output(key.source()),
-              layout.reserve(shape.inputAxes()));
+              layout.reserve(largest.inputAxes()));
       splitInputs.put(key, splitInput);
     }
     SplitLinearOp.Slots slots =
         new SplitLinearOp.Slots(
             layout.reserve(shape.weightAxes()),
-            turns.result(shape.outputAxes()),
-            dx == null ? null : turns.result(shape.inputAxes()),
+            turns.result(largest.outputAxes()),
+            dx == null ? null : turns.result(largest.inputAxes()),
             turns);
     if (boundary.releases().shield() instanceof Shield.Shares(double positions)) {
       return new MaskedLinearOp(
@@ -332,6 +343,7 @@ final class NetworkPlanner {
         boundary.takeOpId(),
         shape,
         boundary,
+        shards,
         profile,
         boundary.releases().weights(i),
         boundary.releases().outputGradient(i),

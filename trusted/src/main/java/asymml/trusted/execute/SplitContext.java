@@ -18,6 +18,7 @@ import asymml.trusted.execute.Placement.Split;
 import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
 import asymml.trusted.execute.ReleasePlan.SiteKey;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,8 +26,8 @@ import java.util.TreeMap;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
-/// What the split layers of all batch sizes have in common: the worker, the door, and at each place
-/// where data leave the decomposition and the clip bound.
+/// What the split layers of all batch sizes have in common: the workers, the doors, and at each
+/// place where data leave the decomposition and the clip bound.
 public final class SplitContext implements AutoCloseable {
   /// Before a layer's name in [#state]; no layer has a slash in its name.
   private static final String GRADIENT_CLIP = "gradient-clip/";
@@ -36,9 +37,9 @@ public final class SplitContext implements AutoCloseable {
   private final List<Release> ordinary;
   private final List<Release> refreshing;
   private final Refresh refresh = Refresh.DEFAULT;
-  private final List<Release> toHolder;
-  private final ReleaseLog log = new ReleaseLog();
-  private final ReleaseLog holderLog = new ReleaseLog();
+  private final List<ReleaseLog> logs = new ArrayList<>();
+  // What the holder of masks gets; null where all workers get the same, each for its examples.
+  private final @Nullable List<Release> toOthers;
   private final Map<SiteKey, SplitSite> sites = new LinkedHashMap<>();
   private final Map<String, SplitSite> siteNames = new LinkedHashMap<>();
   private final Map<String, ClipBound> gradientBounds = new LinkedHashMap<>();
@@ -76,19 +77,20 @@ public final class SplitContext implements AutoCloseable {
   ///   planned here
   /// @throws IllegalArgumentException if the terms need another number of workers
   public SplitContext(Graph graph, int batch, ReleasePlan releases, Workers workers) {
-    if ((releases.shield() instanceof Shield.Shares) != (workers.second() != null)) {
-      throw new IllegalArgumentException(
-          "one worker goes with --shield residual, two with --shield shares");
+    boolean masked = releases.shield() instanceof Shield.Shares;
+    if (masked && workers.all().size() != 2) {
+      throw new IllegalArgumentException("--shield shares goes with two workers");
     }
     this.workers = workers;
     this.releases = releases;
     this.ordinary = releases.releases(false);
     this.refreshing = releases.releases(true);
-    this.toHolder = releases.weights();
-    workers.first().door().log(log);
-    if (workers.second() != null) {
-      workers.second().door().log(holderLog);
+    for (Workers.Party party : workers.all()) {
+      ReleaseLog log = new ReleaseLog();
+      party.door().log(log);
+      logs.add(log);
     }
+    this.toOthers = masked ? releases.weights() : null;
     releases
         .sites()
         .forEach((key, name) -> {
@@ -168,10 +170,13 @@ public final class SplitContext implements AutoCloseable {
     return occupancy;
   }
 
-  /// Begins a step: the door now lets out what is planned for it, each once.
+  /// Begins a step: the doors now let out what is planned for it, each once. Workers that share a
+  /// batch get each release once for their own examples.
   void begin(long step) {
-    log.begin(refreshes(step) ? refreshing : ordinary);
-    holderLog.begin(toHolder);
+    List<Release> planned = refreshes(step) ? refreshing : ordinary;
+    for (int i = 0; i < logs.size(); i++) {
+      logs.get(i).begin(i > 0 && toOthers != null ? toOthers : planned);
+    }
   }
 
   /// Whether a step renews shared bases.

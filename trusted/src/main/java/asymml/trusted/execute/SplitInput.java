@@ -16,6 +16,8 @@ import asymml.trusted.decompose.SharedDecomposer;
 import asymml.trusted.execute.StepProfile.Phase;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// One input that leaves for split layers: decomposed and released once a step, however many layers
@@ -23,11 +25,11 @@ import org.jspecify.annotations.Nullable;
 final class SplitInput {
   private final SplitSite site;
   private final SplitContext context;
-  private final ReleaseDoor door;
+  private final List<Shard> shards;
   private final StepProfile profile;
   private final Tensor x;
   private final Slot slot;
-  private @Nullable Released released;
+  private @Nullable List<Released> released;
   private @Nullable Shares shares;
 
   /// An input that has left for two workers.
@@ -39,15 +41,22 @@ final class SplitInput {
   /// Plans the release of an input.
   ///
   /// @param site the place's decomposition and bound
-  /// @param context the door, and which places hold examples
+  /// @param context the doors, and which places hold examples
+  /// @param shards which worker gets which examples; if under masks, not used
   /// @param profile of the network
   /// @param x `[N, H, W, C]`
-  /// @param slot where the worker reads it
-  SplitInput(SplitSite site, SplitContext context, StepProfile profile, Tensor x, Slot slot) {
+  /// @param slot where workers read it
+  SplitInput(
+      SplitSite site,
+      SplitContext context,
+      List<Shard> shards,
+      StepProfile profile,
+      Tensor x,
+      Slot slot) {
     this.site = site;
     this.context = context;
     this.profile = profile;
-    this.door = context.workers().first().door();
+    this.shards = shards;
     this.x = x;
     this.slot = slot;
   }
@@ -58,9 +67,11 @@ final class SplitInput {
     shares = null;
   }
 
-  /// Decomposes and releases the input; a second call in a pass gives the same release.
-  Released release(long step) throws ProtocolException {
-    Released now = released;
+  /// Decomposes and releases the input; a second call in a pass gives the same releases.
+  ///
+  /// @return what each shard's worker got
+  List<Released> release(long step) throws ProtocolException {
+    List<Released> now = released;
     if (now == null) {
       now = releaseNow(step);
       released = now;
@@ -68,34 +79,48 @@ final class SplitInput {
     return now;
   }
 
-  /// This pass's release, once made.
-  Released current() {
-    Released now = released;
+  /// This pass's releases, once made.
+  List<Released> current() {
+    List<Released> now = released;
     if (now == null) {
       throw new IllegalStateException("backward before forward");
     }
     return now;
   }
 
-  private Released releaseNow(long step) throws ProtocolException {
-    Decomposer decomposer = site.decomposer();
-    if (decomposer == null && site.strength() instanceof NoiseStrength.None) {
-      Released exact = door.exact(site.residual(), x, slot);
+  private List<Released> releaseNow(long step) throws ProtocolException {
+    List<Released> done = new ArrayList<>();
+    int values = Math.toIntExact(x.size() / x.length(0));
+    if (site.decomposer() == null && site.strength() instanceof NoiseStrength.None) {
+      for (Shard shard : shards) {
+        Slot place = shard.place(slot, values);
+        done.add(shard.party().door().exact(site.residual(), shard.of(x), place));
+      }
       profile.lap(Phase.DOOR);
-      return exact;
+      return done;
     }
     ReleaseSource source = decompose(step);
+    for (Shard shard : shards) {
+      ReleaseDoor door = shard.party().door();
+      long decomposing = door.sourceNanos();
+      done.add(release(shard, shard.of(source), shard.place(slot, values)));
+      profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
+    }
+    return done;
+  }
+
+  private Released release(Shard shard, ReleaseSource source, Slot place) throws ProtocolException {
     NoisyRelease release =
-        door.noisy(site.residual(), slot, x.length(0), site.strength(), site.bound());
-    long decomposing = door.sourceNanos();
+        shard
+            .party()
+            .door()
+            .noisy(site.residual(), place, shard.count(), site.strength(), site.bound());
     if (release.needsMeasuring()) {
-      release.measure(0, x.length(0), source);
+      release.measure(0, shard.count(), source);
       release.measured();
     }
-    release.write(0, x.length(0), source, context.occupancy());
-    Released done = release.finish();
-    profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
-    return done;
+    release.write(0, shard.count(), source, shard.of(context.occupancy()));
+    return release.finish();
   }
 
   /// The same under masks, for two workers.
@@ -114,6 +139,7 @@ final class SplitInput {
     Released masks = context.workers().holder().door().masks(mask, slot);
     profile.lap(Phase.SEND);
     ReleaseSource source = decompose(step);
+    ReleaseDoor door = first();
     long decomposing = door.sourceNanos();
     Masked masked = door.masked(site.residual(), slot, mask, source, context.occupancy());
     profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
@@ -140,11 +166,15 @@ final class SplitInput {
   /// Lets the basis out: as it is fitted to the batch, or by way of noised second moments.
   private void renewBasis(Release basis, long step) {
     if (!(basis.mechanism() instanceof Release.Gaussian(var clipNorm, var _))) {
-      door.implied(basis);
+      first().implied(basis);
     } else if (context.refreshes(step) && site.decomposer() instanceof SharedDecomposer shared) {
       shared.refit(
-          x, clipNorm.value(), context.occupancy()::isNull, sums -> door.perturb(basis, sums));
+          x, clipNorm.value(), context.occupancy()::isNull, sums -> first().perturb(basis, sums));
     }
+  }
+
+  private ReleaseDoor first() {
+    return context.workers().first().door();
   }
 
   /// A bound on the squared norm of what stays here of one example's input.

@@ -15,12 +15,15 @@ import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.execute.StepProfile.Phase;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A linear layer whose input is split: `Y = W * X_T + W * X_U`, the first term here, the second on
-/// the worker, at the same time.
+/// the worker, at the same time. Several workers share the examples, and their weight gradients add
+/// up.
 final class SplitLinearOp implements RemoteOp {
-  /// The layer's places in the region shared with the worker.
+  /// The layer's places in the regions shared with workers, N of which is the largest shard.
   ///
   /// @param weights `[O, kH, kW, C]`; once the worker has its copy, the place of their gradient
   /// @param y `[N, OH, OW, O]`, shared with the results of other layers
@@ -28,14 +31,29 @@ final class SplitLinearOp implements RemoteOp {
   /// @param turns places that layers use in turn, those of output gradients among them
   record Slots(Slot weights, Slot y, @Nullable Slot dx, TurnSlots turns) {}
 
+  /// What one worker does of the layer.
+  ///
+  /// @param shard its examples
+  /// @param shape the layer's shape on them
+  /// @param y where its part of the output goes
+  /// @param dx where its part of the input's gradient goes; null if none flows on
+  private record Part(Shard shard, ConvShape shape, Slot y, @Nullable Slot dx) {
+    RemoteWorker worker() {
+      return shard.party().worker();
+    }
+
+    ReleaseDoor door() {
+      return shard.party().door();
+    }
+  }
+
   private final String name;
   private final int node;
   private final int opId;
   private final ConvShape shape;
   private final SplitContext context;
   private final StepProfile profile;
-  private final RemoteWorker worker;
-  private final ReleaseDoor door;
+  private final List<Part> parts;
   private final Release weightRelease;
   private final Release gradientRelease;
   private final NoiseStrength gradientNoise;
@@ -48,7 +66,7 @@ final class SplitLinearOp implements RemoteOp {
   private final Tensor dy;
   private final @Nullable GradientTarget dx;
   private final @Nullable LowRankLayer lowRank;
-  private @Nullable Ticket weightGradient;
+  private final List<Ticket> weightGradients = new ArrayList<>();
 
   SplitLinearOp(
       String name,
@@ -56,6 +74,7 @@ final class SplitLinearOp implements RemoteOp {
       int opId,
       ConvShape shape,
       SplitContext context,
+      List<Shard> shards,
       StepProfile profile,
       Release weightRelease,
       Release gradientRelease,
@@ -73,8 +92,7 @@ final class SplitLinearOp implements RemoteOp {
     this.shape = shape;
     this.context = context;
     this.profile = profile;
-    this.worker = context.workers().first().worker();
-    this.door = context.workers().first().door();
+    this.parts = shards.stream().map(shard -> part(shard, shape, slots)).toList();
     this.weightRelease = weightRelease;
     this.gradientRelease = gradientRelease;
     this.gradientNoise = context.gradientNoise(gradientRelease);
@@ -86,44 +104,86 @@ final class SplitLinearOp implements RemoteOp {
     this.y = y;
     this.dy = dy;
     this.dx = dx;
-    worker.define(opId, shape);
+    for (Part part : parts) {
+      part.worker().define(opId, part.shape);
+    }
     this.lowRank = input.lowRank(shape);
+  }
+
+  private static Part part(Shard shard, ConvShape shape, Slots slots) {
+    ConvShape own = shard.of(shape);
+    int in = own.height() * own.width() * own.inChannels();
+    int out = own.outHeight() * own.outWidth() * own.outChannels();
+    return new Part(
+        shard,
+        own,
+        shard.place(slots.y(), out),
+        slots.dx() == null ? null : shard.place(slots.dx(), in));
   }
 
   @Override
   public void sendWeights() throws ProtocolException {
     profile.at(node);
-    Released weights = door.exact(weightRelease, own.weight(), slots.weights());
-    profile.lap(Phase.WEIGHTS);
-    worker.loadWeights(opId, weights);
-    profile.lap(Phase.SEND);
+    for (Part part : parts) {
+      Released weights = part.door().exact(weightRelease, own.weight(), slots.weights());
+      profile.lap(Phase.WEIGHTS);
+      part.worker().loadWeights(opId, weights);
+      profile.lap(Phase.SEND);
+    }
   }
 
   @Override
   public void forward(long step) throws ProtocolException {
-    Released x = input.release(step);
-    Ticket remote = worker.forward(opId, x, slots.y());
+    List<Released> x = input.release(step);
+    List<Ticket> remote = new ArrayList<>();
+    for (int i = 0; i < parts.size(); i++) {
+      remote.add(parts.get(i).worker().forward(opId, x.get(i), parts.get(i).y));
+    }
     profile.lap(Phase.SEND);
     if (lowRank != null) {
       lowRank.forward(own.weight(), y);
     }
     profile.lap(Phase.KERNELS);
-    worker.await(remote);
-    profile.lap(Phase.WAIT);
-    Tensor result = worker.result(slots.y(), shape.outputAxes());
-    check(lowRank != null ? Elementwise.addFinite(result, y) : Elementwise.copyFinite(result, y));
+    for (int i = 0; i < parts.size(); i++) {
+      Part part = parts.get(i);
+      part.worker().await(remote.get(i));
+      profile.lap(Phase.WAIT);
+      Tensor result = part.worker().result(part.y, part.shape.outputAxes());
+      take(result, part.shard.of(y), lowRank != null);
+      profile.lap(Phase.MERGE);
+    }
     own.addBias(y);
     profile.lap(Phase.MERGE);
   }
 
+  /// Takes a worker's result, each value of it read once.
+  private void take(Tensor result, Tensor target, boolean add) throws ProtocolException {
+    boolean finite =
+        add ? Elementwise.addFinite(result, target) : Elementwise.copyFinite(result, target);
+    if (!finite) {
+      throw new ProtocolException(
+          "the worker returned values that are not finite for layer "
+              + name
+              + ": it is faulty or hostile, or training diverged; the last checkpoint stands");
+    }
+  }
+
   @Override
   public void backward() throws ProtocolException {
-    Released gradient = releaseGradient();
-    profile.lap(Phase.DOOR);
-    Ticket data = slots.dx() == null ? null : worker.backwardData(opId, gradient, slots.dx());
-    weightGradient = worker.backwardWeights(opId, input.current(), gradient, slots.weights());
-    slots.turns().readUntil(weightGradient);
-    profile.lap(Phase.SEND);
+    TurnSlots turns = slots.turns();
+    Slot place = turns.gradient(parts.getFirst().shape.outputAxes());
+    List<@Nullable Ticket> data = new ArrayList<>();
+    for (int i = 0; i < parts.size(); i++) {
+      Part part = parts.get(i);
+      Released gradient = releaseGradient(part, place);
+      profile.lap(Phase.DOOR);
+      data.add(part.dx == null ? null : part.worker().backwardData(opId, gradient, part.dx));
+      Ticket weights =
+          part.worker().backwardWeights(opId, input.current().get(i), gradient, slots.weights());
+      turns.readUntil(part.worker(), weights);
+      weightGradients.add(weights);
+      profile.lap(Phase.SEND);
+    }
     if (guard != null) {
       // The gradient goes nowhere else any more.
       guard.limit(dy, own.gain(shape, input::keptSquares));
@@ -137,31 +197,41 @@ final class SplitLinearOp implements RemoteOp {
       guard.perturb(own.gradients(lowRank != null));
       profile.lap(Phase.DOOR);
     }
-    if (data != null && dx != null && slots.dx() != null) {
-      worker.await(data);
-      profile.lap(Phase.WAIT);
-      Tensor result = worker.result(slots.dx(), shape.inputAxes());
-      check(
-          dx.scratch() == null
-              ? Elementwise.copyFinite(result, dx.total())
-              : Elementwise.addFinite(result, dx.total()));
-      clearNullExamples(dx.total());
-      profile.lap(Phase.MERGE);
+    if (dx != null) {
+      mergeGradient(data, dx);
     }
   }
 
-  private Released releaseGradient() throws ProtocolException {
-    Slot slot = slots.turns().gradient(shape.outputAxes());
+  private void mergeGradient(List<@Nullable Ticket> data, GradientTarget target)
+      throws ProtocolException {
+    for (int i = 0; i < parts.size(); i++) {
+      Part part = parts.get(i);
+      Ticket ticket = data.get(i);
+      if (ticket != null && part.dx != null) {
+        part.worker().await(ticket);
+        profile.lap(Phase.WAIT);
+        Tensor result = part.worker().result(part.dx, part.shape.inputAxes());
+        take(result, part.shard.of(target.total()), target.scratch() != null);
+        profile.lap(Phase.MERGE);
+      }
+    }
+    clearNullExamples(target.total());
+    profile.lap(Phase.MERGE);
+  }
+
+  private Released releaseGradient(Part part, Slot place) throws ProtocolException {
+    Tensor gradient = part.shard.of(dy);
+    Slot slot = part.shard.place(place, Math.toIntExact(gradient.size() / part.shard.count()));
     if (gradientNoise instanceof NoiseStrength.None) {
-      return door.exact(gradientRelease, dy, slot);
+      return part.door().exact(gradientRelease, gradient, slot);
     }
     NoisyRelease release =
-        door.noisy(gradientRelease, slot, dy.length(0), gradientNoise, gradientBound);
+        part.door().noisy(gradientRelease, slot, part.shard.count(), gradientNoise, gradientBound);
     if (release.needsMeasuring()) {
-      release.measure(0, dy);
+      release.measure(0, gradient);
       release.measured();
     }
-    release.write(0, dy, context.occupancy());
+    release.write(0, gradient, part.shard.of(context.occupancy()));
     return release.finish();
   }
 
@@ -178,22 +248,15 @@ final class SplitLinearOp implements RemoteOp {
   @Override
   public void mergeWeightGradient() throws ProtocolException {
     profile.at(node);
-    worker.await(Gradients.require(weightGradient));
-    weightGradient = null;
-    profile.lap(Phase.WAIT);
-    Tensor result = worker.result(slots.weights(), shape.weightAxes());
     Tensor dw = Gradients.require(own.weightGradient());
-    check(lowRank != null ? Elementwise.addFinite(result, dw) : Elementwise.copyFinite(result, dw));
-    profile.lap(Phase.MERGE);
-  }
-
-  private void check(boolean finite) throws ProtocolException {
-    if (!finite) {
-      throw new ProtocolException(
-          "the worker returned values that are not finite for layer "
-              + name
-              + ": it is faulty or hostile, or training diverged; the last checkpoint stands");
+    for (int i = 0; i < parts.size(); i++) {
+      RemoteWorker worker = parts.get(i).worker();
+      worker.await(weightGradients.get(i));
+      profile.lap(Phase.WAIT);
+      take(worker.result(slots.weights(), shape.weightAxes()), dw, lowRank != null || i > 0);
+      profile.lap(Phase.MERGE);
     }
+    weightGradients.clear();
   }
 
   @Override

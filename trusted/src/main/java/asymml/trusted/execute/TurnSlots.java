@@ -6,8 +6,8 @@ import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// Places in the region that all split layers of a network use in turn, which saves memory and
 /// keeps what crosses the boundary in nearer caches.
@@ -16,20 +16,20 @@ import org.jspecify.annotations.Nullable;
 /// anything else is asked for. There are two for output gradients: the worker reads a layer's until
 /// its weight gradient is done, and that is computed while the next layer goes on.
 final class TurnSlots {
-  private final RemoteWorker worker;
   private final Slot result;
   private final List<Slot> gradients;
-  private final @Nullable Ticket[] readers = new Ticket[2];
+  private final List<List<Reader>> readers = List.of(new ArrayList<>(), new ArrayList<>());
   private int turn;
+
+  /// A worker, and its last request that reads a place.
+  record Reader(RemoteWorker worker, Ticket last) {}
 
   /// Reserves the places.
   ///
   /// @param layout of the region
-  /// @param worker who reads and writes there
   /// @param largestResult values of the largest output or input gradient
   /// @param largestGradient values of the largest output gradient
-  TurnSlots(RegionLayout layout, RemoteWorker worker, int largestResult, int largestGradient) {
-    this.worker = worker;
+  TurnSlots(RegionLayout layout, int largestResult, int largestGradient) {
     this.result = layout.reserve(largestResult);
     this.gradients = List.of(layout.reserve(largestGradient), layout.reserve(largestGradient));
   }
@@ -42,17 +42,17 @@ final class TurnSlots {
   /// The next place for an output gradient, once nobody reads it any more.
   Slot gradient(int... shape) throws ProtocolException {
     turn = 1 - turn;
-    Ticket reader = readers[turn];
-    if (reader != null) {
-      worker.await(reader);
-      readers[turn] = null;
+    List<Reader> reading = readers.get(turn);
+    for (Reader reader : reading) {
+      reader.worker().await(reader.last());
     }
+    reading.clear();
     return first(gradients.get(turn), shape);
   }
 
-  /// Says which request is the last to read the output gradient that was just released.
-  void readUntil(Ticket last) {
-    readers[turn] = last;
+  /// Says which request of a worker is its last to read the output gradient that was just released.
+  void readUntil(RemoteWorker worker, Ticket last) {
+    readers.get(turn).add(new Reader(worker, last));
   }
 
   private static Slot first(Slot slot, int... shape) {

@@ -6,18 +6,33 @@ import asymml.wire.ProtocolException;
 import java.util.List;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
-/// The workers of a run, each with the way out to it.
+/// The workers of a run, each with the way out to it: those that share a batch, or two of which the
+/// first gets values under masks and the second the masks ([Shield]).
 ///
-/// @param first the worker that gets what leaves; under masks if there is a second
-/// @param second the worker that gets the masks; null if there is one worker only
-public record Workers(Party first, @Nullable Party second) {
+/// @param all at least one
+public record Workers(List<Party> all) {
   /// A worker and its door.
   ///
   /// @param worker who computes
   /// @param door the one way out to it
   public record Party(RemoteWorker worker, ReleaseDoor door) {}
+
+  /// Copies the list.
+  public Workers {
+    all = List.copyOf(all);
+    if (all.isEmpty()) {
+      throw new IllegalArgumentException("without a worker there are no workers");
+    }
+  }
+
+  /// Some workers.
+  ///
+  /// @param parties at least one
+  /// @return a run's workers
+  public static Workers of(Party... parties) {
+    return new Workers(List.of(parties));
+  }
 
   /// A single worker.
   ///
@@ -25,22 +40,17 @@ public record Workers(Party first, @Nullable Party second) {
   /// @param door the one way out to it
   /// @return a run's workers
   public static Workers one(RemoteWorker worker, ReleaseDoor door) {
-    return new Workers(new Party(worker, door), null);
+    return of(new Party(worker, door));
   }
 
-  /// All of them.
-  ///
-  /// @return one or two
-  public List<Party> all() {
-    return second == null ? List.of(first) : List.of(first, second);
+  /// The worker that gets values under masks, or the first of those that share a batch.
+  Party first() {
+    return all.getFirst();
   }
 
   /// The worker that holds the masks.
   Party holder() {
-    if (second == null) {
-      throw new IllegalStateException("masks need a second worker");
-    }
-    return second;
+    return all.get(1);
   }
 
   /// Whether all of them compute, or are there for benchmarks.
@@ -54,7 +64,7 @@ public record Workers(Party first, @Nullable Party second) {
   ///
   /// @return false if they could have been seeded
   public boolean isUnpredictable() {
-    return all().stream().allMatch(party -> party.door().isUnpredictable());
+    return all.stream().allMatch(party -> party.door().isUnpredictable());
   }
 
   /// Gives each of them a tensor region, in place of the one before.
@@ -62,14 +72,14 @@ public record Workers(Party first, @Nullable Party second) {
   /// @param sizeBytes its size
   /// @throws ProtocolException if there is no room for it, or a worker failed
   public void mapRegion(long sizeBytes) throws ProtocolException {
-    for (Party party : all()) {
+    for (Party party : all) {
       party.worker().mapRegion(sizeBytes);
     }
   }
 
   /// Sends what still waits for other requests.
   void flush() throws ProtocolException {
-    for (Party party : all()) {
+    for (Party party : all) {
       party.worker().flush();
     }
   }
@@ -100,6 +110,6 @@ public record Workers(Party first, @Nullable Party second) {
   }
 
   private Stream<RemoteWorker> workers() {
-    return all().stream().map(Party::worker);
+    return all.stream().map(Party::worker);
   }
 }

@@ -48,18 +48,12 @@ public record RunLayout(Path directory) {
     return directory.resolve("events");
   }
 
-  /// What the worker process prints.
+  /// What a worker's process prints.
   ///
-  /// @return `worker.log`
-  public Path workerLog() {
-    return directory.resolve("worker.log");
-  }
-
-  /// What the process of the worker that holds the masks prints, if there are two workers.
-  ///
-  /// @return `worker-masks.log`
-  public Path masksWorkerLog() {
-    return directory.resolve("worker-masks.log");
+  /// @param which worker, from 0
+  /// @return `worker.log`, `worker-2.log` and so on
+  public Path workerLog(int which) {
+    return directory.resolve(which == 0 ? "worker.log" : "worker-%d.log".formatted(which + 1));
   }
 
   /// Analyses of ranks: private statistics.

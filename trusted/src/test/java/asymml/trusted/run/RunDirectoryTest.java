@@ -50,7 +50,7 @@ class RunDirectoryTest {
                 layout.metrics(),
                 layout.checkpoint(),
                 layout.events(),
-                layout.workerLog()))
+                layout.workerLog(0)))
         .extracting(file -> directory.relativize(file).toString())
         .containsExactly(
             "config.yaml",
