@@ -6,6 +6,7 @@ import asymml.trusted.execute.Basis;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.train.TrainConfig.Schedule;
+import asymml.wire.Encoding;
 import asymml.wire.WorkerAddress;
 import java.util.Arrays;
 import java.util.List;
@@ -68,6 +69,13 @@ final class Labels {
     @Override
     public Schedule convert(String text) {
       return choice(text, Schedule.values(), s -> s.name().toLowerCase(Locale.ROOT));
+    }
+  }
+
+  static final class EncodingConverter implements ITypeConverter<Encoding> {
+    @Override
+    public Encoding convert(String text) {
+      return choice(text, Encoding.values(), e -> e.name().toLowerCase(Locale.ROOT));
     }
   }
 

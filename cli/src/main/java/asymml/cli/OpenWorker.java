@@ -42,6 +42,7 @@ final class OpenWorker implements AutoCloseable {
                   address.toString());
         };
     worker.remote.requestLimit(options.workerTimeout());
+    worker.remote.encode(options.wire);
     return worker;
   }
 

@@ -50,7 +50,15 @@ import picocli.CommandLine.Spec;
 final class TrainCommand implements Callable<Integer> {
   /// Settings that a resumed run may change: they do not change what it computes.
   static final List<String> FREE_ON_RESUME =
-      List.of("data", "analyze-every", "threads", "worker", "tls-trust", "worker-timeout", "out");
+      List.of(
+          "data",
+          "analyze-every",
+          "threads",
+          "worker",
+          "tls-trust",
+          "wire",
+          "worker-timeout",
+          "out");
 
   private static final String RESUME_OUT = "";
   private static final String AUTO = "auto";

@@ -8,6 +8,7 @@ import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainConfig.Schedule;
+import asymml.wire.Encoding;
 import asymml.wire.WorkerAddress;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -276,6 +277,16 @@ final class TrainOptions {
   @Nullable Path tlsTrust;
 
   @Option(
+      names = "--wire",
+      paramLabel = "ENCODING",
+      defaultValue = "float32",
+      converter = Labels.EncodingConverter.class,
+      description =
+          "How tensors cross the line to a tls: worker and back: float32, or bfloat16, rounded to"
+              + " half the bytes (default: ${DEFAULT-VALUE}).")
+  Encoding wire;
+
+  @Option(
       names = "--worker-timeout",
       paramLabel = "SECONDS",
       defaultValue = "60",
@@ -343,6 +354,19 @@ final class TrainOptions {
               : "a worker is given twice: it would serve one connection alone");
     }
     return workers;
+  }
+
+  private void requireRoundable() {
+    if (privacy.shield.shares()) {
+      throw new IllegalArgumentException(
+          "--wire bfloat16 does not go with --shield shares: masks only come off again in float32");
+    }
+    if (mode == Mode.TRUSTED_ONLY
+        || !workers.stream().allMatch(w -> w instanceof WorkerChoice.Remote(WorkerAddress.Tls _))) {
+      throw new IllegalArgumentException(
+          "--wire bfloat16 is for --worker tls:HOST:PORT: a worker on this machine shares memory,"
+              + " and nothing crosses a line");
+    }
   }
 
   /// The rank, which is 0 by default where two workers make results exact whatever it is.
@@ -413,6 +437,9 @@ final class TrainOptions {
     if (tls != (tlsTrust != null)) {
       throw new IllegalArgumentException(
           "--worker tls:HOST:PORT and --tls-trust FILE, the certificate to accept, go together");
+    }
+    if (wire != Encoding.FLOAT32) {
+      requireRoundable();
     }
     if (schedule == Schedule.STEP && milestones().isEmpty()) {
       throw new IllegalArgumentException("--schedule step needs --milestones, such as 10,15");

@@ -177,7 +177,7 @@ final class Replies implements AutoCloseable {
     }
     if (request.result != null && link.streamed()) {
       link.send(new Message.Payload(request.sequence, request.result.slot), deadline);
-      link.sendBytes(request.result.memory, Deadline.in(SEND_LIMIT));
+      link.sendTensor(request.result.memory, Deadline.in(SEND_LIMIT));
     }
     link.send(new Message.Done(request.sequence, cpuNanos.getAsLong()), Deadline.in(SEND_LIMIT));
   }

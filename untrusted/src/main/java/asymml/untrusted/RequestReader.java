@@ -99,6 +99,6 @@ final class RequestReader {
     if (!link.streamed() || target == null || !target.holds(payload.slot())) {
       throw new ProtocolException("the trainer sent a tensor that has no place");
     }
-    link.receiveBytes(target.at(payload.slot()), Deadline.in(PAYLOAD_LIMIT));
+    link.receiveTensor(target.at(payload.slot()), Deadline.in(PAYLOAD_LIMIT));
   }
 }

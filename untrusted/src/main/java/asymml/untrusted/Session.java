@@ -141,6 +141,7 @@ final class Session {
     } catch (OutOfMemoryError e) {
       throw new RefusedException("this machine has no " + m.sizeBytes() + " bytes of memory", e);
     }
+    link.encode(m.encoding());
     requests.deliverTo(next);
     closeRegion();
     region = next;

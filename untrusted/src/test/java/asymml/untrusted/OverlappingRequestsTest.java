@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.wire.Deadline;
+import asymml.wire.Encoding;
 import asymml.wire.Link;
 import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
@@ -103,7 +104,7 @@ class OverlappingRequestsTest {
     send(new Message.Hello(sequence++, Message.PROTOCOL_VERSION));
     receive();
     region = Region.create(4096);
-    send(new Message.MapRegion(sequence++, 4096, region.path()));
+    send(new Message.MapRegion(sequence++, 4096, region.path(), Encoding.FLOAT32));
     receive();
     region.unlink();
     for (int i = 0; i < 12; i++) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import asymml.kernels.GaussianMasks;
 import asymml.kernels.Tensor;
 import asymml.wire.Deadline;
+import asymml.wire.Encoding;
 import asymml.wire.Link;
 import asymml.wire.MaskKey;
 import asymml.wire.Message;
@@ -89,7 +90,7 @@ class SessionTest {
 
   private Region map() throws Exception {
     Region region = Region.create(REGION_BYTES);
-    succeed(new Message.MapRegion(sequence, REGION_BYTES, region.path()));
+    succeed(new Message.MapRegion(sequence, REGION_BYTES, region.path(), Encoding.FLOAT32));
     region.unlink();
     return region;
   }
@@ -169,11 +170,13 @@ class SessionTest {
             s -> new Message.ExpandMask(s, new Slot(4032, 20), 5, 1, new MaskKey(1, 2, 3, 4))),
         bad(
             "cannot map the shared memory",
-            s -> new Message.MapRegion(s, 4096, "/nonexistent/region")),
-        bad("cannot map the shared memory", s -> new Message.MapRegion(s, 4096, "/dev/null")),
+            s -> new Message.MapRegion(s, 4096, "/nonexistent/region", Encoding.FLOAT32)),
+        bad(
+            "cannot map the shared memory",
+            s -> new Message.MapRegion(s, 4096, "/dev/null", Encoding.FLOAT32)),
         bad(
             "tensors come by shared memory or in the stream",
-            s -> new Message.MapRegion(s, 64, "")));
+            s -> new Message.MapRegion(s, 64, "", Encoding.FLOAT32)));
   }
 
   private static Arguments bad(String reason, Ask ask) {
@@ -213,17 +216,17 @@ class SessionTest {
   void a_file_shorter_than_the_region_is_not_mapped() throws Exception {
     greet();
     Path file = Files.write(folder.resolve("short"), new byte[100]);
-    assertThat(ask(new Message.MapRegion(sequence, 4096, file.toString())))
+    assertThat(ask(new Message.MapRegion(sequence, 4096, file.toString(), Encoding.FLOAT32)))
         .isInstanceOf(Message.Failed.class);
   }
 
   @Test
   void another_version_is_refused_and_ends_the_session() throws Exception {
-    assertThat(ask(new Message.Hello(0, 3)))
+    assertThat(ask(new Message.Hello(0, 2)))
         .isEqualTo(
             new Message.Failed(
                 0,
-                "this worker speaks protocol 2, the trainer 3: run the same version on both"
+                "this worker speaks protocol 3, the trainer 2: run the same version on both"
                     + " sides"));
     endsWith(Reason.VIOLATION);
   }

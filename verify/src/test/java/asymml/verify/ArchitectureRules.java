@@ -166,7 +166,7 @@ record ArchitectureRules(String root) {
                     not(
                         nameMatching(
                             Pattern.quote(root)
-                                + "\\.wire\\.(ProtocolException|Slot|WorkerAddress)(\\$.*)?"))));
+                                + "\\.wire\\.(Encoding|ProtocolException|Slot|WorkerAddress)(\\$.*)?"))));
   }
 
   /// Its results are statistics that no ledger knows of.

@@ -7,6 +7,7 @@ import asymml.kernels.ConvShape;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
 import asymml.trusted.boundary.TlsTrust;
+import asymml.wire.Encoding;
 import asymml.wire.ProtocolException;
 import asymml.wire.WorkerAddress;
 import java.io.BufferedReader;
@@ -123,6 +124,19 @@ class TlsWorkerTest {
       exchange.assertSameAsHere();
       assertThat(worker.bytesToWorker()).isEqualTo(exchange.bytesOut());
       assertThat(worker.bytesFromWorker()).isEqualTo(exchange.bytesBack());
+    }
+  }
+
+  @Test
+  void rounded_on_the_line_half_the_bytes_give_results_to_three_digits() throws Exception {
+    try (RemoteWorker worker = RemoteWorker.connect(address, trust("worker"), LIMIT)) {
+      worker.encode(Encoding.BFLOAT16);
+      try (Exchange exchange = new Exchange(worker, SMALL, 43)) {
+        exchange.run();
+        exchange.assertWithin(1e-4, 5e-3);
+        assertThat(worker.bytesToWorker()).isEqualTo(exchange.bytesOut() / 2);
+        assertThat(worker.bytesFromWorker()).isEqualTo(exchange.bytesBack() / 2);
+      }
     }
   }
 

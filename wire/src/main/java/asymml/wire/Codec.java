@@ -14,7 +14,7 @@ import java.nio.charset.StandardCharsets;
 /// The bytes of a [Message.Payload]'s tensor follow its frame and are not part of it.
 public final class Codec {
   /// The longest frame in bytes: [Message.MapRegion] with the longest path.
-  public static final int MAX_FRAME_BYTES = 16 + 8 + 2 + Message.MAX_PATH_BYTES;
+  public static final int MAX_FRAME_BYTES = 16 + 8 + 2 + Message.MAX_PATH_BYTES + 1;
 
   private static final int HEADER_BYTES = 16;
   private static final short MAGIC = 0x4D41; // "AM"
@@ -48,6 +48,7 @@ public final class Codec {
       case Message.MapRegion m -> {
         out.putLong(m.sizeBytes());
         putText(out, m.path());
+        out.put(encoding(m.encoding()));
       }
       case Message.DefineOp m -> {
         out.putInt(m.opId());
@@ -128,7 +129,8 @@ public final class Codec {
     return switch (type) {
       case HELLO -> new Message.Hello(sequence, in.getInt());
       case MAP_REGION ->
-          new Message.MapRegion(sequence, in.getLong(), text(in, Message.MAX_PATH_BYTES));
+          new Message.MapRegion(
+              sequence, in.getLong(), text(in, Message.MAX_PATH_BYTES), encoding(in.get()));
       case DEFINE_OP -> new Message.DefineOp(sequence, in.getInt(), op(in));
       case LOAD_WEIGHTS -> new Message.LoadWeights(sequence, in.getInt(), slot(in));
       case FORWARD -> new Message.Forward(sequence, in.getInt(), slot(in), slot(in));
@@ -178,6 +180,21 @@ public final class Codec {
 
   private static Slot slot(ByteBuffer in) {
     return new Slot(in.getLong(), in.getLong());
+  }
+
+  private static byte encoding(Encoding encoding) {
+    return switch (encoding) {
+      case FLOAT32 -> 0;
+      case BFLOAT16 -> 1;
+    };
+  }
+
+  private static Encoding encoding(byte code) throws ProtocolException {
+    return switch (code) {
+      case 0 -> Encoding.FLOAT32;
+      case 1 -> Encoding.BFLOAT16;
+      default -> throw new ProtocolException("the peer names an unknown encoding: " + code);
+    };
   }
 
   private static void putKey(ByteBuffer out, MaskKey key) {

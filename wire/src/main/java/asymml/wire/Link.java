@@ -17,6 +17,7 @@ public final class Link implements AutoCloseable {
   private final ByteBuffer out = buffer(BUFFER_BYTES); // what is queued
   // Between calls: what was read and not yet used, from position to limit.
   private final ByteBuffer in = buffer(BUFFER_BYTES).limit(0);
+  private volatile Encoding encoding = Encoding.FLOAT32;
 
   /// Creates a link.
   ///
@@ -34,6 +35,21 @@ public final class Link implements AutoCloseable {
   /// @return true if they do
   public boolean streamed() {
     return !transport.sharesMemory();
+  }
+
+  /// Says how tensors cross the stream from now on, float32 before. Both sides say so while no
+  /// tensor is under way.
+  ///
+  /// @param next the encoding
+  public void encode(Encoding next) {
+    encoding = next;
+  }
+
+  /// How tensors cross the stream.
+  ///
+  /// @return the encoding
+  public Encoding encoding() {
+    return encoding;
   }
 
   /// Sends a message, and those queued before it, with one write.
@@ -73,15 +89,23 @@ public final class Link implements AutoCloseable {
     }
   }
 
-  /// Sends the bytes of a tensor, after its [Message.Payload].
+  /// Sends a tensor, encoded, after its [Message.Payload].
   ///
-  /// @param bytes what to send
+  /// @param values float32
   /// @param deadline by when
   /// @throws ProtocolException if the peer is gone or does not take them in time
-  public void sendBytes(MemorySegment bytes, Deadline deadline) throws ProtocolException {
-    for (long at = 0; at < bytes.byteSize(); at += CHUNK_BYTES) {
-      long count = Math.min(CHUNK_BYTES, bytes.byteSize() - at);
-      transport.write(bytes.asSlice(at, count).asByteBuffer(), deadline);
+  public void sendTensor(MemorySegment values, Deadline deadline) throws ProtocolException {
+    Encoding now = encoding;
+    ByteBuffer packed = now == Encoding.FLOAT32 ? null : buffer(CHUNK_BYTES);
+    for (long at = 0; at < values.byteSize(); at += CHUNK_BYTES) {
+      MemorySegment part = values.asSlice(at, Math.min(CHUNK_BYTES, values.byteSize() - at));
+      if (packed == null) {
+        transport.write(part.asByteBuffer(), deadline);
+      } else {
+        packed.clear().limit(Math.toIntExact(now.bytes(part.byteSize() / Float.BYTES)));
+        now.pack(part, MemorySegment.ofBuffer(packed));
+        transport.write(packed, deadline);
+      }
     }
   }
 
@@ -113,12 +137,27 @@ public final class Link implements AutoCloseable {
     }
   }
 
-  /// Receives the bytes of a tensor, after its [Message.Payload].
+  /// Receives a tensor, encoded, after its [Message.Payload].
   ///
-  /// @param target where to
+  /// @param values where its float32 values go
   /// @param deadline by when they must be there
   /// @throws ProtocolException if the peer is gone or does not send them in time
-  public void receiveBytes(MemorySegment target, Deadline deadline) throws ProtocolException {
+  public void receiveTensor(MemorySegment values, Deadline deadline) throws ProtocolException {
+    Encoding now = encoding;
+    if (now == Encoding.FLOAT32) {
+      receiveBytes(values, deadline);
+      return;
+    }
+    MemorySegment packed = MemorySegment.ofBuffer(buffer(CHUNK_BYTES));
+    for (long at = 0; at < values.byteSize(); at += CHUNK_BYTES) {
+      MemorySegment part = values.asSlice(at, Math.min(CHUNK_BYTES, values.byteSize() - at));
+      MemorySegment bytes = packed.asSlice(0, now.bytes(part.byteSize() / Float.BYTES));
+      receiveBytes(bytes, deadline);
+      now.unpack(bytes, part);
+    }
+  }
+
+  private void receiveBytes(MemorySegment target, Deadline deadline) throws ProtocolException {
     long at = Math.min(in.remaining(), target.byteSize());
     MemorySegment.copy(MemorySegment.ofBuffer(in), 0, target, 0, at);
     in.position(in.position() + (int) at);

@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets;
 /// not, a [Payload] brings the slot's bytes before the message that needs them.
 public sealed interface Message {
   /// The version of the protocol that these records are.
-  int PROTOCOL_VERSION = 2;
+  int PROTOCOL_VERSION = 3;
 
   /// The longest reason, name or precision in bytes.
   int MAX_TEXT_BYTES = 300;
@@ -53,7 +53,9 @@ public sealed interface Message {
   /// @param sequence its number
   /// @param sizeBytes size of the region, 1 to [Slot#MAX_REGION_BYTES]
   /// @param path file to map, or empty: tensors come in the stream and the worker allocates memory
-  record MapRegion(long sequence, long sizeBytes, String path) implements Request {
+  /// @param encoding of the tensors of that region in the stream, both ways; float32 if mapped
+  record MapRegion(long sequence, long sizeBytes, String path, Encoding encoding)
+      implements Request {
     /// Checks the ranges above.
     public MapRegion {
       checkSequence(sequence);
@@ -65,6 +67,9 @@ public sealed interface Message {
           || !StandardCharsets.UTF_8.newEncoder().canEncode(path)
           || path.getBytes(StandardCharsets.UTF_8).length > MAX_PATH_BYTES) {
         throw new IllegalArgumentException("not a path of at most " + MAX_PATH_BYTES + " bytes");
+      }
+      if (!path.isEmpty() && encoding != Encoding.FLOAT32) {
+        throw new IllegalArgumentException("shared memory is not encoded: " + encoding);
       }
     }
   }
@@ -171,8 +176,8 @@ public sealed interface Message {
     }
   }
 
-  /// The bytes of a slot follow this message in the stream. Only between sides that share no
-  /// memory.
+  /// The bytes of a slot, encoded, follow this message in the stream. Only between sides that share
+  /// no memory.
   ///
   /// @param sequence to the worker: the number of the next request; from the worker: the number of
   ///   the request whose result it is

@@ -10,12 +10,21 @@ final class RandomMessages {
     this.random = new Random(seed);
   }
 
+  private Message mapRegion(long sequence) {
+    String path = path();
+    return new Message.MapRegion(
+        sequence,
+        1 + random.nextLong(Slot.MAX_REGION_BYTES),
+        path,
+        path.isEmpty() && random.nextBoolean() ? Encoding.BFLOAT16 : Encoding.FLOAT32);
+  }
+
   Message next() {
     long sequence = random.nextLong() & Long.MAX_VALUE;
     int opId = random.nextInt(Message.MAX_OP_ID + 1);
     return switch (random.nextInt(13)) {
       case 0 -> new Message.Hello(sequence, random.nextInt());
-      case 1 -> new Message.MapRegion(sequence, 1 + random.nextLong(Slot.MAX_REGION_BYTES), path());
+      case 1 -> mapRegion(sequence);
       case 2 -> new Message.DefineOp(sequence, opId, op());
       case 3 -> new Message.LoadWeights(sequence, opId, slot());
       case 4 -> new Message.Forward(sequence, opId, slot(), slot());

@@ -1,5 +1,7 @@
 package asymml.wire;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -117,7 +119,7 @@ class TransportTest {
         Link near = new Link(ends.near());
         Link far = new Link(ends.far());
         Arena arena = Arena.ofShared()) {
-      byte[] bytes = new byte[3_000_001];
+      byte[] bytes = new byte[3_000_004];
       new Random(seed).nextBytes(bytes);
       MemorySegment sent = arena.allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
       MemorySegment got = arena.allocate(bytes.length);
@@ -129,7 +131,7 @@ class TransportTest {
                   for (int i = 0; i < 300; i++) {
                     near.send(messages.next(), Deadline.in(LIMIT));
                   }
-                  near.sendBytes(sent, Deadline.in(LIMIT));
+                  near.sendTensor(sent, Deadline.in(LIMIT));
                   near.send(new Message.Bye(9), Deadline.in(LIMIT));
                 } catch (ProtocolException e) {
                   throw new AssertionError("seed " + seed, e);
@@ -140,10 +142,62 @@ class TransportTest {
       for (int i = 0; i < 300; i++) {
         assertThat(far.receive(Deadline.in(LIMIT))).as("seed " + seed).isEqualTo(expected.next());
       }
-      far.receiveBytes(got, Deadline.in(LIMIT));
+      far.receiveTensor(got, Deadline.in(LIMIT));
       assertThat(got.mismatch(sent)).isEqualTo(-1);
       assertThat(far.receive(Deadline.in(LIMIT))).isEqualTo(new Message.Bye(9));
       sending.get();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("both")
+  void rounded_tensors_arrive_as_the_nearest_bfloat16(Connector connector) throws Exception {
+    int count = 700_001;
+    Random random = new Random(12);
+    try (Ends ends = connector.connect();
+        Link near = new Link(ends.near());
+        Link far = new Link(ends.far());
+        Arena arena = Arena.ofShared()) {
+      MemorySegment sent = arena.allocate(4L * count);
+      MemorySegment got = arena.allocate(4L * count);
+      for (int i = 0; i < count; i++) {
+        sent.setAtIndex(JAVA_INT, i, random.nextInt());
+      }
+      near.encode(Encoding.BFLOAT16);
+      far.encode(Encoding.BFLOAT16);
+      CompletableFuture<Void> sending =
+          CompletableFuture.runAsync(
+              () -> {
+                try {
+                  near.sendTensor(sent, Deadline.in(LIMIT));
+                  near.send(new Message.Bye(9), Deadline.in(LIMIT));
+                } catch (ProtocolException e) {
+                  throw new AssertionError(e);
+                }
+              },
+              THREADS);
+      far.receiveTensor(got, Deadline.in(LIMIT));
+      assertThat(far.receive(Deadline.in(LIMIT))).isEqualTo(new Message.Bye(9));
+      sending.get();
+      for (int i = 0; i < count; i++) {
+        assertRounded(got.getAtIndex(JAVA_FLOAT, i), sent.getAtIndex(JAVA_FLOAT, i));
+      }
+    }
+  }
+
+  /// The nearest value whose lower half is 0: by way of a decimal sum, not of the bits' carry.
+  private static void assertRounded(float actual, float exact) {
+    assertThat(Float.floatToRawIntBits(actual) & 0xFFFF).isZero();
+    if (Float.isNaN(exact)) {
+      assertThat(actual).isNaN();
+      return;
+    }
+    double below = Float.intBitsToFloat(Float.floatToRawIntBits(exact) & 0xFFFF_0000);
+    double above =
+        Math.scalb(Math.signum(exact), Math.max(Math.getExponent(exact), -126) - 7) + below;
+    double nearest = Math.abs(exact - below) < Math.abs(above - exact) ? below : above;
+    if (Math.abs(exact - below) != Math.abs(above - exact)) {
+      assertThat(actual).as("" + exact).isEqualTo((float) nearest);
     }
   }
 

@@ -1,6 +1,7 @@
 package asymml.trusted.boundary;
 
 import asymml.wire.Deadline;
+import asymml.wire.Encoding;
 import asymml.wire.Link;
 import asymml.wire.Message;
 import asymml.wire.ProtocolException;
@@ -87,6 +88,16 @@ final class Conversation implements AutoCloseable {
     return nextSequence;
   }
 
+  /// Says how tensors of the region that was just mapped cross a stream.
+  void encode(Encoding encoding) {
+    link.encode(encoding);
+  }
+
+  /// The bytes of a tensor on its way.
+  long crossing(Slot slot) {
+    return link.encoding().bytes(slot.floats());
+  }
+
   long resultBytes() {
     return resultBytes;
   }
@@ -146,14 +157,14 @@ final class Conversation implements AutoCloseable {
     }
   }
 
-  /// Sends the bytes of a slot, where the sides share no memory.
+  /// Sends what stands in a slot, where the sides share no memory.
   void sendTensor(Slot slot, MemorySegment bytes) throws ProtocolException {
     requireOpen();
     Message.Payload payload = new Message.Payload(nextSequence, slot);
     Deadline deadline = Deadline.in(limit);
     try {
       link.send(payload, deadline);
-      link.sendBytes(bytes, deadline);
+      link.sendTensor(bytes, deadline);
     } catch (ProtocolException e) {
       throw fail(e, payload, limit);
     }
@@ -205,14 +216,14 @@ final class Conversation implements AutoCloseable {
     if (!first.equals(new Message.Payload(request.sequence(), result.slot()))) {
       throw new ProtocolException("the worker answered out of turn");
     }
-    link.receiveBytes(result.memory(), deadline);
+    link.receiveTensor(result.memory(), deadline);
     return link.receive(deadline);
   }
 
   private void finish(Pending answered, Message.Done done) {
     pending.remove();
     if (answered.result() != null) {
-      resultBytes += answered.result().slot().sizeBytes();
+      resultBytes += crossing(answered.result().slot());
     }
     // A statistic, and the worker's own claim: it may not run backwards, no more can be checked.
     workerCpuNanos = Math.max(workerCpuNanos, done.cpuNanos());

@@ -3,6 +3,7 @@ package asymml.trusted.boundary;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import asymml.wire.Deadline;
+import asymml.wire.Encoding;
 import asymml.wire.Link;
 import asymml.wire.MaskKey;
 import asymml.wire.Message;
@@ -32,6 +33,7 @@ public final class RemoteWorker implements AutoCloseable {
   private final Message.Welcome welcome;
   private final Map<Integer, ConvShape> ops = new HashMap<>();
   private @Nullable Region region;
+  private Encoding encoding = Encoding.FLOAT32;
   private long bytesToWorker;
 
   private RemoteWorker(Conversation conversation, Message.Welcome welcome) {
@@ -87,6 +89,17 @@ public final class RemoteWorker implements AutoCloseable {
     conversation.limit(limit);
   }
 
+  /// Says how tensors cross the stream once a region is mapped; float32 before.
+  ///
+  /// @param next the encoding
+  /// @throws IllegalArgumentException if memory is shared, and nothing crosses
+  public void encode(Encoding next) {
+    if (!conversation.streamed() && next != Encoding.FLOAT32) {
+      throw new IllegalArgumentException("shared memory is not encoded: " + next);
+    }
+    encoding = next;
+  }
+
   /// What computes, in the worker's own words.
   ///
   /// @return one line of printable ASCII
@@ -127,7 +140,9 @@ public final class RemoteWorker implements AutoCloseable {
     try {
       conversation.await(
           conversation.send(
-              new Message.MapRegion(conversation.nextSequence(), sizeBytes, next.path())));
+              new Message.MapRegion(
+                  conversation.nextSequence(), sizeBytes, next.path(), encoding)));
+      conversation.encode(encoding);
     } finally {
       // From here on nobody else can open it, whether the worker has mapped it or failed.
       unlink(next);
@@ -286,14 +301,14 @@ public final class RemoteWorker implements AutoCloseable {
 
   /// Tensor bytes released to the worker on this connection.
   ///
-  /// @return the sum over all releases, whether they went through the stream or shared memory
+  /// @return the sum over all releases, encoded where they went through a stream
   public long bytesToWorker() {
     return bytesToWorker;
   }
 
   /// Tensor bytes that the worker gave back on this connection.
   ///
-  /// @return the sum over all results, whether they came through the stream or shared memory
+  /// @return the sum over all results, encoded where they came through a stream
   public long bytesFromWorker() {
     return conversation.resultBytes();
   }
@@ -319,7 +334,7 @@ public final class RemoteWorker implements AutoCloseable {
     } else {
       conversation.requireOpen();
     }
-    bytesToWorker += slot.sizeBytes();
+    bytesToWorker += conversation.crossing(slot);
   }
 
   private Region region() {
