@@ -43,8 +43,8 @@ record SweepResult(BenchHeader header, BenchSweep sweep, List<BenchResult> resul
     out.println();
     out.println("ratio         trusted CPU of trusted-only over that of asymml");
     out.println(
-        "trusted peak  of the process, not of an image: the most that was resident during these"
-            + " steps, with what it had not given back of the others");
+        "trusted peak  of the process, not of an image: the most that was resident while the row was"
+            + " measured, warm-up included");
   }
 
   private static void printRows(BenchResult result, String row, String place, PrintWriter out) {

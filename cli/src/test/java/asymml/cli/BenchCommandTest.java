@@ -60,7 +60,7 @@ class BenchCommandTest {
     // So many steps that a coarse clock sees them.
     Outcome outcome =
         Outcome.of(
-            ("bench --model cnn --steps 40 --warm-up 0 --rounds 1 --sweep batch-size:2,4 --json "
+            ("bench --model cnn --steps 20 --warm-up 0 --rounds 1 --sweep batch-size:2,4 --json "
                     + json
                     + " --svg "
                     + svg)
