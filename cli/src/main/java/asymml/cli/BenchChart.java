@@ -50,7 +50,7 @@ final class BenchChart {
                     Locale.ROOT,
                     "%s, %s: %.0f ms of trusted CPU a step",
                     mode.label(),
-                    result.title(),
+                    result.point().title(),
                     figures.cost().trustedCpuMillis()))
             .xAxisTitle("layer, with what follows it")
             .yAxisTitle("ms a step, as the trusted side sees it pass")

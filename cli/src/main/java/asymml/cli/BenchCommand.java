@@ -39,7 +39,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "  asymml bench --model vgg16 --batch-size 32 --json bench.json --svg bench.svg",
       "  asymml bench --model resnet20 --batch-size 128 --rank 1/8 --steps 20",
-      "  asymml bench --model vgg16 --enclave-slowdown 3"
+      "  asymml bench --model vgg16 --enclave-slowdown 3",
+      "  asymml bench --model vgg16 --sweep batch-size:8,16,32,64 --svg sweep.svg"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class BenchCommand implements Callable<Integer> {
@@ -133,8 +134,8 @@ final class BenchCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "30",
       description =
-          "Steps before them that do not count, in a mode's first round; a third of them later"
-              + " (default: ${DEFAULT-VALUE}).")
+          "Steps before them that do not count, in a mode's first round (with --sweep before it); a"
+              + " third of them later (default: ${DEFAULT-VALUE}).")
   int warmUp;
 
   @Option(
@@ -178,15 +179,26 @@ final class BenchCommand implements Callable<Integer> {
   @Nullable Double enclaveSlowdown;
 
   @Option(
+      names = "--sweep",
+      paramLabel = "KEY:V1,V2,...",
+      converter = BenchSweep.Converter.class,
+      description =
+          "Measure at each of these values of batch-size, image-size or rank, and print what an"
+              + " image costs in place of a step.")
+  @Nullable BenchSweep sweep;
+
+  @Option(
       names = "--json",
       paramLabel = "FILE",
-      description = "Write all figures there, by layer and kind of work.")
+      description = "Write all figures there, by layer and kind of work; with --sweep its table.")
   @Nullable Path json;
 
   @Option(
       names = "--svg",
       paramLabel = "FILE",
-      description = "Draw the trusted side's time there, by layer and kind of work.")
+      description =
+          "Draw the trusted side's time there, by layer and kind of work; with --sweep by its"
+              + " values.")
   @Nullable Path svg;
 
   @Override
@@ -218,7 +230,21 @@ final class BenchCommand implements Callable<Integer> {
     if (enclaveSlowdown != null && !(enclaveSlowdown >= 1 && enclaveSlowdown < 1e6)) {
       throw new IllegalArgumentException("--enclave-slowdown must be at least 1");
     }
+    if (sweep != null) {
+      checkSweep(sweep);
+    }
     terms();
+  }
+
+  private void checkSweep(BenchSweep given) {
+    String option = "--" + given.key().label();
+    if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
+      throw new IllegalArgumentException(
+          "give one of %s and --sweep %s:...".formatted(option, given.key().label()));
+    }
+    if (enclaveSlowdown != null) {
+      throw new IllegalArgumentException("--enclave-slowdown does not go with --sweep");
+    }
   }
 
   private static void requirePositive(String option, int value) {
@@ -229,6 +255,15 @@ final class BenchCommand implements Callable<Integer> {
 
   int threads() {
     return threads != null ? threads : BenchWorkers.defaultThreads();
+  }
+
+  /// What is to be measured.
+  ///
+  /// @throws IllegalArgumentException if model, images and layers do not fit together
+  List<BenchPoint> points() {
+    return sweep != null
+        ? sweep.points(this)
+        : List.of(BenchPoint.of(this, imageSize, batchSize, rank()));
   }
 
   String device() {

@@ -1,7 +1,7 @@
 package asymml.cli;
 
 import asymml.model.Graph;
-import asymml.trusted.bench.MachineRates;
+import asymml.trusted.bench.Floor;
 import asymml.trusted.bench.StepCost;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
@@ -9,7 +9,6 @@ import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Plan;
 import asymml.trusted.execute.StepProfile;
 import asymml.trusted.execute.StepProfile.Phase;
-import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -25,13 +24,14 @@ import java.util.OptionalLong;
 import java.util.function.Function;
 
 /// The figures of a benchmark.
-final class BenchResult {
+final class BenchResult implements BenchOutput {
   /// What belongs to no layer.
   private static final String NO_LAYER = "whole step";
 
+  private final BenchHeader header;
   private final BenchCommand options;
+  private final BenchPoint point;
   private final Graph graph;
-  private final MachineRates rates;
   private final Map<Mode, OfMode> modes = new LinkedHashMap<>();
 
   /// The figures of a mode.
@@ -90,6 +90,10 @@ final class BenchResult {
           : b.isEmpty() ? a : OptionalLong.of(Math.max(a.getAsLong(), b.getAsLong()));
     }
 
+    OptionalLong trustedPeak() {
+      return trustedPeak;
+    }
+
     StepCost cost() {
       return StepCost.mean(costs);
     }
@@ -110,14 +114,21 @@ final class BenchResult {
     }
   }
 
-  BenchResult(BenchCommand options, Graph graph, MachineRates rates) {
-    this.options = options;
-    this.graph = graph;
-    this.rates = rates;
+  /// Begins without measurements.
+  BenchResult(BenchHeader header, BenchPoint point) {
+    this.header = header;
+    this.options = header.options();
+    this.point = point;
+    this.graph = point.graph();
+    Floor floor = new Floor(graph, point.batchSize(), options.shield.shield());
+    point
+        .plans()
+        .forEach((mode, plan) ->
+            modes.put(mode, new OfMode(graph, plan, header.rates().millis(floor.step(plan)))));
   }
 
-  void add(Mode mode, Plan plan, double floorMillis) {
-    modes.put(mode, new OfMode(graph, plan, floorMillis));
+  BenchPoint point() {
+    return point;
   }
 
   OfMode of(Mode mode) {
@@ -128,11 +139,8 @@ final class BenchResult {
     return modes;
   }
 
-  String title() {
-    return "%s, batch %d of %s".formatted(graph.name(), options.batchSize, graph.input());
-  }
-
-  /// Processor seconds of `trusted-only` over those of the trusted process in `asymml`.
+  /// Processor seconds of `trusted-only` over those of the trusted process in `asymml`; empty if
+  /// one of them was not measured, or the steps were too short for the system's clock.
   OptionalDouble trustedCostRatio() {
     return ratio(m -> m.cost().trustedCpuMillis());
   }
@@ -140,40 +148,13 @@ final class BenchResult {
   private OptionalDouble ratio(Function<OfMode, Double> cost) {
     OfMode whole = modes.get(Mode.TRUSTED_ONLY);
     OfMode split = modes.get(Mode.ASYMML);
-    return whole == null || split == null
+    return whole == null || split == null || cost.apply(split) == 0
         ? OptionalDouble.empty()
         : OptionalDouble.of(cost.apply(whole) / cost.apply(split));
   }
 
-  void printHeader(PrintWriter out) {
-    out.printf(
-        "model    %s, %s norm; %d linear layers%n",
-        title(), Labels.of(options.norm), graph.linearLayers().size());
-    out.printf(
-        "plan     shield %s, rank %s, %s decomposition, noise ratio %s; trusted whole: %s%n",
-        options.shield.shield(),
-        options.rank(),
-        options.decomposer.label(),
-        Figures.plain(options.noiseRatio()),
-        String.join(", ", options.trustedLayers));
-    out.printf(
-        "machine  %d processors, %d thread(s) a process; one core: %.0f GFLOP/s in products, %.0f"
-            + " GB/s in copies, %.2f ns a sample of noise%n",
-        Runtime.getRuntime().availableProcessors(),
-        options.threads(),
-        rates.gflops(),
-        rates.gigabytes(),
-        rates.noiseNanos());
-    out.println(
-        options.workerDelay == null
-            ? "worker   " + options.worker
-            : "worker   EMULATED: computes nothing, answers each request after %d microseconds"
-                .formatted(options.workerDelay));
-    out.println("trusted  this process (simulation: not protected: this is no TEE)");
-    out.flush();
-  }
-
-  void print(PrintWriter out) {
+  @Override
+  public void print(PrintWriter out) {
     row(out, "per step", m -> label(m));
     row(out, "wall ms", m -> decimal(m.cost().wallMillis()));
     row(out, "trusted CPU ms", m -> decimal(m.cost().trustedCpuMillis()));
@@ -275,33 +256,14 @@ final class BenchResult {
     return String.format(Locale.ROOT, "%.2f", value);
   }
 
-  private static String peak(OptionalLong bytes) {
+  static String peak(OptionalLong bytes) {
     return bytes.isPresent() ? Figures.bytes(bytes.getAsLong()) : "-";
   }
 
-  void writeJson(Path file) throws IOException {
-    Map<String, Object> facts = new LinkedHashMap<>();
-    facts.put("version", Build.version());
-    facts.put("model", graph.name());
-    facts.put("norm", Labels.of(options.norm));
-    facts.put("input", graph.input().toString());
-    facts.put("batchSize", options.batchSize);
-    facts.put("rank", options.rank().toString());
-    facts.put("decomposer", options.decomposer.label());
-    facts.put("trustedLayers", options.trustedLayers);
-    facts.put("shield", options.shield.shield().toString());
-    facts.put("noiseRatio", options.noiseRatio());
-    facts.put("worker", options.device());
-    facts.put("steps", options.steps);
-    facts.put("rounds", options.rounds);
-    facts.put("threads", options.threads());
-    facts.put("processors", Runtime.getRuntime().availableProcessors());
-    facts.put(
-        "machineRates",
-        Map.of(
-            "gflops", rates.gflops(),
-            "gigabytesPerSecond", rates.gigabytes(),
-            "noiseNanos", rates.noiseNanos()));
+  @Override
+  public Map<String, Object> facts() {
+    Map<String, Object> facts = header.facts();
+    facts.putAll(point.facts());
     Map<String, Object> byMode = new LinkedHashMap<>();
     modes.forEach((mode, m) -> byMode.put(mode.label(), facts(m)));
     facts.put("modes", byMode);
@@ -313,7 +275,12 @@ final class BenchResult {
           projection.put(mode.label() + "WallMillis", projected(m, options.enclaveSlowdown)));
       facts.put("projectionNotMeasured", projection);
     }
-    RunFile.write(file, facts);
+    return facts;
+  }
+
+  @Override
+  public List<String> draw(Path file) throws IOException {
+    return BenchChart.write(this, file);
   }
 
   private Map<String, Object> facts(OfMode m) {

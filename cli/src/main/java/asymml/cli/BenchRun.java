@@ -1,19 +1,16 @@
 package asymml.cli;
 
 import asymml.kernels.Kernels;
-import asymml.model.Graph;
-import asymml.model.Shape;
-import asymml.model.Zoo;
-import asymml.trusted.bench.Floor;
 import asymml.trusted.bench.MachineRates;
 import asymml.trusted.bench.PeakMemory;
 import asymml.trusted.bench.StepCost;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Plan;
+import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.security.SecureRandom;
-import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import picocli.CommandLine;
@@ -21,14 +18,11 @@ import picocli.CommandLine.ExitCode;
 
 /// One call of `asymml bench`.
 final class BenchRun {
-  private static final int CLASSES = 10;
-
   private final BenchCommand options;
   private final PrintWriter out;
   private final CommandLine command;
-  private final Graph graph;
-  private final BenchWorkers workers;
-  private final Map<Mode, Plan> plans = new LinkedHashMap<>();
+  private final List<BenchPoint> points;
+  private final SecureRandom random = new SecureRandom();
 
   /// Plans what will be measured.
   ///
@@ -37,20 +31,7 @@ final class BenchRun {
     this.options = options;
     this.command = command;
     this.out = command.getOut();
-    Shape image = new Shape(options.imageSize, options.imageSize, 3);
-    this.graph = Zoo.build(options.model, image, CLASSES, options.norm);
-    this.workers =
-        new BenchWorkers(
-            graph,
-            options.batchSize,
-            options.terms(),
-            options.threads(),
-            options.device(),
-            new SecureRandom());
-    for (Mode mode : options.modes) {
-      plans.put(
-          mode, Plan.of(graph, mode, options.decomposer, options.rank(), options.trustedLayers));
-    }
+    this.points = options.points();
   }
 
   /// Measures and reports.
@@ -59,52 +40,92 @@ final class BenchRun {
   /// @throws IOException if a worker cannot be started or fails, or a file cannot be written
   int run() throws IOException {
     Kernels.setThreads(1);
-    MachineRates rates = MachineRates.measure(workers.random());
+    MachineRates rates = MachineRates.measure(random);
     Kernels.setThreads(options.threads());
-    BenchResult result = new BenchResult(options, graph, rates);
-    result.printHeader(out);
-    plans.forEach((mode, plan) ->
-        result.add(
-            mode,
-            plan,
-            rates.millis(new Floor(graph, options.batchSize, options.shield.shield()).step(plan))));
+    BenchHeader header = new BenchHeader(options, points, rates);
+    header.print(out);
+    List<BenchResult> results =
+        points.stream().map(point -> new BenchResult(header, point)).toList();
+    BenchSweep sweep = options.sweep;
+    if (sweep != null && options.warmUp > 0) {
+      warmUp(sweep);
+    }
     for (int round = 0; round < options.rounds; round++) {
-      for (Mode mode : plans.keySet()) {
-        out.printf("round %d of %d: %s ...%n", round + 1, options.rounds, mode.label());
-        out.flush();
-        measure(result.of(mode), round == 0 ? options.warmUp : options.warmUp / 3);
+      int warmUp = round == 0 && sweep == null ? options.warmUp : options.warmUp / 3;
+      for (int i = 0; i < results.size(); i++) {
+        String value = sweep == null ? "" : sweep.place(i) + ", ";
+        for (Mode mode : points.get(i).plans().keySet()) {
+          say("round %d of %d: %s%s".formatted(round + 1, options.rounds, value, mode.label()));
+          measure(results.get(i), mode, warmUp);
+        }
       }
     }
     out.println();
-    result.print(out);
+    report(sweep == null ? results.getFirst() : new SweepResult(header, sweep, results));
+    return ExitCode.OK;
+  }
+
+  /// Runs all once: Java compiles in the background, and the first value would pay for it.
+  private void warmUp(BenchSweep sweep) throws IOException {
+    for (int i = 0; i < points.size(); i++) {
+      for (Map.Entry<Mode, Plan> plan : points.get(i).plans().entrySet()) {
+        say("warm-up: %s, %s".formatted(sweep.place(i), plan.getKey().label()));
+        workers(points.get(i)).use(plan.getValue(), (bench, _) -> bench.run(options.warmUp));
+      }
+    }
+  }
+
+  private void say(String what) {
+    out.println(what + " ...");
+    out.flush();
+  }
+
+  private void report(BenchOutput output) throws IOException {
+    output.print(out);
     if (options.json != null) {
-      result.writeJson(options.json);
+      RunFile.write(options.json, output.facts());
       out.println("written  " + options.json);
     }
     if (options.svg != null) {
       if (Charts.hasFonts()) {
-        out.println("written  " + String.join(", ", BenchChart.write(result, options.svg)));
+        out.println("written  " + String.join(", ", output.draw(options.svg)));
       } else {
         command.getErr().println(Charts.noFonts(options.svg));
       }
     }
     out.flush();
-    return ExitCode.OK;
   }
 
-  private void measure(BenchResult.OfMode result, int warmUp) throws IOException {
+  private void measure(BenchResult result, Mode mode, int warmUp) throws IOException {
     boolean ownPeak = PeakMemory.reset();
-    workers.use(
-        result.plan(),
-        (bench, worker) -> {
-          bench.run(Math.max(1, warmUp));
-          StepCost cost = bench.run(options.steps);
-          result.add(
-              cost,
-              bench.profile(),
-              options.steps,
-              ownPeak ? PeakMemory.bytes(ProcessHandle.current().pid()) : OptionalLong.empty(),
-              worker.isPresent() ? PeakMemory.bytes(worker.getAsLong()) : OptionalLong.empty());
-        });
+    workers(result.point())
+        .use(
+            result.of(mode).plan(),
+            (bench, worker) -> {
+              bench.run(Math.max(1, warmUp));
+              StepCost cost = bench.run(options.steps);
+              result
+                  .of(mode)
+                  .add(
+                      cost,
+                      bench.profile(),
+                      options.steps,
+                      ownPeak
+                          ? PeakMemory.bytes(ProcessHandle.current().pid())
+                          : OptionalLong.empty(),
+                      worker.isPresent()
+                          ? PeakMemory.bytes(worker.getAsLong())
+                          : OptionalLong.empty());
+            });
+  }
+
+  private BenchWorkers workers(BenchPoint point) {
+    return new BenchWorkers(
+        point.graph(),
+        point.batchSize(),
+        options.terms(),
+        options.threads(),
+        options.device(),
+        random);
   }
 }

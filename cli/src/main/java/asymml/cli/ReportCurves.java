@@ -21,16 +21,6 @@ record ReportCurves(List<ReportedRun> runs, List<String> names) {
   private static final int HEIGHT = 320;
   private static final float[] DASHES = {6f, 5f};
 
-  /// Apart in hue and in lightness.
-  private static final List<Color> COLOURS =
-      List.of(
-          new Color(0x1f, 0x4e, 0x8c),
-          new Color(0xc2, 0x5a, 0x1a),
-          new Color(0x2e, 0x84, 0x52),
-          new Color(0x8a, 0x3f, 0x8f),
-          new Color(0x8a, 0x6d, 0x10),
-          new Color(0xb0, 0x2a, 0x45));
-
   /// Training loss dashed, test loss solid.
   XYChart loss() {
     return chart("loss", EpochMetrics::trainLoss, EpochMetrics::testLoss);
@@ -57,7 +47,7 @@ record ReportCurves(List<ReportedRun> runs, List<String> names) {
     Charts.wholeNumbers(chart.getStyler());
     chart.getStyler().setMarkerSize(5);
     for (int i = 0; i < runs.size(); i++) {
-      Color colour = COLOURS.get(i % COLOURS.size());
+      Color colour = Charts.COLOURS.get(i % Charts.COLOURS.size());
       add(chart, runs.get(i), names.get(i) + ", test", test, colour)
           .setLineStyle(new BasicStroke(2f));
       add(chart, runs.get(i), names.get(i) + ", training", train, colour)

@@ -25,7 +25,8 @@ record ReportedBench(Path file, Map<String, Object> facts) {
         bench.modes().values().stream()
             .allMatch(m -> m instanceof Map<?, ?> mode && mode.get("phasesMillis") instanceof Map);
     if (bench.modes().isEmpty() || !phases) {
-      throw new IOException(file + " is no benchmark: give what 'asymml bench --json' wrote");
+      throw new IOException(
+          file + " is no benchmark: give what 'asymml bench --json' wrote, without --sweep");
     }
     return bench;
   }

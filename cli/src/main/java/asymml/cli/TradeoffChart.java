@@ -1,24 +1,16 @@
 package asymml.cli;
 
 import asymml.trusted.decompose.RankPolicy;
-import java.awt.BasicStroke;
 import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalDouble;
 import org.knowm.xchart.CategoryChart;
-import org.knowm.xchart.CategoryChartBuilder;
 import org.knowm.xchart.CategorySeries;
-import org.knowm.xchart.CategorySeries.CategorySeriesRenderStyle;
-import org.knowm.xchart.style.CategoryStyler;
-import org.knowm.xchart.style.Styler;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /// A trade-off as a picture: accuracy by noise level, one line for each rank.
 final class TradeoffChart {
-  private static final int WIDTH = 900;
-  private static final int HEIGHT = 600;
   private static final Color ALONE = new Color(0xc2, 0x5a, 0x1a);
   private static final Color LEAST = new Color(0x8f, 0xb4, 0xdf);
   private static final Color MOST = new Color(0x1f, 0x4e, 0x8c);
@@ -36,21 +28,11 @@ final class TradeoffChart {
 
   private static CategoryChart draw(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what) {
     CategoryChart chart =
-        new CategoryChartBuilder()
-            .width(WIDTH)
-            .height(HEIGHT)
-            .title("Accuracy against noise on " + sweep.where() + ": " + what)
-            .xAxisTitle("noise per value, relative to the clip bound's: the same z for every line")
-            .yAxisTitle("test accuracy in %, bars: two standard errors each way")
-            .build();
-    CategoryStyler styler = chart.getStyler();
-    Charts.style(styler);
-    styler.setDefaultSeriesRenderStyle(CategorySeriesRenderStyle.Line);
-    styler.setOverlapped(true); // all series of a level at the same x
-    styler.setYAxisMin(0.0);
-    styler.setYAxisDecimalPattern("0");
-    styler.setLegendPosition(Styler.LegendPosition.OutsideS);
-    styler.setMarkerSize(8);
+        Charts.lines(
+            "Accuracy against noise on " + sweep.where() + ": " + what,
+            "noise per value, relative to the clip bound's: the same z for every line",
+            "test accuracy in %, bars: two standard errors each way");
+    chart.getStyler().setYAxisDecimalPattern("0");
     List<RankPolicy> ranks = tradeoff.ranks();
     for (int i = 0; i < ranks.size(); i++) {
       add(chart, tradeoff, sweep, ranks.get(i), colour(i, ranks.size()));
@@ -88,9 +70,6 @@ final class TradeoffChart {
             accuracies.stream()
                 .map(a -> 100 * Tradeoff.ERRORS * tradeoff.standardError(a.orElse(Double.NaN)))
                 .toList());
-    series.setLineColor(colour);
-    series.setLineStyle(new BasicStroke(2.5f));
-    series.setMarker(SeriesMarkers.CIRCLE);
-    series.setMarkerColor(colour);
+    Charts.line(series, colour, 2.5f);
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,6 +53,55 @@ class BenchCommandTest {
     assertThat(outcome.out()).contains("PROJECTION, not measured: a TEE 3 times as slow");
   }
 
+  @Test
+  void a_sweep_has_the_cost_of_an_image_at_each_value() throws Exception {
+    Path json = directory.resolve("sweep.json");
+    Path svg = directory.resolve("sweep.svg");
+    // So many steps that a coarse clock sees them.
+    Outcome outcome =
+        Outcome.of(
+            ("bench --model cnn --steps 20 --warm-up 0 --rounds 1 --sweep batch-size:2,4 --json "
+                    + json
+                    + " --svg "
+                    + svg)
+                .split(" "));
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out())
+        .contains("cnn, batch 2 | 4 of 32x32x3", "simulation: not protected")
+        .containsPattern("batch-size 2 +trusted-only +[0-9.]+ +0.000 +[0-9.]+ +0 B +0 B .*B *\n")
+        .containsPattern("batch-size 4 +asymml( +[0-9.]+){3} .*kB .*MB +[0-9.]+\n")
+        .contains("written  " + json, "written  " + svg);
+    JsonNode facts = new JsonMapper().readTree(Files.readString(json));
+    assertThat(facts.get("sweep").asString()).isEqualTo("batch-size");
+    assertThat(facts.get("values"))
+        .extracting(value -> value.get("value").asString())
+        .containsExactly("2", "4");
+    JsonNode two = facts.get("values").get(0);
+    JsonNode four = facts.get("values").get(1);
+    assertThat(two.get("batchSize").asInt()).isEqualTo(2);
+    assertThat(two.get("trustedCostRatio").asDouble()).isPositive();
+    assertThat(two.get("modes").get("trusted-only").get("wallMillisPerImage").asDouble())
+        .isPositive();
+    // Weights leave once a step: more images share them.
+    assertThat(sent(four)).isPositive().isLessThan(sent(two));
+    assertThat(Files.readString(svg))
+        .contains("rgb(31,78,140)", "rgb(194,90,26)", "rgb(46,132,82)");
+  }
+
+  private static double sent(JsonNode value) {
+    return value.get("modes").get("asymml").get("bytesToWorkerPerImage").asDouble();
+  }
+
+  @Test
+  void a_sweep_reads_ranks_and_sizes_as_their_options_do() throws Exception {
+    BenchSweep.Converter converter = new BenchSweep.Converter();
+    assertThat(converter.convert("rank:schedule:2:32,1/8,energy:0.10"))
+        .isEqualTo(
+            new BenchSweep(BenchSweep.Key.RANK, List.of("schedule:2:32", "1/8", "energy:0.1:1/2")));
+    assertThat(converter.convert("image-size:032,64").values()).containsExactly("32", "64");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -66,7 +116,16 @@ class BenchCommandTest {
         "--rank none | is none of 8",
         "--trusted-layers conv9 | is no linear layer of cnn",
         "--image-size 2 | too small for this model",
-        "--noise-ratio -1 | noise"
+        "--noise-ratio -1 | noise",
+        "--sweep threads:1,2 | is none of batch-size, image-size, rank",
+        "--sweep batch-size | a sweep takes two or more different values: []",
+        "--sweep batch-size:8 | a sweep takes two or more different values: [8]",
+        "--sweep batch-size:8,08 | a sweep takes two or more different values: [8, 8]",
+        "--sweep batch-size:8,0 | batch-size '0' is no whole number of at least 1",
+        "--sweep rank:1/8,all | rank 'all' is none of 8",
+        "--sweep image-size:32,2 | image-size 2: layer pool2: its 2x2 window does not fit",
+        "--sweep rank:1/8,1/4 --rank 8 | give one of --rank and --sweep rank:...",
+        "--sweep rank:1/8,1/4 --enclave-slowdown 2 | --enclave-slowdown does not go with --sweep"
       })
   void a_mistake_is_told_in_one_line(String arguments, String message) {
     String command = "bench --model cnn --modes trusted-only " + arguments;
