@@ -75,6 +75,16 @@ final class AttackScene {
             .toList();
     architecture = Architecture.match(view, truth.graph(), atWorker);
     architecture.operations().forEach(this::requireInitialWeights);
+    architecture.operations().values().forEach(this::requireWholeBatch);
+  }
+
+  private void requireWholeBatch(Operation op) {
+    int batch = truth.images().length(0);
+    if (op.shape().batch() != batch) {
+      throw new IllegalArgumentException(
+          "it holds %d of the first batch's %d images: one of several workers kept it"
+              .formatted(op.shape().batch(), batch));
+    }
   }
 
   private void requireInitialWeights(int node, Operation op) {

@@ -40,6 +40,9 @@ final class OpenWorkers implements AutoCloseable {
                 choices.get(i),
                 arguments.isEmpty() ? List.of() : arguments.get(i),
                 layout.workerLog(i));
+        if (choices.size() > 1) {
+          worker.remote().name("worker %d of %d".formatted(i + 1, choices.size()));
+        }
         open.workers.add(worker);
         open.doors.add(new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads()));
       }

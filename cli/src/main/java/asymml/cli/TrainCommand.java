@@ -48,7 +48,7 @@ import picocli.CommandLine.Spec;
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class TrainCommand implements Callable<Integer> {
-  /// Settings that a resumed run may change: they do not change what it computes.
+  /// Settings that a resumed run may change: they do not change what it computes, but for rounding.
   static final List<String> FREE_ON_RESUME =
       List.of(
           "data",

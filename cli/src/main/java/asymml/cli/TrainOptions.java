@@ -341,7 +341,7 @@ final class TrainOptions {
       throw new IllegalArgumentException(
           "--shield shares needs two workers that do not collude: --worker A --worker B");
     }
-    if (workers.size() > Math.max(1, batchSize)) {
+    if (!shares && workers.size() > Math.max(1, batchSize)) {
       throw new IllegalArgumentException(
           "%d workers cannot share batches of %d images".formatted(workers.size(), batchSize));
     }

@@ -177,9 +177,9 @@ class AccountedTrainingTest {
     }
   }
 
-  /// Each example's noise is its own, whoever of the workers gets it: they count as one.
+  /// Every door lets out what is planned, and the ledger is that of one worker: they count as one.
   @Test
-  void workers_that_share_batches_see_together_what_one_would() throws Exception {
+  void workers_that_share_batches_are_accounted_for_as_one() throws Exception {
     TrainConfig config =
         config(
             new NoiseStrength.None(),

@@ -120,6 +120,15 @@ class CommandTest {
   }
 
   @Test
+  void two_workers_share_a_run() throws Exception {
+    Path run = folder.resolve("two");
+    assertThat(run(0, tiny("--epochs", "1", "--worker", "local,local", "--out", run.toString())))
+        .contains("UNTRUSTED, 1 of 2: ", "UNTRUSTED, 2 of 2: ", "counts them as one");
+    assertThat(run.resolve("worker-2.log")).isRegularFile();
+    assertThat(metrics(run)).hasSize(1);
+  }
+
+  @Test
   void a_killed_worker_costs_the_epoch_and_not_the_run() throws Exception {
     Path run = folder.resolve("killed");
     Path output = folder.resolve("killed.txt");

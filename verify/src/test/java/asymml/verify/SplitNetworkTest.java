@@ -121,7 +121,7 @@ class SplitNetworkTest {
               EXACT,
               List.of(first, second, third));
       assertClose(split, unsplit, 2, ROUNDING);
-      // All get the weights, and its examples only who has some.
+      // Of two examples the first of three workers gets none, and no request.
       assertThat(third.party().worker().bytesFromWorker()).isPositive();
       assertThat(first.party().worker().bytesFromWorker() > 0).isEqualTo(batch > 2);
     }

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /// Messages over a [Transport]. At most one thread sends and one receives.
 public final class Link implements AutoCloseable {
@@ -18,6 +19,9 @@ public final class Link implements AutoCloseable {
   // Between calls: what was read and not yet used, from position to limit.
   private final ByteBuffer in = buffer(BUFFER_BYTES).limit(0);
   private volatile Encoding encoding = Encoding.FLOAT32;
+  // Encoded chunks on their way, made when first needed: one of the sender, one of the receiver.
+  private @Nullable ByteBuffer packedOut;
+  private @Nullable ByteBuffer packedIn;
 
   /// Creates a link.
   ///
@@ -96,17 +100,20 @@ public final class Link implements AutoCloseable {
   /// @throws ProtocolException if the peer is gone or does not take them in time
   public void sendTensor(MemorySegment values, Deadline deadline) throws ProtocolException {
     Encoding now = encoding;
-    ByteBuffer packed = now == Encoding.FLOAT32 ? null : buffer(CHUNK_BYTES);
     for (long at = 0; at < values.byteSize(); at += CHUNK_BYTES) {
       MemorySegment part = values.asSlice(at, Math.min(CHUNK_BYTES, values.byteSize() - at));
-      if (packed == null) {
-        transport.write(part.asByteBuffer(), deadline);
-      } else {
-        packed.clear().limit(Math.toIntExact(now.bytes(part.byteSize() / Float.BYTES)));
-        now.pack(part, MemorySegment.ofBuffer(packed));
-        transport.write(packed, deadline);
-      }
+      ByteBuffer bytes = now == Encoding.FLOAT32 ? part.asByteBuffer() : packed(now, part);
+      transport.write(bytes, deadline);
     }
+  }
+
+  private ByteBuffer packed(Encoding now, MemorySegment part) {
+    if (packedOut == null) {
+      packedOut = buffer(CHUNK_BYTES);
+    }
+    packedOut.clear().limit(Math.toIntExact(now.bytes(part.byteSize() / Float.BYTES)));
+    now.pack(part, MemorySegment.ofBuffer(packedOut));
+    return packedOut;
   }
 
   /// Receives the next message.
@@ -148,7 +155,10 @@ public final class Link implements AutoCloseable {
       receiveBytes(values, deadline);
       return;
     }
-    MemorySegment packed = MemorySegment.ofBuffer(buffer(CHUNK_BYTES));
+    if (packedIn == null) {
+      packedIn = buffer(CHUNK_BYTES);
+    }
+    MemorySegment packed = MemorySegment.ofBuffer(packedIn.clear());
     for (long at = 0; at < values.byteSize(); at += CHUNK_BYTES) {
       MemorySegment part = values.asSlice(at, Math.min(CHUNK_BYTES, values.byteSize() - at));
       MemorySegment bytes = packed.asSlice(0, now.bytes(part.byteSize() / Float.BYTES));

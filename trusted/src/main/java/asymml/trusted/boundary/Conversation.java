@@ -20,6 +20,7 @@ final class Conversation implements AutoCloseable {
   /// socket's buffer, so that two sides that both send never wait for each other.
   static final int MAX_IN_FLIGHT = 64;
 
+  private static final String THE_WORKER = "the worker";
   private static final Duration DEFAULT_LIMIT = Duration.ofSeconds(60);
   private static final Duration GOODBYE_LIMIT = Duration.ofSeconds(1);
 
@@ -33,6 +34,7 @@ final class Conversation implements AutoCloseable {
   private final @Nullable WorkerProcess process;
   private final Deque<Pending> pending = new ArrayDeque<>(MAX_IN_FLIGHT);
   private Duration limit = DEFAULT_LIMIT;
+  private String name = THE_WORKER;
   private @Nullable ProtocolException failure;
   private boolean closed;
   private long nextSequence;
@@ -238,9 +240,22 @@ final class Conversation implements AutoCloseable {
     }
   }
 
+  /// What lines for the user call the worker; "the worker" before.
+  void name(String text) {
+    name = text;
+  }
+
+  String name() {
+    return name;
+  }
+
+  private String named(String line) {
+    return line.startsWith(THE_WORKER) ? name + line.substring(THE_WORKER.length()) : line;
+  }
+
   /// Ends the conversation with a line for the user.
   ProtocolException fail(String line) {
-    return fail(new ProtocolException(line));
+    return fail(new ProtocolException(named(line)));
   }
 
   private ProtocolException fail(ProtocolException e) {
@@ -256,7 +271,8 @@ final class Conversation implements AutoCloseable {
           case TIMED_OUT -> "the worker did not answer within " + waited.toMillis() / 1000.0 + " s";
           case VIOLATION -> String.valueOf(cause.getMessage());
         };
-    return fail(new ProtocolException(cause.reason(), line + ", during " + name(during), cause));
+    return fail(
+        new ProtocolException(cause.reason(), named(line) + ", during " + name(during), cause));
   }
 
   private static String name(Message message) {

@@ -100,6 +100,20 @@ public final class RemoteWorker implements AutoCloseable {
     encoding = next;
   }
 
+  /// Says what lines for the user call this worker, where there are several.
+  ///
+  /// @param text such as `worker 2 of 3`
+  public void name(String text) {
+    conversation.name(text);
+  }
+
+  /// What lines for the user call this worker.
+  ///
+  /// @return `the worker`, or the name it was given
+  public String name() {
+    return conversation.name();
+  }
+
   /// What computes, in the worker's own words.
   ///
   /// @return one line of printable ASCII

@@ -33,6 +33,21 @@ record Shard(Workers.Party party, int from, int count) {
     return (int) ((long) worker * batch / all);
   }
 
+  /// Makes sure that every example goes to one worker: a door refuses a second release of a tensor,
+  /// and no door knows what another lets out.
+  static void requireEachOnce(List<Shard> shards, int batch) {
+    int next = 0;
+    for (Shard shard : shards) {
+      if (shard.from != next) {
+        throw new IllegalStateException("an example would leave twice, or not at all: " + shards);
+      }
+      next += shard.count;
+    }
+    if (next != batch) {
+      throw new IllegalStateException("not all of " + batch + " examples would leave: " + shards);
+    }
+  }
+
   /// The examples of the largest shard.
   static int largest(List<Shard> shards) {
     return shards.stream().mapToInt(Shard::count).max().orElseThrow();

@@ -57,6 +57,7 @@ final class SplitInput {
     this.context = context;
     this.profile = profile;
     this.shards = shards;
+    Shard.requireEachOnce(shards, x.length(0));
     this.x = x;
     this.slot = slot;
   }
@@ -67,16 +68,27 @@ final class SplitInput {
     shares = null;
   }
 
-  /// Decomposes and releases the input; a second call in a pass gives the same releases.
-  ///
-  /// @return what each shard's worker got
-  List<Released> release(long step) throws ProtocolException {
-    List<Released> now = released;
-    if (now == null) {
-      now = releaseNow(step);
-      released = now;
+  /// What is asked of a worker once it has its examples.
+  interface Request {
+    /// Sends it.
+    ///
+    /// @param shard which, from 0
+    /// @param x the worker's examples
+    void send(int shard, Released x) throws ProtocolException;
+  }
+
+  /// Decomposes and releases the input, and sends each worker a request for it; a second call in a
+  /// pass sends requests for the same releases.
+  void release(long step, Request request) throws ProtocolException {
+    List<Released> before = released;
+    if (before == null) {
+      released = releaseNow(step, request);
+      return;
     }
-    return now;
+    for (int i = 0; i < before.size(); i++) {
+      request.send(i, before.get(i));
+    }
+    profile.lap(Phase.SEND);
   }
 
   /// This pass's releases, once made.
@@ -88,23 +100,24 @@ final class SplitInput {
     return now;
   }
 
-  private List<Released> releaseNow(long step) throws ProtocolException {
+  private List<Released> releaseNow(long step, Request request) throws ProtocolException {
     List<Released> done = new ArrayList<>();
     int values = Math.toIntExact(x.size() / x.length(0));
-    if (site.decomposer() == null && site.strength() instanceof NoiseStrength.None) {
-      for (Shard shard : shards) {
-        Slot place = shard.place(slot, values);
-        done.add(shard.party().door().exact(site.residual(), shard.of(x), place));
-      }
-      profile.lap(Phase.DOOR);
-      return done;
-    }
-    ReleaseSource source = decompose(step);
-    for (Shard shard : shards) {
+    boolean exact = site.decomposer() == null && site.strength() instanceof NoiseStrength.None;
+    ReleaseSource source = exact ? (i, _) -> x.examples(i, 1) : decompose(step);
+    for (int i = 0; i < shards.size(); i++) {
+      Shard shard = shards.get(i);
       ReleaseDoor door = shard.party().door();
+      Slot place = shard.place(slot, values);
       long decomposing = door.sourceNanos();
-      done.add(release(shard, shard.of(source), shard.place(slot, values)));
+      Released now =
+          exact
+              ? door.exact(site.residual(), shard.of(x), place)
+              : release(shard, shard.of(source), place);
       profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
+      request.send(i, now);
+      profile.lap(Phase.SEND);
+      done.add(now);
     }
     return done;
   }

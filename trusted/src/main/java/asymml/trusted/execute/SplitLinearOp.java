@@ -134,12 +134,10 @@ final class SplitLinearOp implements RemoteOp {
 
   @Override
   public void forward(long step) throws ProtocolException {
-    List<Released> x = input.release(step);
     List<Ticket> remote = new ArrayList<>();
-    for (int i = 0; i < parts.size(); i++) {
-      remote.add(parts.get(i).worker().forward(opId, x.get(i), parts.get(i).y));
-    }
-    profile.lap(Phase.SEND);
+    // Each worker begins when it has its examples.
+    input.release(
+        step, (i, x) -> remote.add(parts.get(i).worker().forward(opId, x, parts.get(i).y)));
     if (lowRank != null) {
       lowRank.forward(own.weight(), y);
     }
@@ -148,8 +146,7 @@ final class SplitLinearOp implements RemoteOp {
       Part part = parts.get(i);
       part.worker().await(remote.get(i));
       profile.lap(Phase.WAIT);
-      Tensor result = part.worker().result(part.y, part.shape.outputAxes());
-      take(result, part.shard.of(y), lowRank != null);
+      take(part.worker(), part.y, part.shape.outputAxes(), part.shard.of(y), lowRank != null);
       profile.lap(Phase.MERGE);
     }
     own.addBias(y);
@@ -157,12 +154,15 @@ final class SplitLinearOp implements RemoteOp {
   }
 
   /// Takes a worker's result, each value of it read once.
-  private void take(Tensor result, Tensor target, boolean add) throws ProtocolException {
+  private void take(RemoteWorker worker, Slot slot, int[] axes, Tensor target, boolean add)
+      throws ProtocolException {
+    Tensor result = worker.result(slot, axes);
     boolean finite =
         add ? Elementwise.addFinite(result, target) : Elementwise.copyFinite(result, target);
     if (!finite) {
       throw new ProtocolException(
-          "the worker returned values that are not finite for layer "
+          worker.name()
+              + " returned values that are not finite for layer "
               + name
               + ": it is faulty or hostile, or training diverged; the last checkpoint stands");
     }
@@ -210,8 +210,12 @@ final class SplitLinearOp implements RemoteOp {
       if (ticket != null && part.dx != null) {
         part.worker().await(ticket);
         profile.lap(Phase.WAIT);
-        Tensor result = part.worker().result(part.dx, part.shape.inputAxes());
-        take(result, part.shard.of(target.total()), target.scratch() != null);
+        take(
+            part.worker(),
+            part.dx,
+            part.shape.inputAxes(),
+            part.shard.of(target.total()),
+            target.scratch() != null);
         profile.lap(Phase.MERGE);
       }
     }
@@ -253,7 +257,7 @@ final class SplitLinearOp implements RemoteOp {
       RemoteWorker worker = parts.get(i).worker();
       worker.await(weightGradients.get(i));
       profile.lap(Phase.WAIT);
-      take(worker.result(slots.weights(), shape.weightAxes()), dw, lowRank != null || i > 0);
+      take(worker, slots.weights(), shape.weightAxes(), dw, lowRank != null || i > 0);
       profile.lap(Phase.MERGE);
     }
     weightGradients.clear();
