@@ -122,7 +122,10 @@ class CommandTest {
   @Test
   void two_workers_share_a_run() throws Exception {
     Path run = folder.resolve("two");
-    assertThat(run(0, tiny("--epochs", "1", "--worker", "local,local", "--out", run.toString())))
+    List<String> brief = new ArrayList<>(TINY);
+    brief.set(brief.indexOf("--epochs") + 1, "1");
+    brief.addAll(List.of("--worker", "local,local", "--out", run.toString()));
+    assertThat(run(0, brief.toArray(String[]::new)))
         .contains("UNTRUSTED, 1 of 2: ", "UNTRUSTED, 2 of 2: ", "counts them as one");
     assertThat(run.resolve("worker-2.log")).isRegularFile();
     assertThat(metrics(run)).hasSize(1);
