@@ -28,7 +28,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// A session with a backend whose calls go on after they return, as a GPU's do.
 class OverlappingRequestsTest {
-  private static final Deadline SOON = Deadline.in(Duration.ofMinutes(5));
   private static final OpDescriptor OP = new OpDescriptor(2, 1, 1, 3, 4, 1, 1, 1, 0);
   private static final Slot X = new Slot(0, 6);
   private static final Slot W = new Slot(64, 12);
@@ -94,6 +93,10 @@ class OverlappingRequestsTest {
     }
   }
 
+  private static Deadline soon() {
+    return Deadline.in(Duration.ofMinutes(5));
+  }
+
   @BeforeEach
   void start_a_session() throws Exception {
     Path socket = folder.resolve("s");
@@ -119,7 +122,7 @@ class OverlappingRequestsTest {
 
   private void serve(Path socket, CompletableFuture<Void> listening) {
     try (Link worker =
-        new Link(UnixTransport.accept(socket, SOON, () -> listening.complete(null)))) {
+        new Link(UnixTransport.accept(socket, soon(), () -> listening.complete(null)))) {
       new Session(worker, backend, () -> 77).run();
       end.complete(null);
     } catch (ProtocolException | InterruptedException e) {
@@ -135,11 +138,11 @@ class OverlappingRequestsTest {
   }
 
   private void send(Message.Request request) throws ProtocolException {
-    link.send(request, SOON);
+    link.send(request, soon());
   }
 
   private Message receive() throws ProtocolException {
-    return link.receive(SOON);
+    return link.receive(soon());
   }
 
   private void awaitBegun(int count) throws InterruptedException {

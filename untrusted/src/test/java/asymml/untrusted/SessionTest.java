@@ -34,7 +34,6 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class SessionTest {
-  private static final Deadline SOON = Deadline.in(Duration.ofMinutes(5));
   private static final long REGION_BYTES = 4096;
   private static final OpDescriptor OP = new OpDescriptor(2, 1, 1, 3, 4, 1, 1, 1, 0);
   private static final Slot X = new Slot(0, 6);
@@ -45,6 +44,10 @@ class SessionTest {
   private final CompletableFuture<Void> end = new CompletableFuture<>();
   private Link link;
   private long sequence;
+
+  private static Deadline soon() {
+    return Deadline.in(Duration.ofMinutes(5));
+  }
 
   @BeforeEach
   void start_a_session() throws Exception {
@@ -57,7 +60,7 @@ class SessionTest {
 
   private void serve(Path socket, CompletableFuture<Void> listening) {
     try (Link worker =
-            new Link(UnixTransport.accept(socket, SOON, () -> listening.complete(null)));
+            new Link(UnixTransport.accept(socket, soon(), () -> listening.complete(null)));
         Backend backend = new NaiveBackend()) {
       new Session(worker, backend, () -> 77).run();
       end.complete(null);
@@ -73,8 +76,8 @@ class SessionTest {
 
   private Message ask(Message.Request request) throws ProtocolException {
     sequence++;
-    link.send(request, SOON);
-    return link.receive(SOON);
+    link.send(request, soon());
+    return link.receive(soon());
   }
 
   private void greet() throws ProtocolException {
@@ -121,7 +124,7 @@ class SessionTest {
       assertThat(region.at(new Slot(320, 12)).toArray(ValueLayout.JAVA_FLOAT))
           .containsExactly(0, 100, 0, 0, 400, 0, 0, 700, 0, 0, 1000, 0);
     }
-    link.send(new Message.Bye(sequence), SOON);
+    link.send(new Message.Bye(sequence), soon());
     end.get(10, TimeUnit.SECONDS);
   }
 
@@ -138,7 +141,7 @@ class SessionTest {
       assertThat(region.at(new Slot(128, 20)).toArray(ValueLayout.JAVA_FLOAT))
           .isEqualTo(expected.toArray());
     }
-    link.send(new Message.Bye(sequence), SOON);
+    link.send(new Message.Bye(sequence), soon());
     end.get(10, TimeUnit.SECONDS);
   }
 
@@ -233,21 +236,21 @@ class SessionTest {
 
   @Test
   void who_does_not_say_hello_first_is_not_served() throws Exception {
-    link.send(new Message.Forward(0, 9, X, Y), SOON);
+    link.send(new Message.Forward(0, 9, X, Y), soon());
     endsWith(Reason.VIOLATION);
   }
 
   @Test
   void a_wrong_sequence_number_ends_the_session() throws Exception {
     greet();
-    link.send(new Message.DefineOp(2, 9, OP), SOON);
+    link.send(new Message.DefineOp(2, 9, OP), soon());
     endsWith(Reason.VIOLATION);
   }
 
   @Test
   void a_reply_or_a_streamed_tensor_ends_the_session() throws Exception {
     greet();
-    link.send(new Message.Payload(1, X), SOON);
+    link.send(new Message.Payload(1, X), soon());
     endsWith(Reason.VIOLATION);
   }
 

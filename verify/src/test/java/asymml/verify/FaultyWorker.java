@@ -19,7 +19,6 @@ import org.jspecify.annotations.Nullable;
 /// A worker on a thread of the test that keeps to the protocol and computes nothing: all its
 /// results are 0, until from some request on one value in each is another.
 final class FaultyWorker implements AutoCloseable {
-  private static final Deadline SOON = Deadline.in(Duration.ofMinutes(1));
 
   private final Path socket;
   private final int healthyResults;
@@ -29,6 +28,10 @@ final class FaultyWorker implements AutoCloseable {
   private final Thread thread;
   private @Nullable Region region;
   private int results;
+
+  private static Deadline soon() {
+    return Deadline.in(Duration.ofMinutes(1));
+  }
 
   /// @param folder where its socket goes
   /// @param healthyResults how many results are 0
@@ -52,16 +55,17 @@ final class FaultyWorker implements AutoCloseable {
   }
 
   private void run() {
-    try (Link link = new Link(UnixTransport.accept(socket, SOON, () -> listening.complete(true)))) {
-      Message first = link.receive(SOON);
+    try (Link link =
+        new Link(UnixTransport.accept(socket, soon(), () -> listening.complete(true)))) {
+      Message first = link.receive(soon());
       link.send(
           new Message.Welcome(first.sequence(), Message.PROTOCOL_VERSION, "faulty", precision, 1),
-          SOON);
-      Message request = link.receive(SOON);
+          soon());
+      Message request = link.receive(soon());
       while (!(request instanceof Message.Bye)) {
         serve(request);
-        link.send(new Message.Done(request.sequence(), 1), SOON);
-        request = link.receive(SOON);
+        link.send(new Message.Done(request.sequence(), 1), soon());
+        request = link.receive(soon());
       }
     } catch (IOException e) {
       // The trainer has left without a goodbye, as it may.

@@ -17,7 +17,6 @@ import java.util.concurrent.TimeoutException;
 
 /// A worker on a thread of the test, that behaves as a script says.
 final class FakeWorker implements AutoCloseable {
-  static final Deadline SOON = Deadline.in(Duration.ofMinutes(5));
 
   interface Script {
     void serve(Link link, Transport raw) throws Exception;
@@ -26,6 +25,10 @@ final class FakeWorker implements AutoCloseable {
   private final WorkerAddress address;
   private final CompletableFuture<Void> end = new CompletableFuture<>();
   private final Thread thread;
+
+  static Deadline soon() {
+    return Deadline.in(Duration.ofMinutes(5));
+  }
 
   private FakeWorker(Path socket, CompletableFuture<Void> listening, Script script) {
     this.address = new WorkerAddress.Unix(socket);
@@ -46,16 +49,16 @@ final class FakeWorker implements AutoCloseable {
     return start(
         folder,
         (link, raw) -> {
-          Message hello = link.receive(SOON);
+          Message hello = link.receive(soon());
           link.send(
               new Message.Welcome(hello.sequence(), Message.PROTOCOL_VERSION, "fake", "float32", 1),
-              SOON);
+              soon());
           script.serve(link, raw);
         });
   }
 
   private void run(Path socket, CompletableFuture<Void> listening, Script script) {
-    try (Transport raw = UnixTransport.accept(socket, SOON, () -> listening.complete(null))) {
+    try (Transport raw = UnixTransport.accept(socket, soon(), () -> listening.complete(null))) {
       script.serve(new Link(raw), raw);
       end.complete(null);
     } catch (ProtocolException | InterruptedException e) {
@@ -68,8 +71,8 @@ final class FakeWorker implements AutoCloseable {
 
   /// Answers a request with nothing but Done.
   static Message done(Link link) throws ProtocolException {
-    Message request = link.receive(SOON);
-    link.send(new Message.Done(request.sequence(), 5), SOON);
+    Message request = link.receive(soon());
+    link.send(new Message.Done(request.sequence(), 5), soon());
     return request;
   }
 

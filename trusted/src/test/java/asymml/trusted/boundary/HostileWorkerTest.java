@@ -1,7 +1,7 @@
 package asymml.trusted.boundary;
 
-import static asymml.trusted.boundary.FakeWorker.SOON;
 import static asymml.trusted.boundary.FakeWorker.done;
+import static asymml.trusted.boundary.FakeWorker.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -47,9 +47,9 @@ class HostileWorkerTest {
             (link, raw) -> {
               byte[] rubbish = new byte[4096];
               new Random(1).nextBytes(rubbish);
-              raw.write(ByteBuffer.wrap(rubbish), SOON);
-              link.receive(SOON);
-              link.receive(SOON);
+              raw.write(ByteBuffer.wrap(rubbish), soon());
+              link.receive(soon());
+              link.receive(soon());
             }),
         greeting(
             "speaks HTTP",
@@ -58,27 +58,28 @@ class HostileWorkerTest {
               raw.write(
                   ByteBuffer.wrap(
                       "HTTP/1.1 400 Bad Request\r\n\r\n".getBytes(StandardCharsets.US_ASCII)),
-                  SOON);
-              link.receive(SOON);
-              link.receive(SOON);
+                  soon());
+              link.receive(soon());
+              link.receive(soon());
             }),
         greeting(
             "speaks another version",
             "the worker speaks protocol 7, this side 3: run the same version on both sides",
             (link, _) ->
                 link.send(
-                    new Message.Welcome(link.receive(SOON).sequence(), 7, "b", "p", 1), SOON)),
+                    new Message.Welcome(link.receive(soon()).sequence(), 7, "b", "p", 1), soon())),
         greeting(
             "refuses",
             "the worker refused the connection: not today",
             (link, _) ->
-                link.send(new Message.Failed(link.receive(SOON).sequence(), "not today"), SOON)),
+                link.send(
+                    new Message.Failed(link.receive(soon()).sequence(), "not today"), soon())),
         greeting(
             "welcomes out of turn",
             "the worker answered out of turn during the greeting",
             (link, _) -> {
-              link.receive(SOON); // a peer that left without reading might be seen to leave first
-              link.send(new Message.Welcome(4, 1, "b", "p", 1), SOON);
+              link.receive(soon()); // a peer that left without reading might be seen to leave first
+              link.send(new Message.Welcome(4, 1, "b", "p", 1), soon());
             }),
         greeting(
             "answers otherwise",
@@ -117,27 +118,28 @@ class HostileWorkerTest {
             "the worker refused forward of op 3: no such thing",
             (link, _) ->
                 link.send(
-                    new Message.Failed(link.receive(SOON).sequence(), "no such thing"), SOON)),
+                    new Message.Failed(link.receive(soon()).sequence(), "no such thing"), soon())),
         greeting(
             "answers an earlier request again",
             "the worker answered out of turn, during forward of op 3",
-            (link, _) -> link.send(new Message.Done(0, 1), SOON)),
+            (link, _) -> link.send(new Message.Done(0, 1), soon())),
         greeting(
             "answers a later request",
             "the worker answered out of turn, during forward of op 3",
-            (link, _) -> link.send(new Message.Done(link.receive(SOON).sequence() + 1, 1), SOON)),
+            (link, _) ->
+                link.send(new Message.Done(link.receive(soon()).sequence() + 1, 1), soon())),
         greeting(
             "sends a request",
             "the worker answered out of turn, during forward of op 3",
-            (link, _) -> link.send(new Message.Forward(3, 3, X, Y), SOON)),
+            (link, _) -> link.send(new Message.Forward(3, 3, X, Y), soon())),
         greeting(
             "sends a tensor nobody asked for",
             "the worker answered out of turn, during forward of op 3",
-            (link, _) -> link.send(new Message.Payload(3, Y), SOON)),
+            (link, _) -> link.send(new Message.Payload(3, Y), soon())),
         greeting(
             "sends half an answer",
             "the worker went away, during forward of op 3",
-            (_, raw) -> raw.write(ByteBuffer.wrap(new byte[] {0x41, 0x4d, 33}), SOON)),
+            (_, raw) -> raw.write(ByteBuffer.wrap(new byte[] {0x41, 0x4d, 33}), soon())),
         greeting(
             "announces a huge message",
             "the peer announces a message of 2147483647 bytes, during forward of op 3",
@@ -145,11 +147,11 @@ class HostileWorkerTest {
                 raw.write(
                     ByteBuffer.wrap(
                         new byte[] {0x41, 0x4d, 33, 0, -1, -1, -1, 127, 3, 0, 0, 0, 0, 0, 0, 0}),
-                    SOON)),
+                    soon())),
         greeting(
             "speaks rubbish",
             "the peer does not speak this protocol",
-            (_, raw) -> raw.write(ByteBuffer.wrap(new byte[1000]), SOON)));
+            (_, raw) -> raw.write(ByteBuffer.wrap(new byte[1000]), soon())));
   }
 
   @ParameterizedTest(name = "a worker that {0}")
@@ -164,10 +166,10 @@ class HostileWorkerTest {
           // What was sent must arrive; leaving with unread requests could cut it off.
           while (true) {
             if (what.contains("leave") || what.contains("half")) {
-              link.receive(SOON);
+              link.receive(soon());
               return;
             }
-            link.receive(SOON);
+            link.receive(soon());
           }
         };
     try (FakeWorker fake = FakeWorker.polite(folder, whole);
@@ -218,10 +220,10 @@ class HostileWorkerTest {
     CompletableFuture<Path> file = new CompletableFuture<>();
     FakeWorker.Script script =
         (link, _) -> {
-          Message.MapRegion m = (Message.MapRegion) link.receive(SOON);
+          Message.MapRegion m = (Message.MapRegion) link.receive(soon());
           file.complete(Path.of(m.path()));
           assertThat(Files.getPosixFilePermissions(Path.of(m.path()))).hasSize(2);
-          link.send(new Message.Failed(m.sequence(), "no memory"), SOON);
+          link.send(new Message.Failed(m.sequence(), "no memory"), soon());
         };
     try (FakeWorker fake = FakeWorker.polite(folder, script);
         RemoteWorker worker = RemoteWorker.connect(fake.address(), null, LIMIT)) {
@@ -235,8 +237,8 @@ class HostileWorkerTest {
   void a_worker_s_processor_time_never_runs_backwards() throws Exception {
     FakeWorker.Script script =
         (link, _) -> {
-          link.send(new Message.Done(link.receive(SOON).sequence(), 900), SOON);
-          link.send(new Message.Done(link.receive(SOON).sequence(), 400), SOON);
+          link.send(new Message.Done(link.receive(soon()).sequence(), 900), soon());
+          link.send(new Message.Done(link.receive(soon()).sequence(), 400), soon());
         };
     try (FakeWorker fake = FakeWorker.polite(folder, script);
         RemoteWorker worker = RemoteWorker.connect(fake.address(), null, LIMIT)) {

@@ -1,7 +1,7 @@
 package asymml.trusted.boundary;
 
-import static asymml.trusted.boundary.FakeWorker.SOON;
 import static asymml.trusted.boundary.FakeWorker.done;
+import static asymml.trusted.boundary.FakeWorker.soon;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -37,7 +37,7 @@ class RemoteWorkerTest {
     Region region = null;
     try {
       while (true) {
-        Message m = link.receive(SOON);
+        Message m = link.receive(soon());
         seen.add(m);
         if (m instanceof Message.Bye) {
           return;
@@ -52,7 +52,7 @@ class RemoteWorkerTest {
             y.setAtIndex(ValueLayout.JAVA_FLOAT, i, 2 * x.getAtIndex(ValueLayout.JAVA_FLOAT, i));
           }
         }
-        link.send(new Message.Done(m.sequence(), seen.size()), SOON);
+        link.send(new Message.Done(m.sequence(), seen.size()), soon());
       }
     } finally {
       if (region != null) {
