@@ -140,7 +140,7 @@ final class BenchResult implements BenchOutput {
   }
 
   /// Processor seconds of `trusted-only` over those of the trusted process in `asymml`; empty if
-  /// one of them was not measured, or the steps were too short for the system's clock.
+  /// one of them was not measured.
   OptionalDouble trustedCostRatio() {
     return ratio(m -> m.cost().trustedCpuMillis());
   }
@@ -148,7 +148,7 @@ final class BenchResult implements BenchOutput {
   private OptionalDouble ratio(Function<OfMode, Double> cost) {
     OfMode whole = modes.get(Mode.TRUSTED_ONLY);
     OfMode split = modes.get(Mode.ASYMML);
-    return whole == null || split == null || cost.apply(split) == 0
+    return whole == null || split == null
         ? OptionalDouble.empty()
         : OptionalDouble.of(cost.apply(whole) / cost.apply(split));
   }

@@ -57,10 +57,9 @@ class BenchCommandTest {
   void a_sweep_has_the_cost_of_an_image_at_each_value() throws Exception {
     Path json = directory.resolve("sweep.json");
     Path svg = directory.resolve("sweep.svg");
-    // So many steps that a coarse clock sees them.
     Outcome outcome =
         Outcome.of(
-            ("bench --model cnn --steps 20 --warm-up 0 --rounds 1 --sweep batch-size:2,4 --json "
+            ("bench --model cnn --steps 2 --warm-up 1 --rounds 1 --sweep batch-size:2,4 --json "
                     + json
                     + " --svg "
                     + svg)

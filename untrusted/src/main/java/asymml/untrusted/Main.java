@@ -1,6 +1,7 @@
 package asymml.untrusted;
 
 import asymml.kernels.Kernels;
+import asymml.kernels.ProcessorTime;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
 import asymml.wire.ProtocolException;
@@ -8,9 +9,7 @@ import asymml.wire.TlsTransport;
 import asymml.wire.Transport;
 import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
-import com.sun.management.OperatingSystemMXBean;
 import java.io.PrintWriter;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -166,7 +165,7 @@ public final class Main implements Callable<Integer> {
     // The caller of the process reads the ready line; everything else goes to stderr.
     try (Link link = new Link(accept(commandLine(spec).getOut(), backend))) {
       System.err.println("asymml worker: a trainer connected");
-      new Session(link, backend, Main::cpuNanos).run();
+      new Session(link, backend, ProcessorTime::nanos).run();
       System.err.println("asymml worker: the trainer is done");
     } catch (ProtocolException e) {
       if (e.reason() != ProtocolException.Reason.CLOSED) {
@@ -290,11 +289,6 @@ public final class Main implements Callable<Integer> {
             + backend.precision()
             + ", UNTRUSTED: sees what the release door lets out");
     ready.flush();
-  }
-
-  private static long cpuNanos() {
-    OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
-    return Math.max(0, system.getProcessCpuTime());
   }
 
   /// Reads `--listen`.

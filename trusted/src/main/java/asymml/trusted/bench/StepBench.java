@@ -1,5 +1,6 @@
 package asymml.trusted.bench;
 
+import asymml.kernels.ProcessorTime;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
@@ -14,8 +15,6 @@ import asymml.trusted.execute.StepProfile;
 import asymml.trusted.execute.StepProfile.Phase;
 import asymml.trusted.execute.Workers;
 import asymml.wire.ProtocolException;
-import com.sun.management.OperatingSystemMXBean;
-import java.lang.management.ManagementFactory;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -26,8 +25,6 @@ public final class StepBench implements AutoCloseable {
   private static final float MOMENTUM = 0.9f;
   private static final float WEIGHT_DECAY = 5e-4f;
 
-  private final OperatingSystemMXBean system =
-      ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
   private final Parameters parameters;
   private final @Nullable Workers workers;
   private final @Nullable SplitContext split;
@@ -85,7 +82,7 @@ public final class StepBench implements AutoCloseable {
     long sent = workers == null ? 0 : workers.bytesOut();
     long received = workers == null ? 0 : workers.bytesBack();
     long workerCpu = workers == null ? 0 : workers.cpuNanos();
-    long cpu = system.getProcessCpuTime();
+    long cpu = ProcessorTime.nanos();
     long wall = System.nanoTime();
     for (int i = 0; i < steps; i++) {
       step();
@@ -93,7 +90,7 @@ public final class StepBench implements AutoCloseable {
     double count = 1e6 * steps;
     return new StepCost(
         (System.nanoTime() - wall) / count,
-        (system.getProcessCpuTime() - cpu) / count,
+        (ProcessorTime.nanos() - cpu) / count,
         workers == null ? 0 : (workers.cpuNanos() - workerCpu) / count,
         workers == null ? 0 : (workers.bytesOut() - sent) / steps,
         workers == null ? 0 : (workers.bytesBack() - received) / steps);

@@ -1,6 +1,7 @@
 package asymml.trusted.train;
 
 import asymml.kernels.Elementwise;
+import asymml.kernels.ProcessorTime;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
@@ -513,8 +514,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private Cost costSoFar() {
-    double cpu =
-        ProcessHandle.current().info().totalCpuDuration().map(d -> d.toNanos() / 1e9).orElse(0.0);
+    double cpu = ProcessorTime.nanos() / 1e9;
     return workers == null
         ? new Cost(cpu, 0, 0, 0)
         : new Cost(cpu, workers.cpuNanos() / 1e9, workers.bytesOut(), workers.bytesBack());
