@@ -122,6 +122,8 @@ final class BenchCommand implements Callable<Integer> {
 
   @Mixin ShieldOptions shield;
 
+  @Mixin ChunkOptions chunks;
+
   @Option(
       names = "--steps",
       paramLabel = "N",
@@ -217,6 +219,7 @@ final class BenchCommand implements Callable<Integer> {
     requirePositive("--steps", steps);
     requirePositive("--rounds", rounds);
     requirePositive("--threads", threads());
+    chunks.check(shield.shares());
     if (warmUp < 0) {
       throw new IllegalArgumentException("--warm-up must be at least 0: " + warmUp);
     }

@@ -126,6 +126,7 @@ final class BenchRun {
         options.terms(),
         options.threads(),
         options.device(),
+        options.chunks.number(),
         random);
   }
 }

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.List;
 import java.util.OptionalLong;
 
 /// Runs benchmarks of plans, with a worker process of their own where they need one.
@@ -24,6 +25,7 @@ import java.util.OptionalLong;
 /// @param terms on what terms tensors leave
 /// @param threads of either process
 /// @param device what workers compute on, as `--device` of a worker takes it
+/// @param chunks in how many parts a worker gets a batch
 /// @param random seeds the noise
 record BenchWorkers(
     Graph graph,
@@ -31,6 +33,7 @@ record BenchWorkers(
     ReleaseTerms terms,
     int threads,
     String device,
+    int chunks,
     SecureRandom random) {
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
@@ -69,7 +72,9 @@ record BenchWorkers(
                 plan,
                 batchSize,
                 terms,
-                second == null ? Workers.of(first.party) : Workers.of(first.party, second.party))) {
+                new Workers(
+                    second == null ? List.of(first.party) : List.of(first.party, second.party),
+                    chunks))) {
       use.with(bench, OptionalLong.of(first.process.pid()));
     }
   }

@@ -13,11 +13,13 @@ import java.util.List;
 /// The connected workers of a run, with the doors to them.
 final class OpenWorkers implements AutoCloseable {
   private final boolean masked;
+  private final int chunks;
   private final List<OpenWorker> workers = new ArrayList<>();
   private final List<ReleaseDoor> doors = new ArrayList<>();
 
-  private OpenWorkers(boolean masked) {
-    this.masked = masked;
+  private OpenWorkers(TrainOptions options) {
+    this.masked = options.privacy.shield.shares();
+    this.chunks = options.chunks.number();
   }
 
   /// Connects as the options say. Where one gets values under masks and the other the masks, both
@@ -29,7 +31,7 @@ final class OpenWorkers implements AutoCloseable {
   /// @throws IOException if a worker is not to be had, or not strict
   static OpenWorkers open(TrainOptions options, List<List<String>> arguments, RunLayout layout)
       throws IOException {
-    OpenWorkers open = new OpenWorkers(options.privacy.shield.shares());
+    OpenWorkers open = new OpenWorkers(options);
     boolean all = false;
     try {
       List<WorkerChoice> choices = options.workers();
@@ -69,7 +71,7 @@ final class OpenWorkers implements AutoCloseable {
     for (int i = 0; i < workers.size(); i++) {
       parties.add(new Party(workers.get(i).remote(), doors.get(i)));
     }
-    return new Workers(parties);
+    return new Workers(parties, chunks);
   }
 
   /// Each in a line.

@@ -101,6 +101,7 @@ final class PlanRun {
             new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(NOISE_RATIO), "a benchmark"),
             options.threads(),
             options.worker.device(),
+            1,
             new SecureRandom());
     Times whole = time(workers, Plan.trusted(graph), "all layers trusted");
     Times atLow = time(workers, low, "split at rank " + LOW);

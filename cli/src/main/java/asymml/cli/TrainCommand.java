@@ -57,6 +57,7 @@ final class TrainCommand implements Callable<Integer> {
           "worker",
           "tls-trust",
           "wire",
+          "chunks",
           "worker-timeout",
           "out");
 

@@ -286,6 +286,8 @@ final class TrainOptions {
               + " half the bytes (default: ${DEFAULT-VALUE}).")
   Encoding wire;
 
+  @Mixin ChunkOptions chunks;
+
   @Option(
       names = "--worker-timeout",
       paramLabel = "SECONDS",
@@ -447,6 +449,7 @@ final class TrainOptions {
     if (mode != Mode.TRUSTED_ONLY) {
       workers();
     }
+    chunks.check(privacy.shield.shares());
     return new TrainConfig(
         model,
         norm,

@@ -48,6 +48,10 @@ final class WorkerRecord {
           "--worker-record is for one worker: each of several would keep the examples that it gets"
               + " alone");
     }
+    if (options.chunks.number() > 1) {
+      throw new IllegalArgumentException(
+          "--worker-record keeps whole batches: record without --chunks");
+    }
     return List.of(keeping(file.toString()), keeping(file + ".masks"));
   }
 

@@ -2,6 +2,7 @@ package asymml.untrusted;
 
 import asymml.kernels.ConvShape;
 import asymml.kernels.Convolution;
+import asymml.kernels.Convolution.Pass;
 import asymml.kernels.Kernels;
 import asymml.kernels.Tensor;
 import asymml.wire.OpDescriptor;
@@ -9,10 +10,57 @@ import java.lang.foreign.MemorySegment;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// Computes on the CPU with oneDNN in float32.
+///
+/// Not every operation gets every request: one whose examples come in chunks gets weights and
+/// another gives their gradient. What requests need is planned with the first of them.
 final class CpuBackend implements Backend {
-  private final Map<Integer, Convolution> convolutions = new HashMap<>();
+  /// An operation, and what was asked of it so far.
+  private static final class Planned {
+    private final ConvShape shape;
+    private @Nullable Convolution weighted;
+    private @Nullable Convolution gradient;
+
+    private Planned(ConvShape shape) {
+      this.shape = shape;
+    }
+
+    Convolution weighted() {
+      if (weighted == null) {
+        weighted = plan(EnumSet.of(Pass.FORWARD, Pass.BACKWARD_DATA));
+      }
+      return weighted;
+    }
+
+    Convolution gradient() {
+      if (gradient == null) {
+        gradient = plan(EnumSet.of(Pass.BACKWARD_WEIGHTS));
+      }
+      return gradient;
+    }
+
+    private Convolution plan(Set<Pass> passes) {
+      try {
+        return new Convolution(shape, passes);
+      } catch (IllegalStateException e) {
+        throw new DeviceException("the cpu backend cannot compute it: " + e.getMessage(), e);
+      }
+    }
+
+    void close() {
+      if (weighted != null) {
+        weighted.close();
+      }
+      if (gradient != null) {
+        gradient.close();
+      }
+    }
+  }
+
+  private final Map<Integer, Planned> operations = new HashMap<>();
 
   @Override
   public String name() {
@@ -38,57 +86,61 @@ final class CpuBackend implements Backend {
               op.kernelWidth(),
               op.stride(),
               op.padding());
-      convolutions.put(opId, new Convolution(shape, EnumSet.allOf(Convolution.Pass.class)));
-    } catch (IllegalArgumentException | IllegalStateException e) {
+      operations.put(opId, new Planned(shape));
+    } catch (IllegalArgumentException e) {
       throw new RefusedException("the cpu backend cannot compute it: " + e.getMessage(), e);
     }
   }
 
   @Override
   public Completion loadWeights(int opId, MemorySegment weights) {
-    Convolution convolution = convolution(opId);
-    convolution.loadWeights(Tensor.of(weights, convolution.shape().weightAxes()));
+    Planned operation = operation(opId);
+    operation.weighted().loadWeights(Tensor.of(weights, operation.shape.weightAxes()));
     return Completion.DONE;
   }
 
   @Override
   public Completion forward(int opId, MemorySegment x, MemorySegment y) {
-    Convolution convolution = convolution(opId);
-    ConvShape shape = convolution.shape();
-    convolution.forward(Tensor.of(x, shape.inputAxes()), Tensor.of(y, shape.outputAxes()));
+    Planned operation = operation(opId);
+    ConvShape shape = operation.shape;
+    operation.weighted().forward(Tensor.of(x, shape.inputAxes()), Tensor.of(y, shape.outputAxes()));
     return Completion.DONE;
   }
 
   @Override
   public Completion backwardData(int opId, MemorySegment dy, MemorySegment dx) {
-    Convolution convolution = convolution(opId);
-    ConvShape shape = convolution.shape();
-    convolution.backwardData(Tensor.of(dy, shape.outputAxes()), Tensor.of(dx, shape.inputAxes()));
+    Planned operation = operation(opId);
+    ConvShape shape = operation.shape;
+    operation
+        .weighted()
+        .backwardData(Tensor.of(dy, shape.outputAxes()), Tensor.of(dx, shape.inputAxes()));
     return Completion.DONE;
   }
 
   @Override
   public Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
-    Convolution convolution = convolution(opId);
-    ConvShape shape = convolution.shape();
-    convolution.backwardWeights(
-        Tensor.of(x, shape.inputAxes()),
-        Tensor.of(dy, shape.outputAxes()),
-        Tensor.of(dw, shape.weightAxes()));
+    Planned operation = operation(opId);
+    ConvShape shape = operation.shape;
+    operation
+        .gradient()
+        .backwardWeights(
+            Tensor.of(x, shape.inputAxes()),
+            Tensor.of(dy, shape.outputAxes()),
+            Tensor.of(dw, shape.weightAxes()));
     return Completion.DONE;
   }
 
-  private Convolution convolution(int opId) {
-    Convolution convolution = convolutions.get(opId);
-    if (convolution == null) {
+  private Planned operation(int opId) {
+    Planned operation = operations.get(opId);
+    if (operation == null) {
       throw new IllegalStateException("operation " + opId + " is not defined");
     }
-    return convolution;
+    return operation;
   }
 
   @Override
   public void close() {
-    convolutions.values().forEach(Convolution::close);
-    convolutions.clear();
+    operations.values().forEach(Planned::close);
+    operations.clear();
   }
 }

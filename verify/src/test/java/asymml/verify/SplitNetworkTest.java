@@ -102,11 +102,12 @@ class SplitNetworkTest {
     compare(graph, asymml(graph, decomposition, "1/8"), batch, 1, ROUNDING);
   }
 
-  /// Batches that three workers share unevenly, and one that is too small for all of them.
+  /// Batches that three workers share unevenly, in chunks too, and one that is too small for all of
+  /// them.
   @ParameterizedTest
-  @CsvSource({"SHARED, 1/8, 8", "PER_EXAMPLE, 1/8, 7", "SHARED, 0, 2"})
+  @CsvSource({"SHARED, 1/8, 8, 2", "PER_EXAMPLE, 1/8, 7, 1", "SHARED, 0, 2, 3"})
   void workers_that_share_a_batch_train_like_none(
-      Decomposition decomposition, String rank, int batch) throws Exception {
+      Decomposition decomposition, String rank, int batch, int chunks) throws Exception {
     Graph graph = smooth(Zoo.build("resnet20", DATA.train().shape(), 10, Zoo.Norm.BATCH));
     Trace unsplit = train(graph, Plan.trusted(graph), batch, 2, null, List.of());
     try (LocalWorker first = new LocalWorker();
@@ -119,11 +120,25 @@ class SplitNetworkTest {
               batch,
               2,
               EXACT,
-              List.of(first, second, third));
+              List.of(first, second, third),
+              chunks);
       assertClose(split, unsplit, 2, ROUNDING);
       // Of two examples the first of three workers gets none, and no request.
       assertThat(third.party().worker().bytesFromWorker()).isPositive();
       assertThat(first.party().worker().bytesFromWorker() > 0).isEqualTo(batch > 2);
+    }
+  }
+
+  /// A dense layer of 10 outputs: its chunks start at multiples of 8 examples.
+  @Test
+  void examples_that_go_out_in_chunks_train_like_unsplit() throws Exception {
+    Graph graph = smooth(Zoo.build("cnn", DATA.train().shape(), 10, Zoo.Norm.BATCH));
+    Trace unsplit = train(graph, Plan.trusted(graph), 21, 3, null, List.of());
+    try (LocalWorker worker = new LocalWorker()) {
+      Trace split =
+          train(
+              graph, asymml(graph, Decomposition.SHARED, "1/8"), 21, 3, EXACT, List.of(worker), 4);
+      assertClose(split, unsplit, 3, ROUNDING);
     }
   }
 
@@ -215,8 +230,22 @@ class SplitNetworkTest {
       @Nullable ReleaseTerms terms,
       List<LocalWorker> workers)
       throws Exception {
+    return train(graph, plan, batch, steps, terms, workers, 1);
+  }
+
+  private static Trace train(
+      Graph graph,
+      Plan plan,
+      int batch,
+      int steps,
+      @Nullable ReleaseTerms terms,
+      List<LocalWorker> workers,
+      int chunks)
+      throws Exception {
     Workers parties =
-        workers.isEmpty() ? null : new Workers(workers.stream().map(LocalWorker::party).toList());
+        workers.isEmpty()
+            ? null
+            : new Workers(workers.stream().map(LocalWorker::party).toList(), chunks);
     List<Double> losses = new ArrayList<>();
     Map<String, float[]> gradients = new HashMap<>();
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);

@@ -411,6 +411,7 @@ public final class ReleaseDoor implements AutoCloseable {
     private final ClipBound bound;
     private final double[] norms;
     private final boolean[] written;
+    private final boolean[] published;
     private final int dim;
     private boolean open = true;
 
@@ -427,6 +428,7 @@ public final class ReleaseDoor implements AutoCloseable {
       this.norms = new double[examples];
       Arrays.fill(norms, Double.NaN);
       this.written = new boolean[examples];
+      this.published = new boolean[examples];
     }
 
     /// Whether the examples have to be shown to [#measure] before they are written: noise is on and
@@ -553,19 +555,52 @@ public final class ReleaseDoor implements AutoCloseable {
       return (i, _) -> values.examples(i - from, 1);
     }
 
-    /// Ends the release: the worker may read it.
+    /// Lets the worker read some examples that were written, before the others are.
+    ///
+    /// @param from first example, which begins on a slot's alignment
+    /// @param count how many, at least 1
+    /// @return the token for requests on them
+    /// @throws IllegalStateException if one of them is missing, or may be read already
+    /// @throws ProtocolException if the worker went away
+    public Released publish(int from, int count) throws ProtocolException {
+      begin();
+      checkRange(from, count);
+      for (int i = from; i < from + count; i++) {
+        if (!written[i] || published[i]) {
+          throw new IllegalStateException(
+              "example " + i + (written[i] ? " was published already" : " is missing"));
+        }
+        published[i] = true;
+      }
+      Slot part = new Slot(slot.offset() + (long) from * dim * Float.BYTES, (long) count * dim);
+      worker.publish(part);
+      open = true;
+      return new Released(part);
+    }
+
+    /// Ends the release: the worker may read all of it.
     ///
     /// @return the token for requests
-    /// @throws IllegalStateException if examples are missing, or the release failed or is finished
+    /// @throws IllegalStateException if examples are missing, or were published while others were
+    ///   not, or the release failed or is finished
     /// @throws ProtocolException if the worker went away
     public Released finish() throws ProtocolException {
       begin();
-      requireAll(IntStream.range(0, written.length).filter(i -> written[i]).count());
+      requireAll(count(written));
+      long before = count(published);
       if (!(strength instanceof NoiseStrength.None)) {
         bound.observe(norms);
       }
-      worker.publish(slot);
+      if (before == 0) {
+        worker.publish(slot);
+      } else {
+        requireAll(before);
+      }
       return new Released(slot);
+    }
+
+    private static long count(boolean[] set) {
+      return IntStream.range(0, set.length).filter(i -> set[i]).count();
     }
 
     /// Closes the release until the call that is beginning has succeeded.

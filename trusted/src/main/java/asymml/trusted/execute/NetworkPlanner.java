@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Turns a graph into operations on the buffers of [NetworkBuffers].
@@ -266,13 +267,10 @@ final class NetworkPlanner {
       int places = Shard.largest(shards(boundary));
       int result = 1;
       int gradient = 1;
-      for (int i : graph.linearLayers()) {
-        Node node = graph.nodes().get(i);
-        if (!(plan.placement(node.name()) instanceof Trusted)) {
-          int y = places * graph.shape(i).size();
-          gradient = Math.max(gradient, y);
-          result = Math.max(result, Math.max(y, places * graph.inputShape(i).size()));
-        }
+      for (int i : remoteLayers().toArray()) {
+        int y = places * graph.shape(i).size();
+        gradient = Math.max(gradient, y);
+        result = Math.max(result, Math.max(y, places * graph.inputShape(i).size()));
       }
       present = new TurnSlots(layout, result, gradient);
       turnSlots = present;
@@ -283,8 +281,20 @@ final class NetworkPlanner {
   /// Who computes on which examples; all on all of them where they are under masks.
   private List<Shard> shards(SplitContext boundary) {
     return boundary.releases().shield() instanceof Shield.Shares
-        ? List.of(new Shard(boundary.workers().first(), 0, batch))
-        : Shard.of(boundary.workers().all(), batch);
+        ? List.of(Shard.whole(boundary.workers().first(), batch))
+        : Shard.of(
+            boundary.workers(),
+            batch,
+            Shard.step(
+                remoteLayers()
+                    .flatMap(
+                        i -> IntStream.of(graph.inputShape(i).size(), graph.shape(i).size()))));
+  }
+
+  private IntStream remoteLayers() {
+    return graph.linearLayers().stream()
+        .mapToInt(i -> i)
+        .filter(i -> !(plan.placement(graph.nodes().get(i).name()) instanceof Trusted));
   }
 
   private RemoteOp splitLinear(
@@ -340,7 +350,6 @@ final class NetworkPlanner {
     return new SplitLinearOp(
         node.name(),
         i,
-        boundary.takeOpId(),
         shape,
         boundary,
         shards,

@@ -5,7 +5,6 @@ import asymml.kernels.Tensor;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.Mask;
 import asymml.trusted.boundary.Masked;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.boundary.ReleaseSource;
@@ -29,7 +28,7 @@ final class SplitInput {
   private final StepProfile profile;
   private final Tensor x;
   private final Slot slot;
-  private @Nullable List<Released> released;
+  private @Nullable List<Sent> released;
   private @Nullable Shares shares;
 
   /// An input that has left for two workers.
@@ -68,72 +67,103 @@ final class SplitInput {
     shares = null;
   }
 
-  /// What is asked of a worker once it has its examples.
+  /// What a worker has got.
+  ///
+  /// @param whole all of its examples
+  /// @param chunks the parts in which they left
+  private record Sent(Released whole, List<Released> chunks) {}
+
+  /// What is asked of a worker once it has some of its examples.
   interface Request {
     /// Sends it.
     ///
-    /// @param shard which, from 0
-    /// @param x the worker's examples
-    void send(int shard, Released x) throws ProtocolException;
+    /// @param shard which worker, from 0
+    /// @param chunk which of its chunks, from 0
+    /// @param x the examples
+    void send(int shard, int chunk, Released x) throws ProtocolException;
   }
 
-  /// Decomposes and releases the input, and sends each worker a request for it; a second call in a
-  /// pass sends requests for the same releases.
+  /// Decomposes and releases the input, chunk by chunk, and sends each worker a request for each of
+  /// its chunks; a second call in a pass sends requests for the same releases.
   void release(long step, Request request) throws ProtocolException {
-    List<Released> before = released;
+    List<Sent> before = released;
     if (before == null) {
       released = releaseNow(step, request);
       return;
     }
     for (int i = 0; i < before.size(); i++) {
-      request.send(i, before.get(i));
+      List<Released> chunks = before.get(i).chunks;
+      for (int c = 0; c < chunks.size(); c++) {
+        request.send(i, c, chunks.get(c));
+      }
     }
     profile.lap(Phase.SEND);
   }
 
-  /// This pass's releases, once made.
-  List<Released> current() {
-    List<Released> now = released;
+  /// All that worker `shard` got of this pass's input, once it has.
+  Released current(int shard) {
+    List<Sent> now = released;
     if (now == null) {
       throw new IllegalStateException("backward before forward");
     }
-    return now;
+    return now.get(shard).whole;
   }
 
-  private List<Released> releaseNow(long step, Request request) throws ProtocolException {
-    List<Released> done = new ArrayList<>();
-    int values = Math.toIntExact(x.size() / x.length(0));
-    boolean exact = site.decomposer() == null && site.strength() instanceof NoiseStrength.None;
-    ReleaseSource source = exact ? (i, _) -> x.examples(i, 1) : decompose(step);
-    for (int i = 0; i < shards.size(); i++) {
-      Shard shard = shards.get(i);
-      ReleaseDoor door = shard.party().door();
-      Slot place = shard.place(slot, values);
-      long decomposing = door.sourceNanos();
-      Released now =
-          exact
-              ? door.exact(site.residual(), shard.of(x), place)
-              : release(shard, shard.of(source), place);
-      profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
-      request.send(i, now);
-      profile.lap(Phase.SEND);
-      done.add(now);
+  private List<Sent> releaseNow(long step, Request request) throws ProtocolException {
+    ReleaseSource source = decompose(step);
+    List<NoisyRelease> open = new ArrayList<>();
+    List<List<Released>> chunks = new ArrayList<>();
+    for (Shard shard : shards) {
+      open.add(open(shard, shard.of(source)));
+      chunks.add(new ArrayList<>());
     }
-    return done;
+    int rounds = shards.stream().mapToInt(shard -> shard.chunks().size()).max().orElse(0);
+    // The first chunks of all workers before the second of any: all begin early.
+    for (int c = 0; c < rounds; c++) {
+      for (int i = 0; i < shards.size(); i++) {
+        Shard shard = shards.get(i);
+        if (c < shard.chunks().size()) {
+          long decomposing = shard.party().door().sourceNanos();
+          Released part = write(shard, c, open.get(i), shard.of(source));
+          profile.lap(
+              Phase.DOOR, Phase.DECOMPOSE, shard.party().door().sourceNanos() - decomposing);
+          request.send(i, c, part);
+          profile.lap(Phase.SEND);
+          chunks.get(i).add(part);
+        }
+      }
+    }
+    List<Sent> sent = new ArrayList<>();
+    for (int i = 0; i < shards.size(); i++) {
+      sent.add(new Sent(open.get(i).finish(), chunks.get(i)));
+    }
+    return sent;
   }
 
-  private Released release(Shard shard, ReleaseSource source, Slot place) throws ProtocolException {
+  private NoisyRelease open(Shard shard, ReleaseSource source) {
+    ReleaseDoor door = shard.party().door();
+    long decomposing = door.sourceNanos();
+    int values = Math.toIntExact(x.size() / x.length(0));
     NoisyRelease release =
-        shard
-            .party()
-            .door()
-            .noisy(site.residual(), place, shard.count(), site.strength(), site.bound());
+        door.noisy(
+            site.residual(),
+            shard.place(slot, values),
+            shard.count(),
+            site.strength(),
+            site.bound());
     if (release.needsMeasuring()) {
       release.measure(0, shard.count(), source);
       release.measured();
     }
-    release.write(0, shard.count(), source, shard.of(context.occupancy()));
-    return release.finish();
+    profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
+    return release;
+  }
+
+  private Released write(Shard shard, int chunk, NoisyRelease release, ReleaseSource source)
+      throws ProtocolException {
+    Shard.Chunk part = shard.chunks().get(chunk);
+    release.write(part.from(), part.count(), source, shard.of(context.occupancy()));
+    return release.publish(part.from(), part.count());
   }
 
   /// The same under masks, for two workers.

@@ -16,7 +16,12 @@ import asymml.trusted.execute.StepProfile.Phase;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// A linear layer whose input is split: `Y = W * X_T + W * X_U`, the first term here, the second on
@@ -31,13 +36,19 @@ final class SplitLinearOp implements RemoteOp {
   /// @param turns places that layers use in turn, those of output gradients among them
   record Slots(Slot weights, Slot y, @Nullable Slot dx, TurnSlots turns) {}
 
-  /// What one worker does of the layer.
+  /// What one worker does of the layer: the gradient of the weights on all of its examples, the
+  /// rest chunk by chunk.
   ///
   /// @param shard its examples
   /// @param shape the layer's shape on them
-  /// @param y where its part of the output goes
-  /// @param dx where its part of the input's gradient goes; null if none flows on
-  private record Part(Shard shard, ConvShape shape, Slot y, @Nullable Slot dx) {
+  /// @param opId the operation on all of them
+  /// @param pieces one for each chunk
+  private record Part(Shard shard, ConvShape shape, int opId, List<Piece> pieces) {
+    /// The operations that need weights.
+    List<Integer> weighted() {
+      return pieces.stream().map(Piece::opId).distinct().toList();
+    }
+
     RemoteWorker worker() {
       return shard.party().worker();
     }
@@ -47,9 +58,20 @@ final class SplitLinearOp implements RemoteOp {
     }
   }
 
+  /// What one worker does of the layer on one chunk.
+  ///
+  /// @param chunk its examples
+  /// @param shape the layer's shape on them
+  /// @param opId the operation on them
+  /// @param y where its part of the output goes
+  /// @param dx where its part of the input's gradient goes; null if none flows on
+  private record Piece(Shard.Chunk chunk, ConvShape shape, int opId, Slot y, @Nullable Slot dx) {}
+
+  /// A request for a piece.
+  private record Asked(Part part, Piece piece, Ticket ticket) {}
+
   private final String name;
   private final int node;
-  private final int opId;
   private final ConvShape shape;
   private final SplitContext context;
   private final StepProfile profile;
@@ -71,7 +93,6 @@ final class SplitLinearOp implements RemoteOp {
   SplitLinearOp(
       String name,
       int node,
-      int opId,
       ConvShape shape,
       SplitContext context,
       List<Shard> shards,
@@ -88,11 +109,9 @@ final class SplitLinearOp implements RemoteOp {
       throws ProtocolException {
     this.name = name;
     this.node = node;
-    this.opId = opId;
     this.shape = shape;
     this.context = context;
     this.profile = profile;
-    this.parts = shards.stream().map(shard -> part(shard, shape, slots)).toList();
     this.weightRelease = weightRelease;
     this.gradientRelease = gradientRelease;
     this.gradientNoise = context.gradientNoise(gradientRelease);
@@ -104,21 +123,42 @@ final class SplitLinearOp implements RemoteOp {
     this.y = y;
     this.dy = dy;
     this.dx = dx;
-    for (Part part : parts) {
-      part.worker().define(opId, part.shape);
-    }
+    this.parts = parts(shards);
     this.lowRank = input.lowRank(shape);
   }
 
-  private static Part part(Shard shard, ConvShape shape, Slots slots) {
-    ConvShape own = shard.of(shape);
-    int in = own.height() * own.width() * own.inChannels();
-    int out = own.outHeight() * own.outWidth() * own.outChannels();
-    return new Part(
-        shard,
-        own,
-        shard.place(slots.y(), out),
-        slots.dx() == null ? null : shard.place(slots.dx(), in));
+  private List<Part> parts(List<Shard> shards) throws ProtocolException {
+    int in = shape.height() * shape.width() * shape.inChannels();
+    int out = shape.outHeight() * shape.outWidth() * shape.outChannels();
+    // An operation for each number of examples, the same at all workers.
+    Map<Integer, Integer> opIds = new HashMap<>();
+    List<Part> all = new ArrayList<>();
+    for (Shard shard : shards) {
+      Set<Integer> defined = new HashSet<>();
+      List<Piece> pieces = new ArrayList<>();
+      for (Shard.Chunk chunk : shard.chunks()) {
+        Slot dxPlace = slots.dx();
+        pieces.add(
+            new Piece(
+                chunk,
+                shape.withBatch(chunk.count()),
+                define(shard, chunk.count(), opIds, defined),
+                chunk.place(slots.y(), out),
+                dxPlace == null ? null : chunk.place(dxPlace, in)));
+      }
+      int opId = define(shard, shard.count(), opIds, defined);
+      all.add(new Part(shard, shard.of(shape), opId, pieces));
+    }
+    return all;
+  }
+
+  private int define(Shard shard, int count, Map<Integer, Integer> opIds, Set<Integer> defined)
+      throws ProtocolException {
+    int opId = opIds.computeIfAbsent(count, _ -> context.takeOpId());
+    if (defined.add(count)) {
+      shard.party().worker().define(opId, shape.withBatch(count));
+    }
+    return opId;
   }
 
   @Override
@@ -127,26 +167,35 @@ final class SplitLinearOp implements RemoteOp {
     for (Part part : parts) {
       Released weights = part.door().exact(weightRelease, own.weight(), slots.weights());
       profile.lap(Phase.WEIGHTS);
-      part.worker().loadWeights(opId, weights);
+      for (int opId : part.weighted()) {
+        part.worker().loadWeights(opId, weights);
+      }
       profile.lap(Phase.SEND);
     }
   }
 
   @Override
   public void forward(long step) throws ProtocolException {
-    List<Ticket> remote = new ArrayList<>();
-    // Each worker begins when it has its examples.
+    List<Asked> asked = new ArrayList<>();
+    // Each worker begins when it has its first examples.
     input.release(
-        step, (i, x) -> remote.add(parts.get(i).worker().forward(opId, x, parts.get(i).y)));
+        step,
+        (i, c, x) -> {
+          Part part = parts.get(i);
+          Piece piece = part.pieces.get(c);
+          asked.add(new Asked(part, piece, part.worker().forward(piece.opId, x, piece.y)));
+        });
     if (lowRank != null) {
       lowRank.forward(own.weight(), y);
     }
     profile.lap(Phase.KERNELS);
-    for (int i = 0; i < parts.size(); i++) {
-      Part part = parts.get(i);
-      part.worker().await(remote.get(i));
+    for (Asked each : asked) {
+      RemoteWorker worker = each.part.worker();
+      worker.await(each.ticket);
       profile.lap(Phase.WAIT);
-      take(part.worker(), part.y, part.shape.outputAxes(), part.shard.of(y), lowRank != null);
+      Piece piece = each.piece;
+      Tensor target = piece.chunk.of(each.part.shard.of(y));
+      take(worker, piece.y, piece.shape.outputAxes(), target, lowRank != null);
       profile.lap(Phase.MERGE);
     }
     own.addBias(y);
@@ -172,14 +221,12 @@ final class SplitLinearOp implements RemoteOp {
   public void backward() throws ProtocolException {
     TurnSlots turns = slots.turns();
     Slot place = turns.gradient(parts.getFirst().shape.outputAxes());
-    List<@Nullable Ticket> data = new ArrayList<>();
+    List<Asked> asked = new ArrayList<>();
     for (int i = 0; i < parts.size(); i++) {
       Part part = parts.get(i);
-      Released gradient = releaseGradient(part, place);
-      profile.lap(Phase.DOOR);
-      data.add(part.dx == null ? null : part.worker().backwardData(opId, gradient, part.dx));
+      Released gradient = releaseGradient(part, place, asked);
       Ticket weights =
-          part.worker().backwardWeights(opId, input.current().get(i), gradient, slots.weights());
+          part.worker().backwardWeights(part.opId, input.current(i), gradient, slots.weights());
       turns.readUntil(part.worker(), weights);
       weightGradients.add(weights);
       profile.lap(Phase.SEND);
@@ -198,44 +245,64 @@ final class SplitLinearOp implements RemoteOp {
       profile.lap(Phase.DOOR);
     }
     if (dx != null) {
-      mergeGradient(data, dx);
+      mergeGradient(asked, dx);
     }
   }
 
-  private void mergeGradient(List<@Nullable Ticket> data, GradientTarget target)
-      throws ProtocolException {
-    for (int i = 0; i < parts.size(); i++) {
-      Part part = parts.get(i);
-      Ticket ticket = data.get(i);
-      if (ticket != null && part.dx != null) {
-        part.worker().await(ticket);
-        profile.lap(Phase.WAIT);
-        take(
-            part.worker(),
-            part.dx,
-            part.shape.inputAxes(),
-            part.shard.of(target.total()),
-            target.scratch() != null);
-        profile.lap(Phase.MERGE);
-      }
+  private void mergeGradient(List<Asked> asked, GradientTarget target) throws ProtocolException {
+    for (Asked each : asked) {
+      RemoteWorker worker = each.part.worker();
+      worker.await(each.ticket);
+      profile.lap(Phase.WAIT);
+      Piece piece = each.piece;
+      take(
+          worker,
+          Objects.requireNonNull(piece.dx),
+          piece.shape.inputAxes(),
+          piece.chunk.of(each.part.shard.of(target.total())),
+          target.scratch() != null);
+      profile.lap(Phase.MERGE);
     }
     clearNullExamples(target.total());
     profile.lap(Phase.MERGE);
   }
 
-  private Released releaseGradient(Part part, Slot place) throws ProtocolException {
-    Tensor gradient = part.shard.of(dy);
-    Slot slot = part.shard.place(place, Math.toIntExact(gradient.size() / part.shard.count()));
-    if (gradientNoise instanceof NoiseStrength.None) {
-      return part.door().exact(gradientRelease, gradient, slot);
-    }
+  /// Releases a worker's part of the output's gradient chunk by chunk, and asks for that of the
+  /// input on each, if one flows on.
+  ///
+  /// @param asked gets the requests
+  /// @return the whole part
+  private Released releaseGradient(Part part, Slot place, List<Asked> asked)
+      throws ProtocolException {
+    Shard shard = part.shard;
+    Tensor gradient = shard.of(dy);
+    int values = Math.toIntExact(gradient.size() / shard.count());
     NoisyRelease release =
-        part.door().noisy(gradientRelease, slot, part.shard.count(), gradientNoise, gradientBound);
+        part.door()
+            .noisy(
+                gradientRelease,
+                shard.place(place, values),
+                shard.count(),
+                gradientNoise,
+                gradientBound);
     if (release.needsMeasuring()) {
       release.measure(0, gradient);
       release.measured();
     }
-    release.write(0, gradient, part.shard.of(context.occupancy()));
+    for (Piece piece : part.pieces) {
+      Shard.Chunk chunk = piece.chunk;
+      release.write(chunk.from(), chunk.of(gradient), shard.of(context.occupancy()));
+      Released some = release.publish(chunk.from(), chunk.count());
+      profile.lap(Phase.DOOR);
+      if (piece.dx != null) {
+        asked.add(new Asked(part, piece, part.worker().backwardData(piece.opId, some, piece.dx)));
+      }
+      // The last one goes together with the request for the weights' gradient.
+      if (!piece.equals(part.pieces.getLast())) {
+        part.worker().flush();
+      }
+      profile.lap(Phase.SEND);
+    }
     return release.finish();
   }
 

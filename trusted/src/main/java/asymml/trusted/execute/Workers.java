@@ -11,7 +11,9 @@ import java.util.stream.Stream;
 /// first gets values under masks and the second the masks ([Shield]).
 ///
 /// @param all at least one
-public record Workers(List<Party> all) {
+/// @param chunks in how many parts each of those that share a batch gets its examples, so that it
+///   computes on one while the next is made ready, at least 1
+public record Workers(List<Party> all, int chunks) {
   /// A worker and its door.
   ///
   /// @param worker who computes
@@ -20,18 +22,21 @@ public record Workers(List<Party> all) {
 
   /// Copies the list.
   public Workers {
+    if (chunks < 1) {
+      throw new IllegalArgumentException("examples go out in at least one chunk: " + chunks);
+    }
     all = List.copyOf(all);
     if (all.isEmpty()) {
       throw new IllegalArgumentException("without a worker there are no workers");
     }
   }
 
-  /// Some workers.
+  /// Some workers, each of which gets its examples at once.
   ///
   /// @param parties at least one
   /// @return a run's workers
   public static Workers of(Party... parties) {
-    return new Workers(List.of(parties));
+    return new Workers(List.of(parties), 1);
   }
 
   /// A single worker.

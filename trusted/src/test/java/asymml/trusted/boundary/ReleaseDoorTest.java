@@ -307,6 +307,48 @@ class ReleaseDoorTest {
         .hasMessage("a release of 4 examples was given 3");
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void examples_may_be_published_in_parts_each_once_and_in_the_end_all(boolean noisy)
+      throws Exception {
+    Tensor values = examples(16, 1, 2, 3, 4);
+    NoiseStrength strength = noisy ? new Ratio(1) : new None();
+    ClipBound bound = bound(1);
+    NoisyRelease release = door.noisy(NOISY, slot(4, 16), 4, strength, bound);
+    release.write(2, values.examples(2, 2));
+    Released last = release.publish(2, 2);
+    assertThat(last.slot()).isEqualTo(new Slot(2 * 16 * Float.BYTES, 32));
+    assertThat(worker.bytesToWorker()).isEqualTo(128);
+    release.write(0, values.examples(0, 2));
+    release.publish(0, 2);
+    assertThat(bound.norm()).isEqualTo(1);
+    assertThat(release.finish().slot()).isEqualTo(slot(4, 16));
+    assertThat(worker.bytesToWorker()).isEqualTo(256);
+    // The whole batch moves the bound, once.
+    assertThat(bound.norm()).isCloseTo(noisy ? 1.15 : 1, within(1e-6));
+    if (!noisy) {
+      assertThat(written(slot(4, 16), 4).toArray()).isEqualTo(values.toArray());
+    }
+    NoisyRelease early = door.noisy(NOISY, slot(4, 16), 4, strength, bound);
+    early.write(0, values.examples(0, 1));
+    assertThatThrownBy(() -> early.publish(0, 2))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("example 1 is missing");
+    assertDead(early, values);
+    NoisyRelease twice = door.noisy(NOISY, slot(4, 16), 4, strength, bound);
+    twice.write(0, values);
+    twice.publish(0, 2);
+    assertThatThrownBy(() -> twice.publish(1, 3))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("example 1 was published already");
+    NoisyRelease partly = door.noisy(NOISY, slot(4, 16), 4, strength, bound);
+    partly.write(0, values);
+    partly.publish(0, 3);
+    assertThatThrownBy(partly::finish)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("a release of 4 examples was given 3");
+  }
+
   @Test
   void examples_of_another_size_or_place_are_refused() {
     ClipBound bound = bound(1);

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -38,16 +39,50 @@ class ShardTest {
         OpenDoor three = open("three", 3)) {
       List<Workers.Party> parties = List.of(party(one), party(two), party(three));
       for (int batch = 1; batch < 20; batch++) {
-        List<Shard> shards = Shard.of(parties, batch);
+        List<Shard> shards = Shard.of(new Workers(parties, 1), batch, 1);
         Shard.requireEachOnce(shards, batch);
         assertThat(shards).hasSize(Math.min(3, batch));
         assertThat(Shard.largest(shards)).isEqualTo(Math.ceilDiv(batch, 3));
       }
-      List<Shard> twice = List.of(new Shard(party(one), 0, 3), new Shard(party(two), 2, 2));
+      List<Shard> twice = List.of(shard(one, 0, 3), shard(two, 2, 2));
       assertThatThrownBy(() -> Shard.requireEachOnce(twice, 4)).hasMessageContaining("leave twice");
-      List<Shard> missing = List.of(new Shard(party(one), 0, 3));
+      List<Shard> missing = List.of(shard(one, 0, 3));
       assertThatThrownBy(() -> Shard.requireEachOnce(missing, 4)).hasMessageContaining("not all");
     }
+  }
+
+  @Test
+  void a_shard_s_chunks_hold_each_example_once_and_start_where_a_tensor_may() throws Exception {
+    try (OpenDoor one = open("one", 1);
+        OpenDoor two = open("two", 2)) {
+      List<Workers.Party> parties = List.of(party(one), party(two));
+      for (int batch = 1; batch < 40; batch++) {
+        for (int chunks = 1; chunks < 6; chunks++) {
+          for (Shard shard : Shard.of(new Workers(parties, chunks), batch, 4)) {
+            int next = 0;
+            for (Shard.Chunk chunk : shard.chunks()) {
+              assertThat(chunk.from()).isEqualTo(next);
+              assertThat(chunk.from() % 4).isZero();
+              assertThat(chunk.count()).isPositive();
+              next += chunk.count();
+            }
+            assertThat(next).isEqualTo(shard.count());
+            assertThat(shard.chunks().size()).isLessThanOrEqualTo(chunks);
+          }
+        }
+      }
+      assertThat(Shard.of(new Workers(parties, 3), 32, 1).getLast().chunks())
+          .containsExactly(new Shard.Chunk(0, 5), new Shard.Chunk(5, 5), new Shard.Chunk(10, 6));
+    }
+    assertThat(Shard.step(IntStream.of(16, 3 * 32))).isEqualTo(1);
+    assertThat(Shard.step(IntStream.of(64, 10, 4))).isEqualTo(8);
+    assertThat(Shard.step(IntStream.of(7))).isEqualTo(16);
+    assertThat(new Shard.Chunk(8, 5).place(new Slot(128, 130), 10))
+        .isEqualTo(new Slot(128 + 8 * 10 * Float.BYTES, 50));
+  }
+
+  private static Shard shard(OpenDoor to, int from, int count) {
+    return new Shard(party(to), from, count, List.of(new Shard.Chunk(0, count)));
   }
 
   private static Workers.Party party(OpenDoor open) {
