@@ -23,6 +23,6 @@ class ProcessorTimeTest {
     long here = ProcessorTime.nanos();
     Duration system = ProcessHandle.current().info().totalCpuDuration().orElseThrow();
     assertThat((double) here)
-        .isCloseTo(system.toNanos(), within((double) TimeUnit.SECONDS.toNanos(1)));
+        .isCloseTo((double) system.toNanos(), within((double) TimeUnit.SECONDS.toNanos(1)));
   }
 }
