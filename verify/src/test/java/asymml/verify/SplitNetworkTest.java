@@ -128,6 +128,23 @@ class SplitNetworkTest {
   }
 
   @Test
+  void memory_that_is_used_again_changes_no_bit() throws Exception {
+    Graph graph = Zoo.build("resnet20", DATA.train().shape(), 10, Zoo.Norm.BATCH);
+    Plan plan = asymml(graph, Decomposition.SHARED, "1/8");
+    Trace planned;
+    Trace kept;
+    try (LocalWorker worker = new LocalWorker()) {
+      planned = train(Network::forTraining, graph, plan, 4, 2, EXACT, List.of(worker));
+    }
+    try (LocalWorker worker = new LocalWorker()) {
+      kept = train(Network::forInspection, graph, plan, 4, 2, EXACT, List.of(worker));
+    }
+    assertThat(planned.losses).isEqualTo(kept.losses);
+    kept.firstGradients.forEach((name, expected) ->
+        assertThat(planned.firstGradients.get(name)).as(name).isEqualTo(expected));
+  }
+
+  @Test
   void exact_inputs_on_the_worker_train_like_unsplit() throws Exception {
     Graph graph = Zoo.build("resnet20", DATA.train().shape(), 10, Zoo.Norm.BATCH);
     Plan plan =
@@ -207,7 +224,26 @@ class SplitNetworkTest {
     }
   }
 
+  /// How a network is planned.
+  private interface Planner {
+    Network plan(
+        Graph graph, Plan plan, int batch, Parameters values, @Nullable SplitContext c, long seed)
+        throws Exception;
+  }
+
   private static Trace train(
+      Graph graph,
+      Plan plan,
+      int batch,
+      int steps,
+      @Nullable ReleaseTerms terms,
+      List<LocalWorker> workers)
+      throws Exception {
+    return train(Network::forTraining, graph, plan, batch, steps, terms, workers);
+  }
+
+  private static Trace train(
+      Planner planner,
       Graph graph,
       Plan plan,
       int batch,
@@ -224,7 +260,7 @@ class SplitNetworkTest {
             parties == null || terms == null
                 ? null
                 : new SplitContext(graph, batch, new ReleasePlan(graph, plan, terms), parties);
-        Network network = Network.forTraining(graph, plan, batch, parameters, context, SEED)) {
+        Network network = planner.plan(graph, plan, batch, parameters, context, SEED)) {
       if (parties != null) {
         parties.mapRegion(network.regionBytes());
       }

@@ -215,7 +215,7 @@ final class SplitLinearOp implements RemoteOp {
             part.dx,
             part.shape.inputAxes(),
             part.shard.of(target.total()),
-            target.scratch() != null);
+            target.adds());
         profile.lap(Phase.MERGE);
       }
     }
