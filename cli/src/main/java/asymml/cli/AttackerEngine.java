@@ -73,7 +73,7 @@ final class AttackerEngine implements Engine {
 
     private Network trained(int batch) {
       try {
-        return Network.forTraining(graph, Plan.trusted(graph), batch, parameters, null, 0);
+        return Network.forInspection(graph, Plan.trusted(graph), batch, parameters, null, 0);
       } catch (ProtocolException e) {
         throw new IllegalStateException("a network without a worker", e);
       }

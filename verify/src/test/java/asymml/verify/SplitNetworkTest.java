@@ -115,6 +115,7 @@ class SplitNetworkTest {
         LocalWorker third = new LocalWorker()) {
       Trace split =
           train(
+              Network::forTraining,
               graph,
               asymml(graph, decomposition, rank),
               batch,
@@ -137,9 +138,33 @@ class SplitNetworkTest {
     try (LocalWorker worker = new LocalWorker()) {
       Trace split =
           train(
-              graph, asymml(graph, Decomposition.SHARED, "1/8"), 21, 3, EXACT, List.of(worker), 4);
+              Network::forTraining,
+              graph,
+              asymml(graph, Decomposition.SHARED, "1/8"),
+              21,
+              3,
+              EXACT,
+              List.of(worker),
+              4);
       assertClose(split, unsplit, 3, ROUNDING);
     }
+  }
+
+  @Test
+  void memory_that_is_used_again_changes_no_bit() throws Exception {
+    Graph graph = Zoo.build("resnet20", DATA.train().shape(), 10, Zoo.Norm.BATCH);
+    Plan plan = asymml(graph, Decomposition.SHARED, "1/8");
+    Trace planned;
+    Trace kept;
+    try (LocalWorker worker = new LocalWorker()) {
+      planned = train(Network::forTraining, graph, plan, 4, 2, EXACT, List.of(worker), 1);
+    }
+    try (LocalWorker worker = new LocalWorker()) {
+      kept = train(Network::forInspection, graph, plan, 4, 2, EXACT, List.of(worker), 1);
+    }
+    assertThat(planned.losses).isEqualTo(kept.losses);
+    kept.firstGradients.forEach((name, expected) ->
+        assertThat(planned.firstGradients.get(name)).as(name).isEqualTo(expected));
   }
 
   @Test
@@ -222,6 +247,13 @@ class SplitNetworkTest {
     }
   }
 
+  /// How a network is planned.
+  private interface Planner {
+    Network plan(
+        Graph graph, Plan plan, int batch, Parameters values, @Nullable SplitContext c, long seed)
+        throws Exception;
+  }
+
   private static Trace train(
       Graph graph,
       Plan plan,
@@ -230,10 +262,11 @@ class SplitNetworkTest {
       @Nullable ReleaseTerms terms,
       List<LocalWorker> workers)
       throws Exception {
-    return train(graph, plan, batch, steps, terms, workers, 1);
+    return train(Network::forTraining, graph, plan, batch, steps, terms, workers, 1);
   }
 
   private static Trace train(
+      Planner planner,
       Graph graph,
       Plan plan,
       int batch,
@@ -253,7 +286,7 @@ class SplitNetworkTest {
             parties == null || terms == null
                 ? null
                 : new SplitContext(graph, batch, new ReleasePlan(graph, plan, terms), parties);
-        Network network = Network.forTraining(graph, plan, batch, parameters, context, SEED)) {
+        Network network = planner.plan(graph, plan, batch, parameters, context, SEED)) {
       if (parties != null) {
         parties.mapRegion(network.regionBytes());
       }

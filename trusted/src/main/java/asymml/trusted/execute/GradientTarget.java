@@ -7,27 +7,36 @@ import org.jspecify.annotations.Nullable;
 /// Where an operation puts the gradient of one of its inputs: straight into the total if it is the
 /// first to do so in a backward pass, otherwise into scratch memory that is then added.
 ///
-/// @param total gradient of the input, of the input's shape
-/// @param scratch of the same shape, or null if this operation comes first
-record GradientTarget(Tensor total, @Nullable Tensor scratch) {
+/// @param total gradient of the input, of the input's shape; may be the gradient of the output
+///   where [BackwardNeeds] allows it
+/// @param adds whether others come before
+/// @param aside scratch memory of the same shape; null if this operation comes first, or adds by
+///   itself
+record GradientTarget(Tensor total, boolean adds, @Nullable Tensor aside) {
   /// The tensor to overwrite.
   Tensor destination() {
-    return scratch == null ? total : scratch;
+    if (!adds) {
+      return total;
+    }
+    if (aside == null) {
+      throw new IllegalStateException("planned for an operation that adds by itself");
+    }
+    return aside;
   }
 
   /// To be called once the destination is written.
   void done() {
-    if (scratch != null) {
-      Elementwise.axpy(1, scratch, total);
+    if (adds) {
+      Elementwise.axpy(1, destination(), total);
     }
   }
 
-  /// Puts an existing tensor in.
+  /// Puts the gradient of the output in.
   void take(Tensor gradient) {
-    if (scratch == null) {
-      total.copyFrom(gradient);
-    } else {
+    if (adds) {
       Elementwise.axpy(1, gradient, total);
+    } else if (gradient.segment().address() != total.segment().address()) {
+      total.copyFrom(gradient);
     }
   }
 }

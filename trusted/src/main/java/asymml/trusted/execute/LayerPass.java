@@ -46,7 +46,7 @@ public final class LayerPass implements AutoCloseable {
     boolean done = false;
     try {
       network =
-          Network.forTraining(graph, Plan.trusted(graph), labels.length, parameters, null, seed);
+          Network.forInspection(graph, Plan.trusted(graph), labels.length, parameters, null, seed);
       done = true;
     } catch (ProtocolException e) {
       throw new IllegalStateException("a trusted network has no worker", e);

@@ -149,7 +149,7 @@ final class MaskedLinearOp implements RemoteOp {
       first().worker().await(onMasked);
       holder().worker().await(onMasks);
       profile.lap(Phase.WAIT);
-      unmask(result, shape.inputAxes(), masked, dx.scratch() != null, dx.total());
+      unmask(result, shape.inputAxes(), masked, dx.adds(), dx.total());
       profile.lap(Phase.MERGE);
     }
   }

@@ -29,7 +29,7 @@ public final class Network implements AutoCloseable {
       Parameters parameters,
       @Nullable SplitContext context,
       long seed,
-      boolean training)
+      Purpose purpose)
       throws ProtocolException {
     if (batch < 1) {
       throw new IllegalArgumentException("a batch needs at least one example: " + batch);
@@ -38,7 +38,7 @@ public final class Network implements AutoCloseable {
     this.context = context;
     try {
       NetworkPlanner planner =
-          new NetworkPlanner(graph, plan, batch, parameters, context, arena, seed, training);
+          new NetworkPlanner(graph, plan, batch, parameters, context, arena, seed, purpose);
       ops = planner.ops();
       profile = planner.profile();
       split = planner.split();
@@ -69,7 +69,30 @@ public final class Network implements AutoCloseable {
       @Nullable SplitContext context,
       long seed)
       throws ProtocolException {
-    return new Network(graph, plan, batch, parameters, context, seed, true);
+    return new Network(graph, plan, batch, parameters, context, seed, Purpose.TRAINING);
+  }
+
+  /// Plans a network for training that keeps all outputs and gradients to the end of a step, so
+  /// that they can be looked at. It computes what one [#forTraining] does, to the bit, and takes
+  /// two to three times its memory.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param parameters with gradients
+  /// @param context worker, door and decompositions; may be null if the plan needs no worker
+  /// @param seed of dropout masks
+  /// @return the planned network; before it runs, the worker needs a region of [#regionBytes]
+  /// @throws ProtocolException if the worker refuses an operation
+  public static Network forInspection(
+      Graph graph,
+      Plan plan,
+      int batch,
+      Parameters parameters,
+      @Nullable SplitContext context,
+      long seed)
+      throws ProtocolException {
+    return new Network(graph, plan, batch, parameters, context, seed, Purpose.INSPECTION);
   }
 
   /// Plans a network for inference, wholly on the trusted side: nothing leaves.
@@ -80,7 +103,7 @@ public final class Network implements AutoCloseable {
   /// @return the planned network
   public static Network forInference(Graph graph, int batch, Parameters parameters) {
     try {
-      return new Network(graph, Plan.trusted(graph), batch, parameters, null, 0, false);
+      return new Network(graph, Plan.trusted(graph), batch, parameters, null, 0, Purpose.INFERENCE);
     } catch (ProtocolException e) {
       throw new IllegalStateException("a trusted network has no worker", e);
     }
@@ -109,7 +132,7 @@ public final class Network implements AutoCloseable {
 
   /// The gradient of the loss.
   ///
-  /// @return `[N, classes]`, to be filled before [#backward]
+  /// @return `[N, classes]`, to be filled before each [#backward], which may overwrite it
   /// @throws IllegalStateException if planned for inference
   public Tensor logitsGradient() {
     return Gradients.require(buffers.logitsGradient());
@@ -155,7 +178,9 @@ public final class Network implements AutoCloseable {
   /// What a node gave in the last forward pass.
   ///
   /// @param node its number, or [Graph#INPUT]
+  /// @throws IllegalStateException if not planned for inspection
   Tensor activation(int node) {
+    buffers.requireKept();
     return buffers.output(node);
   }
 
@@ -163,9 +188,15 @@ public final class Network implements AutoCloseable {
   ///
   /// @param node its number
   /// @return `[N, H, W, C]`, a view
-  /// @throws IllegalStateException if planned for inference
+  /// @throws IllegalStateException if not planned for inspection
   public Tensor gradient(int node) {
+    buffers.requireKept();
     return Gradients.require(buffers.gradient(node));
+  }
+
+  /// The memory between the operations.
+  NetworkBuffers buffers() {
+    return buffers;
   }
 
   List<Op> ops() {

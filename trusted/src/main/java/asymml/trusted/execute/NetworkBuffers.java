@@ -2,156 +2,116 @@ package asymml.trusted.execute;
 
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
-import asymml.model.Layer.BatchNorm;
-import asymml.model.Layer.Dropout;
-import asymml.model.Layer.Flatten;
-import asymml.model.Layer.GroupNorm;
-import asymml.model.Layer.Relu;
-import asymml.model.Node;
 import asymml.model.Shape;
+import asymml.trusted.execute.Lifetimes.Flow;
 import java.lang.foreign.Arena;
-import java.util.ArrayList;
-import java.util.List;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /// The memory between the operations of a network: each node's output and, in training, its
-/// gradient.
-///
-/// A ReLU that alone reads a normalisation or an addition is fused into it: the pair has one
-/// output. Each output has one gradient of its own; the last of its readers writes it first in the
-/// backward pass, the others add to it.
+/// gradient, in one piece. Buffers that are not alive at the same time share a place in it.
 final class NetworkBuffers {
   private final Graph graph;
   private final int batch;
-  private final Arena arena;
-  private final boolean training;
-  private final List<Tensor> memory = new ArrayList<>();
-  private final Tensor input;
-  private final Tensor[] outputs;
-  private final @Nullable Tensor[] gradients;
-  private final boolean[] fused;
-  private final Tensor scratch;
+  private final Purpose purpose;
+  private final Lifetimes lifetimes;
+  private final SlabLayout layout;
+  private final MemorySegment slab;
 
-  NetworkBuffers(Graph graph, int batch, Arena arena, boolean training) {
+  /// Plans and allocates them.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param arena owner of the memory
+  /// @param purpose what for
+  /// @param shares whether what leaves is shared out under masks
+  NetworkBuffers(Graph graph, Plan plan, int batch, Arena arena, Purpose purpose, boolean shares) {
     this.graph = graph;
     this.batch = batch;
-    this.arena = arena;
-    this.training = training;
-    int nodes = graph.nodes().size();
-    this.input = allocate(graph.input());
-    this.outputs = new Tensor[nodes];
-    this.gradients = new Tensor[nodes];
-    this.fused = new boolean[nodes];
-    allocateBuffers();
-    this.scratch = allocateScratch();
+    this.purpose = purpose;
+    this.lifetimes = new Lifetimes(graph, plan, batch, purpose, shares);
+    this.layout = new SlabLayout(lifetimes.spans());
+    this.slab = arena.allocate(layout.sizeBytes(), Tensor.ALIGNMENT_BYTES);
   }
 
   Tensor input() {
-    return input;
+    return output(Graph.INPUT);
   }
 
   /// The output of the last node, `[N, classes]`.
   Tensor logits() {
-    return outputs[outputs.length - 1].reshape(batch, graph.classes());
+    return output(last()).reshape(batch, graph.classes());
   }
 
   @Nullable Tensor logitsGradient() {
-    Tensor gradient = gradients[gradients.length - 1];
+    Tensor gradient = gradient(last());
     return gradient == null ? null : gradient.reshape(batch, graph.classes());
+  }
+
+  private int last() {
+    return graph.nodes().size() - 1;
   }
 
   /// Whether a node is a ReLU that the node before it applies.
   boolean fused(int index) {
-    return fused[index];
+    return lifetimes.fused(index);
+  }
+
+  /// A node's output, or the network's input, `[N, H, W, C]`.
+  Tensor output(int index) {
+    return tensor(lifetimes.output(index), graph.shape(index));
   }
 
   /// The gradient of a node's output; null at inference.
   @Nullable Tensor gradient(int index) {
-    return gradients[index];
-  }
-
-  /// Zeroes everything: private values do not outlive the network.
-  void clear() {
-    memory.forEach(tensor -> tensor.fill(0));
-  }
-
-  private void allocateBuffers() {
-    for (int i = 0; i < outputs.length; i++) {
-      Node node = graph.nodes().get(i);
-      int source = node.inputs().getFirst();
-      fused[i] = node.layer() instanceof Relu && graph.pairsWithRelu(source);
-      if (fused[i]) {
-        // The pair's one output and gradient belong to both.
-        outputs[i] = outputs[source];
-        gradients[i] = gradients[source];
-        continue;
-      }
-      boolean view =
-          node.layer() instanceof Flatten || (node.layer() instanceof Dropout && !training);
-      Shape shape = graph.shape(i);
-      outputs[i] =
-          view
-              ? output(source).reshape(batch, shape.height(), shape.width(), shape.channels())
-              : allocate(shape);
-      if (training) {
-        gradients[i] = allocate(shape);
-      }
-    }
-  }
-
-  private Tensor allocateScratch() {
-    long floats = 1;
-    for (int i = 0; i < outputs.length; i++) {
-      if (training && graph.consumers(i).size() > 1) {
-        floats = Math.max(floats, outputs[i].size());
-      }
-    }
-    if (training && normalizesInput()) {
-      floats = Math.max(floats, input.size());
-    }
-    return allocate(Math.toIntExact(floats));
-  }
-
-  private Tensor allocate(Shape shape) {
-    return allocate(batch, shape.height(), shape.width(), shape.channels());
-  }
-
-  private Tensor allocate(int... shape) {
-    Tensor tensor = Tensor.allocate(arena, shape);
-    memory.add(tensor);
-    return tensor;
-  }
-
-  Tensor output(int index) {
-    return index == Graph.INPUT ? input : outputs[index];
+    return purpose == Purpose.INFERENCE
+        ? null
+        : tensor(lifetimes.gradient(index), graph.shape(index));
   }
 
   /// Where node `reader` puts the gradient of its input `source`; null if none flows there.
   @Nullable GradientTarget target(int reader, int source) {
-    if (!training) {
+    Flow flow = lifetimes.flow(reader, source);
+    if (flow == null) {
       return null;
     }
-    if (source == Graph.INPUT) {
-      // The kernels of normalisation compute this gradient in any case; nobody reads it.
-      return isNorm(graph.nodes().get(reader)) ? new GradientTarget(scratch(input), null) : null;
+    Shape shape = graph.shape(source);
+    Integer scratch = flow.scratch();
+    return new GradientTarget(
+        tensor(flow.total(), shape), flow.adds(), scratch == null ? null : tensor(scratch, shape));
+  }
+
+  private Tensor tensor(int buffer, Shape shape) {
+    int[] axes = {batch, shape.height(), shape.width(), shape.channels()};
+    return Tensor.of(slab.asSlice(layout.offset(buffer), Tensor.sizeOf(axes) * Float.BYTES), axes);
+  }
+
+  /// What is kept may be looked at after a pass.
+  ///
+  /// @throws IllegalStateException unless everything is kept
+  void requireKept() {
+    if (purpose != Purpose.INSPECTION) {
+      throw new IllegalStateException(
+          "this network was not planned for inspection: what its nodes gave is overwritten within"
+              + " a step");
     }
-    Tensor total = Gradients.require(gradients[source]);
-    if (graph.consumers(source).getLast() == reader) {
-      return new GradientTarget(total, null);
-    }
-    return new GradientTarget(total, scratch(total));
   }
 
-  private boolean normalizesInput() {
-    return graph.consumers(Graph.INPUT).stream().anyMatch(i -> isNorm(graph.nodes().get(i)));
+  /// The size of the memory.
+  ///
+  /// @return bytes
+  long sizeBytes() {
+    return slab.byteSize();
   }
 
-  private static boolean isNorm(Node node) {
-    return node.layer() instanceof BatchNorm || node.layer() instanceof GroupNorm;
+  /// Sets all of it to one value.
+  void fill(float value) {
+    Tensor.of(slab, Math.toIntExact(slab.byteSize() / Float.BYTES)).fill(value);
   }
 
-  /// A view of the memory that operations use in turn.
-  private Tensor scratch(Tensor like) {
-    return Tensor.of(scratch.segment().asSlice(0, like.sizeBytes()), like.shape());
+  /// Zeroes everything: private values do not outlive the network.
+  void clear() {
+    slab.fill((byte) 0);
   }
 }

@@ -46,6 +46,7 @@ final class NetworkPlanner {
   private final Arena arena;
   private final long seed;
   private final boolean training;
+  private final boolean shares;
 
   private final NetworkBuffers buffers;
   private final Map<SiteKey, SplitInput> splitInputs = new HashMap<>();
@@ -63,7 +64,7 @@ final class NetworkPlanner {
       @Nullable SplitContext context,
       Arena arena,
       long seed,
-      boolean training)
+      Purpose purpose)
       throws ProtocolException {
     this.graph = graph;
     this.plan = plan;
@@ -72,9 +73,10 @@ final class NetworkPlanner {
     this.context = context;
     this.arena = arena;
     this.seed = seed;
-    this.training = training;
+    this.training = purpose != Purpose.INFERENCE;
+    this.shares = context != null && context.releases().shield() instanceof Shield.Shares;
     this.profile = new StepProfile(graph.nodes().size());
-    this.buffers = new NetworkBuffers(graph, batch, arena, training);
+    this.buffers = new NetworkBuffers(graph, plan, batch, arena, purpose, shares);
     planOps();
   }
 
@@ -280,7 +282,7 @@ final class NetworkPlanner {
 
   /// Who computes on which examples; all on all of them where they are under masks.
   private List<Shard> shards(SplitContext boundary) {
-    return boundary.releases().shield() instanceof Shield.Shares
+    return shares
         ? List.of(Shard.whole(boundary.workers().first(), batch))
         : Shard.of(
             boundary.workers(),

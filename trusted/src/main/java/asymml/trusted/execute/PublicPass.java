@@ -42,7 +42,8 @@ public final class PublicPass implements AutoCloseable {
     this.graph = graph;
     this.labels = labels.clone();
     try {
-      network = Network.forTraining(graph, Plan.trusted(graph), labels.length, parameters, null, 0);
+      network =
+          Network.forInspection(graph, Plan.trusted(graph), labels.length, parameters, null, 0);
     } catch (ProtocolException e) {
       throw new IllegalStateException("a trusted network has no worker", e);
     }

@@ -98,7 +98,7 @@ public final class ResidualNorms implements AutoCloseable {
     try {
       planSites(plan, ranks);
       this.scratch = Tensor.allocate(arena, batch, largestInput());
-      this.network = Network.forTraining(graph, Plan.trusted(graph), batch, parameters, null, 0);
+      this.network = Network.forInspection(graph, Plan.trusted(graph), batch, parameters, null, 0);
       planned = true;
     } catch (ProtocolException e) {
       throw new IllegalStateException("a trusted network has no worker", e);

@@ -260,7 +260,7 @@ final class SplitLinearOp implements RemoteOp {
           Objects.requireNonNull(piece.dx),
           piece.shape.inputAxes(),
           piece.chunk.of(each.part.shard.of(target.total())),
-          target.scratch() != null);
+          target.adds());
       profile.lap(Phase.MERGE);
     }
     clearNullExamples(target.total());

@@ -26,7 +26,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Whole steps under an account, with a worker that gives back what stands in the region: ones, for
-/// null examples too.
+/// null examples too. The network keeps its gradients; that one which does not computes the same is
+/// the claim of [PlannedMemoryTest].
 class AccountedStepTest {
   private static final int SLOTS = 5;
   private static final int NULL = SoftmaxCrossEntropy.NO_LABEL;
@@ -62,7 +63,7 @@ class AccountedStepTest {
         Parameters parameters = new Parameters(graph, new Initializer(5), true);
         SplitContext context =
             new SplitContext(graph, SLOTS, releases, Workers.one(open.worker(), open.door()));
-        Network network = Network.forTraining(graph, plan, SLOTS, parameters, context, 0)) {
+        Network network = Network.forInspection(graph, plan, SLOTS, parameters, context, 0)) {
       open.worker().mapRegion(network.regionBytes());
       context.occupy(i -> LABELS[i] == NULL);
       fill(network.input());
