@@ -31,7 +31,7 @@ final class MaskedLinearOp implements RemoteOp {
   private final SplitInput input;
   private final Tensor x;
   private final LinearParameters own;
-  private final SplitLinearOp.Slots slots;
+  private final SplitRegion.Places slots;
   private final WeightGradient weightGradient;
   private final Tensor y;
   private final Tensor dy;
@@ -52,7 +52,7 @@ final class MaskedLinearOp implements RemoteOp {
       SplitInput input,
       Tensor x,
       LinearParameters own,
-      SplitLinearOp.Slots slots,
+      SplitRegion.Places slots,
       WeightGradient weightGradient,
       Tensor y,
       Tensor dy,
@@ -117,9 +117,8 @@ final class MaskedLinearOp implements RemoteOp {
     @Nullable Masked masked = null;
     @Nullable Ticket onMasked = null;
     @Nullable Ticket onMasks = null;
-    Slot result = slots.dx();
-    if (result != null) {
-      Slot slot = slots.turns().gradient(shape.outputAxes());
+    if (dx != null) {
+      Slot slot = slots.dy();
       Mask mask = context.newMask(gradientRelease, dy.length(0));
       Released masks = holder().door().masks(mask, slot);
       profile.lap(Phase.SEND);
@@ -129,8 +128,8 @@ final class MaskedLinearOp implements RemoteOp {
               .masked(
                   gradientRelease, slot, mask, (i, _) -> dy.examples(i, 1), context.occupancy());
       profile.lap(Phase.DOOR);
-      onMasked = first().worker().backwardData(opId, masked.released(), result);
-      onMasks = holder().worker().backwardData(opId, masks, result);
+      onMasked = first().worker().backwardData(opId, masked.released(), slots.dx());
+      onMasks = holder().worker().backwardData(opId, masks, slots.dx());
       workers.flush();
       profile.lap(Phase.SEND);
     }
@@ -145,11 +144,11 @@ final class MaskedLinearOp implements RemoteOp {
       guard.perturb(own.gradients(true));
       profile.lap(Phase.DOOR);
     }
-    if (masked != null && onMasked != null && onMasks != null && result != null && dx != null) {
+    if (masked != null && onMasked != null && onMasks != null && dx != null) {
       first().worker().await(onMasked);
       holder().worker().await(onMasks);
       profile.lap(Phase.WAIT);
-      unmask(result, shape.inputAxes(), masked, dx.adds(), dx.total());
+      unmask(slots.dx(), shape.inputAxes(), masked, dx.adds(), dx.total());
       profile.lap(Phase.MERGE);
     }
   }

@@ -18,7 +18,6 @@ import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
-import asymml.trusted.boundary.RegionLayout;
 import asymml.trusted.execute.Placement.Split;
 import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
@@ -42,18 +41,18 @@ final class NetworkPlanner {
   private final int batch;
   private final Parameters parameters;
   private final @Nullable SplitContext context;
-  private final RegionLayout layout = new RegionLayout();
   private final Arena arena;
   private final long seed;
   private final boolean training;
   private final boolean shares;
 
+  private final List<Shard> shards;
+  private final SplitRegion region;
   private final NetworkBuffers buffers;
   private final Map<SiteKey, SplitInput> splitInputs = new HashMap<>();
   private final List<Planned> ops = new ArrayList<>();
   private final List<RemoteOp> split = new ArrayList<>();
   private final StepProfile profile;
-  private @Nullable TurnSlots turnSlots;
   private @Nullable Tensor sampleMemory;
 
   NetworkPlanner(
@@ -75,6 +74,8 @@ final class NetworkPlanner {
     this.seed = seed;
     this.training = purpose != Purpose.INFERENCE;
     this.shares = context != null && context.releases().shield() instanceof Shield.Shares;
+    this.shards = context == null ? List.of() : shards(context);
+    this.region = new SplitRegion(context == null ? List.of() : tensors(), !shares);
     this.profile = new StepProfile(graph.nodes().size());
     this.buffers = new NetworkBuffers(graph, plan, batch, arena, purpose, shares);
     planOps();
@@ -117,7 +118,7 @@ final class NetworkPlanner {
   }
 
   long regionBytes() {
-    return layout.sizeBytes();
+    return region.sizeBytes();
   }
 
   private Op op(int i) throws ProtocolException {
@@ -263,23 +264,6 @@ final class NetworkPlanner {
     };
   }
 
-  private TurnSlots turnSlots(SplitContext boundary) {
-    TurnSlots present = turnSlots;
-    if (present == null) {
-      int places = Shard.largest(shards(boundary));
-      int result = 1;
-      int gradient = 1;
-      for (int i : remoteLayers().toArray()) {
-        int y = places * graph.shape(i).size();
-        gradient = Math.max(gradient, y);
-        result = Math.max(result, Math.max(y, places * graph.inputShape(i).size()));
-      }
-      present = new TurnSlots(layout, result, gradient);
-      turnSlots = present;
-    }
-    return present;
-  }
-
   /// Who computes on which examples; all on all of them where they are under masks.
   private List<Shard> shards(SplitContext boundary) {
     return shares
@@ -291,6 +275,20 @@ final class NetworkPlanner {
                 remoteLayers()
                     .flatMap(
                         i -> IntStream.of(graph.inputShape(i).size(), graph.shape(i).size()))));
+  }
+
+  private List<SplitRegion.Tensors> tensors() {
+    long examples = Shard.largest(shards);
+    return remoteLayers()
+        .mapToObj(i -> {
+          Node node = graph.nodes().get(i);
+          return new SplitRegion.Tensors(
+              new SiteKey(node.inputs().getFirst(), plan.placement(node.name())),
+              parameters.value(node.name() + ".weight").size(),
+              examples * graph.inputShape(i).size(),
+              examples * graph.shape(i).size());
+        })
+        .toList();
   }
 
   private IntStream remoteLayers() {
@@ -307,9 +305,7 @@ final class NetworkPlanner {
       throw new IllegalArgumentException(
           "layer " + node.name() + " is " + placement + ", which needs a worker and training");
     }
-    TurnSlots turns = turnSlots(boundary);
-    List<Shard> shards = shards(boundary);
-    ConvShape largest = shape.withBatch(Shard.largest(shards));
+    SplitRegion.Places slots = region.places(split.size());
     SiteKey key = new SiteKey(node.inputs().getFirst(), placement);
     SplitInput splitInput = splitInputs.get(key);
     if (splitInput == null) {
@@ -320,15 +316,9 @@ final class NetworkPlanner {
               shards,
               profile,
               buffers.output(key.source()),
-              layout.reserve(largest.inputAxes()));
+              slots.x());
       splitInputs.put(key, splitInput);
     }
-    SplitLinearOp.Slots slots =
-        new SplitLinearOp.Slots(
-            layout.reserve(shape.weightAxes()),
-            turns.result(largest.outputAxes()),
-            dx == null ? null : turns.result(largest.inputAxes()),
-            turns);
     if (boundary.releases().shield() instanceof Shield.Shares(double positions)) {
       return new MaskedLinearOp(
           node.name(),
@@ -362,6 +352,7 @@ final class NetworkPlanner {
         splitInput,
         linearParameters(node),
         slots,
+        region,
         buffers.output(i),
         Gradients.require(buffers.gradient(i)),
         dx);

@@ -28,14 +28,6 @@ import org.jspecify.annotations.Nullable;
 /// the worker, at the same time. Several workers share the examples, and their weight gradients add
 /// up.
 final class SplitLinearOp implements RemoteOp {
-  /// The layer's places in the regions shared with workers, N of which is the largest shard.
-  ///
-  /// @param weights `[O, kH, kW, C]`; once the worker has its copy, the place of their gradient
-  /// @param y `[N, OH, OW, O]`, shared with the results of other layers
-  /// @param dx `[N, H, W, C]`, shared too; or null if no gradient flows on
-  /// @param turns places that layers use in turn, those of output gradients among them
-  record Slots(Slot weights, Slot y, @Nullable Slot dx, TurnSlots turns) {}
-
   /// What one worker does of the layer: the gradient of the weights on all of its examples, the
   /// rest chunk by chunk.
   ///
@@ -83,7 +75,8 @@ final class SplitLinearOp implements RemoteOp {
   private final @Nullable GradientGuard guard;
   private final SplitInput input;
   private final LinearParameters own;
-  private final Slots slots;
+  private final SplitRegion.Places slots;
+  private final SplitRegion region;
   private final Tensor y;
   private final Tensor dy;
   private final @Nullable GradientTarget dx;
@@ -102,7 +95,8 @@ final class SplitLinearOp implements RemoteOp {
       @Nullable GradientGuard guard,
       SplitInput input,
       LinearParameters own,
-      Slots slots,
+      SplitRegion.Places slots,
+      SplitRegion region,
       Tensor y,
       Tensor dy,
       @Nullable GradientTarget dx)
@@ -120,6 +114,7 @@ final class SplitLinearOp implements RemoteOp {
     this.input = input;
     this.own = own;
     this.slots = slots;
+    this.region = region;
     this.y = y;
     this.dy = dy;
     this.dx = dx;
@@ -137,14 +132,13 @@ final class SplitLinearOp implements RemoteOp {
       Set<Integer> defined = new HashSet<>();
       List<Piece> pieces = new ArrayList<>();
       for (Shard.Chunk chunk : shard.chunks()) {
-        Slot dxPlace = slots.dx();
         pieces.add(
             new Piece(
                 chunk,
                 shape.withBatch(chunk.count()),
                 define(shard, chunk.count(), opIds, defined),
                 chunk.place(slots.y(), out),
-                dxPlace == null ? null : chunk.place(dxPlace, in)));
+                dx == null ? null : chunk.place(slots.dx(), in)));
       }
       int opId = define(shard, shard.count(), opIds, defined);
       all.add(new Part(shard, shard.of(shape), opId, pieces));
@@ -219,15 +213,14 @@ final class SplitLinearOp implements RemoteOp {
 
   @Override
   public void backward() throws ProtocolException {
-    TurnSlots turns = slots.turns();
-    Slot place = turns.gradient(parts.getFirst().shape.outputAxes());
+    region.awaitEarlier();
     List<Asked> asked = new ArrayList<>();
     for (int i = 0; i < parts.size(); i++) {
       Part part = parts.get(i);
-      Released gradient = releaseGradient(part, place, asked);
+      Released gradient = releaseGradient(part, asked);
       Ticket weights =
           part.worker().backwardWeights(part.opId, input.current(i), gradient, slots.weights());
-      turns.readUntil(part.worker(), weights);
+      region.readUntil(part.worker(), weights);
       weightGradients.add(weights);
       profile.lap(Phase.SEND);
     }
@@ -272,8 +265,7 @@ final class SplitLinearOp implements RemoteOp {
   ///
   /// @param asked gets the requests
   /// @return the whole part
-  private Released releaseGradient(Part part, Slot place, List<Asked> asked)
-      throws ProtocolException {
+  private Released releaseGradient(Part part, List<Asked> asked) throws ProtocolException {
     Shard shard = part.shard;
     Tensor gradient = shard.of(dy);
     int values = Math.toIntExact(gradient.size() / shard.count());
@@ -281,7 +273,7 @@ final class SplitLinearOp implements RemoteOp {
         part.door()
             .noisy(
                 gradientRelease,
-                shard.place(place, values),
+                shard.place(slots.dy(), values),
                 shard.count(),
                 gradientNoise,
                 gradientBound);
