@@ -1,9 +1,6 @@
 package asymml.kernels;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.security.GeneralSecurityException;
 import java.security.SecureRandom;
 import java.util.Arrays;
@@ -12,9 +9,6 @@ import javax.crypto.ShortBufferException;
 import javax.crypto.spec.IvParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 import jdk.incubator.vector.DoubleVector;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /// A stream of standard normal samples from a cryptographic generator: AES-256 in counter mode.
@@ -33,9 +27,7 @@ public final class GaussianNoise implements AutoCloseable {
   private static final int COUNTER_BYTES = 16;
   private static final long COUNTS_PER_BLOCK = BLOCK * Long.BYTES / COUNTER_BYTES;
 
-  private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
-  private static final VectorSpecies<Float> FLOATS =
-      VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
+  private static final VectorSpecies<Double> DOUBLES = Lanes.DOUBLES;
 
   /// `2^52 + 2^51`: adding and subtracting it rounds a float64 below 2^51 to an integer.
   private static final double ROUNDING = 0x1.8p52;
@@ -124,44 +116,41 @@ public final class GaussianNoise implements AutoCloseable {
   public void add(Tensor x, double scale, double deviation, int latticeBits, Tensor out) {
     double lattice = Math.scalb(1.0, Math.getExponent(deviation) - latticeBits);
     long size = x.size();
-    Operands.addressOfSize("out", out, size);
+    long from = Operands.address("x", x);
+    long to = Operands.addressOfSize("out", out, size);
     for (long at = 0; at < size; at += BLOCK) {
       double[] block = next();
       int count = (int) Math.min(BLOCK, size - at);
-      addBlock(block, x.segment(), at, count, scale / lattice, deviation / lattice, lattice, out);
+      addBlock(block, from, to, at, count, scale / lattice, deviation / lattice, lattice);
     }
   }
 
+  /// By raw addresses ([Lanes]): of segments, private and shared ones are of different classes, and
+  /// where the compiler has seen both it calls methods for every vector.
   private static void addBlock(
       double[] samples,
-      MemorySegment x,
+      long from,
+      long to,
       long at,
       int count,
       double scale,
       double deviation,
-      double lattice,
-      Tensor out) {
+      double lattice) {
     int step = DOUBLES.length();
     int i = 0;
     for (; i + step <= count; i += step) {
-      long offset = (at + i) * Float.BYTES;
-      DoubleVector value =
-          (DoubleVector)
-              FloatVector.fromMemorySegment(FLOATS, x, offset, ByteOrder.nativeOrder())
-                  .convertShape(VectorOperators.F2D, DOUBLES, 0);
       DoubleVector sum =
           DoubleVector.fromArray(DOUBLES, samples, i)
               .mul(deviation)
-              .add(value.mul(scale))
+              .add(Lanes.loadDoubles(from, at + i).mul(scale))
               .add(ROUNDING)
               .sub(ROUNDING)
               .mul(lattice);
-      ((FloatVector) sum.convertShape(VectorOperators.D2F, FLOATS, 0))
-          .intoMemorySegment(out.segment(), offset, ByteOrder.nativeOrder());
+      Lanes.storeDoubles(sum, to, at + i);
     }
     for (; i < count; i++) {
-      double value = x.getAtIndex(ValueLayout.JAVA_FLOAT, at + i) * scale + samples[i] * deviation;
-      out.set(at + i, (float) ((value + ROUNDING - ROUNDING) * lattice));
+      double value = Lanes.get(from, at + i) * scale + samples[i] * deviation;
+      Lanes.set(to, at + i, (float) ((value + ROUNDING - ROUNDING) * lattice));
     }
   }
 

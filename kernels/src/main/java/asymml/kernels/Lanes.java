@@ -7,6 +7,7 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Vectors of float32 at raw native addresses, whose tensors [Operands] has checked. One segment
@@ -16,6 +17,8 @@ final class Lanes {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
   static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
   static final int COUNT = FLOATS.length();
+  private static final VectorSpecies<Float> HALF_FLOATS =
+      VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
   private static final int HALF = DOUBLES.length();
 
   private static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
@@ -37,6 +40,19 @@ final class Lanes {
 
   static void store(FloatVector value, long base, long index, VectorMask<Float> mask) {
     value.intoMemorySegment(MEMORY, base + index * Float.BYTES, ORDER, mask);
+  }
+
+  /// As many values as a vector of doubles has lanes, in double precision.
+  static DoubleVector loadDoubles(long base, long index) {
+    return (DoubleVector)
+        FloatVector.fromMemorySegment(HALF_FLOATS, MEMORY, base + index * Float.BYTES, ORDER)
+            .convertShape(VectorOperators.F2D, DOUBLES, 0);
+  }
+
+  /// Stores as many values, rounded to float32.
+  static void storeDoubles(DoubleVector values, long base, long index) {
+    ((FloatVector) values.convertShape(VectorOperators.D2F, HALF_FLOATS, 0))
+        .intoMemorySegment(MEMORY, base + index * Float.BYTES, ORDER);
   }
 
   static float get(long base, long index) {
