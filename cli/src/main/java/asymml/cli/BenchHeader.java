@@ -39,11 +39,14 @@ record BenchHeader(BenchCommand options, List<BenchPoint> points, MachineRates r
         rates.gflops(),
         rates.gigabytes(),
         rates.noiseNanos());
-    out.println(
+    String worker =
         options.workerDelay == null
-            ? "worker   " + options.worker
-            : "worker   EMULATED: computes nothing, answers each request after %d microseconds"
-                .formatted(options.workerDelay));
+            ? options.worker.toString()
+            : "EMULATED: computes nothing, answers each request after %d microseconds"
+                .formatted(options.workerDelay);
+    int chunks = options.chunks.number();
+    out.println(
+        "worker   " + worker + (chunks == 1 ? "" : ", batches in %d chunks".formatted(chunks)));
     out.println("trusted  this process (simulation: not protected: this is no TEE)");
     out.flush();
   }
@@ -68,6 +71,7 @@ record BenchHeader(BenchCommand options, List<BenchPoint> points, MachineRates r
     facts.put("shield", options.shield.shield().toString());
     facts.put("noiseRatio", options.noiseRatio());
     facts.put("worker", options.device());
+    facts.put("chunks", options.chunks.number());
     facts.put("steps", options.steps);
     facts.put("rounds", options.rounds);
     facts.put("threads", options.threads());

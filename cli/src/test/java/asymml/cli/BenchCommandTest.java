@@ -59,7 +59,7 @@ class BenchCommandTest {
     Path svg = directory.resolve("sweep.svg");
     Outcome outcome =
         Outcome.of(
-            ("bench --model cnn --steps 2 --warm-up 1 --rounds 1 --sweep batch-size:2,4 --json "
+            ("bench --model cnn --steps 2 --warm-up 1 --rounds 1 --chunks 2 --sweep batch-size:2,4 --json "
                     + json
                     + " --svg "
                     + svg)
@@ -72,6 +72,8 @@ class BenchCommandTest {
         .containsPattern("batch-size 4 +asymml( +[0-9.]+){3} .*kB .*MB +[0-9.]+\n")
         .contains("written  " + json, "written  " + svg);
     JsonNode facts = new JsonMapper().readTree(Files.readString(json));
+    assertThat(outcome.out()).contains("worker   local, batches in 2 chunks");
+    assertThat(facts.get("chunks").asInt()).isEqualTo(2);
     assertThat(facts.get("sweep").asString()).isEqualTo("batch-size");
     assertThat(facts.get("values"))
         .extracting(value -> value.get("value").asString())

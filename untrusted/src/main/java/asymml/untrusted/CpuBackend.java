@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
 /// Computes on the CPU with oneDNN in float32.
 ///
 /// Not every operation gets every request: one whose examples come in chunks gets weights and
-/// another gives their gradient. What requests need is planned with the first of them.
+/// another gives their gradient. What requests need is planned with the first of them, which then
+/// fails if oneDNN cannot compute it.
 final class CpuBackend implements Backend {
   /// An operation, and what was asked of it so far.
   private static final class Planned {

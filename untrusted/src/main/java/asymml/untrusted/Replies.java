@@ -16,8 +16,9 @@ import org.jspecify.annotations.Nullable;
 /// Answers requests in their order, each when it has come to its end.
 ///
 /// What is complete when it is handed over, and has nothing before it, is answered at once by the
-/// caller's thread, as the CPU backend's calls all are. The rest waits for a thread of its own, so
-/// that a device gets the next request while it works on this one.
+/// caller's thread, as the CPU backend's calls all are where memory is shared. The rest waits for a
+/// thread of its own, so that a device gets the next request while it works on this one, and a
+/// result goes through the stream while the next one is computed.
 final class Replies implements AutoCloseable {
   /// So many requests may be under way; the next one waits.
   static final int CAPACITY = 32;
@@ -104,7 +105,8 @@ final class Replies implements AutoCloseable {
         wait();
       }
       rethrow();
-      if (!next.end.isDone() || !pending.isEmpty()) {
+      boolean crosses = link.streamed() && next.result != null;
+      if (crosses || !next.end.isDone() || !pending.isEmpty()) {
         pending.add(next);
         if (!started) {
           started = true;

@@ -138,7 +138,7 @@ public final class RemoteWorker implements AutoCloseable {
   /// Gives both sides a tensor region, in place of the one before. What stood in that is lost, and
   /// reading a tensor that views it throws; operations keep their weights.
   ///
-  /// @param sizeBytes its size, from a [RegionLayout]
+  /// @param sizeBytes its size in bytes
   /// @throws ProtocolException if there is no room for it, or the worker failed
   /// @throws IllegalStateException if a request is in flight
   public void mapRegion(long sizeBytes) throws ProtocolException {

@@ -111,7 +111,7 @@ public final class Network implements AutoCloseable {
 
   /// The size of the region shared with the worker.
   ///
-  /// @return bytes, 0 if nothing is split
+  /// @return bytes, at least a page
   public long regionBytes() {
     return regionBytes;
   }
