@@ -36,15 +36,18 @@ public final class ProcessorTime {
   public static long nanos() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment time = arena.allocate(TIMESPEC);
-      int code = (int) CLOCK_GETTIME.invokeExact(CLOCK, time);
-      if (code != 0) {
+      if (read(time) != 0) {
         throw new IllegalStateException("this system has no clock of processor time");
       }
       return 1_000_000_000L * time.getAtIndex(ValueLayout.JAVA_LONG, 0)
           + time.getAtIndex(ValueLayout.JAVA_LONG, 1);
-    } catch (RuntimeException e) {
-      throw e;
-    } catch (Throwable e) {
+    }
+  }
+
+  private static int read(MemorySegment time) {
+    try {
+      return (int) CLOCK_GETTIME.invokeExact(CLOCK, time);
+    } catch (Throwable e) { // declared by every method handle
       throw new AssertionError("a native call cannot throw", e);
     }
   }

@@ -52,7 +52,7 @@ public final class StepBench implements AutoCloseable {
               ? null
               : new SplitContext(graph, batch, new ReleasePlan(graph, plan, terms), workers);
       network = Network.forTraining(graph, plan, batch, parameters, split, 1);
-      if (workers != null && network.regionBytes() > 0) {
+      if (workers != null) {
         workers.mapRegion(network.regionBytes());
       }
       SplittableRandom random = new SplittableRandom(1);
