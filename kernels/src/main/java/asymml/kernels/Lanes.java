@@ -50,8 +50,15 @@ final class Lanes {
   }
 
   /// Stores as many values, rounded to float32.
+  ///
+  /// As bytes, because the compiler keeps one record of the classes of vectors for all callers of
+  /// [FloatVector#intoMemorySegment]. Full vectors and shorter ones there would make it take a
+  /// kernel's full ones for short, and then every vector of its loop lies on the heap, for the rest
+  /// of the run.
   static void storeDoubles(DoubleVector values, long base, long index) {
-    ((FloatVector) values.convertShape(VectorOperators.D2F, HALF_FLOATS, 0))
+    values
+        .convertShape(VectorOperators.D2F, HALF_FLOATS, 0)
+        .reinterpretAsBytes()
         .intoMemorySegment(MEMORY, base + index * Float.BYTES, ORDER);
   }
 

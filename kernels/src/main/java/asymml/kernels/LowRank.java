@@ -46,10 +46,6 @@ public final class LowRank {
   }
 
   /// A tile of an even number of rows, two at a time: a direction is loaded once for both.
-  ///
-  /// A method of its own and of this size on purpose: too large to be inlined, it is compiled by
-  /// itself, with all vectors in registers. Part of a larger method, they were sometimes boxed, and
-  /// stayed so for the rest of the run, at a tenth of the speed.
   private static void pairs(long from, long b, long d, int rank, int columns, int rows, long to) {
     for (int row = 0; row < rows; row += 2) {
       long at = (long) row * columns;
