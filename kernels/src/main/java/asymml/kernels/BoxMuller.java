@@ -1,5 +1,7 @@
 package asymml.kernels;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.LongVector;
@@ -12,7 +14,9 @@ import jdk.incubator.vector.VectorSpecies;
 ///
 /// A pair of samples takes two words of 64 bits: the first gives u, a multiple of 2^-53; the second
 /// an angle of 54 bits, which are the signs of both coordinates and 52 bits within the first
-/// quadrant.
+/// quadrant. Where u is small, neighbouring radii would lie further apart than what noise is
+/// rounded to, and a pair that no radius reaches would betray what noise was added to; there the 21
+/// bits that are left make u a multiple of 2^-74.
 ///
 /// Logarithm, sine and cosine are Taylor series: on ranges this short they need but two or three
 /// terms more than fitted polynomials do, and their coefficients explain themselves. Beside SVML's,
@@ -36,6 +40,9 @@ final class BoxMuller {
 
   private static final long INTEGER_BITS = Double.doubleToRawLongBits(INTEGERS);
 
+  /// `sqrt(-log u)` of `u = 2^-30`. Below, a step of 2^-53 moves a radius by 2^-26 and more.
+  private static final double FAR = Math.sqrt(30 * Math.log(2));
+
   /// Named, because the compiler calls `Math.log` each time even on a constant.
   private static final double MINUS_LOG_2 = -Math.log(2);
 
@@ -48,6 +55,9 @@ final class BoxMuller {
   ///   further are a pair
   static void transform(byte[] bits, double[] samples) {
     radii(bits, samples);
+    if (someAreFar(samples)) {
+      refine(bits, samples);
+    }
     directions(bits, samples);
   }
 
@@ -55,6 +65,30 @@ final class BoxMuller {
   private static void radii(byte[] bits, double[] samples) {
     for (int i = 0; i < samples.length / 2; i += DOUBLES.length()) {
       rootOfMinusLog(uniform(words(bits, i))).intoArray(samples, i);
+    }
+  }
+
+  private static boolean someAreFar(double[] samples) {
+    for (int i = 0; i < samples.length / 2; i += DOUBLES.length()) {
+      if (DoubleVector.fromArray(DOUBLES, samples, i).compare(VectorOperators.GT, FAR).anyTrue()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// One block in two million needs it. By `StrictMath`, so that all machines find the same.
+  private static void refine(byte[] bits, double[] samples) {
+    MemorySegment words = MemorySegment.ofArray(bits);
+    int half = samples.length / 2;
+    for (int i = 0; i < half; i++) {
+      if (samples[i] > FAR) {
+        long word = words.getAtIndex(ValueLayout.JAVA_LONG_UNALIGNED, i);
+        long angle = words.getAtIndex(ValueLayout.JAVA_LONG_UNALIGNED, half + i);
+        double coarse = ((word & 1) + 1) * 0.5 - (word >>> 12) * 0x1p-53;
+        long fine = (word >>> 1 & 0x7ff) << 10 | (angle >>> 2 & 0x3ff);
+        samples[i] = StrictMath.sqrt(-StrictMath.log(coarse - fine * 0x1p-74));
+      }
     }
   }
 

@@ -13,10 +13,11 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// A stream of standard normal samples from a cryptographic generator: AES-256 in counter mode.
 ///
-/// Each sample costs 8 bytes of the stream: a uniform of 53 bits and an angle of 54 give two
-/// samples ([BoxMuller]), right to 2e-14. The tail ends at `sqrt(2 * 53 ln 2) = 8.57`, beyond which
-/// a normal sample falls with probability 1e-17. A key gives the same samples on every machine: all
-/// arithmetic is that of IEEE 754, correctly rounded. Not safe for use by several threads.
+/// Each sample costs 8 bytes of the stream: a uniform of 53 bits or more and an angle of 54 give
+/// two samples ([BoxMuller]), right to 2e-14. The tail ends at `sqrt(2 * 74 ln 2) = 10.1`, beyond
+/// which a normal sample falls with probability 1e-23. A key gives the same samples on every
+/// machine: all arithmetic is that of IEEE 754, correctly rounded. Not safe for use by several
+/// threads.
 public final class GaussianNoise implements AutoCloseable {
   /// Samples made at a time: the stream's bytes and the samples stay in the first-level cache.
   public static final int BLOCK = 1024;

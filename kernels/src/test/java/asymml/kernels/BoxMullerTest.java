@@ -12,9 +12,9 @@ import org.junit.jupiter.api.Test;
 
 /// The transform of chosen bits, against `StrictMath`.
 class BoxMullerTest {
-  /// Of a sample: radius at most 8.6, relative error 1e-15; `cos -+ sin` right to 1e-15, times 6.1;
-  /// and as much again for the reference.
-  static final double ERROR = 2e-14;
+  /// Of a sample: radius at most 10.2, relative error 1e-15; `cos -+ sin` right to 1e-15, times
+  /// 7.2; and as much again for the reference.
+  static final double ERROR = 2.5e-14;
 
   private static final int HALF = 512;
 
@@ -24,12 +24,15 @@ class BoxMullerTest {
   /// u = 1, where the radius is 0.
   private static final long ONE = 1;
 
-  /// u = 2^-53, the smallest.
+  /// u = 2^-53 with the angle's spare bits clear, and 2^-74, the smallest, with them set.
+  private static final long SMALL = ~0xfffL;
+
   private static final long SMALLEST = ~1L;
+  private static final long SPARE_OF_ANGLE = 0xffc;
 
   /// Two samples by plain arithmetic.
   static double[] pair(long radiusWord, long angleWord) {
-    double radius = StrictMath.sqrt(-2 * StrictMath.log(uniform(radiusWord)));
+    double radius = StrictMath.sqrt(-2 * StrictMath.log(uniform(radiusWord, angleWord)));
     // The first quadrant, in steps of 2^-52 of it.
     double angle = (angleWord >>> 12) * 0x1p-52 * (StrictMath.PI / 2);
     return new double[] {
@@ -38,8 +41,10 @@ class BoxMullerTest {
     };
   }
 
-  private static double uniform(long word) {
-    return ((word & 1) + 1) * 0.5 - (word >>> 12) * 0x1p-53;
+  private static double uniform(long word, long angle) {
+    double coarse = ((word & 1) + 1) * 0.5 - (word >>> 12) * 0x1p-53;
+    long fine = (word >>> 1 & 0x7ff) << 10 | (angle >>> 2 & 0x3ff);
+    return coarse < 0x1p-30 ? coarse - fine * 0x1p-74 : coarse;
   }
 
   /// The samples of up to 512 pairs of words, the last pair repeated to fill the block.
@@ -60,7 +65,8 @@ class BoxMullerTest {
   /// Words whose u lies at and around `2^-k` and `2^-k / sqrt(2)`, where the series changes its
   /// branch, and at both ends.
   private static long[] hostileRadii() {
-    LongStream.Builder words = LongStream.builder().add(SMALLEST).add(ONE).add(0).add(-1);
+    LongStream.Builder words =
+        LongStream.builder().add(SMALLEST).add(SMALL).add(ONE).add(0).add(-1);
     for (int k = 0; k < 53; k++) {
       for (double factor : new double[] {1, Math.sqrt(0.5)}) {
         for (int step = -1; step <= 1; step++) {
@@ -76,12 +82,25 @@ class BoxMullerTest {
   }
 
   @Test
-  void the_ends_of_the_uniform_are_2_to_the_minus_53_and_1() {
-    assertThat(uniform(SMALLEST)).isEqualTo(0x1p-53);
-    assertThat(uniform(ONE)).isEqualTo(1);
-    double[] x = transform(new long[] {SMALLEST, ONE}, new long[] {MIDDLE})[0];
-    assertThat(x[0]).isCloseTo(Math.sqrt(53 * Math.log(2)), within(1e-15 * 7));
-    assertThat(x[1]).isZero();
+  void the_ends_of_the_uniform_are_2_to_the_minus_74_and_1() {
+    long fine = MIDDLE | SPARE_OF_ANGLE;
+    assertThat(uniform(SMALLEST, fine)).isEqualTo(0x1p-74);
+    assertThat(uniform(SMALL, MIDDLE)).isEqualTo(0x1p-53);
+    assertThat(uniform(ONE, MIDDLE)).isEqualTo(1);
+    double[] x = transform(new long[] {SMALLEST, SMALL, ONE}, new long[] {fine, MIDDLE})[0];
+    assertThat(x[0]).isCloseTo(Math.sqrt(74 * Math.log(2)), within(1e-15 * 8));
+    assertThat(x[1]).isCloseTo(Math.sqrt(53 * Math.log(2)), within(1e-15 * 7));
+    assertThat(x[2]).isZero();
+  }
+
+  /// Far out, too, the next radius is closer than what masks are rounded to, 2^-24 and float32.
+  @Test
+  void far_radii_lie_close_together() {
+    long[] angles = LongStream.range(0, HALF).map(i -> MIDDLE | i << 2).toArray();
+    double[] x = transform(new long[] {SMALL}, angles)[0];
+    for (int i = 1; i < HALF; i++) {
+      assertThat(x[i] - x[i - 1]).isStrictlyBetween(0.0, 0x1p-24);
+    }
   }
 
   /// The relative error, which near u = 1 is far less than the absolute one.
@@ -101,7 +120,7 @@ class BoxMullerTest {
   private static void assertRadii(long[] words) {
     double[][] x = transform(words, new long[] {MIDDLE});
     for (int i = 0; i < words.length; i++) {
-      double expected = StrictMath.sqrt(-StrictMath.log(uniform(words[i])));
+      double expected = StrictMath.sqrt(-StrictMath.log(uniform(words[i], MIDDLE)));
       if (Math.abs(x[0][i] - expected) > 1e-15 * expected || x[0][i] != x[1][i]) {
         assertThat(x[0][i]).as("word %x", words[i]).isEqualTo(expected).isEqualTo(x[1][i]);
       }
@@ -115,11 +134,11 @@ class BoxMullerTest {
     for (long within : new long[] {0, 1, 2, (1L << 51) - 1, 1L << 51, (1L << 52) - 1}) {
       for (long signs = 0; signs < 4; signs++) {
         angles.add(within << 12 | signs);
-        angles.add(within << 12 | 0xffc | signs); // the ten bits between them are not used
+        angles.add(within << 12 | SPARE_OF_ANGLE | signs);
       }
     }
     long[] words = angles.build().toArray();
-    for (long radius : new long[] {SMALLEST, 1L << 62, 3L << 60 | 1}) {
+    for (long radius : new long[] {SMALLEST, SMALL, 1L << 62, 3L << 60 | 1}) {
       assertPairs(new long[] {radius}, words);
     }
     SplittableRandom random = new SplittableRandom(21);
@@ -147,7 +166,7 @@ class BoxMullerTest {
     long word = ((2L << 52) - multiple) << 12 | 1;
     SplittableRandom random = new SplittableRandom(22);
     for (int block = 0; block < 500; block++) {
-      long[] angles = random.longs(HALF).map(w -> w & ~3L).toArray();
+      long[] angles = random.longs(HALF).map(w -> w & ~0xfffL).toArray();
       double[][] x = transform(new long[] {word}, angles);
       for (int i = 0; i < HALF; i++) {
         double angle = (angles[i] >>> 12) * 0x1p-52 * (StrictMath.PI / 2);
