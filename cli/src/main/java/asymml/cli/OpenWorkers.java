@@ -49,6 +49,7 @@ final class OpenWorkers implements AutoCloseable {
         open.doors.add(new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads()));
       }
       if (open.masked) {
+        open.requireTwoKeys();
         open.requirePrecision(0, "the worker with masked values");
         open.requirePrecision(1, "the worker with the masks");
       }
@@ -58,6 +59,17 @@ final class OpenWorkers implements AutoCloseable {
       if (!all) {
         open.close();
       }
+    }
+  }
+
+  /// The certificates of `--tls-trust` are accepted from whoever answers at either address: a
+  /// worker that can redirect connections must not be given both halves.
+  private void requireTwoKeys() throws IOException {
+    if (workers.get(0).remote().hasKeyOf(workers.get(1).remote())) {
+      throw new IOException(
+          "both workers showed the same key, so that one party may stand for both and undo the"
+              + " masks; give each worker a key and certificate of its own, and all certificates in"
+              + " --tls-trust");
     }
   }
 

@@ -36,7 +36,7 @@ class TlsWorkerTest {
   private static final ConvShape WIDE = new ConvShape(128, 16, 16, 64, 64, 1, 1, 1, 0);
 
   @TempDir static Path folder;
-  private Process process;
+  private final List<Process> processes = new ArrayList<>();
   private WorkerAddress address;
 
   @BeforeAll
@@ -80,6 +80,10 @@ class TlsWorkerTest {
 
   @BeforeEach
   void start_a_worker() throws IOException {
+    address = start("worker");
+  }
+
+  private WorkerAddress start(String name) throws IOException {
     List<String> command = new ArrayList<>(LocalWorker.command());
     command.addAll(
         List.of(
@@ -90,11 +94,12 @@ class TlsWorkerTest {
             "--accept-seconds",
             "60",
             "--tls-keystore",
-            folder.resolve("worker.p12").toString(),
+            folder.resolve(name + ".p12").toString(),
             "--tls-password-file",
             folder.resolve("password").toString()));
-    process =
+    Process process =
         new ProcessBuilder(command).redirectError(folder.resolve("worker.log").toFile()).start();
+    processes.add(process);
     BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
     Matcher ready =
         Pattern.compile(
@@ -102,14 +107,16 @@ class TlsWorkerTest {
                     + " float32, UNTRUSTED: sees what the release door lets out")
             .matcher(String.valueOf(lines.readLine()));
     assertThat(ready.matches()).isTrue();
-    address = WorkerAddress.parse(ready.group(1));
+    return WorkerAddress.parse(ready.group(1));
   }
 
   @AfterEach
-  void the_worker_has_left() throws InterruptedException {
-    boolean left = process.waitFor(5, TimeUnit.SECONDS);
-    process.destroyForcibly();
-    assertThat(left).isTrue();
+  void the_workers_have_left() throws InterruptedException {
+    for (Process process : processes) {
+      boolean left = process.waitFor(5, TimeUnit.SECONDS);
+      process.destroyForcibly();
+      assertThat(left).isTrue();
+    }
   }
 
   private static TlsTrust trust(String name) throws IOException {
@@ -162,6 +169,17 @@ class TlsWorkerTest {
         .isInstanceOf(ProtocolException.class)
         .hasMessageStartingWith("no connection to the worker at tls:127.0.0.1:");
     RemoteWorker.connect(address, trust("worker"), LIMIT).close();
+  }
+
+  @Test
+  void two_workers_with_one_key_are_told_from_two_with_a_key_each() throws Exception {
+    try (RemoteWorker one = RemoteWorker.connect(address, trust("worker"), LIMIT);
+        RemoteWorker two = RemoteWorker.connect(start("worker"), trust("worker"), LIMIT);
+        RemoteWorker other = RemoteWorker.connect(start("other"), trust("other"), LIMIT)) {
+      assertThat(one.hasKeyOf(two)).isTrue();
+      assertThat(one.hasKeyOf(other)).isFalse();
+      assertThat(other.hasKeyOf(two)).isFalse();
+    }
   }
 
   @Test

@@ -10,7 +10,9 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
+import java.security.PublicKey;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -18,6 +20,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
 import javax.net.ssl.SSLSocket;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +38,7 @@ public final class TlsTransport implements Transport {
   private final Socket tcp;
   private final InputStream in;
   private final OutputStream out;
+  private final Optional<PublicKey> peerKey;
   private final byte[] inChunk = new byte[CHUNK_BYTES];
   private final byte[] outChunk = new byte[CHUNK_BYTES];
   private final ScheduledThreadPoolExecutor timer;
@@ -54,12 +59,21 @@ public final class TlsTransport implements Transport {
       tls.startHandshake();
       this.in = tls.getInputStream();
       this.out = tls.getOutputStream();
+      this.peerKey = keyOf(tls.getSession());
     } catch (IOException e) {
       timer.shutdownNow();
       tcp.close();
       throw late ? new SocketTimeoutException("the TLS handshake took too long") : e;
     } finally {
       disarm(limit);
+    }
+  }
+
+  private static Optional<PublicKey> keyOf(SSLSession session) {
+    try {
+      return Optional.of(session.getPeerCertificates()[0].getPublicKey());
+    } catch (SSLPeerUnverifiedException e) {
+      return Optional.empty(); // the peer is the one that connected, and was not asked
     }
   }
 
@@ -138,6 +152,11 @@ public final class TlsTransport implements Transport {
       refused.accept("a peer was refused: " + e.getMessage());
       return null;
     }
+  }
+
+  @Override
+  public Optional<PublicKey> peerKey() {
+    return peerKey;
   }
 
   @Override

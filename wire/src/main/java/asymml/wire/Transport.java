@@ -1,6 +1,8 @@
 package asymml.wire;
 
 import java.nio.ByteBuffer;
+import java.security.PublicKey;
+import java.util.Optional;
 
 /// A connection to one peer that carries bytes both ways. Sockets are opened in its implementations
 /// and nowhere else.
@@ -12,6 +14,11 @@ public sealed interface Transport extends AutoCloseable permits UnixTransport, T
   ///
   /// @return true if tensors need not go through the stream
   boolean sharesMemory();
+
+  /// The key that the peer has proved to hold.
+  ///
+  /// @return empty if the connection asked for none
+  Optional<PublicKey> peerKey();
 
   /// Writes all remaining bytes.
   ///

@@ -15,6 +15,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.PublicKey;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /// A Unix domain socket to a process on the same machine. One thread reads and one writes; they may
@@ -104,6 +106,11 @@ public final class UnixTransport implements Transport {
           "a socket's path has at most " + MAX_SOCKET_PATH_BYTES + " bytes: " + path);
     }
     return UnixDomainSocketAddress.of(path);
+  }
+
+  @Override
+  public Optional<PublicKey> peerKey() {
+    return Optional.empty();
   }
 
   @Override

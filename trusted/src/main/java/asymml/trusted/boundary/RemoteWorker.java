@@ -17,9 +17,11 @@ import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.security.PublicKey;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// The connection to one untrusted worker. Requests are sent without waiting and answered in order;
@@ -31,14 +33,17 @@ import org.jspecify.annotations.Nullable;
 public final class RemoteWorker implements AutoCloseable {
   private final Conversation conversation;
   private final Message.Welcome welcome;
+  private final Optional<PublicKey> key;
   private final Map<Integer, ConvShape> ops = new HashMap<>();
   private @Nullable Region region;
   private Encoding encoding = Encoding.FLOAT32;
   private long bytesToWorker;
 
-  private RemoteWorker(Conversation conversation, Message.Welcome welcome) {
+  private RemoteWorker(
+      Conversation conversation, Message.Welcome welcome, Optional<PublicKey> key) {
     this.conversation = conversation;
     this.welcome = welcome;
+    this.key = key;
   }
 
   /// Connects to a worker that somebody else has started.
@@ -61,7 +66,7 @@ public final class RemoteWorker implements AutoCloseable {
             yield TlsTransport.connect(tls, trust.context(), Deadline.in(timeout));
           }
         };
-    return greet(new Conversation(new Link(transport), null), timeout);
+    return greet(transport, null, timeout);
   }
 
   /// Connects to a worker process of this side's own, whose end then explains a failure.
@@ -73,13 +78,24 @@ public final class RemoteWorker implements AutoCloseable {
   public static RemoteWorker connect(WorkerProcess process, Duration timeout)
       throws ProtocolException {
     Transport transport = UnixTransport.connect(process.address().path());
-    return greet(new Conversation(new Link(transport), process), timeout);
+    return greet(transport, process, timeout);
   }
 
-  private static RemoteWorker greet(Conversation conversation, Duration timeout)
+  private static RemoteWorker greet(
+      Transport transport, @Nullable WorkerProcess process, Duration timeout)
       throws ProtocolException {
+    Conversation conversation = new Conversation(new Link(transport), process);
     // A greeting that fails closes the connection.
-    return new RemoteWorker(conversation, conversation.greet(timeout));
+    return new RemoteWorker(conversation, conversation.greet(timeout), transport.peerKey());
+  }
+
+  /// Whether this and another worker have proved to hold one and the same key: then one of them may
+  /// stand for both.
+  ///
+  /// @param other another connection
+  /// @return false also where a connection asks for no proof, on this machine
+  public boolean hasKeyOf(RemoteWorker other) {
+    return key.isPresent() && key.equals(other.key);
   }
 
   /// Limits the wait for each answer from now on; it is 60 s before.
