@@ -2,17 +2,14 @@ package asymml.trusted.boundary;
 
 import asymml.kernels.Elementwise;
 import asymml.kernels.GaussianMasks;
-import asymml.kernels.GaussianNoise;
 import asymml.kernels.Tensor;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Release;
 import asymml.wire.MaskKey;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
-import java.lang.foreign.Arena;
 import java.security.SecureRandom;
 import java.util.Arrays;
-import java.util.function.ObjIntConsumer;
 import java.util.stream.IntStream;
 
 /// The one way out of the trusted side. Only it writes the memory that a worker reads, and only it
@@ -51,44 +48,8 @@ public final class ReleaseDoor implements AutoCloseable {
   private final RemoteWorker worker;
   private final SecureRandom random;
   private final boolean unpredictable;
-  private final Lane[] lanes; // one a thread
+  private final NoiseLanes lanes;
   private ReleaseLog log = new ReleaseLog();
-  private long busyNanos;
-
-  /// What one thread needs: its noise, and memory for one example.
-  private static final class Lane implements AutoCloseable {
-    private final GaussianNoise noise;
-    private final GaussianNoise masks = new GaussianNoise();
-    private Tensor scratch = Tensor.allocate(Arena.ofAuto(), 1); // grows, then zeroed and dropped
-    private long sourceNanos;
-
-    Lane(GaussianNoise noise) {
-      this.noise = noise;
-    }
-
-    /// Memory for one example; grows with the first batches, then stays.
-    Tensor scratch(int dim) {
-      if (scratch.size() < dim) {
-        scratch.fill(0);
-        scratch = Tensor.allocate(Arena.ofAuto(), dim);
-      }
-      return Tensor.of(scratch.segment().asSlice(0, (long) dim * Float.BYTES), dim);
-    }
-
-    Tensor values(ReleaseSource source, int example, int dim) {
-      long start = System.nanoTime();
-      Tensor values = source.values(example, scratch(dim));
-      sourceNanos += System.nanoTime() - start;
-      return values;
-    }
-
-    @Override
-    public void close() {
-      noise.close();
-      masks.close();
-      scratch.fill(0);
-    }
-  }
 
   /// Opens a door to one worker.
   ///
@@ -96,17 +57,11 @@ public final class ReleaseDoor implements AutoCloseable {
   /// @param random seeds the noise streams; [SecureRandom] in production
   /// @param threads how many examples to noise at a time, at least 1
   public ReleaseDoor(RemoteWorker worker, SecureRandom random, int threads) {
-    if (threads < 1) {
-      throw new IllegalArgumentException("noise needs at least one thread: " + threads);
-    }
     this.worker = worker;
     this.random = random;
     // A subclass could be seeded, as the one of the tests is.
     this.unpredictable = random.getClass() == SecureRandom.class;
-    this.lanes = new Lane[threads];
-    for (int i = 0; i < threads; i++) {
-      lanes[i] = new Lane(new GaussianNoise(random));
-    }
+    this.lanes = new NoiseLanes(random, threads);
   }
 
   /// Whether the noise comes from the platform's own cryptographic generator.
@@ -137,9 +92,7 @@ public final class ReleaseDoor implements AutoCloseable {
     }
     Tensor out = writable(slot);
     log.strike(what);
-    long start = System.nanoTime();
-    out.copyFrom(tensor);
-    busyNanos += System.nanoTime() - start;
+    lanes.timed(() -> out.copyFrom(tensor));
     worker.publish(slot);
     return new Released(slot);
   }
@@ -256,11 +209,11 @@ public final class ReleaseDoor implements AutoCloseable {
     byte[] key = mask.forData(worker);
     log.strike(what);
     double[] norms = new double[mask.examples()];
-    shared(
+    lanes.share(
         0,
         mask.examples(),
         (lane, from, to) -> {
-          GaussianMasks.start(lane.masks, key, from, dim);
+          GaussianMasks.start(lane.masks(), key, from, dim);
           for (int i = from; i < to; i++) {
             Tensor values = lane.values(source, i, dim);
             double norm = Math.sqrt(Elementwise.sumOfSquares(values));
@@ -269,8 +222,13 @@ public final class ReleaseDoor implements AutoCloseable {
             // A task that threw would leave the others running on memory the caller may free.
             if (Double.isFinite(norm)) {
               double scale = nothing ? 0 : Masked.NORM * BELOW / norm;
-              lane.masks.add(
-                  values, scale, mask.deviation(), GaussianMasks.LATTICE_BITS, out.examples(i, 1));
+              lane.masks()
+                  .add(
+                      values,
+                      scale,
+                      mask.deviation(),
+                      GaussianMasks.LATTICE_BITS,
+                      out.examples(i, 1));
             }
           }
         });
@@ -316,30 +274,14 @@ public final class ReleaseDoor implements AutoCloseable {
     requireValues(what, Arrays.stream(sums).mapToLong(Tensor::size).sum());
     log.strike(what);
     double sigma = requireUsable(clipNorm.noiseDeviation(noise) * SUM_MARGIN, clipNorm.value());
-    long start = System.nanoTime();
-    for (Tensor sum : sums) {
-      if (!Elementwise.allFinite(sum)) {
-        throw new NonFiniteException();
+    lanes.timed(() -> {
+      for (Tensor sum : sums) {
+        if (!Elementwise.allFinite(sum)) {
+          throw new NonFiniteException();
+        }
+        lanes.perturb(sum, sigma, LATTICE_BITS);
       }
-      perturb(sum, sigma);
-    }
-    busyNanos += System.nanoTime() - start;
-  }
-
-  private void perturb(Tensor sum, double sigma) {
-    long size = sum.size();
-    int tasks = (int) Math.min(lanes.length, Math.ceilDiv(size, GaussianNoise.BLOCK));
-    IntStream.range(0, tasks)
-        .parallel()
-        .forEach(t -> {
-          long from = t * size / tasks;
-          long floats = (t + 1) * size / tasks - from;
-          Tensor part =
-              Tensor.of(
-                  sum.segment().asSlice(from * Float.BYTES, floats * Float.BYTES),
-                  Math.toIntExact(floats));
-          lanes[t].noise.add(part, 1, sigma, LATTICE_BITS, part);
-        });
+    });
   }
 
   private static double requireUsable(double sigma, double clip) {
@@ -358,7 +300,7 @@ public final class ReleaseDoor implements AutoCloseable {
   ///
   /// @return nanoseconds
   public long busyNanos() {
-    return busyNanos;
+    return lanes.busyNanos();
   }
 
   /// The time that the sources of releases have taken since the door was opened: the mean of the
@@ -366,35 +308,7 @@ public final class ReleaseDoor implements AutoCloseable {
   ///
   /// @return nanoseconds
   public long sourceNanos() {
-    return Arrays.stream(lanes).mapToLong(lane -> lane.sourceNanos).sum() / lanes.length;
-  }
-
-  /// Work on the examples from `from` to below `to`.
-  private interface Share {
-    void run(Lane lane, int from, int to);
-  }
-
-  /// Shares examples out among the lanes: one hand-over, and an example is still in the cache for
-  /// its later passes.
-  private void shared(int from, int count, Share work) {
-    long start = System.nanoTime();
-    long before = sourceNanos();
-    int tasks = Math.min(lanes.length, count);
-    IntStream.range(0, tasks)
-        .parallel()
-        .forEach(t -> work.run(lanes[t], from + t * count / tasks, from + (t + 1) * count / tasks));
-    busyNanos += System.nanoTime() - start - (sourceNanos() - before);
-  }
-
-  private void shared(int from, int count, ObjIntConsumer<Lane> work) {
-    shared(
-        from,
-        count,
-        (lane, first, end) -> {
-          for (int i = first; i < end; i++) {
-            work.accept(lane, i);
-          }
-        });
+    return lanes.sourceNanos();
   }
 
   private Tensor writable(Slot slot) {
@@ -457,7 +371,7 @@ public final class ReleaseDoor implements AutoCloseable {
     public void measure(int from, int count, ReleaseSource source) {
       begin();
       checkRange(from, count);
-      shared(from, count, (lane, i) -> norms[i] = norm(lane.values(source, i, dim)));
+      lanes.each(from, count, (lane, i) -> norms[i] = norm(lane.values(source, i, dim)));
       requireFinite(from, count);
       open = true;
     }
@@ -517,7 +431,7 @@ public final class ReleaseDoor implements AutoCloseable {
     }
 
     private void writeExact(int from, int count, ReleaseSource source, Occupancy occupancy) {
-      shared(
+      lanes.each(
           from,
           count,
           (lane, i) -> {
@@ -535,7 +449,7 @@ public final class ReleaseDoor implements AutoCloseable {
     private void writeNoisy(int from, int count, ReleaseSource source, Occupancy occupancy) {
       double clip = bound.norm();
       double sigma = requireUsable(strength.sigma(clip, dim), clip);
-      shared(
+      lanes.each(
           from,
           count,
           (lane, i) -> {
@@ -545,7 +459,7 @@ public final class ReleaseDoor implements AutoCloseable {
             // A task that threw would leave the others running on memory the caller may free.
             if (Double.isFinite(norm)) {
               double scale = occupancy.isNull(i) ? 0 : Math.min(1, clip * BELOW / norm);
-              lane.noise.add(values, scale, sigma, LATTICE_BITS, out.examples(i, 1));
+              lane.noise().add(values, scale, sigma, LATTICE_BITS, out.examples(i, 1));
             }
           });
       requireFinite(from, count);
@@ -652,8 +566,6 @@ public final class ReleaseDoor implements AutoCloseable {
   /// Forgets the noise.
   @Override
   public void close() {
-    for (Lane lane : lanes) {
-      lane.close();
-    }
+    lanes.close();
   }
 }
