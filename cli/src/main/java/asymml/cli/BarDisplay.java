@@ -28,6 +28,11 @@ final class BarDisplay implements TrainDisplay {
   }
 
   @Override
+  public void stepsSkipped(long steps) {
+    terminal.println(EpochLine.skipped(steps));
+  }
+
+  @Override
   public void epochStarted(int epoch, int batches, int firstBatch) {
     this.epoch = epoch;
     timeLeft.epochStarted(epoch, batches, firstBatch);

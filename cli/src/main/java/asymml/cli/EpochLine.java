@@ -27,6 +27,12 @@ final class EpochLine {
                         Figures.bytes(m.bytesToWorker()), Figures.bytes(m.bytesFromWorker())));
   }
 
+  /// Steps of a run that was killed.
+  static String skipped(long steps) {
+    return "resumed  %d %s done after the last checkpoint and lost: accounted for, so not repeated"
+        .formatted(steps, steps == 1 ? "step was" : "steps were");
+  }
+
   /// An epoch under way.
   static String of(EpochTotals totals, Optional<Duration> left) {
     return "%s, loss %s, accuracy %s, %s left"

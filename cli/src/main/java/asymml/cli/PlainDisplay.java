@@ -27,6 +27,11 @@ final class PlainDisplay implements TrainDisplay {
   }
 
   @Override
+  public void stepsSkipped(long steps) {
+    show(EpochLine.skipped(steps));
+  }
+
+  @Override
   public void epochStarted(int epoch, int batches, int firstBatch) {
     this.epoch = epoch;
     this.batches = batches;

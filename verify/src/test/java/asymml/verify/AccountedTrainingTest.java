@@ -34,6 +34,7 @@ import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
+import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -133,6 +134,8 @@ class AccountedTrainingTest {
   private static final class Listening implements TrainListener {
     private final IntConsumer stepped;
     private int steps;
+    private long skipped;
+    private IntConsumer tested = _ -> {};
 
     private Listening(IntConsumer stepped) {
       this.stepped = stepped;
@@ -140,6 +143,11 @@ class AccountedTrainingTest {
 
     static Listening to(IntConsumer stepped) {
       return new Listening(stepped);
+    }
+
+    @Override
+    public void stepsSkipped(long count) {
+      skipped = count;
     }
 
     @Override
@@ -152,7 +160,9 @@ class AccountedTrainingTest {
     }
 
     @Override
-    public void evaluated(int done, int total) {}
+    public void evaluated(int done, int total) {
+      tested.accept(steps);
+    }
 
     @Override
     public void epochDone(EpochMetrics metrics) {}
@@ -284,6 +294,52 @@ class AccountedTrainingTest {
     assertThat(LedgerFile.read(killed.ledger())).isEqualTo(LedgerFile.read(whole.ledger()));
     assertThat(statement(killed).view()).isEqualTo(statement(whole).view());
     assertThat(MetricsLog.readAll(killed.metrics())).hasSize(EPOCHS);
+  }
+
+  @Test
+  void a_run_killed_while_it_evaluates_an_epoch_loses_no_step() throws Exception {
+    RunLayout whole = layout("whole");
+    RunLayout killed = layout("killed");
+    TrainConfig config = protectAll(30);
+    Listening first = Listening.to(_ -> {});
+    first.tested =
+        steps -> {
+          if (steps == STEPS / EPOCHS && !Files.exists(killed.checkpoint())) {
+            copy(whole, killed);
+          }
+        };
+    run(config, whole, false, first);
+    Listening second = Listening.to(_ -> {});
+    assertThat(run(config, killed, true, second)).isEqualTo(Trainer.Outcome.FINISHED);
+    assertThat(second.steps).isEqualTo(STEPS - STEPS / EPOCHS);
+    assertThat(second.skipped).isZero();
+    assertThat(LedgerFile.read(killed.ledger())).isEqualTo(LedgerFile.read(whole.ledger()));
+    assertThat(MetricsLog.readAll(killed.metrics()).getFirst().trainLoss())
+        .isEqualTo(MetricsLog.readAll(whole.metrics()).getFirst().trainLoss());
+  }
+
+  /// Epochs are of 8 steps, and the ledger is that far ahead.
+  @Test
+  void when_its_worker_goes_away_a_run_keeps_the_steps_that_are_done() throws Exception {
+    RunLayout layout = layout("run");
+    TrainConfig config = protectAll(30);
+    try (LocalWorker worker = new LocalWorker();
+        Trainer trainer = new Trainer(config, DATA, PUBLIC, Workers.of(worker.party()), null)) {
+      Listening listening =
+          Listening.to(done -> {
+            if (done == 5) {
+              worker.process.close();
+            }
+          });
+      assertThatThrownBy(() -> trainer.run(layout, false, listening, () -> false))
+          .isInstanceOf(ProtocolException.class);
+    }
+    Listening second = Listening.to(_ -> {});
+    assertThat(run(config, layout, true, second)).isEqualTo(Trainer.Outcome.FINISHED);
+    assertThat(second.skipped).isEqualTo(3);
+    assertThat(second.steps).isEqualTo(STEPS - 8);
+    EpochMetrics epoch = MetricsLog.readAll(layout.metrics()).getFirst();
+    assertThat(epoch.trainLoss()).isPositive();
   }
 
   @Test

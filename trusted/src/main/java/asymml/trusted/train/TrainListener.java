@@ -4,6 +4,12 @@ import asymml.trusted.run.EpochMetrics;
 
 /// Hears how training goes. Called on the training thread.
 public interface TrainListener {
+  /// A resumed run that is accounted for does not repeat steps whose releases were made after its
+  /// checkpoint.
+  ///
+  /// @param steps how many are spent for nothing
+  default void stepsSkipped(long steps) {}
+
   /// An epoch begins or goes on after a resume.
   ///
   /// @param epoch from 1

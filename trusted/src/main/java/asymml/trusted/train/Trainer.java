@@ -296,7 +296,11 @@ public final class Trainer implements AutoCloseable {
       position = Checkpoint.read(layout.checkpoint(), identity, parameters, split);
       MetricsLog.truncateAfter(layout.metrics(), position.epoch());
       if (ledger != null) {
+        long saved = position.step();
         position = ledger.afterSpent(position, batches);
+        if (position.step() > saved) {
+          listener.stepsSkipped(position.step() - saved);
+        }
       }
     } else {
       if (ledger != null) {
@@ -313,9 +317,9 @@ public final class Trainer implements AutoCloseable {
         if (ledger != null) {
           ledger.settle(layout, position.step());
         }
+        Divergence.check(parameters, position.step() - 1);
+        save(layout, position);
         if (position.totals().batches() < batches && !budgetSpent(position)) {
-          Divergence.check(parameters, position.step() - 1);
-          save(layout, position);
           return Outcome.STOPPED;
         }
         position = endEpoch(layout, position, log, listener);
@@ -355,12 +359,26 @@ public final class Trainer implements AutoCloseable {
           ledger.reserve(layout, step, Math.min(batches - totals.batches(), last - step));
         }
         Batch batch = loader.next();
-        SoftmaxCrossEntropy.Result result = step(batch, step);
+        SoftmaxCrossEntropy.Result result;
+        try {
+          result = step(batch, step);
+        } catch (ProtocolException e) {
+          if (config.privacy().accounted()) {
+            // The steps that are done are spent: what they led to must not be lost with this one.
+            Divergence.check(parameters, step - 1);
+            save(layout, position(start, step, totals, before));
+          }
+          throw e;
+        }
         step++;
         totals = totals.plusStep(result, (System.nanoTime() - began) / 1e9);
         listener.stepDone(totals);
       }
     }
+    return position(start, step, totals, before);
+  }
+
+  private Position position(Position start, long step, EpochTotals totals, Cost before) {
     Cost spent = costSoFar().minus(before);
     return new Position(start.epoch(), step, totals.withCost(start.totals().cost().plus(spent)));
   }
@@ -438,12 +456,11 @@ public final class Trainer implements AutoCloseable {
         network.logits(), labels, config.labelSmoothing(), divisor, network.logitsGradient());
   }
 
-  /// Evaluates, logs, and only then moves the checkpoint on: a run that dies in between repeats the
-  /// epoch and replaces its line.
+  /// Evaluates, logs, and only then moves the checkpoint on: a run that dies in between evaluates
+  /// again and replaces the epoch's line.
   private Position endEpoch(
       RunLayout layout, Position position, EpochLog log, TrainListener listener)
       throws IOException, TrainingException {
-    Divergence.check(parameters, position.step() - 1);
     EpochTotals totals = position.totals();
     Evaluator.Score test = test(position.step() - 1, listener);
     Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
