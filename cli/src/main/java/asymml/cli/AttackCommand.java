@@ -5,6 +5,7 @@ import asymml.analysis.score.Score;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.FirstStep;
@@ -197,7 +198,8 @@ final class AttackCommand implements Callable<Integer> {
     }
     Set<AttackName> chosen = chosen();
     PrintWriter out = spec.commandLine().getOut();
-    TrainOptions settings = TrainOptions.of(Settings.read(new RunLayout(truth).config()));
+    RunLayout layout = new RunLayout(truth);
+    TrainOptions settings = TrainOptions.of(Settings.read(layout.config()));
     DataSet opened =
         DataOpening.open(
             data == null ? settings.data : data,
@@ -208,10 +210,18 @@ final class AttackCommand implements Callable<Integer> {
     long began = System.nanoTime();
     int others = Math.min(LearnedAttacks.CANDIDATES, opened.test().size() / 2);
     int known = Math.min(publicImages, opened.test().size() - others);
-    Path released = new RunLayout(truth).checkpoint();
+    Path released = layout.checkpoint();
     try (WorkerView view = WorkerView.open(recording);
         FirstStep step = new FirstStep(settings.config(), opened)) {
-      AttackScene scene = new AttackScene(view, step, settings.config(), opened, known, layers);
+      AttackScene scene =
+          new AttackScene(
+              view,
+              step,
+              settings.config(),
+              LedgerFile.readIfAny(layout.ledger()),
+              opened,
+              known,
+              layers);
       LearnedAttacks learned =
           new LearnedAttacks(
               new AttackerEngine(),

@@ -10,16 +10,22 @@ import asymml.analysis.score.MapScores;
 import asymml.analysis.score.Score;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
+import asymml.privacy.Channel;
+import asymml.privacy.Ledger;
+import asymml.privacy.Release;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.execute.LayerPass;
 import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.rank.EnergyShares;
 import asymml.trusted.train.FirstStep;
 import asymml.trusted.train.TrainConfig;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map.Entry;
+import java.util.OptionalDouble;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +33,7 @@ import org.jspecify.annotations.Nullable;
 final class AttackScene {
   private final FirstStep truth;
   private final TrainConfig config;
+  private final @Nullable Ledger ledger;
   private final DataSet data;
   private final int publicImages;
   private final int layers;
@@ -51,6 +58,8 @@ final class AttackScene {
   /// @param view what is attacked
   /// @param truth for scoring
   /// @param config of the run
+  /// @param ledger of the run, which says what noise a privacy budget came to; null if there is
+  ///   none
   /// @param data of the run; the first images of its test split stand for public ones
   /// @param publicImages how many of those
   /// @param layers how many layers each attack is tried on
@@ -59,11 +68,13 @@ final class AttackScene {
       WorkerView view,
       FirstStep truth,
       TrainConfig config,
+      @Nullable Ledger ledger,
       DataSet data,
       int publicImages,
       int layers) {
     this.truth = truth;
     this.config = config;
+    this.ledger = ledger;
     this.data = data;
     this.publicImages = publicImages;
     this.images = new AttackImages(truth.normalization());
@@ -180,12 +191,37 @@ final class AttackScene {
     return Maps.of(x).reshape(shape.height(), shape.width(), shape.inChannels());
   }
 
+  /// How many directions of a layer's input were kept back. Where that depends on the data it is no
+  /// secret either: the residuals' own rank shows it.
   int rank(int node) {
     return truth.plan().placement(architecture.name(node)) instanceof Placement.Split split
-        ? split
-            .rank()
-            .rank(truth.graph().linearLayers().indexOf(node), operation(node).shape().inChannels())
+        ? EnergyShares.rank(
+            truth.pass().output(truth.graph().nodes().get(node).inputs().getFirst()),
+            truth.graph().linearLayers().indexOf(node),
+            split.rank(),
+            config.decomposition())
         : 0;
+  }
+
+  /// The noise on a layer's input, over the size of one at the clip bound: the plan's, or what the
+  /// budget came to.
+  double noiseRatio(int node) {
+    int values = sent(node).exampleSize();
+    return multiplier(architecture.name(node)).orElseGet(() -> config.noise().sigma(1, values))
+        * Math.sqrt(values);
+  }
+
+  private OptionalDouble multiplier(String layer) {
+    return ledger == null
+        ? OptionalDouble.empty()
+        : ledger.entries().stream()
+            .flatMap(entry -> entry.releases().stream())
+            .filter(r -> r.channel() == Channel.RESIDUALS && r.layer().equals(layer))
+            .flatMapToDouble(r ->
+                r.mechanism() instanceof Release.Gaussian(var _, var noise)
+                    ? DoubleStream.of(noise.value())
+                    : DoubleStream.empty())
+            .findFirst();
   }
 
   boolean shared() {

@@ -126,10 +126,12 @@ record AttackSection(ReportedAttacks suite, String id, String name) {
                 decimal(s.best())));
     PageSection details =
         section.details(
-            "%s: training accuracy %s, %s"
+            "%s: %s, %s"
                 .formatted(
                     plan.name(),
-                    Figures.percent(plan.accuracy()),
+                    plan.accuracy().isPresent()
+                        ? "training accuracy " + Figures.percent(plan.accuracy().getAsDouble())
+                        : "training diverged",
                     Figures.seconds(plan.seconds())));
     details.text(plan.words());
     details.table(table);

@@ -6,6 +6,7 @@ import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.train.FirstStep;
 import java.io.IOException;
@@ -225,7 +226,15 @@ record AttackSuite(
       throws IOException, RunException {
     try (WorkerView view = WorkerView.open(run.recording());
         FirstStep truth = new FirstStep(options.config(), data)) {
-      AttackScene scene = new AttackScene(view, truth, options.config(), data, known, layers);
+      AttackScene scene =
+          new AttackScene(
+              view,
+              truth,
+              options.config(),
+              LedgerFile.readIfAny(run.layout().ledger()),
+              data,
+              known,
+              layers);
       @Nullable Path model =
           Files.exists(run.layout().checkpoint()) ? run.layout().checkpoint() : null;
       AttackRun attackRun =

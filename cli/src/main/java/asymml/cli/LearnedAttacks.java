@@ -77,10 +77,11 @@ final class LearnedAttacks {
     if (!(scene.truth().plan().placement(name) instanceof Placement.Split)) {
       return Withheld.NOTHING;
     }
-    int values = scene.sent(node).exampleSize();
-    double ratio = scene.config().noise().sigma(1, values) * Math.sqrt(values);
     return new Withheld(
-        scene.rank(node), scene.shared(), ratio, scene.config().shield() instanceof Shield.Shares);
+        scene.rank(node),
+        scene.shared(),
+        scene.noiseRatio(node),
+        scene.config().shield() instanceof Shield.Shares);
   }
 
   /// The first layer, and the next one where the first is sent what is left of images, of which

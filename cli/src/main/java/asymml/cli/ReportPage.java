@@ -4,6 +4,7 @@ import asymml.model.AtomicFile;
 import asymml.privacy.PrivacyStatement;
 import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.train.TrainConfig;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -254,6 +255,16 @@ record ReportPage(
         "Loss by epoch: solid on the test split, dashed on training batches");
   }
 
+  /// Noise comes from an unpredictable generator, whether it was set or a budget came to it.
+  private static boolean isRepeatable(ReportedRun run) {
+    TrainConfig config = run.config();
+    boolean noiseless =
+        config.noise() instanceof NoiseStrength.None
+            && config.gradientNoise() instanceof NoiseStrength.None
+            && !config.privacy().accounted();
+    return noiseless || !run.needsWorker();
+  }
+
   private void reproduction(PageSection section) {
     for (RunSection each : sections()) {
       List<String> arguments = each.run().arguments();
@@ -269,7 +280,7 @@ record ReportPage(
             asymml(
                 List.of("train", "-c", each.run().directory().resolve("config.yaml").toString())));
       }
-      if (each.run().config().noise() instanceof NoiseStrength.None || !each.run().needsWorker()) {
+      if (isRepeatable(each.run())) {
         part.text("The same seed gives the same result, on the same number of threads.");
       } else {
         part.text("The noise is drawn anew each time: figures will differ a little.");

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.function.Function;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -49,8 +50,8 @@ record ReportedAttacks(
   /// @param name short
   /// @param words what it is
   /// @param seconds that its run and its attacks took
-  /// @param accuracy of its short run in training, from 0 to 1
-  record Plan(String name, String words, double seconds, double accuracy) {}
+  /// @param accuracy of its short run in training, from 0 to 1; empty if it diverged
+  record Plan(String name, String words, double seconds, OptionalDouble accuracy) {}
 
   /// An attack.
   ///
@@ -147,7 +148,9 @@ record ReportedAttacks(
                     text(p, "name"),
                     text(p, "words"),
                     number(p, "seconds"),
-                    number(p, "trainAccuracy"))),
+                    p.path("trainAccuracy").isNumber()
+                        ? OptionalDouble.of(number(p, "trainAccuracy"))
+                        : OptionalDouble.empty())),
         each(
             root,
             "attacks",

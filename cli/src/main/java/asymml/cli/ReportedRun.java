@@ -64,7 +64,7 @@ record ReportedRun(
     } catch (IllegalArgumentException e) {
       throw new IOException(layout.config() + " has unusable settings: " + e.getMessage(), e);
     }
-    Ledger ledger = Files.exists(layout.ledger()) ? LedgerFile.read(layout.ledger()) : null;
+    Ledger ledger = LedgerFile.readIfAny(layout.ledger());
     return new ReportedRun(
         directory,
         RunFile.read(layout.runFile()),
@@ -127,6 +127,11 @@ record ReportedRun(
   /// Placement by layer, as `run.json` has it.
   Map<?, ?> placements() {
     return facts.get("plan") instanceof Map<?, ?> map ? map : Map.of();
+  }
+
+  /// How many workers its settings name.
+  int workers() {
+    return TrainOptions.of(settings).workers().size();
   }
 
   /// Whether its plan lets anything out.

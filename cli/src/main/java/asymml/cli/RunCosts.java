@@ -80,7 +80,7 @@ record RunCosts(ReportedRun run) {
             .words("channel")
             .numbers("values an image", "values a step", "bytes");
     for (Channel channel : List.of(Channel.RESIDUALS, Channel.GRADIENTS, Channel.WEIGHTS)) {
-      // Weights leave once a step, the others for each image of it.
+      // Weights leave once a step to every worker, the others for each image of it.
       boolean each = channel != Channel.WEIGHTS;
       long most = 0;
       double bytes = 0;
@@ -95,7 +95,9 @@ record RunCosts(ReportedRun run) {
           bytes +=
               (double) Float.BYTES
                   * values
-                  * (each ? slots(ledger.sampling(), entry.steps()) : entry.steps());
+                  * (each
+                      ? slots(ledger.sampling(), entry.steps())
+                      : entry.steps() * run.workers());
         }
       }
       table.row(

@@ -2,28 +2,31 @@ package asymml.cli;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 
 /// The suite's table as text: plans by attacks.
 final class SuiteTable {
+  private static final String FIELD = "  %10s";
+
   private SuiteTable() {}
 
   static String of(List<SuiteResult> results) {
     StringBuilder text = new StringBuilder();
     text.append(AttackTable.NOTICE).append('\n');
     text.append(
-        "each attack's strongest figure over the layers; 'best' is what it makes of the clear"
-            + " data\n\n");
+        "each attack's strongest figure over the layers; 'best' is what it makes of the clear data,"
+            + " at the layer of that figure, which is not the same for all plans\n\n");
     int width = Math.max(7, results.stream().mapToInt(r -> r.plan().length()).max().orElse(0));
     text.append(" ".repeat(width));
     for (AttackName attack : AttackName.values()) {
-      text.append(String.format(Locale.ROOT, "  %8s", attack.heading()));
+      text.append(String.format(Locale.ROOT, FIELD, attack.heading()));
     }
     text.append('\n');
-    line(text, "chance", width, results, "chance");
+    range(text, "chance", width, results);
     for (SuiteResult result : results) {
-      line(text, result.plan(), width, List.of(result), "value");
+      line(text, result.plan(), width, attack -> figures(attack, List.of(result), "value"));
     }
-    line(text, "best", width, results, "best");
+    range(text, "best", width, results);
     text.append('\n');
     for (AttackName attack : AttackName.values()) {
       text.append("%-8s  %s: %s\n".formatted(attack.heading(), attack.title(), attack.headline()));
@@ -31,18 +34,36 @@ final class SuiteTable {
     return text.toString();
   }
 
-  /// A line of the first figures that there are.
+  /// From the least to the largest over the plans.
+  private static void range(StringBuilder text, String key, int width, List<SuiteResult> results) {
+    line(text, key, width, attack -> figures(attack, results, key));
+  }
+
+  private static List<String> figures(AttackName attack, List<SuiteResult> results, String key) {
+    return results.stream()
+        .map(result -> result.cell(attack))
+        .filter(cell -> cell.containsKey(key))
+        .mapToDouble(cell -> SuiteResult.number(cell, key))
+        .sorted()
+        .mapToObj(figure -> String.format(Locale.ROOT, "%.2f", figure))
+        .distinct()
+        .toList();
+  }
+
   private static void line(
-      StringBuilder text, String name, int width, List<SuiteResult> results, String key) {
+      StringBuilder text, String name, int width, Function<AttackName, List<String>> figures) {
     text.append(String.format(Locale.ROOT, "%-" + width + "s", name));
     for (AttackName attack : AttackName.values()) {
+      List<String> shown = figures.apply(attack);
       text.append(
-          results.stream()
-              .map(result -> result.cell(attack))
-              .filter(cell -> cell.containsKey(key))
-              .findFirst()
-              .map(cell -> String.format(Locale.ROOT, "  %8.2f", SuiteResult.number(cell, key)))
-              .orElse("  %8s".formatted("-")));
+          String.format(
+              Locale.ROOT,
+              FIELD,
+              switch (shown.size()) {
+                case 0 -> "-";
+                case 1 -> shown.getFirst();
+                default -> shown.getFirst() + ".." + shown.getLast();
+              }));
     }
     text.append('\n');
   }

@@ -1,7 +1,18 @@
 package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import asymml.analysis.WorkerView;
+import asymml.privacy.Channel;
+import asymml.privacy.Ledger;
+import asymml.privacy.Release;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.run.LedgerFile;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.FirstStep;
+import java.io.PrintWriter;
+import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -127,6 +138,65 @@ class AttackCommandTest {
   @Test
   void members_of_an_unprotected_batch_are_told() {
     assertThat(score(openScores, "membership", "conv1", "AUC")).isEqualTo(1);
+  }
+
+  /// The cap is 16 of 32 channels; fewer directions leave a third of the energy.
+  @Test
+  void a_rank_that_follows_the_data_is_attacked_as_it_came_out() throws Exception {
+    train(
+        "energy",
+        "--trusted-layers",
+        "first,last",
+        "--noise-ratio",
+        "0",
+        "--rank",
+        "energy:0.3:1/2");
+    assertThat(attack("energy", "--attack", "subspace").err()).isEmpty();
+    int found = 0;
+    for (JsonNode score :
+        JsonMapper.shared().readTree(Files.readString(json("energy"))).get("scores")) {
+      if (score.get("layer").asString().equals("conv3")) {
+        String measure = score.get("measure").asString();
+        assertThat(Integer.parseInt(measure.substring(measure.indexOf("r=") + 2))).isBetween(1, 15);
+        assertThat(score.get("value").asDouble()).isGreaterThan(0.99);
+        found++;
+      }
+    }
+    assertThat(found).isEqualTo(1);
+  }
+
+  /// The decoder trains on images under noise as strong as the run's.
+  @Test
+  void noise_that_a_budget_came_to_is_what_the_attacker_takes_it_for() throws Exception {
+    train("budget", "--norm", "group", "--shield", "shares", "--target-epsilon", "8");
+    RunLayout layout = new RunLayout(folder.resolve("budget"));
+    TrainOptions options = TrainOptions.of(Settings.read(layout.config()));
+    DataSet data =
+        DataOpening.open(
+            options.data,
+            options.limitTrain,
+            options.limitTest,
+            options.seed,
+            new PrintWriter(Writer.nullWriter()));
+    Ledger ledger = LedgerFile.read(layout.ledger());
+    Release.Gaussian first =
+        ledger.entries().getFirst().releases().stream()
+            .filter(r -> r.channel() == Channel.RESIDUALS && r.layer().equals("conv2"))
+            .map(Release::mechanism)
+            .map(Release.Gaussian.class::cast)
+            .findFirst()
+            .orElseThrow();
+    try (WorkerView view = WorkerView.open(folder.resolve("budget.rec"));
+        FirstStep step = new FirstStep(options.config(), data)) {
+      AttackScene scene = new AttackScene(view, step, options.config(), ledger, data, 4, 2);
+      int conv2 = scene.first().getFirst();
+      assertThat(scene.architecture().name(conv2)).isEqualTo("conv2");
+      assertThat(scene.noiseRatio(conv2))
+          .isCloseTo(
+              first.noiseMultiplier().value() * Math.sqrt(scene.sent(conv2).exampleSize()),
+              within(1e-9))
+          .isGreaterThan(50);
+    }
   }
 
   @Test

@@ -328,6 +328,8 @@ class ReportCommandTest {
         .containsExactly("base " + ReportedSuite.HOSTILE, "0.75 0.50 to 1.00", "–");
     assertThat(base.select(".tinted").attr("style")).isEqualTo("--share:50%");
     assertThat(text("attacks-1")).contains("base, Image: not applied: no layer");
+    assertThat(text("attacks-1"))
+        .contains("base: training accuracy 50.0 %", "noise-1: training diverged");
   }
 
   @Test

@@ -36,7 +36,7 @@ final class ReportedSuite {
         "plans",
         List.of(
             Map.of("name", "base", "words", HOSTILE, "seconds", 2.5, "trainAccuracy", 0.5),
-            Map.of("name", "noise-1", "words", "noise", "seconds", 2.5, "trainAccuracy", 0.25)));
+            Map.of("name", "noise-1", "words", "noise", "seconds", 2.5)));
     facts.put(
         "attacks", List.of(attack("gradient-solve", "Gradient solve"), attack("image", "Image")));
     Map<String, Object> score =

@@ -15,12 +15,18 @@ import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.SingularValueDecomposition;
 
 /// What the product's decompositions leave of a batch, and what the best ones would.
-final class EnergyShares {
+public final class EnergyShares {
   private EnergyShares() {}
 
   /// The rank that a policy comes to on a batch: where it depends on the data, that of the plan's
   /// own decomposition.
-  static int rank(Tensor x, int layer, RankPolicy policy, Decomposition decomposition) {
+  ///
+  /// @param x `[n, H, W, C]`, the layer's input; read only
+  /// @param layer its place among the linear layers
+  /// @param policy of the plan
+  /// @param decomposition of the plan
+  /// @return directions that stay, 0 to C
+  public static int rank(Tensor x, int layer, RankPolicy policy, Decomposition decomposition) {
     int cap = policy.rank(layer, x.length(3));
     if (cap == 0 || policy.residualShare() == 0) {
       return cap;

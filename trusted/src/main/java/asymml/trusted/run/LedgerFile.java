@@ -8,6 +8,7 @@ import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
 import asymml.privacy.Sampling;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// `ledger.json`: what a run has released, enough to compute its cost from. It is written before a
 /// step is begun, so that a run that is killed has spent at most what stands there.
@@ -82,6 +84,15 @@ public final class LedgerFile {
       map.put((String) pairs[i], pairs[i + 1]);
     }
     return map;
+  }
+
+  /// Reads a ledger where there is one: a run that lets nothing out has none.
+  ///
+  /// @param file source
+  /// @return the ledger, or null
+  /// @throws IOException one line that names the file, if it cannot be read or is no ledger
+  public static @Nullable Ledger readIfAny(Path file) throws IOException {
+    return Files.exists(file) ? read(file) : null;
   }
 
   /// Reads a ledger back.

@@ -52,7 +52,10 @@ public final class FormalCheck {
       return found;
     }
     if (!plan.needsWorker()) {
-      found.add(new Finding("nothing leaves in this mode", "leave out --protect"));
+      found.add(
+          new Finding(
+              "nothing leaves in this mode",
+              "--mode asymml, or neither --protect nor --shield shares nor --target-epsilon"));
     }
     if (config.mode() == Mode.UNTRUSTED_ONLY) {
       found.add(new Finding("inputs leave whole in untrusted-only mode", "--mode asymml"));

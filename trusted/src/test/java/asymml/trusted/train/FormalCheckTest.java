@@ -64,7 +64,9 @@ class FormalCheckTest {
   @Test
   void nothing_to_account_for_is_found() {
     assertOnly(
-        look(CLEAN.with(Mode.TRUSTED_ONLY)), "nothing leaves in this mode", "leave out --protect");
+        look(CLEAN.with(Mode.TRUSTED_ONLY)),
+        "nothing leaves in this mode",
+        "--mode asymml, or neither --protect nor --shield shares nor --target-epsilon");
   }
 
   @Test
