@@ -192,7 +192,8 @@ final class AttackScene {
   }
 
   /// How many directions of a layer's input were kept back. Where that depends on the data it is no
-  /// secret either: the residuals' own rank shows it.
+  /// secret either: the residuals' own rank shows it. Taken from the clean pass: noise of earlier
+  /// layers may have moved it by a little.
   int rank(int node) {
     return truth.plan().placement(architecture.name(node)) instanceof Placement.Split split
         ? EnergyShares.rank(

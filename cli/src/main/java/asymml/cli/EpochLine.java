@@ -29,8 +29,8 @@ final class EpochLine {
 
   /// Steps of a run that was killed.
   static String skipped(long steps) {
-    return "resumed  %d %s done after the last checkpoint and lost: accounted for, so not repeated"
-        .formatted(steps, steps == 1 ? "step was" : "steps were");
+    return "resumed  %d %s after the last checkpoint counted as released, and not repeated"
+        .formatted(steps, steps == 1 ? "step is" : "steps are");
   }
 
   /// An epoch under way.

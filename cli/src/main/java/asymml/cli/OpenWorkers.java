@@ -2,13 +2,18 @@ package asymml.cli;
 
 import asymml.trusted.boundary.PrecisionCheck;
 import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.boundary.TlsTrust;
 import asymml.trusted.execute.Workers;
 import asymml.trusted.execute.Workers.Party;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;
+import java.security.PublicKey;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /// The connected workers of a run, with the doors to them.
 final class OpenWorkers implements AutoCloseable {
@@ -49,7 +54,7 @@ final class OpenWorkers implements AutoCloseable {
         open.doors.add(new ReleaseDoor(worker.remote(), new SecureRandom(), options.threads()));
       }
       if (open.masked) {
-        open.requireTwoKeys();
+        requireTwoKeys(options, open.workers.get(0).remote(), open.workers.get(1).remote());
         open.requirePrecision(0, "the worker with masked values");
         open.requirePrecision(1, "the worker with the masks");
       }
@@ -62,14 +67,19 @@ final class OpenWorkers implements AutoCloseable {
     }
   }
 
-  /// The certificates of `--tls-trust` are accepted from whoever answers at either address: a
-  /// worker that can redirect connections must not be given both halves.
-  private void requireTwoKeys() throws IOException {
-    if (workers.get(0).remote().hasKeyOf(workers.get(1).remote())) {
+  /// Any certificate of `--tls-trust` is accepted at either address, and so are those that it has
+  /// signed: a worker that can redirect the other's connection must not be given both halves.
+  private static void requireTwoKeys(TrainOptions options, RemoteWorker one, RemoteWorker two)
+      throws IOException {
+    if (one.key().isEmpty() || two.key().isEmpty() || options.tlsTrust == null) {
+      return; // one of them is on this machine, where no line can be redirected
+    }
+    Set<PublicKey> shown = new HashSet<>(List.of(one.key().get(), two.key().get()));
+    if (shown.size() < 2 || !shown.equals(TlsTrust.ofCertificates(options.tlsTrust).keys())) {
       throw new IOException(
-          "both workers showed the same key, so that one party may stand for both and undo the"
-              + " masks; give each worker a key and certificate of its own, and all certificates in"
-              + " --tls-trust");
+          "with --shield shares, --tls-trust must hold the certificates of the two workers and no"
+              + " other, and each worker show its own: else one party may stand for both and undo"
+              + " the masks");
     }
   }
 

@@ -88,7 +88,7 @@ record RunCosts(ReportedRun run) {
         if (entry.steps() > 0) {
           long values =
               entry.releases().stream()
-                  .filter(r -> r.channel() == channel)
+                  .filter(r -> r.channel() == channel && leaves(r))
                   .mapToLong(Release::values)
                   .sum();
           most = Math.max(most, values);
@@ -107,6 +107,13 @@ record RunCosts(ReportedRun run) {
           Figures.bytes(Math.round(bytes)));
     }
     return table;
+  }
+
+  /// Noise on gradient sums is accounted for with the weights that follow from them, and stays
+  /// here.
+  private static boolean leaves(Release release) {
+    return release.channel() != Channel.WEIGHTS
+        || !(release.mechanism() instanceof Release.Gaussian);
   }
 
   /// How many images, or null examples, so many steps have.

@@ -107,9 +107,9 @@ class GaussianMasksTest {
     }
   }
 
-  /// The same key gives the same masks on every machine and in every version: a run's two workers
-  /// may differ in both. The values are those of AES-256 by OpenSSL and of the formulas of Box and
-  /// Muller.
+  /// The same key gives the same masks on every machine, and in every version of one protocol: a
+  /// run's two workers may differ in both. The values are those of AES-256 by OpenSSL and of the
+  /// formulas of Box and Muller.
   @Test
   void the_masks_of_a_key_are_fixed() {
     float[] first = Arrays.copyOf(masks(KEY, 1, 1, 600), 4);

@@ -172,13 +172,14 @@ class TlsWorkerTest {
   }
 
   @Test
-  void two_workers_with_one_key_are_told_from_two_with_a_key_each() throws Exception {
+  void a_worker_proves_to_hold_the_key_of_its_certificate() throws Exception {
     try (RemoteWorker one = RemoteWorker.connect(address, trust("worker"), LIMIT);
         RemoteWorker two = RemoteWorker.connect(start("worker"), trust("worker"), LIMIT);
         RemoteWorker other = RemoteWorker.connect(start("other"), trust("other"), LIMIT)) {
-      assertThat(one.hasKeyOf(two)).isTrue();
-      assertThat(one.hasKeyOf(other)).isFalse();
-      assertThat(other.hasKeyOf(two)).isFalse();
+      assertThat(one.key()).isPresent().isEqualTo(two.key());
+      assertThat(other.key()).isPresent().isNotEqualTo(one.key());
+      assertThat(trust("worker").keys()).containsExactly(one.key().orElseThrow());
+      assertThat(trust("other").keys()).containsExactly(other.key().orElseThrow());
     }
   }
 

@@ -89,13 +89,11 @@ public final class RemoteWorker implements AutoCloseable {
     return new RemoteWorker(conversation, conversation.greet(timeout), transport.peerKey());
   }
 
-  /// Whether this and another worker have proved to hold one and the same key: then one of them may
-  /// stand for both.
+  /// The key that the worker has proved to hold.
   ///
-  /// @param other another connection
-  /// @return false also where a connection asks for no proof, on this machine
-  public boolean hasKeyOf(RemoteWorker other) {
-    return key.isPresent() && key.equals(other.key);
+  /// @return empty on this machine, where none is asked for
+  public Optional<PublicKey> key() {
+    return key;
   }
 
   /// Limits the wait for each answer from now on; it is 60 s before.

@@ -6,8 +6,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.PublicKey;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
+import java.util.HashSet;
+import java.util.Set;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
@@ -18,9 +21,11 @@ import javax.net.ssl.TrustManagerFactory;
 /// A worker stays untrusted: its certificate keeps third parties off the line, no more.
 public final class TlsTrust {
   private final SSLContext context;
+  private final Set<PublicKey> keys;
 
-  private TlsTrust(SSLContext context) {
+  private TlsTrust(SSLContext context, Set<PublicKey> keys) {
     this.context = context;
+    this.keys = Set.copyOf(keys);
   }
 
   /// Accepts the certificates of a file.
@@ -32,9 +37,11 @@ public final class TlsTrust {
     try (InputStream in = Files.newInputStream(certificates)) {
       KeyStore accepted = KeyStore.getInstance("PKCS12");
       accepted.load(null, null);
+      Set<PublicKey> keys = new HashSet<>();
       for (Certificate certificate :
           CertificateFactory.getInstance("X.509").generateCertificates(in)) {
         accepted.setCertificateEntry("worker-" + accepted.size(), certificate);
+        keys.add(certificate.getPublicKey());
       }
       if (accepted.size() == 0) {
         throw new IOException("no certificate in " + certificates);
@@ -43,11 +50,18 @@ public final class TlsTrust {
       managers.init(accepted);
       SSLContext context = SSLContext.getInstance("TLSv1.3");
       context.init(null, managers.getTrustManagers(), null);
-      return new TlsTrust(context);
+      return new TlsTrust(context, keys);
     } catch (GeneralSecurityException e) {
       throw new IOException(
           "not a file of X.509 certificates: " + certificates + " (" + e.getMessage() + ")", e);
     }
+  }
+
+  /// The keys of the certificates in the file.
+  ///
+  /// @return unmodifiable; not those that they have signed
+  public Set<PublicKey> keys() {
+    return keys;
   }
 
   SSLContext context() {

@@ -34,6 +34,9 @@ import asymml.trusted.train.Checkpoint.Position;
 import asymml.trusted.train.EpochTotals.Cost;
 import asymml.wire.ProtocolException;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.util.Arrays;
@@ -318,8 +321,8 @@ public final class Trainer implements AutoCloseable {
           ledger.settle(layout, position.step());
         }
         Divergence.check(parameters, position.step() - 1);
-        save(layout, position);
         if (position.totals().batches() < batches && !budgetSpent(position)) {
+          save(layout, position);
           return Outcome.STOPPED;
         }
         position = endEpoch(layout, position, log, listener);
@@ -363,10 +366,11 @@ public final class Trainer implements AutoCloseable {
         try {
           result = step(batch, step);
         } catch (ProtocolException e) {
-          if (config.privacy().accounted()) {
+          if (ledger != null && config.privacy().accounted() && isGone(e)) {
             // The steps that are done are spent: what they led to must not be lost with this one.
             Divergence.check(parameters, step - 1);
             save(layout, position(start, step, totals, before));
+            ledger.settle(layout, step + 1);
           }
           throw e;
         }
@@ -376,6 +380,12 @@ public final class Trainer implements AutoCloseable {
       }
     }
     return position(start, step, totals, before);
+  }
+
+  /// Whether a worker went away. Results that are not finite may be training's own fault, and a
+  /// checkpoint before it diverged is worth more.
+  private static boolean isGone(ProtocolException e) {
+    return e.reason() != ProtocolException.Reason.VIOLATION;
   }
 
   private Position position(Position start, long step, EpochTotals totals, Cost before) {
@@ -456,13 +466,13 @@ public final class Trainer implements AutoCloseable {
         network.logits(), labels, config.labelSmoothing(), divisor, network.logitsGradient());
   }
 
-  /// Evaluates, logs, and only then moves the checkpoint on: a run that dies in between evaluates
-  /// again and replaces the epoch's line.
+  /// Evaluates, logs, and only then moves the checkpoint on: a run that dies in between repeats the
+  /// epoch, or if it is accounted for the evaluation, and replaces its line.
   private Position endEpoch(
       RunLayout layout, Position position, EpochLog log, TrainListener listener)
       throws IOException, TrainingException {
     EpochTotals totals = position.totals();
-    Evaluator.Score test = test(position.step() - 1, listener);
+    Evaluator.Score test = test(layout, position, listener);
     Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
     EpochMetrics line =
         new EpochMetrics(
@@ -482,6 +492,26 @@ public final class Trainer implements AutoCloseable {
     save(layout, next);
     listener.epochDone(line);
     return next;
+  }
+
+  /// In a run that is accounted for the epoch's steps are spent, and a kill must not lose them:
+  /// they are saved first, and taken back if it turns out that training has diverged.
+  private Evaluator.Score test(RunLayout layout, Position position, TrainListener listener)
+      throws IOException, TrainingException {
+    if (!config.privacy().accounted()) {
+      return test(position.step() - 1, listener);
+    }
+    Path tested = layout.checkpoint().resolveSibling("checkpoint.tested.safetensors");
+    Files.copy(layout.checkpoint(), tested, StandardCopyOption.REPLACE_EXISTING);
+    save(layout, position);
+    try {
+      return test(position.step() - 1, listener);
+    } catch (TrainingException e) {
+      Files.move(tested, layout.checkpoint(), StandardCopyOption.ATOMIC_MOVE);
+      throw e;
+    } finally {
+      Files.deleteIfExists(tested);
+    }
   }
 
   private Evaluator.Score test(long lastStep, TrainListener listener) throws TrainingException {

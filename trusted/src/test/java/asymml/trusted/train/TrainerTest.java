@@ -296,7 +296,7 @@ class TrainerTest {
         .isInstanceOf(IOException.class)
         .hasMessage("cannot write " + layout.checkpoint() + ": No space left on device");
     assertThat(layout.checkpoint()).hasBinaryContent(before);
-    assertThat(MetricsLog.readAll(layout.metrics())).hasSize(1);
+    assertThat(MetricsLog.readAll(layout.metrics())).hasSize(2);
     run(config, DATA, layout, true, Course.toTheEnd());
     assertThat(trace(layout)).isEqualTo(uninterrupted);
   }
