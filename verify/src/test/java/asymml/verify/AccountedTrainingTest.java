@@ -43,6 +43,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -114,6 +115,27 @@ class AccountedTrainingTest {
         drawing,
         basis,
         new Clip.Public());
+  }
+
+  /// One step at a rate at which no network survives.
+  private static TrainConfig diverging() {
+    return new TrainConfig(
+        "cnn",
+        Zoo.Norm.GROUP,
+        Mode.ASYMML,
+        Decomposition.SHARED,
+        RankPolicy.parse("1/8"),
+        List.of(Plan.FIRST, Plan.LAST),
+        new NoiseStrength.None(),
+        new NoiseStrength.None(),
+        1,
+        EXAMPLES,
+        new TrainConfig.Optimizer(
+            1e37f, 0.9f, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+        0,
+        true,
+        5,
+        privacy(ALL, 30.0, Drawing.SHUFFLE, Basis.PUBLIC));
   }
 
   private static TrainConfig protectAll(double target) {
@@ -316,6 +338,30 @@ class AccountedTrainingTest {
     assertThat(LedgerFile.read(killed.ledger())).isEqualTo(LedgerFile.read(whole.ledger()));
     assertThat(MetricsLog.readAll(killed.metrics()).getFirst().trainLoss())
         .isEqualTo(MetricsLog.readAll(whole.metrics()).getFirst().trainLoss());
+  }
+
+  /// The weights after the only step are finite, and what they make of images is not.
+  @Test
+  void a_network_that_diverges_when_it_is_tested_takes_no_checkpoint_s_place() throws Exception {
+    RunLayout layout = layout("run");
+    TrainConfig config = diverging();
+    byte[][] first = new byte[1][];
+    Listening listening =
+        Listening.to(_ -> {
+          try {
+            first[0] = Files.readAllBytes(layout.checkpoint());
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+    assertThatThrownBy(() -> run(config, layout, false, listening))
+        .isInstanceOf(TrainingException.class)
+        .hasMessageContaining("outputs on the test images are no longer finite");
+    assertThat(layout.checkpoint()).hasBinaryContent(first[0]);
+    try (Stream<Path> files = Files.list(layout.directory())) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .noneMatch(name -> name.contains("tested"));
+    }
   }
 
   /// One step is lost, the one that it was at.
