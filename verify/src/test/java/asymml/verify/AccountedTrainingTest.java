@@ -87,6 +87,16 @@ class AccountedTrainingTest {
 
   private static TrainConfig config(
       NoiseStrength noise, Decomposition decomposition, String rank, PrivacyConfig privacy) {
+    return config(noise, decomposition, rank, privacy, BATCH, 0.01f);
+  }
+
+  private static TrainConfig config(
+      NoiseStrength noise,
+      Decomposition decomposition,
+      String rank,
+      PrivacyConfig privacy,
+      int batchSize,
+      float rate) {
     return new TrainConfig(
         "cnn",
         Zoo.Norm.GROUP,
@@ -97,9 +107,8 @@ class AccountedTrainingTest {
         noise,
         new NoiseStrength.None(),
         EPOCHS,
-        BATCH,
-        new TrainConfig.Optimizer(
-            0.01f, 0.9f, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+        batchSize,
+        new TrainConfig.Optimizer(rate, 0.9f, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
         0,
         true,
         5,
@@ -115,27 +124,6 @@ class AccountedTrainingTest {
         drawing,
         basis,
         new Clip.Public());
-  }
-
-  /// One step at a rate at which no network survives.
-  private static TrainConfig diverging() {
-    return new TrainConfig(
-        "cnn",
-        Zoo.Norm.GROUP,
-        Mode.ASYMML,
-        Decomposition.SHARED,
-        RankPolicy.parse("1/8"),
-        List.of(Plan.FIRST, Plan.LAST),
-        new NoiseStrength.None(),
-        new NoiseStrength.None(),
-        1,
-        EXAMPLES,
-        new TrainConfig.Optimizer(
-            1e37f, 0.9f, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
-        0,
-        true,
-        5,
-        privacy(ALL, 30.0, Drawing.SHUFFLE, Basis.PUBLIC));
   }
 
   private static TrainConfig protectAll(double target) {
@@ -340,11 +328,18 @@ class AccountedTrainingTest {
         .isEqualTo(MetricsLog.readAll(whole.metrics()).getFirst().trainLoss());
   }
 
-  /// The weights after the only step are finite, and what they make of images is not.
+  /// The weights after an epoch's only step are finite, and what they make of images is not.
   @Test
   void a_network_that_diverges_when_it_is_tested_takes_no_checkpoint_s_place() throws Exception {
     RunLayout layout = layout("run");
-    TrainConfig config = diverging();
+    TrainConfig config =
+        config(
+            new NoiseStrength.None(),
+            Decomposition.SHARED,
+            "1/8",
+            privacy(ALL, 30.0, Drawing.SHUFFLE, Basis.PUBLIC),
+            EXAMPLES,
+            1e30f);
     byte[][] first = new byte[1][];
     Listening listening =
         Listening.to(_ -> {
