@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.study.bench.BenchResult;
+import asymml.study.bench.ModeCosts;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.StepProfile.Phase;
 import java.io.IOException;
@@ -25,7 +27,7 @@ final class BenchChart {
   /// @throws IOException if a file cannot be written
   static List<String> write(BenchResult result, Path file) throws IOException {
     List<String> written = new ArrayList<>();
-    for (Map.Entry<Mode, BenchResult.OfMode> mode : result.modes().entrySet()) {
+    for (Map.Entry<Mode, ModeCosts> mode : result.modes().entrySet()) {
       Path own = result.modes().size() == 1 ? file : named(file, mode.getKey());
       Charts.write(draw(result, mode.getKey(), mode.getValue()), own);
       written.add(own.toString());
@@ -40,7 +42,7 @@ final class BenchChart {
     return file.resolveSibling(stem + "-" + mode.label() + ".svg");
   }
 
-  private static CategoryChart draw(BenchResult result, Mode mode, BenchResult.OfMode figures) {
+  private static CategoryChart draw(BenchResult result, Mode mode, ModeCosts figures) {
     CategoryChart chart =
         new CategoryChartBuilder()
             .width(WIDTH)
@@ -64,8 +66,8 @@ final class BenchChart {
       if (phase != Phase.WAIT && figures.millis(phase) > 0) {
         chart.addSeries(
             phase.label(),
-            figures.layers(),
-            figures.layers().stream().map(layer -> figures.millis(layer, phase)).toList());
+            List.copyOf(figures.layers().keySet()),
+            figures.layers().keySet().stream().map(layer -> figures.millis(layer, phase)).toList());
       }
     }
     return chart;

@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.study.bench.BenchPoint;
+import asymml.study.bench.SweepResult;
 import asymml.trusted.execute.Mode;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,9 +16,11 @@ final class SweepChart {
 
   /// Writes the picture as SVG, atomically; there must be fonts.
   ///
+  /// @return its path
   /// @throws IOException if the file cannot be written
-  static void write(SweepResult result, Path file) throws IOException {
+  static List<String> write(SweepResult result, Path file) throws IOException {
     Charts.write(draw(result), file);
+    return List.of(file.toString());
   }
 
   private static CategoryChart draw(SweepResult result) {
