@@ -203,8 +203,8 @@ public record TrainConfig(
     trustedLayers = List.copyOf(trustedLayers);
     if (privacy.accounted() && !(gradientNoise instanceof NoiseStrength.None)) {
       throw new IllegalArgumentException(
-          "a gradient noise ratio is for runs that account for nothing: in others --protect gradients"
-              + " gives output gradients the noise of residuals");
+          "a gradient noise ratio is for runs that account for nothing: in others --protect"
+              + " gradients gives output gradients the noise of residuals");
     }
     check(epochs >= 1, "epochs must be at least 1", epochs);
     check(batchSize >= 1, "batch size must be at least 1", batchSize);
