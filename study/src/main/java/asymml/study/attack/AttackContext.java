@@ -1,12 +1,10 @@
-package asymml.cli;
+package asymml.study.attack;
 
 import asymml.analysis.Architecture;
 import asymml.analysis.Maps;
 import asymml.analysis.WorkerView;
 import asymml.analysis.WorkerView.Operation;
 import asymml.analysis.WorkerView.Pass;
-import asymml.analysis.score.ImageScores;
-import asymml.analysis.score.MapScores;
 import asymml.analysis.score.Score;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
@@ -29,8 +27,8 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// A recording's first step beside its truth, and what attacks on it have scored.
-final class AttackScene {
+/// What attacks on a recording's first step need: the step beside its truth, and where scores go.
+final class AttackContext {
   private final FirstStep truth;
   private final TrainConfig config;
   private final @Nullable Ledger ledger;
@@ -39,21 +37,9 @@ final class AttackScene {
   private final int layers;
   private final Architecture architecture;
   private final AttackImages images;
-  private final List<AttackPicture> pictures = new ArrayList<>();
+  private final ImageScoring imageScoring;
   private final List<Score> scores = new ArrayList<>();
-  private final List<Note> notes = new ArrayList<>();
-
-  /// Why an attack was not applied.
-  ///
-  /// @param attack which
-  /// @param layer where
-  /// @param why in half a sentence
-  record Note(AttackName attack, String layer, String why) {
-    @Override
-    public String toString() {
-      return "not applied: %s, %s: %s".formatted(attack.label(), layer, why);
-    }
-  }
+  private final List<AttackNote> notes = new ArrayList<>();
 
   /// @param view what is attacked
   /// @param truth for scoring
@@ -64,7 +50,7 @@ final class AttackScene {
   /// @param publicImages how many of those
   /// @param layers how many layers each attack is tried on
   /// @throws IllegalArgumentException if the view does not begin with that step
-  AttackScene(
+  AttackContext(
       WorkerView view,
       FirstStep truth,
       TrainConfig config,
@@ -87,6 +73,7 @@ final class AttackScene {
     architecture = Architecture.match(view, truth.graph(), atWorker);
     architecture.operations().forEach(this::requireInitialWeights);
     architecture.operations().values().forEach(this::requireWholeBatch);
+    imageScoring = new ImageScoring(this, images);
   }
 
   private void requireWholeBatch(Operation op) {
@@ -130,11 +117,12 @@ final class AttackScene {
     return List.copyOf(scores);
   }
 
-  List<AttackPicture> pictures() {
-    return List.copyOf(pictures);
+  /// Scores rebuilt images.
+  ImageScoring imageScoring() {
+    return imageScoring;
   }
 
-  List<Note> notes() {
+  List<AttackNote> notes() {
     return List.copyOf(notes);
   }
 
@@ -151,7 +139,7 @@ final class AttackScene {
   }
 
   void note(AttackName name, String layer, String why) {
-    notes.add(new Note(name, layer, why));
+    notes.add(new AttackNote(name, layer, why));
   }
 
   static @Nullable Pass pass(Operation op) {
@@ -262,84 +250,5 @@ final class AttackScene {
   /// @param most of them
   Maps known(int most) {
     return images.of(data.test(), 0, Math.min(most, publicImages));
-  }
-
-  /// Scores rebuilt images, and keeps a picture of the best of an attack.
-  ///
-  /// @param from what they were rebuilt from; empty if there is but one way
-  /// @param found the images, normalised
-  /// @param best what the attack makes of the clear data
-  void images(AttackName name, int node, String from, Maps found, Maps best) {
-    images(name, node, from, found, best, false);
-  }
-
-  /// Scores images that came without their order: each is taken for the true one that it is most
-  /// like, and so is the guess, as many public images.
-  void unordered(AttackName name, int node, Maps found, Maps best) {
-    Maps truths = Maps.of(truth.images());
-    images(name, node, "", MapScores.matched(found, truths), MapScores.matched(best, truths), true);
-  }
-
-  /// Whether unordered images are more like the true ones, in SSIM, than the mean public image is;
-  /// in PSNR where they are too small for that.
-  boolean betterThanMean(Maps unordered) {
-    Maps truths = Maps.of(truth.images());
-    Maps pixels = images.pixels(truths);
-    Maps mean = images.pixels(AttackImages.mean(known(publicImages), truths.examples()));
-    Maps found = images.pixels(MapScores.matched(unordered, truths));
-    return hasSsim(pixels)
-        ? ImageScores.ssim(found, pixels) > ImageScores.ssim(mean, pixels)
-        : ImageScores.psnr(found, pixels) > ImageScores.psnr(mean, pixels);
-  }
-
-  private static boolean hasSsim(Maps pixels) {
-    return pixels.height() >= 8 && pixels.width() >= 8;
-  }
-
-  private void images(
-      AttackName name, int node, String from, Maps found, Maps best, boolean matched) {
-    Maps truths = Maps.of(truth.images());
-    Maps strangers = matched ? MapScores.matched(known(truths.examples()), truths) : truths.zeros();
-    Maps pixels = images.pixels(truths);
-    Maps guess = images.pixels(AttackImages.mean(known(publicImages), truths.examples()));
-    Maps rebuilt = images.pixels(found);
-    Maps possible = images.pixels(best);
-    String prefix = from.isEmpty() ? "" : from + ": ";
-    double psnr = ImageScores.psnr(rebuilt, pixels);
-    add(
-        name,
-        node,
-        prefix + "PSNR, dB",
-        psnr,
-        ImageScores.psnr(guess, pixels),
-        ImageScores.psnr(possible, pixels));
-    if (hasSsim(pixels)) {
-      add(
-          name,
-          node,
-          prefix + "SSIM",
-          ImageScores.ssim(rebuilt, pixels),
-          ImageScores.ssim(guess, pixels),
-          ImageScores.ssim(possible, pixels));
-    }
-    add(
-        name,
-        node,
-        prefix + "cosine",
-        MapScores.cosine(found, truths),
-        MapScores.cosine(strangers, truths),
-        MapScores.cosine(best, truths));
-    add(
-        name,
-        node,
-        prefix + "re-identified",
-        MapScores.reidentified(found, truths),
-        matched ? MapScores.reidentified(strangers, truths) : 1.0 / truths.examples(),
-        MapScores.reidentified(best, truths));
-    if (pictures.stream().noneMatch(p -> p.attack() == name && p.psnr() >= psnr)) {
-      pictures.removeIf(picture -> picture.attack() == name);
-      pictures.add(
-          new AttackPicture(name, architecture.name(node), pixels, sent(node), rebuilt, psnr));
-    }
   }
 }

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.study.attack;
 
 import asymml.analysis.Engine;
 import asymml.analysis.Maps;

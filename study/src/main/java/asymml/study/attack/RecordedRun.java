@@ -1,5 +1,7 @@
-package asymml.cli;
+package asymml.study.attack;
 
+import asymml.session.TrainingSpec;
+import asymml.session.WorkerPool;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunDirectory;
@@ -16,32 +18,36 @@ import java.util.OptionalDouble;
 /// A short run with workers of its own, one of which records.
 ///
 /// @param layout where it was
-/// @param recording what that worker kept
+/// @param recording what that worker recorded
 /// @param trainAccuracy of the last epoch; empty if training diverged
 record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccuracy) {
+  /// The first step and the weights after it, of 20 million parameters.
+  private static final long LIMIT_BYTES = 400_000_000;
+
   /// Trains.
   ///
-  /// @param options with all settings
+  /// @param spec of the run
   /// @param which of the workers records, from 0
   /// @param data whose test images also serve as the public ones of a run that is accounted for
   /// @param directory to create
-  /// @param limit most bytes of the recording; the run goes on without it
   /// @throws IOException if files or the worker fail
-  static RecordedRun of(TrainOptions options, int which, DataSet data, Path directory, long limit)
+  static RecordedRun of(TrainingSpec spec, int which, DataSet data, Path directory)
       throws IOException {
     Listener listener = new Listener();
     try (RunDirectory run = RunDirectory.create(directory)) {
       RunLayout layout = run.layout();
       Path recording = directory.resolve("view.rec");
-      List<String> arguments =
-          List.of("--record", recording.toString(), "--record-limit", Long.toString(limit));
-      try (OpenWorkers workers =
-              OpenWorkers.open(
-                  options,
-                  which == 0 ? List.of(arguments, List.of()) : List.of(List.of(), arguments),
-                  layout);
+      List<String> record =
+          List.of(
+              "--record", recording.toString(), "--record-limit", Long.toString(LIMIT_BYTES));
+      TrainingSpec recorded =
+          spec.withWorkers(
+              spec.workers()
+                  .withLocalArguments(
+                      which == 0 ? List.of(record) : List.of(List.of(), record)));
+      try (WorkerPool workers = WorkerPool.open(recorded, layout);
           Trainer trainer =
-              new Trainer(options.config(), data, data.test(), workers.parties(), null)) {
+              new Trainer(spec.training(), data, data.test(), workers.parties(), null)) {
         trainer.run(layout, false, listener, () -> false);
       } catch (TrainingException e) {
         // An answer: with so much noise it does not train. The first steps were recorded.

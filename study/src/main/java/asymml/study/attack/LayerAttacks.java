@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.study.attack;
 
 import asymml.analysis.Architecture;
 import asymml.analysis.Architecture.Neighbours;
@@ -24,48 +24,55 @@ import java.util.Map.Entry;
 import org.jspecify.annotations.Nullable;
 
 /// Hands attacks what they may read, and their results with the truth to the scorers.
-final class AttackRun {
+final class LayerAttacks {
   /// Examples whose own bases are looked for under a per-example decomposition.
   private static final int BASES = 8;
 
   /// Public images that the linear decoder is fitted to.
   private static final int LINEAR_IMAGES = 64;
 
-  private final AttackScene scene;
+  private final AttackContext context;
   private final FirstStep truth;
   private final TrainConfig config;
   private final int layers;
   private final int maxUnknowns;
   private final Architecture architecture;
   private final LearnedAttacks learned;
+  private final ReleasedModelAttack releasedModel;
 
-  /// @param scene what is attacked, and where scores go
-  /// @param learned the attacks that train or differentiate networks
+  /// @param context what is attacked, and where scores go
+  /// @param learned the attacks on images that train or differentiate networks
+  /// @param releasedModel the attack on the finished model
   /// @param maxUnknowns of gradient solves
-  AttackRun(AttackScene scene, LearnedAttacks learned, int maxUnknowns) {
-    this.scene = scene;
+  LayerAttacks(
+      AttackContext context,
+      LearnedAttacks learned,
+      ReleasedModelAttack releasedModel,
+      int maxUnknowns) {
+    this.context = context;
     this.learned = learned;
+    this.releasedModel = releasedModel;
     this.maxUnknowns = maxUnknowns;
-    truth = scene.truth();
-    config = scene.config();
-    layers = scene.layers();
-    architecture = scene.architecture();
+    truth = context.truth();
+    config = context.config();
+    layers = context.layers();
+    architecture = context.architecture();
   }
 
   void attack(AttackName name) {
-    int before = scene.scores().size() + scene.notes().size();
+    int before = context.scores().size() + context.notes().size();
     switch (name) {
       case GRADIENT_SOLVE -> gradientSolve();
       case MASK -> neighbours().forEach(this::mask);
       case IMAGE -> image();
-      case SUBSPACE -> scene.first().forEach(this::subspace);
+      case SUBSPACE -> context.first().forEach(this::subspace);
       case MEMBERSHIP -> membership();
       case GRADIENT_INVERSION -> learned.gradientInversion();
-      case RELEASED_MEMBERSHIP -> learned.releasedMembership();
+      case RELEASED_MEMBERSHIP -> releasedModel.attack();
       case MODEL_INVERSION -> learned.modelInversion();
     }
-    if (scene.scores().size() + scene.notes().size() == before) {
-      scene.note(name, "all layers", "nothing in this recording for it to work on");
+    if (context.scores().size() + context.notes().size() == before) {
+      context.note(name, "all layers", "nothing in this recording for it to work on");
     }
   }
 
@@ -81,25 +88,25 @@ final class AttackRun {
       if (unknowns <= maxUnknowns) {
         nodes.add(e.getKey());
       } else {
-        scene.note(
+        context.note(
             AttackName.GRADIENT_SOLVE,
             e.getKey(),
-            unknowns + " unknowns a channel are more than --max-unknowns");
+            unknowns + " unknowns a channel are more than the limit");
       }
     }
     nodes.subList(Math.max(0, nodes.size() - layers), nodes.size()).forEach(this::gradientSolve);
   }
 
   private void gradientSolve(int node) {
-    Operation op = scene.operation(node);
-    Pass pass = AttackScene.pass(op);
+    Operation op = context.operation(node);
+    Pass pass = AttackContext.pass(op);
     if (pass == null || pass.dy() == null) {
-      scene.note(AttackName.GRADIENT_SOLVE, node, "no gradient was recorded");
+      context.note(AttackName.GRADIENT_SOLVE, node, "no gradient was recorded");
       return;
     }
     solve(node, pass.dy(), "own dW", GradientSolve.ofWorker(pass));
     if (architecture.standardises(node)) {
-      scene.note(
+      context.note(
           AttackName.GRADIENT_SOLVE, node, "standardised weights do not show the optimiser's step");
       return;
     }
@@ -118,13 +125,13 @@ final class AttackRun {
 
   private void solve(int node, Tensor dy, String from, GradientSolve.@Nullable Gradient gradient) {
     if (gradient == null) {
-      scene.note(AttackName.GRADIENT_SOLVE, node, "no " + from + " recorded");
+      context.note(AttackName.GRADIENT_SOLVE, node, "no " + from + " recorded");
       return;
     }
-    Maps x = scene.input(truth.pass(), node);
-    Maps found = GradientSolve.solve(scene.operation(node).shape(), dy, gradient).x();
-    scene.add(AttackName.GRADIENT_SOLVE, node, "cosine, " + from, MapScores.cosine(found, x), 0, 1);
-    scene.add(
+    Maps x = context.input(truth.pass(), node);
+    Maps found = GradientSolve.solve(context.operation(node).shape(), dy, gradient).x();
+    context.add(AttackName.GRADIENT_SOLVE, node, "cosine, " + from, MapScores.cosine(found, x), 0, 1);
+    context.add(
         AttackName.GRADIENT_SOLVE,
         node,
         "re-identified, " + from,
@@ -134,10 +141,10 @@ final class AttackRun {
   }
 
   private MaskLeak.@Nullable Result leak(AttackName name, Neighbours pair) {
-    Pass from = AttackScene.pass(scene.operation(pair.from()));
-    Pass to = AttackScene.pass(scene.operation(pair.to()));
+    Pass from = AttackContext.pass(context.operation(pair.from()));
+    Pass to = AttackContext.pass(context.operation(pair.to()));
     if (from == null || to == null || from.dy() == null || to.dx() == null) {
-      scene.note(name, pair.from(), "no gradients were recorded");
+      context.note(name, pair.from(), "no gradients were recorded");
       return null;
     }
     return MaskLeak.recover(Maps.of(from.dy()), Maps.of(to.dx()), pair.norm(), pair.pool());
@@ -151,11 +158,11 @@ final class AttackRun {
     Maps active = Maps.of(truth.pass().output(pair.relu()));
     Maps z = found.preActivation();
     int node = pair.from();
-    scene.add(AttackName.MASK, node, "mask accuracy", MapScores.maskAccuracy(z, active), 0.5, 1);
+    context.add(AttackName.MASK, node, "mask accuracy", MapScores.maskAccuracy(z, active), 0.5, 1);
     if (found.scaled()) {
       Maps guess = z.relu();
-      scene.add(AttackName.MASK, node, "activation cosine", MapScores.cosine(guess, active), 0, 1);
-      scene.add(
+      context.add(AttackName.MASK, node, "activation cosine", MapScores.cosine(guess, active), 0, 1);
+      context.add(
           AttackName.MASK,
           node,
           "norm correlation",
@@ -167,7 +174,7 @@ final class AttackRun {
 
   private void image() {
     for (Neighbours pair : architecture.neighbours()) {
-      ConvShape shape = scene.operation(pair.from()).shape();
+      ConvShape shape = context.operation(pair.from()).shape();
       if (architecture.readsImages(pair.from())
           && shape.outHeight() == shape.height()
           && shape.outWidth() == shape.width()) {
@@ -181,14 +188,14 @@ final class AttackRun {
     if (found == null) {
       return;
     }
-    Maps known = scene.known(LINEAR_IMAGES);
+    Maps known = context.known(LINEAR_IMAGES);
     Maps features =
         ImageDecoder.features(
-            known, shape, scene.operation(pair.from()).weights().getFirst(), pair.norm());
+            known, shape, context.operation(pair.from()).weights().getFirst(), pair.norm());
     Maps clear = ImageDecoder.normalised(Maps.of(truth.pass().output(pair.from())), pair.norm());
     Maps z = found.preActivation();
     ImageDecoder ofMasks = ImageDecoder.fit(known, features.positive(), config.seed());
-    scene.images(
+    context.imageScoring().add(
         AttackName.IMAGE,
         pair.from(),
         "mask",
@@ -196,33 +203,33 @@ final class AttackRun {
         ofMasks.decode(clear.positive()));
     if (found.scaled()) {
       ImageDecoder ofValues = ImageDecoder.fit(known, features, config.seed());
-      scene.images(
+      context.imageScoring().add(
           AttackName.IMAGE, pair.from(), "norm leak", ofValues.decode(z), ofValues.decode(clear));
     }
   }
 
   private void subspace(int node) {
-    int rank = scene.rank(node);
-    Maps sent = scene.sent(node);
-    int rows = scene.shared() ? sent.positions() : sent.height() * sent.width();
+    int rank = context.rank(node);
+    Maps sent = context.sent(node);
+    int rows = context.shared() ? sent.positions() : sent.height() * sent.width();
     if (rank == 0 || rows <= sent.channels()) {
-      scene.note(
+      context.note(
           AttackName.SUBSPACE,
           node,
-          rank == 0 ? "nothing is kept back" : "fewer positions than channels");
+          rank == 0 ? "nothing is withheld" : "fewer positions than channels");
       return;
     }
-    Maps hidden = scene.input(truth.pass(), node).minus(sent);
+    Maps hidden = context.input(truth.pass(), node).minus(sent);
     double sum = 0;
-    int count = scene.shared() ? 1 : Math.min(BASES, sent.examples());
+    int count = context.shared() ? 1 : Math.min(BASES, sent.examples());
     for (int i = 0; i < count; i++) {
-      Maps seen = scene.shared() ? sent : sent.slice(i, 1);
-      Maps kept = scene.shared() ? hidden.centred() : hidden.slice(i, 1);
+      Maps seen = context.shared() ? sent : sent.slice(i, 1);
+      Maps kept = context.shared() ? hidden.centred() : hidden.slice(i, 1);
       sum +=
           SpanScores.agreement(
               HiddenSubspace.find(seen, rank).basis(), SpanScores.principal(kept, rank));
     }
-    scene.add(
+    context.add(
         AttackName.SUBSPACE,
         node,
         "squared cosine of angles, r=" + rank,
@@ -233,27 +240,27 @@ final class AttackRun {
 
   private void membership() {
     try (LayerPass mixed = truth.candidates()) {
-      scene.first().forEach(node -> membership(node, mixed));
+      context.first().forEach(node -> membership(node, mixed));
     } catch (IllegalArgumentException e) {
-      scene.note(AttackName.MEMBERSHIP, "all layers", String.valueOf(e.getMessage()));
+      context.note(AttackName.MEMBERSHIP, "all layers", String.valueOf(e.getMessage()));
     }
   }
 
   private void membership(int node, LayerPass mixed) {
-    Maps sent = scene.sent(node);
-    Maps candidates = scene.input(mixed, node);
+    Maps sent = context.sent(node);
+    Maps candidates = context.input(mixed, node);
     double[][] none = new double[sent.channels()][0];
     double[][] hidden =
-        scene.shared() && sent.positions() > sent.channels()
-            ? HiddenSubspace.find(sent, scene.rank(node)).basis()
+        context.shared() && sent.positions() > sent.channels()
+            ? HiddenSubspace.find(sent, context.rank(node)).basis()
             : none;
-    scene.add(
+    context.add(
         AttackName.MEMBERSHIP,
         node,
         "AUC",
         auc(SpanMembership.scores(sent, hidden, candidates)),
         0.5,
-        auc(SpanMembership.scores(scene.input(truth.pass(), node).centred(), none, candidates)));
+        auc(SpanMembership.scores(context.input(truth.pass(), node).centred(), none, candidates)));
   }
 
   private static double auc(double[] scores) {
