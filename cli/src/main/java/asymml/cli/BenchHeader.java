@@ -1,6 +1,8 @@
 package asymml.cli;
 
 import asymml.model.Graph;
+import asymml.report.Figures;
+import asymml.report.RunDescription;
 import asymml.trusted.bench.MachineRates;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -47,7 +49,7 @@ record BenchHeader(BenchCommand options, List<BenchPoint> points, MachineRates r
     int chunks = options.chunks.number();
     out.println(
         "worker   " + worker + (chunks == 1 ? "" : ", batches in %d chunks".formatted(chunks)));
-    out.println("trusted  this process (simulation: not protected: this is no TEE)");
+    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
     out.flush();
   }
 

@@ -1,6 +1,8 @@
 package asymml.cli;
 
 import asymml.model.Graph;
+import asymml.report.BenchChart;
+import asymml.report.Figures;
 import asymml.trusted.bench.Floor;
 import asymml.trusted.bench.StepCost;
 import asymml.trusted.decompose.RankPolicy;
@@ -280,7 +282,41 @@ final class BenchResult implements BenchOutput {
 
   @Override
   public List<String> draw(Path file) throws IOException {
-    return BenchChart.write(this, file);
+    List<String> written = new ArrayList<>();
+    for (Map.Entry<Mode, OfMode> mode : modes.entrySet()) {
+      Path own = modes.size() == 1 ? file : named(file, mode.getKey());
+      chart(mode.getKey(), mode.getValue()).write(own);
+      written.add(own.toString());
+    }
+    return written;
+  }
+
+  private static Path named(Path file, Mode mode) {
+    String name = String.valueOf(file.getFileName());
+    int dot = name.lastIndexOf('.');
+    String stem = dot > 0 ? name.substring(0, dot) : name;
+    return file.resolveSibling(stem + "-" + mode.label() + ".svg");
+  }
+
+  private BenchChart chart(Mode mode, OfMode measured) {
+    Map<String, List<Double>> phases = new LinkedHashMap<>();
+    for (Phase phase : Phase.values()) {
+      // Waiting is the worker's time: a fast one leaves none of it.
+      if (phase != Phase.WAIT && measured.millis(phase) > 0) {
+        phases.put(
+            phase.label(),
+            measured.layers().stream().map(layer -> measured.millis(layer, phase)).toList());
+      }
+    }
+    return new BenchChart(
+        String.format(
+            Locale.ROOT,
+            "%s, %s: %.0f ms of trusted CPU a step",
+            mode.label(),
+            point.title(),
+            measured.cost().trustedCpuMillis()),
+        measured.layers(),
+        phases);
   }
 
   private Map<String, Object> facts(OfMode m) {

@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.kernels.Kernels;
+import asymml.report.Charts;
 import asymml.trusted.bench.MachineRates;
 import asymml.trusted.bench.PeakMemory;
 import asymml.trusted.bench.StepCost;

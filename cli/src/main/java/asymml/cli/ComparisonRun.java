@@ -5,6 +5,8 @@ import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.model.Zoo;
 import asymml.privacy.PrivacyBudget;
+import asymml.report.Charts;
+import asymml.report.Figures;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.decompose.RankPolicy;

@@ -6,6 +6,7 @@ import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyBudget;
 import asymml.privacy.PrivacyEvent;
 import asymml.privacy.SamplingRate;
+import asymml.report.Figures;
 import java.util.Locale;
 
 /// What a run's residuals are to promise, and the noise multiplier that it takes.

@@ -3,6 +3,8 @@ package asymml.cli;
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Node;
+import asymml.report.Figures;
+import asymml.report.RunDescription;
 import asymml.trusted.bench.Planner;
 import asymml.trusted.bench.Planner.Choice;
 import asymml.trusted.bench.Planner.Cost;
@@ -91,7 +93,7 @@ final class PlanRun {
     out.printf(
         "model    %s, batch %d of %s; at most %s of an input's energy in the residual%n",
         graph.name(), options.batchSize, graph.input(), Figures.percent(options.energy));
-    out.println("trusted  this process (simulation: not protected: this is no TEE)");
+    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
     out.flush();
     Map<String, NavigableMap<Integer, Double>> shares = shares(graph, data, low, brief);
     BenchWorkers workers =

@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.report.Figures;
+import asymml.report.SweepChart;
 import asymml.trusted.bench.StepCost;
 import asymml.trusted.execute.Mode;
 import java.io.IOException;
@@ -115,7 +117,22 @@ record SweepResult(BenchHeader header, BenchSweep sweep, List<BenchResult> resul
 
   @Override
   public List<String> draw(Path file) throws IOException {
-    SweepChart.write(this, file);
+    List<Mode> modes = List.copyOf(results.getFirst().point().plans().keySet());
+    Map<String, List<Double>> millis = new LinkedHashMap<>();
+    for (Mode mode : modes) {
+      millis.put(
+          mode.label(),
+          results.stream()
+              .map(r -> r.of(mode).cost().trustedCpuMillis() / r.point().batchSize())
+              .toList());
+    }
+    new SweepChart(
+            results.getFirst().point().graph().name(),
+            sweep.key().label(),
+            sweep.values(),
+            millis,
+            results.stream().map(r -> r.trustedCostRatio().orElse(Double.NaN)).toList())
+        .write(file);
     return List.of(file.toString());
   }
 }

@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.report.Figures;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import java.util.ArrayList;

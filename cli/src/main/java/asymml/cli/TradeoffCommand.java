@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.report.Figures;
 import asymml.trusted.data.DataException;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Placement.Decomposition;

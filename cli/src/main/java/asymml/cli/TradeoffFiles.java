@@ -1,6 +1,10 @@
 package asymml.cli;
 
+import asymml.report.Charts;
+import asymml.report.Figures;
+import asymml.report.TradeoffChart;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -110,11 +114,32 @@ record TradeoffFiles(Path directory, DataSet data) {
     if (Charts.hasFonts()) {
       for (Tradeoff.Sweep sweep : tradeoff.sweeps()) {
         Path svg = directory.resolve(sweep.gradients() ? "tradeoff-gradients.svg" : "tradeoff.svg");
-        TradeoffChart.write(tradeoff, sweep, what, svg);
+        chart(tradeoff, sweep, what).write(svg);
         written.add(svg);
       }
     }
     return written;
+  }
+
+  private static TradeoffChart chart(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what) {
+    List<TradeoffChart.Line> lines = new ArrayList<>();
+    for (RankPolicy rank : tradeoff.ranks()) {
+      List<Double> accuracies =
+          sweep.levels().stream()
+              .map(level -> tradeoff.cell(sweep.at(rank, level)).accuracy().orElse(Double.NaN))
+              .toList();
+      lines.add(
+          new TradeoffChart.Line(
+              Tradeoff.label(rank),
+              accuracies.stream().map(a -> 100 * a).toList(),
+              accuracies.stream()
+                  .map(a -> 100 * Tradeoff.ERRORS * tradeoff.standardError(a))
+                  .toList()));
+    }
+    return new TradeoffChart(
+        "Accuracy against noise on " + sweep.where() + ": " + what,
+        sweep.levels().stream().map(Figures::plain).toList(),
+        lines);
   }
 
   private Map<String, Object> facts(Tradeoff tradeoff, Map<String, Object> settings) {

@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.report.Figures;
 import asymml.trusted.decompose.RankPolicy;
 import java.io.PrintWriter;
 import java.time.Duration;
