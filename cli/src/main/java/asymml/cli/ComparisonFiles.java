@@ -3,6 +3,8 @@ package asymml.cli;
 import asymml.model.FileReason;
 import asymml.report.Charts;
 import asymml.report.ComparisonChart;
+import asymml.study.compare.Comparison;
+import asymml.study.compare.Guarantee;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.ResidualNorms.Place;
 import asymml.trusted.execute.ResidualNorms.Residual;
@@ -16,7 +18,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
-import java.util.stream.IntStream;
 
 /// The files of a comparison: they belong to the trusted side.
 ///
@@ -69,28 +70,8 @@ record ComparisonFiles(Path directory, RunHeader header, CompareOptions options)
     if (!Charts.hasFonts()) {
       return List.of(json());
     }
-    chart(comparison).write(svg());
+    ComparisonChart.write(comparison, header.graph().name() + " on " + header.data().name(), svg());
     return List.of(json(), svg());
-  }
-
-  private ComparisonChart chart(Comparison comparison) {
-    List<Integer> places = IntStream.range(0, comparison.ranks().size()).boxed().toList();
-    Map<String, List<Double>> ratios = new LinkedHashMap<>();
-    for (Place place : comparison.places()) {
-      ratios.put(place.layer(), places.stream().map(i -> comparison.ratio(place, i)).toList());
-    }
-    Map<RankPolicy, OptionalDouble> trained = comparison.accuracies();
-    return new ComparisonChart(
-        header.graph().name() + " on " + header.data().name(),
-        comparison.ranks().stream().map(RankPolicy::toString).toList(),
-        ratios,
-        places.stream().map(comparison::meanRatio).toList(),
-        trained.isEmpty()
-            ? List.of()
-            : comparison.ranks().stream()
-                .map(rank ->
-                    100 * trained.getOrDefault(rank, OptionalDouble.empty()).orElse(Double.NaN))
-                .toList());
   }
 
   private Map<String, Object> facts(Comparison comparison) {

@@ -5,6 +5,8 @@ import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.report.Figures;
 import asymml.report.RunDescription;
+import asymml.study.bench.BenchSpec;
+import asymml.study.bench.BenchWorkers;
 import asymml.trusted.bench.Planner;
 import asymml.trusted.bench.Planner.Choice;
 import asymml.trusted.bench.Planner.Cost;
@@ -101,9 +103,8 @@ final class PlanRun {
             graph,
             options.batchSize,
             new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(NOISE_RATIO), "a benchmark"),
-            options.threads(),
-            options.worker.device(),
-            1,
+            new BenchSpec.Processes(options.threads(), options.worker.device(), 1),
+            WorkerLauncher::command,
             new SecureRandom());
     Times whole = time(workers, Plan.trusted(graph), "all layers trusted");
     Times atLow = time(workers, low, "split at rank " + LOW);

@@ -1,10 +1,9 @@
 package asymml.cli;
 
 import asymml.report.Charts;
-import asymml.report.Figures;
 import asymml.report.TradeoffChart;
+import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -114,32 +113,11 @@ record TradeoffFiles(Path directory, DataSet data) {
     if (Charts.hasFonts()) {
       for (Tradeoff.Sweep sweep : tradeoff.sweeps()) {
         Path svg = directory.resolve(sweep.gradients() ? "tradeoff-gradients.svg" : "tradeoff.svg");
-        chart(tradeoff, sweep, what).write(svg);
+        TradeoffChart.write(tradeoff, sweep, what, svg);
         written.add(svg);
       }
     }
     return written;
-  }
-
-  private static TradeoffChart chart(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what) {
-    List<TradeoffChart.Line> lines = new ArrayList<>();
-    for (RankPolicy rank : tradeoff.ranks()) {
-      List<Double> accuracies =
-          sweep.levels().stream()
-              .map(level -> tradeoff.cell(sweep.at(rank, level)).accuracy().orElse(Double.NaN))
-              .toList();
-      lines.add(
-          new TradeoffChart.Line(
-              Tradeoff.label(rank),
-              accuracies.stream().map(a -> 100 * a).toList(),
-              accuracies.stream()
-                  .map(a -> 100 * Tradeoff.ERRORS * tradeoff.standardError(a))
-                  .toList()));
-    }
-    return new TradeoffChart(
-        "Accuracy against noise on " + sweep.where() + ": " + what,
-        sweep.levels().stream().map(Figures::plain).toList(),
-        lines);
   }
 
   private Map<String, Object> facts(Tradeoff tradeoff, Map<String, Object> settings) {
@@ -158,7 +136,7 @@ record TradeoffFiles(Path directory, DataSet data) {
     List<Object> cells = new ArrayList<>();
     tradeoff.cells().forEach((point, cell) -> cells.add(facts(tradeoff, point, cell)));
     facts.put("cells", cells);
-    facts.put("verdict", new TradeoffTable(tradeoff).verdict());
+    facts.put("verdict", tradeoff.verdict());
     return facts;
   }
 

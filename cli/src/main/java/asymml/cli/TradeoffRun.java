@@ -6,6 +6,7 @@ import asymml.model.Node;
 import asymml.report.Charts;
 import asymml.report.Figures;
 import asymml.report.RunDescription;
+import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;

@@ -245,7 +245,7 @@ class ReportCommandTest {
         .containsAll(statement.assumptions())
         .contains(
             "this run is not accounted for (--protect does that); no (epsilon, delta) is claimed");
-    assertThat(row("run-1-privacy", "weights")).contains("infinite", "leaves as it is");
+    assertThat(row("run-1-privacy", "weights")).contains("infinite", "sent unprotected");
     assertThat(text("run-2-privacy")).contains("nothing is released by the trusted process");
     assertThat(facts(page.select(".card").getFirst()))
         .containsEntry("worker's whole view", "epsilon infinite");
@@ -278,7 +278,7 @@ class ReportCommandTest {
     Document found = page(file);
     List<String> lines = found.select("#run-1-privacy .statement li").eachText();
     assertThat(lines).isEqualTo(PrivacyLedgerCommand.statement(ledger).lines());
-    assertThat(lines.getFirst()).contains("epsilon ", "counting their own noise only");
+    assertThat(lines.getFirst()).contains("epsilon ", "leakage about weights");
     assertThat(lines.getLast()).contains("epsilon infinite", "<b>as it is</b>");
     assertThat(facts(found.expectFirst(".card")))
         .containsEntry("worker's whole view", "epsilon infinite");

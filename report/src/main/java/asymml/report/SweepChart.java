@@ -1,66 +1,60 @@
 package asymml.report;
 
+import asymml.study.bench.BenchPoint;
+import asymml.study.bench.SweepResult;
+import asymml.trusted.execute.Mode;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategorySeries;
 
 /// A sweep as a picture: the trusted side's processor time for an image in each mode, and the
 /// trusted-cost ratio.
-///
-/// @param model the network's name
-/// @param key what is varied
-/// @param values of the key
-/// @param modes milliseconds of trusted CPU an image by mode, for each value
-/// @param ratios trusted-only over asymml, NaN where there is none, for each value
-public record SweepChart(
-    String model,
-    String key,
-    List<String> values,
-    Map<String, List<Double>> modes,
-    List<Double> ratios) {
-  /// Checks that each line has a point for each value.
-  ///
-  /// @throws IllegalArgumentException if one has more or fewer
-  public SweepChart {
-    values = List.copyOf(values);
-    modes = Collections.unmodifiableMap(new LinkedHashMap<>(modes));
-    ratios = List.copyOf(ratios);
-    int count = values.size();
-    if (ratios.size() != count || !modes.values().stream().allMatch(m -> m.size() == count)) {
-      throw new IllegalArgumentException(
-          "each line needs a point for each of " + count + " values");
-    }
-  }
+public final class SweepChart {
+  private SweepChart() {}
 
   /// Writes the picture as SVG, atomically; there must be fonts.
   ///
+  /// @param result what was measured
   /// @param file to write
+  /// @return its path
   /// @throws IOException if the file cannot be written
-  public void write(Path file) throws IOException {
-    Charts.write(draw(), file);
+  public static List<String> write(SweepResult result, Path file) throws IOException {
+    Charts.write(draw(result), file);
+    return List.of(file.toString());
   }
 
-  CategoryChart draw() {
+  private static CategoryChart draw(SweepResult result) {
+    BenchPoint first = result.results().getFirst().point();
+    String key = result.sweep().key().label();
     CategoryChart chart =
         Charts.lines(
-            "Trusted cost of an image, by %s: %s".formatted(key, model),
+            "Trusted cost of an image, by %s: %s".formatted(key, first.graph().name()),
             key,
             "trusted CPU ms per image");
-    modes.forEach((mode, millis) -> add(chart, mode, millis));
+    for (Mode mode : first.plans().keySet()) {
+      add(
+          chart,
+          result,
+          mode.label(),
+          result.results().stream()
+              .map(r -> r.of(mode).cost().trustedCpuMillis() / r.point().batchSize())
+              .toList());
+    }
+    List<Double> ratios =
+        result.results().stream().map(r -> r.trustedCostRatio().orElse(Double.NaN)).toList();
     if (!ratios.stream().allMatch(r -> r.isNaN())) {
       Charts.onTheRight(
-          chart, add(chart, "trusted-cost ratio (right)", ratios), "trusted-only / asymml");
+          chart, add(chart, result, "trusted-cost ratio (right)", ratios), "trusted-only / asymml");
     }
     return chart;
   }
 
-  private CategorySeries add(CategoryChart chart, String name, List<Double> points) {
+  private static CategorySeries add(
+      CategoryChart chart, SweepResult result, String name, List<Double> values) {
     int before = chart.getSeriesMap().size();
-    return Charts.line(chart.addSeries(name, values, points), Charts.COLOURS.get(before), 2.5f);
+    return Charts.line(
+        chart.addSeries(name, result.sweep().values(), values), Charts.COLOURS.get(before), 2.5f);
   }
 }

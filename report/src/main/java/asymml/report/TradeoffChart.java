@@ -1,70 +1,45 @@
 package asymml.report;
 
+import asymml.study.tradeoff.Tradeoff;
+import asymml.trusted.decompose.RankPolicy;
 import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalDouble;
 import org.knowm.xchart.CategoryChart;
+import org.knowm.xchart.CategorySeries;
 
 /// A trade-off as a picture: accuracy by noise level, one line for each rank.
-///
-/// @param title of the picture
-/// @param levels of noise
-/// @param lines for each rank, the first is noise alone
-public record TradeoffChart(String title, List<String> levels, List<Line> lines) {
+public final class TradeoffChart {
   private static final Color ALONE = new Color(0xc2, 0x5a, 0x1a);
   private static final Color LEAST = new Color(0x8f, 0xb4, 0xdf);
   private static final Color MOST = new Color(0x1f, 0x4e, 0x8c);
 
-  /// The accuracies of a rank.
-  ///
-  /// @param label of the rank
-  /// @param accuracies in percent, a value for each level; NaN, a gap in the line, where training
-  ///   diverged
-  /// @param errors half the length of each bar, in percent
-  public record Line(String label, List<Double> accuracies, List<Double> errors) {
-    /// Copies the lists.
-    public Line {
-      accuracies = List.copyOf(accuracies);
-      errors = List.copyOf(errors);
-    }
-  }
+  private TradeoffChart() {}
 
-  /// Checks that there is a value for each level.
+  /// Writes the picture of a sweep as SVG, atomically; there must be fonts.
   ///
-  /// @throws IllegalArgumentException if a line has more or fewer
-  public TradeoffChart {
-    levels = List.copyOf(levels);
-    lines = List.copyOf(lines);
-    for (Line line : lines) {
-      if (line.accuracies().size() != levels.size() || line.errors().size() != levels.size()) {
-        throw new IllegalArgumentException(
-            "line %s needs a value for each of %d levels".formatted(line.label(), levels.size()));
-      }
-    }
-  }
-
-  /// Writes the picture as SVG, atomically; there must be fonts.
-  ///
+  /// @param tradeoff the grid
+  /// @param sweep its part that is drawn
+  /// @param what was trained, for the title
   /// @param file to write
   /// @throws IOException if the file cannot be written
-  public void write(Path file) throws IOException {
-    Charts.write(draw(), file);
+  public static void write(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what, Path file)
+      throws IOException {
+    Charts.write(draw(tradeoff, sweep, what), file);
   }
 
-  CategoryChart draw() {
+  private static CategoryChart draw(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what) {
     CategoryChart chart =
         Charts.lines(
-            title,
+            "Accuracy against noise on " + sweep.where() + ": " + what,
             "noise per value, relative to the clip bound's: the same z for every line",
             "test accuracy in %, bars: two standard errors each way");
     chart.getStyler().setYAxisDecimalPattern("0");
-    for (int i = 0; i < lines.size(); i++) {
-      Line line = lines.get(i);
-      Charts.line(
-          chart.addSeries(line.label(), levels, line.accuracies(), line.errors()),
-          colour(i, lines.size()),
-          2.5f);
+    List<RankPolicy> ranks = tradeoff.ranks();
+    for (int i = 0; i < ranks.size(); i++) {
+      add(chart, tradeoff, sweep, ranks.get(i), colour(i, ranks.size()));
     }
     return chart;
   }
@@ -82,5 +57,23 @@ public record TradeoffChart(String title, List<String> levels, List<Line> lines)
 
   private static int between(int from, int to, double share) {
     return Math.toIntExact(Math.round(from + share * (to - from)));
+  }
+
+  private static void add(
+      CategoryChart chart, Tradeoff tradeoff, Tradeoff.Sweep sweep, RankPolicy rank, Color colour) {
+    List<OptionalDouble> accuracies =
+        sweep.levels().stream()
+            .map(level -> tradeoff.cell(sweep.at(rank, level)).accuracy())
+            .toList();
+    CategorySeries series =
+        chart.addSeries(
+            Tradeoff.label(rank),
+            sweep.levels().stream().map(Figures::plain).toList(),
+            // A gap in the line where training diverged.
+            accuracies.stream().map(a -> 100 * a.orElse(Double.NaN)).toList(),
+            accuracies.stream()
+                .map(a -> 100 * Tradeoff.ERRORS * tradeoff.standardError(a.orElse(Double.NaN)))
+                .toList());
+    Charts.line(series, colour, 2.5f);
   }
 }

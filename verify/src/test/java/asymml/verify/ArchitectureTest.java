@@ -40,7 +40,10 @@ class ArchitectureTest {
               "analysis.Breaches$LinksTheWorker",
               "analysis.Breaches$AsksTheCommand"),
           breaches("attacks do not see their scorers", "analysis.Breaches$AsksItsScorer"),
-          breaches("the report knows the files of runs", "report.Breaches$AsksTheCommand"),
+          breaches(
+              "the report knows the files of runs and records of studies",
+              "report.Breaches$AsksTheCommand"),
+          breaches("studies know neither untrusted nor commands", "study.Breaches$CallsACommand"),
           breaches("cli does not know untrusted", "cli.Breaches$LinksTheWorker"),
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
           breaches("kernels know nothing of ours", "kernels.Breaches$SendsItsResult"),
@@ -117,6 +120,7 @@ class ArchitectureTest {
             "trusted",
             "untrusted",
             "analysis",
+            "study",
             "report",
             "cli")) {
       assertThat(PRODUCT)

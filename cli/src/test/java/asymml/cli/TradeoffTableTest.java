@@ -3,8 +3,10 @@ package asymml.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import asymml.cli.Tradeoff.Cell;
-import asymml.cli.Tradeoff.Point;
+import asymml.study.NoiseAlone;
+import asymml.study.tradeoff.Tradeoff;
+import asymml.study.tradeoff.Tradeoff.Cell;
+import asymml.study.tradeoff.Tradeoff.Point;
 import asymml.trusted.decompose.RankPolicy;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -15,9 +17,9 @@ import java.util.Objects;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 
-class TradeoffTest {
+class TradeoffTableTest {
   private static final RankPolicy EIGHTH = RankPolicy.parse("1/8");
-  private static final List<RankPolicy> RANKS = List.of(CompareOptions.NOISE_ALONE, EIGHTH);
+  private static final List<RankPolicy> RANKS = List.of(NoiseAlone.RANK, EIGHTH);
   private static final int IMAGES = 400;
 
   private static Cell cell(OptionalDouble accuracy) {
@@ -54,7 +56,7 @@ class TradeoffTest {
     // sqrt(0.2 0.8 / 400) = 0.02 and sqrt(0.5 0.5 / 400) = 0.025.
     assertThat(margin.standardError())
         .isCloseTo(Math.sqrt(0.02 * 0.02 + 0.025 * 0.025), within(1e-12));
-    assertThat(tradeoff.margin(new Point(CompareOptions.NOISE_ALONE, 1, 0))).isNull();
+    assertThat(tradeoff.margin(new Point(NoiseAlone.RANK, 1, 0))).isNull();
   }
 
   @Test

@@ -1,6 +1,7 @@
-package asymml.cli;
+package asymml.study.tradeoff;
 
-import asymml.report.Figures;
+import asymml.study.Decimal;
+import asymml.study.NoiseAlone;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// Accuracy against noise, of ranks beside noise alone. PRIVATE: made of private data, covered by
@@ -26,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// @param gradientNoise levels of noise on output gradients; empty if there are none
 /// @param testImages what accuracies were measured on
 /// @param cells trained and tested, by their place in the grid
-record Tradeoff(
+public record Tradeoff(
     List<RankPolicy> ranks,
     List<Double> noise,
     List<Double> gradientNoise,
@@ -34,9 +36,10 @@ record Tradeoff(
     Map<Point, Cell> cells) {
 
   /// As many standard errors a difference must have to count.
-  static final double ERRORS = 2;
+  public static final double ERRORS = 2;
 
-  Tradeoff {
+  /// Copies the collections.
+  public Tradeoff {
     ranks = List.copyOf(ranks);
     noise = List.copyOf(noise);
     gradientNoise = List.copyOf(gradientNoise);
@@ -48,30 +51,41 @@ record Tradeoff(
   /// @param rank that stays trusted
   /// @param noise on residuals, relative to the clip bound's size per value
   /// @param gradientNoise on output gradients, likewise
-  record Point(RankPolicy rank, double noise, double gradientNoise) {
-    boolean noiseAlone() {
-      return rank.equals(CompareOptions.NOISE_ALONE);
+  public record Point(RankPolicy rank, double noise, double gradientNoise) {
+    /// Whether nothing stays trusted.
+    ///
+    /// @return true for noise alone
+    public boolean noiseAlone() {
+      return rank.equals(NoiseAlone.RANK);
     }
 
-    Mode mode() {
+    /// How its run is placed.
+    ///
+    /// @return `dp-only` for noise alone, else `asymml`
+    public Mode mode() {
       return noiseAlone() ? Mode.DP_ONLY : Mode.ASYMML;
     }
 
     /// The name of its directory.
-    String name() {
+    ///
+    /// @return letters, digits, points, dashes and underscores
+    public String name() {
       return "rank-%s-noise-%s%s"
           .formatted(
               rank.toString().replace('/', '_'),
-              Figures.plain(noise),
-              gradientNoise == 0 ? "" : "-gradient-noise-" + Figures.plain(gradientNoise));
+              Decimal.plain(noise),
+              gradientNoise == 0 ? "" : "-gradient-noise-" + Decimal.plain(gradientNoise));
     }
 
-    String describe() {
+    /// Rank and noise in words.
+    ///
+    /// @return for example `asymml 1/8, noise 0.3`
+    public String describe() {
       return "%s, noise %s%s"
           .formatted(
               label(rank),
-              Figures.plain(noise),
-              gradientNoise == 0 ? "" : ", on output gradients " + Figures.plain(gradientNoise));
+              Decimal.plain(noise),
+              gradientNoise == 0 ? "" : ", on output gradients " + Decimal.plain(gradientNoise));
     }
   }
 
@@ -83,7 +97,7 @@ record Tradeoff(
   /// @param evaluationSeconds wall time of recalibration and test
   /// @param trustedCpuSeconds processor time of the trusted process in training
   /// @param workerCpuSeconds processor time of the worker
-  record Cell(
+  public record Cell(
       OptionalDouble accuracy,
       OptionalDouble loss,
       double trainSeconds,
@@ -96,8 +110,13 @@ record Tradeoff(
   /// @param where the noise is
   /// @param levels of it
   /// @param gradients whether it is on output gradients
-  record Sweep(String where, List<Double> levels, boolean gradients) {
-    Point at(RankPolicy rank, double level) {
+  public record Sweep(String where, List<Double> levels, boolean gradients) {
+    /// The place of a rank at a level.
+    ///
+    /// @param rank one of the grid's
+    /// @param level one of [#levels]
+    /// @return its place in the grid
+    public Point at(RankPolicy rank, double level) {
       return gradients ? new Point(rank, 0, level) : new Point(rank, level, 0);
     }
   }
@@ -106,8 +125,11 @@ record Tradeoff(
   ///
   /// @param share difference of the accuracies
   /// @param standardError of that difference, if the two test errors were independent
-  record Margin(double share, double standardError) {
-    boolean counts() {
+  public record Margin(double share, double standardError) {
+    /// Whether it is more than the error of the test set.
+    ///
+    /// @return true if it is above [#ERRORS] standard errors
+    public boolean counts() {
       return share > ERRORS * standardError;
     }
 
@@ -118,12 +140,22 @@ record Tradeoff(
     }
   }
 
-  static String label(RankPolicy rank) {
-    return rank.equals(CompareOptions.NOISE_ALONE) ? "dp-only" : "asymml " + rank;
+  /// A rank as a table's heading.
+  ///
+  /// @param rank one of the grid's
+  /// @return `dp-only` for noise alone
+  public static String label(RankPolicy rank) {
+    return rank.equals(NoiseAlone.RANK) ? "dp-only" : "asymml " + rank;
   }
 
   /// The grid of levels and ranks: residual noise first, no place twice.
-  static Set<Point> points(List<RankPolicy> ranks, List<Double> noise, List<Double> gradientNoise) {
+  ///
+  /// @param ranks noise alone first
+  /// @param noise levels on residuals
+  /// @param gradientNoise levels on output gradients
+  /// @return in the order in which they are run
+  public static Set<Point> points(
+      List<RankPolicy> ranks, List<Double> noise, List<Double> gradientNoise) {
     Set<Point> points = new LinkedHashSet<>();
     for (double level : noise) {
       ranks.forEach(rank -> points.add(new Point(rank, level, 0)));
@@ -134,7 +166,10 @@ record Tradeoff(
     return points;
   }
 
-  List<Sweep> sweeps() {
+  /// The parts of the grid.
+  ///
+  /// @return noise on residuals, then noise on output gradients if there is any
+  public List<Sweep> sweeps() {
     List<Sweep> sweeps = new ArrayList<>();
     sweeps.add(new Sweep("residuals", noise, false));
     if (!gradientNoise.isEmpty()) {
@@ -143,7 +178,12 @@ record Tradeoff(
     return sweeps;
   }
 
-  Cell cell(Point point) {
+  /// What became of a place.
+  ///
+  /// @param point in the grid
+  /// @return its cell
+  /// @throws IllegalArgumentException if it is not in the grid
+  public Cell cell(Point point) {
     Cell cell = cells.get(point);
     if (cell == null) {
       throw new IllegalArgumentException("not in the grid: " + point);
@@ -152,13 +192,19 @@ record Tradeoff(
   }
 
   /// The binomial standard error of an accuracy.
-  double standardError(double accuracy) {
+  ///
+  /// @param accuracy on the test images, 0 to 1
+  /// @return 0 to 0.5
+  public double standardError(double accuracy) {
     return Math.sqrt(accuracy * (1 - accuracy) / testImages);
   }
 
   /// The margin over noise alone; null where there is nothing to compare: at noise alone itself,
   /// and where either diverged.
-  @Nullable Margin margin(Point point) {
+  ///
+  /// @param point in the grid
+  /// @return its margin
+  public @Nullable Margin margin(Point point) {
     OptionalDouble own = cell(point).accuracy();
     OptionalDouble alone =
         cell(new Point(ranks.getFirst(), point.noise(), point.gradientNoise())).accuracy();
@@ -171,7 +217,10 @@ record Tradeoff(
   }
 
   /// Whether a rank beats noise alone: by a margin that counts, or because noise alone diverged.
-  boolean beats(Point point) {
+  ///
+  /// @param point in the grid
+  /// @return false for noise alone
+  public boolean beats(Point point) {
     Margin margin = margin(point);
     return margin != null
         ? margin.counts()
@@ -179,9 +228,29 @@ record Tradeoff(
   }
 
   /// The places with noise on residuals at which a rank does not beat noise alone.
-  List<Point> unbeaten() {
+  ///
+  /// @return empty if each does
+  public List<Point> unbeaten() {
     return cells.keySet().stream()
         .filter(point -> point.noise() > 0 && !point.noiseAlone() && !beats(point))
         .toList();
+  }
+
+  /// Whether the method beats noise alone, as measured.
+  ///
+  /// @return one sentence
+  public String verdict() {
+    String claim =
+        "asymml beats dp-only at every noise level above 0 by more than the error of the test set"
+            + " (%s standard errors): ".formatted(Decimal.plain(ERRORS));
+    if (noise.stream().noneMatch(level -> level > 0) || ranks.size() < 2) {
+      return claim + "not measured";
+    }
+    List<Point> unbeaten = unbeaten();
+    return unbeaten.isEmpty()
+        ? claim + "yes"
+        : claim
+            + "NO, not "
+            + unbeaten.stream().map(Point::describe).collect(Collectors.joining("; "));
   }
 }

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.study.bench;
 
 import asymml.model.Graph;
 import asymml.trusted.bench.StepBench;
@@ -17,44 +17,42 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.Function;
 
 /// Runs benchmarks of plans, with a worker process of their own where they need one.
 ///
 /// @param graph the network
 /// @param batchSize images a step
-/// @param terms on what terms tensors leave
-/// @param threads of either process
-/// @param device what workers compute on, as `--device` of a worker takes it
-/// @param chunks in how many parts a worker gets a batch
+/// @param terms on what terms tensors are released
+/// @param processes who computes
+/// @param launcher the command of a worker process on a device
 /// @param random seeds the noise
-record BenchWorkers(
+public record BenchWorkers(
     Graph graph,
     int batchSize,
     ReleaseTerms terms,
-    int threads,
-    String device,
-    int chunks,
+    BenchSpec.Processes processes,
+    Function<String, List<String>> launcher,
     SecureRandom random) {
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
   /// What is done with a benchmark.
-  interface Use {
+  @FunctionalInterface
+  public interface Use {
     /// Runs and reads the benchmark.
     ///
     /// @param bench of the plan
     /// @param worker the worker's process, empty without one
+    /// @throws IOException if the worker fails
     void with(StepBench bench, OptionalLong worker) throws IOException;
-  }
-
-  /// Half the processors: trusted side and worker share them.
-  static int defaultThreads() {
-    return Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
   }
 
   /// Plans the network, hands it over, and takes all down again.
   ///
+  /// @param plan where its linear layers run
+  /// @param use what to do with the benchmark
   /// @throws IOException if the worker cannot be started or fails
-  void use(Plan plan, Use use) throws IOException {
+  public void use(Plan plan, Use use) throws IOException {
     if (!plan.needsWorker()) {
       try (StepBench bench = new StepBench(graph, plan, batchSize, terms, null)) {
         use.with(bench, OptionalLong.empty());
@@ -74,7 +72,7 @@ record BenchWorkers(
                 terms,
                 new Workers(
                     second == null ? List.of(first.party) : List.of(first.party, second.party),
-                    chunks))) {
+                    processes.chunks()))) {
       use.with(bench, OptionalLong.of(first.process.pid()));
     }
   }
@@ -86,9 +84,10 @@ record BenchWorkers(
     private final Party party;
 
     Own() throws IOException {
-      process = WorkerProcess.start(WorkerLauncher.command(device), threads, log, LIMIT);
+      process =
+          WorkerProcess.start(launcher.apply(processes.device()), processes.threads(), log, LIMIT);
       RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
-      party = new Party(worker, new ReleaseDoor(worker, random, threads));
+      party = new Party(worker, new ReleaseDoor(worker, random, processes.threads()));
     }
 
     @Override

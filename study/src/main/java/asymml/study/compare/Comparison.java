@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.study.compare;
 
 import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseComparison;
@@ -19,32 +19,44 @@ import java.util.stream.DoubleStream;
 /// @param guarantee the same for every rank
 /// @param accuracies of trained models on the test images, by rank, without those that were not
 ///   trained; empty where training diverged
-record Comparison(
+public record Comparison(
     List<RankPolicy> ranks,
     List<Place> places,
     Guarantee guarantee,
     Map<RankPolicy, OptionalDouble> accuracies) {
-  Comparison {
+  /// Copies the collections.
+  public Comparison {
     ranks = List.copyOf(ranks);
     places = List.copyOf(places);
     accuracies = Collections.unmodifiableMap(new LinkedHashMap<>(accuracies));
   }
 
-  Comparison with(Map<RankPolicy, OptionalDouble> trained) {
+  /// The same with accuracies of trained models.
+  ///
+  /// @param trained by rank
+  /// @return a copy
+  public Comparison with(Map<RankPolicy, OptionalDouble> trained) {
     return new Comparison(ranks, places, guarantee, trained);
   }
 
   /// The noise at one place.
   ///
+  /// @param place one of [#places]
   /// @param rank index into [#ranks]
-  NoiseComparison noise(Place place, int rank) {
+  /// @return the noise of the rank beside that of noise alone
+  public NoiseComparison noise(Place place, int rank) {
     return new NoiseComparison(
         new ClipNorm(place.residuals().get(rank).medianNorm()),
         new ClipNorm(place.residuals().getFirst().medianNorm()),
         guarantee.noiseMultiplier());
   }
 
-  double ratio(Place place, int rank) {
+  /// The noise at one place, as a share of what noise alone needs.
+  ///
+  /// @param place one of [#places]
+  /// @param rank index into [#ranks]
+  /// @return 1 for noise alone
+  public double ratio(Place place, int rank) {
     return noise(place, rank).ratio();
   }
 
@@ -52,31 +64,51 @@ record Comparison(
     return places.stream().mapToDouble(place -> ratio(place, rank));
   }
 
-  /// The geometric mean over the places.
-  double meanRatio(int rank) {
+  /// The geometric mean of [#ratio] over the places.
+  ///
+  /// @param rank index into [#ranks]
+  /// @return 1 for noise alone
+  public double meanRatio(int rank) {
     return geometricMean(place -> ratio(place, rank));
   }
 
-  double leastRatio(int rank) {
+  /// The least [#ratio] of all places.
+  ///
+  /// @param rank index into [#ranks]
+  /// @return 1 for noise alone
+  public double leastRatio(int rank) {
     return ratios(rank).min().orElseThrow();
   }
 
-  double largestRatio(int rank) {
+  /// The largest [#ratio] of all places.
+  ///
+  /// @param rank index into [#ranks]
+  /// @return 1 for noise alone
+  public double largestRatio(int rank) {
     return ratios(rank).max().orElseThrow();
   }
 
-  /// The geometric mean of C over the places.
-  double meanClipNorm(int rank) {
+  /// The geometric mean of the clip bound C over the places.
+  ///
+  /// @param rank index into [#ranks]
+  /// @return above 0
+  public double meanClipNorm(int rank) {
     return geometricMean(place -> place.residuals().get(rank).medianNorm());
   }
 
-  /// The geometric mean of sigma over the places.
-  double meanDeviation(int rank) {
+  /// The geometric mean of the noise's standard deviation over the places.
+  ///
+  /// @param rank index into [#ranks]
+  /// @return above 0
+  public double meanDeviation(int rank) {
     return geometricMean(place -> noise(place, rank).residualDeviation());
   }
 
-  /// The arithmetic mean over the places.
-  double meanEnergyShare(int rank) {
+  /// The share of an input's energy in the residual: the arithmetic mean over the places.
+  ///
+  /// @param rank index into [#ranks]
+  /// @return 0 to 1
+  public double meanEnergyShare(int rank) {
     return places.stream()
         .mapToDouble(place -> place.residuals().get(rank).energyShare())
         .average()

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.study.compare;
 
 import asymml.privacy.Calibration;
 import asymml.privacy.NoiseMultiplier;
@@ -6,7 +6,7 @@ import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyBudget;
 import asymml.privacy.PrivacyEvent;
 import asymml.privacy.SamplingRate;
-import asymml.report.Figures;
+import asymml.study.Decimal;
 import java.util.Locale;
 
 /// What a run's residuals are to promise, and the noise multiplier that it takes.
@@ -14,16 +14,22 @@ import java.util.Locale;
 /// @param budget epsilon and delta
 /// @param sampling how batches are drawn
 /// @param noiseMultiplier z, of each release
-record Guarantee(PrivacyBudget budget, Sampling sampling, NoiseMultiplier noiseMultiplier) {
+public record Guarantee(PrivacyBudget budget, Sampling sampling, NoiseMultiplier noiseMultiplier) {
   /// The course of the run.
   ///
   /// @param rate q, of Poisson sampling
   /// @param epochs of the run
   /// @param steps in all epochs
   /// @param releases of a step about one example, all about the same draw
-  record Sampling(SamplingRate rate, int epochs, long steps, int releases) {
+  public record Sampling(SamplingRate rate, int epochs, long steps, int releases) {
+    /// The sampling of batches of one size.
+    ///
     /// @param images of the training split, at least as many as a batch
-    static Sampling of(int images, int batch, int epochs, int releases) {
+    /// @param batch examples a step on average
+    /// @param epochs of the run
+    /// @param releases of a step about one example
+    /// @return the course of the run
+    public static Sampling of(int images, int batch, int epochs, int releases) {
       long steps = Math.multiplyExact((long) epochs, Math.ceilDiv(images, batch));
       return new Sampling(new SamplingRate((double) batch / images), epochs, steps, releases);
     }
@@ -36,8 +42,11 @@ record Guarantee(PrivacyBudget budget, Sampling sampling, NoiseMultiplier noiseM
 
   /// Finds the noise multiplier, by the tight accountant.
   ///
+  /// @param budget epsilon and delta
+  /// @param sampling how batches are drawn
+  /// @return the budget with the least noise that meets it
   /// @throws IllegalArgumentException if no noise is enough
-  static Guarantee of(PrivacyBudget budget, Sampling sampling) {
+  public static Guarantee of(PrivacyBudget budget, Sampling sampling) {
     return new Guarantee(
         budget,
         sampling,
@@ -45,13 +54,15 @@ record Guarantee(PrivacyBudget budget, Sampling sampling, NoiseMultiplier noiseM
   }
 
   /// One line.
-  String describe() {
+  ///
+  /// @return budget, noise multiplier and sampling in words
+  public String describe() {
     return String.format(
         Locale.ROOT,
         "epsilon %s at delta %s needs z = %.4g: %d releases a step, %d steps (%d epochs), Poisson"
             + " sampling at q = %.4g",
-        Figures.plain(budget.epsilon().value()),
-        Figures.plain(budget.delta().value()),
+        Decimal.plain(budget.epsilon().value()),
+        Decimal.plain(budget.delta().value()),
         noiseMultiplier.value(),
         sampling.releases,
         sampling.steps,
