@@ -1,6 +1,9 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.report.BenchChart;
+import asymml.report.Charts;
+import asymml.report.SweepChart;
 import asymml.study.bench.BenchFile;
 import asymml.study.bench.BenchListener;
 import asymml.study.bench.BenchPoint;

@@ -1,6 +1,8 @@
 package asymml.cli;
 
 import asymml.model.Graph;
+import asymml.report.Figures;
+import asymml.report.RunDescription;
 import asymml.study.Decimal;
 import asymml.study.bench.BenchPoint;
 import asymml.study.bench.BenchResult;
@@ -57,7 +59,7 @@ record BenchTable(BenchSpec spec, PrintWriter out) {
     int chunks = spec.processes().chunks();
     out.println(
         "worker   " + worker + (chunks == 1 ? "" : ", batches in %d chunks".formatted(chunks)));
-    out.printf("trusted  this process (%s)%n", RunHeader.NOT_PROTECTED);
+    out.printf("trusted  this process; %s%n", RunDescription.NOT_PROTECTED);
     out.flush();
   }
 

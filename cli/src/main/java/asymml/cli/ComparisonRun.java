@@ -5,6 +5,8 @@ import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.model.Zoo;
 import asymml.privacy.PrivacyBudget;
+import asymml.report.Charts;
+import asymml.report.Figures;
 import asymml.study.NoiseAlone;
 import asymml.study.compare.Comparison;
 import asymml.study.compare.Guarantee;

@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.report.Figures;
 import asymml.study.compare.Comparison;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.decompose.RankPolicy.Fixed;

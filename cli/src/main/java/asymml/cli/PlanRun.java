@@ -3,6 +3,8 @@ package asymml.cli;
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Node;
+import asymml.report.Figures;
+import asymml.report.RunDescription;
 import asymml.study.bench.BenchSpec;
 import asymml.study.bench.BenchWorkers;
 import asymml.trusted.bench.Planner;
@@ -93,7 +95,7 @@ final class PlanRun {
     out.printf(
         "model    %s, batch %d of %s; at most %s of an input's energy in the residual%n",
         graph.name(), options.batchSize, graph.input(), Figures.percent(options.energy));
-    out.println("trusted  this process (simulation: not protected: this is no TEE)");
+    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
     out.flush();
     Map<String, NavigableMap<Integer, Double>> shares = shares(graph, data, low, brief);
     BenchWorkers workers =

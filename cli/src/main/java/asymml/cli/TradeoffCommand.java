@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.report.Figures;
 import asymml.study.NoiseAlone;
 import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.data.DataException;

@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.report.Charts;
+import asymml.report.TradeoffChart;
 import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.run.RunFile;

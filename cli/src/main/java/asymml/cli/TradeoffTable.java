@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.report.Figures;
 import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.decompose.RankPolicy;
 import java.io.PrintWriter;

@@ -70,8 +70,20 @@ record ArchitectureRules(String root) {
         knowOnly("analysis", "wire", "kernels", "model"));
     rules.put("attacks do not see their scorers", attacksDoNotScore());
     rules.put(
+        "the report knows the files of runs and records of studies",
+        knowOnly("report", "study", "trusted", "privacy", "model"));
+    rules.put(
         "cli does not know untrusted",
-        knowOnly("cli", "study", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
+        knowOnly(
+            "cli",
+            "report",
+            "study",
+            "analysis",
+            "trusted",
+            "privacy",
+            "wire",
+            "kernels",
+            "model"));
     rules.put(
         "studies know neither untrusted nor commands",
         knowOnly("study", "analysis", "trusted", "privacy", "wire", "kernels", "model"));

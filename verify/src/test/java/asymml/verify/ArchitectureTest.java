@@ -40,6 +40,9 @@ class ArchitectureTest {
               "analysis.Breaches$LinksTheWorker",
               "analysis.Breaches$AsksTheCommand"),
           breaches("attacks do not see their scorers", "analysis.Breaches$AsksItsScorer"),
+          breaches(
+              "the report knows the files of runs and records of studies",
+              "report.Breaches$AsksTheCommand"),
           breaches("studies know neither untrusted nor commands", "study.Breaches$CallsACommand"),
           breaches("cli does not know untrusted", "cli.Breaches$LinksTheWorker"),
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
@@ -118,6 +121,7 @@ class ArchitectureTest {
             "untrusted",
             "analysis",
             "study",
+            "report",
             "cli")) {
       assertThat(PRODUCT)
           .anyMatch(c -> (c.getPackageName() + ".").startsWith("asymml." + module + "."));

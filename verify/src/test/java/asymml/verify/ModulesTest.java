@@ -43,6 +43,7 @@ class ModulesTest {
         + " asymml.trusted.decompose asymml.trusted.execute asymml.trusted.rank asymml.trusted.run asymml.trusted.train",
     "untrusted, Main, -",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
+    "report, ReportPage, asymml.report",
     "study, NoiseAlone, asymml.study asymml.study.bench asymml.study.compare asymml.study.tradeoff",
     "cli, Main, -",
   })
@@ -64,7 +65,8 @@ class ModulesTest {
     "untrusted, Main, asymml.kernels asymml.wire",
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
     "study, NoiseAlone, asymml.analysis asymml.privacy asymml.trusted",
-    "cli, Main, asymml.analysis asymml.privacy asymml.study asymml.trusted",
+    "report, ReportPage, asymml.privacy asymml.study asymml.trusted",
+    "cli, Main, asymml.analysis asymml.privacy asymml.report asymml.study asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
       throws ReflectiveOperationException {
@@ -83,6 +85,7 @@ class ModulesTest {
     "trusted, train.Trainer, -",
     // CUDA only where the launcher adds it.
     "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
+    "report, ReportPage, -",
     "cli, Main, -",
   })
   void bindings_are_read_by_the_kernels_and_the_worker_alone(
@@ -108,6 +111,7 @@ class ModulesTest {
     "trusted, train.Trainer, -",
     "untrusted, Main, info.picocli",
     "analysis, WorkerView, -",
+    "report, ReportPage, -",
     "study, NoiseAlone, -",
     "cli, Main, info.picocli",
   })

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.model.FileReason;
 import java.io.IOException;
@@ -29,7 +29,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// @param scores every figure
 /// @param notes what was not applied, and why
 /// @param pictures what attacks rebuilt
-record ReportedAttacks(
+public record ReportedAttacks(
     Path directory,
     String notice,
     String command,
@@ -51,7 +51,7 @@ record ReportedAttacks(
   /// @param words what it is
   /// @param seconds that its run and its attacks took
   /// @param accuracy of its short run in training, from 0 to 1; empty if it diverged
-  record Plan(String name, String words, double seconds, OptionalDouble accuracy) {}
+  public record Plan(String name, String words, double seconds, OptionalDouble accuracy) {}
 
   /// An attack.
   ///
@@ -60,15 +60,19 @@ record ReportedAttacks(
   /// @param source who published it
   /// @param reads what it works from
   /// @param cost how much work it is
-  record Attack(String name, String title, String source, String reads, String cost) {}
+  public record Attack(String name, String title, String source, String reads, String cost) {}
 
   /// How far an attack came.
   ///
+  /// @param plan that was attacked
+  /// @param attack by name
+  /// @param layer at which it came so far
+  /// @param measure what is counted
   /// @param value reached; NaN if there is a note instead
   /// @param chance what a guess reaches
   /// @param best what an attacker with the clear data reaches
   /// @param note why there is none, or empty
-  record Score(
+  public record Score(
       String plan,
       String attack,
       String layer,
@@ -79,25 +83,36 @@ record ReportedAttacks(
       String note) {
     /// How far from chance to the best, from 0 to 1: what is no better than a guess is 0, also
     /// where a guess is better than that attacker.
-    double share() {
+    ///
+    /// @return the share
+    public double share() {
       return value > chance ? best > value ? (value - chance) / (best - chance) : 1 : 0;
     }
   }
 
   /// A strip of images in three rows: original, what the worker saw, rebuilt.
   ///
+  /// @param plan that was attacked
+  /// @param attack by name
+  /// @param caption what is seen
+  /// @param file its path in the directory
   /// @param png the file in base 64; empty if it is gone
-  record Picture(String plan, String attack, String caption, String file, String png) {}
+  public record Picture(String plan, String attack, String caption, String file, String png) {}
 
   /// Whether a directory holds a suite.
-  static boolean isOne(Path directory) {
+  ///
+  /// @param directory to look in
+  /// @return whether its file is there
+  public static boolean isOne(Path directory) {
     return Files.isRegularFile(directory.resolve(FILE));
   }
 
   /// Reads a suite.
   ///
+  /// @param directory as the user named it
+  /// @return what it holds
   /// @throws IOException one line that names the file, if it cannot be read or is no suite
-  static ReportedAttacks read(Path directory) throws IOException {
+  public static ReportedAttacks read(Path directory) throws IOException {
     Path file = directory.resolve(FILE);
     try {
       return parse(directory, new JsonMapper().readTree(Files.readString(file)));

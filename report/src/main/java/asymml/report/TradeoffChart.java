@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.decompose.RankPolicy;
@@ -11,7 +11,7 @@ import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategorySeries;
 
 /// A trade-off as a picture: accuracy by noise level, one line for each rank.
-final class TradeoffChart {
+public final class TradeoffChart {
   private static final Color ALONE = new Color(0xc2, 0x5a, 0x1a);
   private static final Color LEAST = new Color(0x8f, 0xb4, 0xdf);
   private static final Color MOST = new Color(0x1f, 0x4e, 0x8c);
@@ -20,9 +20,12 @@ final class TradeoffChart {
 
   /// Writes the picture of a sweep as SVG, atomically; there must be fonts.
   ///
+  /// @param tradeoff the grid
+  /// @param sweep its part that is drawn
   /// @param what was trained, for the title
+  /// @param file to write
   /// @throws IOException if the file cannot be written
-  static void write(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what, Path file)
+  public static void write(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what, Path file)
       throws IOException {
     Charts.write(draw(tradeoff, sweep, what), file);
   }

@@ -1,10 +1,10 @@
-package asymml.cli;
+package asymml.report;
 
-import asymml.cli.PageTable.Cell;
-import asymml.cli.ReportedAttacks.Attack;
-import asymml.cli.ReportedAttacks.Picture;
-import asymml.cli.ReportedAttacks.Plan;
-import asymml.cli.ReportedAttacks.Score;
+import asymml.report.PageTable.Cell;
+import asymml.report.ReportedAttacks.Attack;
+import asymml.report.ReportedAttacks.Picture;
+import asymml.report.ReportedAttacks.Plan;
+import asymml.report.ReportedAttacks.Score;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.trusted.rank.Figures;
 import asymml.trusted.rank.LayerRanks;
@@ -28,7 +28,7 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /// Analyses of ranks as one picture: effective channels by layer, singular spectra, and where there
 /// are several epochs, how they move.
-final class RankChart {
+public final class RankChart {
   private static final int WIDTH = 1000;
   private static final int HEIGHT = 560;
 
@@ -67,8 +67,9 @@ final class RankChart {
   ///
   /// @param reports at least one, by epoch
   /// @param model the network's name
+  /// @param file to write
   /// @throws IOException if the file cannot be written
-  static void write(List<RankReport> reports, String model, Path file) throws IOException {
+  public static void write(List<RankReport> reports, String model, Path file) throws IOException {
     Charts.write(new Sheet(charts(reports, model, WIDTH)), file);
   }
 

@@ -1,7 +1,8 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.privacy.Channel;
 import asymml.privacy.Ledger;
+import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.NoiseStrength;
@@ -17,11 +18,14 @@ import java.util.Locale;
 ///
 /// @param config of the run
 /// @param ledger as it will be at its end
-record PrivacyForecast(TrainConfig config, Ledger ledger) {
+public record PrivacyForecast(TrainConfig config, Ledger ledger) {
   /// Noise-to-signal ratios above this hide a residual, and also all that could be learned from it.
   private static final double DROWNED = 3;
 
-  List<String> lines() {
+  /// What is to be said.
+  ///
+  /// @return a line each
+  public List<String> lines() {
     List<String> lines = new ArrayList<>();
     if (config.mode() == Mode.UNTRUSTED_ONLY) {
       lines.add("NO PRIVACY: the worker sees everything, exact (a baseline)");
@@ -51,7 +55,7 @@ record PrivacyForecast(TrainConfig config, Ledger ledger) {
                   ledger.sampling().stepsPerEpoch() * config.epochs(),
                   config.privacy().target().value()));
     }
-    PrivacyStatement statement = PrivacyLedgerCommand.statement(ledger);
+    PrivacyStatement statement = PrivacyStatement.of(ledger, new PldAccountant());
     statement.lines().forEach(line -> lines.add("at the end, " + line));
     double ratio = ratio();
     if (config.shield() instanceof Shield.Shares) {

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.study.bench.BenchPoint;
 import asymml.study.bench.SweepResult;
@@ -11,14 +11,16 @@ import org.knowm.xchart.CategorySeries;
 
 /// A sweep as a picture: the trusted side's processor time for an image in each mode, and the
 /// trusted-cost ratio.
-final class SweepChart {
+public final class SweepChart {
   private SweepChart() {}
 
   /// Writes the picture as SVG, atomically; there must be fonts.
   ///
+  /// @param result what was measured
+  /// @param file to write
   /// @return its path
   /// @throws IOException if the file cannot be written
-  static List<String> write(SweepResult result, Path file) throws IOException {
+  public static List<String> write(SweepResult result, Path file) throws IOException {
     Charts.write(draw(result), file);
     return List.of(file.toString());
   }
@@ -28,7 +30,7 @@ final class SweepChart {
     String key = result.sweep().key().label();
     CategoryChart chart =
         Charts.lines(
-            "What an image costs the trusted side, by %s: %s".formatted(key, first.graph().name()),
+            "Trusted cost of an image, by %s: %s".formatted(key, first.graph().name()),
             key,
             "trusted CPU ms per image");
     for (Mode mode : first.plans().keySet()) {

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import java.util.ArrayList;
 import java.util.List;

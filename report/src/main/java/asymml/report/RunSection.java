@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.model.Graph;
 import asymml.privacy.Channel;
@@ -30,7 +30,8 @@ import org.knowm.xchart.style.AxesChartStyler;
 /// @param run what is told
 /// @param id its part of the page
 /// @param name as the page calls it
-record RunSection(ReportedRun run, String id, String name) {
+/// @param program as the user calls it, for commands to copy
+record RunSection(ReportedRun run, String id, String name, String program) {
   private static final String NONE = "–";
 
   /// Adds everything.
@@ -50,19 +51,18 @@ record RunSection(ReportedRun run, String id, String name) {
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("Data", run.fact("data").orElse("not recorded"));
     facts.put(
-        "Model",
-        graph == null ? run.config().model() : RunHeader.describeModel(graph, run.config()));
+        "Model", graph == null ? run.config().model() : RunDescription.model(graph, run.config()));
     facts.put(
         "Plan",
         graph == null
             ? run.config().mode().label()
-            : RunHeader.describePlan(graph, run.config(), run.plan(graph)));
+            : RunDescription.plan(graph, run.config(), run.plan(graph)));
     facts.put(
         "Trusted process",
         run.fact("trustedProcess")
-            .filter(said -> !said.equals(RunHeader.NOT_PROTECTED))
-            .map(said -> said + "; " + RunHeader.NOT_PROTECTED)
-            .orElse(RunHeader.NOT_PROTECTED));
+            .filter(said -> !said.equals(RunDescription.NOT_PROTECTED))
+            .map(said -> said + "; " + RunDescription.NOT_PROTECTED)
+            .orElse(RunDescription.NOT_PROTECTED));
     facts.put(
         "Worker", run.needsWorker() ? "UNTRUSTED: " + setting("worker") : "none: nothing leaves");
     facts.put("Epochs", "%d of %d done".formatted(run.epochs().size(), run.config().epochs()));
@@ -75,12 +75,12 @@ record RunSection(ReportedRun run, String id, String name) {
     provenance(facts, "Data digest (SHA-256)", "dataDigest");
     section.facts(facts);
     Map<String, String> settings = new LinkedHashMap<>();
-    run.settings().values().forEach((key, _) -> settings.put(key, setting(key)));
+    run.settings().forEach((key, _) -> settings.put(key, setting(key)));
     section.details("All settings (config.yaml)").facts(settings);
   }
 
   private String setting(String key) {
-    Object value = run.settings().values().get(key);
+    Object value = run.settings().get(key);
     return switch (value) {
       case null -> "not given";
       case List<?> list when list.isEmpty() -> "none";
@@ -103,11 +103,11 @@ record RunSection(ReportedRun run, String id, String name) {
             "No ledger.json: nobody knows what this run has released, and nothing can be said of its"
                 + " privacy.");
       } else {
-        section.box("statement").list(RunHeader.privacyOfTrustedOnly());
+        section.box("statement").list(RunDescription.privacyOfTrustedOnly());
       }
       return;
     }
-    if (run.fact("outcome").filter(RunRecord.RUNNING::equals).isPresent()) {
+    if (run.fact("outcome").filter(ReportedRun.RUNNING::equals).isPresent()) {
       section.text("The run was under way: its ledger may be ahead of what it has done.");
     }
     section.box("statement").list(statement.lines());
@@ -188,7 +188,7 @@ record RunSection(ReportedRun run, String id, String name) {
     return "No rank analysis in this run: %s makes one."
         .formatted(
             ReportPage.shell(
-                List.of(Build.command(), "analyze", "rank", "--run", run.directory().toString())));
+                List.of(program, "analyze", "rank", "--run", run.directory().toString())));
   }
 
   private Optional<Shares> shares(String layer) {
@@ -268,7 +268,7 @@ record RunSection(ReportedRun run, String id, String name) {
                 + " (blue) to the last (orange)");
       }
     }
-    section.list(new RankTable(last).verdicts());
+    section.list(new RankBounds(last).lines());
     section.table(rankTable(last));
   }
 

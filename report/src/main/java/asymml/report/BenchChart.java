@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.study.bench.BenchResult;
 import asymml.study.bench.ModeCosts;
@@ -14,7 +14,7 @@ import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
 
 /// The trusted side's time as stacked bars: a picture for each mode, a bar for each layer.
-final class BenchChart {
+public final class BenchChart {
   private static final int WIDTH = 1100;
   private static final int HEIGHT = 560;
 
@@ -22,10 +22,11 @@ final class BenchChart {
 
   /// Writes the pictures, atomically each; there must be fonts.
   ///
+  /// @param result what was measured
   /// @param file the name; with several modes, each adds its own to it
   /// @return the paths written
   /// @throws IOException if a file cannot be written
-  static List<String> write(BenchResult result, Path file) throws IOException {
+  public static List<String> write(BenchResult result, Path file) throws IOException {
     List<String> written = new ArrayList<>();
     for (Map.Entry<Mode, ModeCosts> mode : result.modes().entrySet()) {
       Path own = result.modes().size() == 1 ? file : named(file, mode.getKey());

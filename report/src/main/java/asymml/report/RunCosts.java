@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.privacy.Channel;
 import asymml.privacy.Ledger;

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.trusted.execute.StepProfile.Phase;
 import asymml.trusted.run.RunFile;
@@ -13,13 +13,15 @@ import java.util.Map;
 ///
 /// @param file as the user named it
 /// @param facts its contents
-record ReportedBench(Path file, Map<String, Object> facts) {
+public record ReportedBench(Path file, Map<String, Object> facts) {
   private static final String NONE = "–";
 
   /// Reads a benchmark.
   ///
+  /// @param file as the user named it
+  /// @return what it holds
   /// @throws IOException one line that names the file, if it cannot be read or is no benchmark
-  static ReportedBench read(Path file) throws IOException {
+  public static ReportedBench read(Path file) throws IOException {
     ReportedBench bench = new ReportedBench(file, RunFile.read(file));
     boolean phases =
         bench.modes().values().stream()
@@ -58,7 +60,7 @@ record ReportedBench(Path file, Map<String, Object> facts) {
                 facts.get("worker"),
                 facts.get("threads"),
                 facts.get("processors"),
-                RunHeader.NOT_PROTECTED));
+                RunDescription.NOT_PROTECTED));
     if (facts.get("trustedCostRatio") instanceof Number ratio) {
       section.text(
           String.format(

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.model.AtomicFile;
 import java.awt.BasicStroke;
@@ -24,9 +24,9 @@ import org.knowm.xchart.style.Styler;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /// What all pictures have in common.
-final class Charts {
+public final class Charts {
   /// What to do on a machine without fonts.
-  static final String NO_FONTS =
+  public static final String NO_FONTS =
       "Java finds no fonts here; install fontconfig and a font, for example the packages fontconfig"
           + " and fonts-dejavu-core";
 
@@ -133,14 +133,19 @@ final class Charts {
   }
 
   /// The line for a user whose machine has no fonts.
-  static String noFonts(Path file) {
+  ///
+  /// @param file that is missing therefore
+  /// @return one line
+  public static String noFonts(Path file) {
     return "asymml: %s is not drawn: %s".formatted(file, NO_FONTS);
   }
 
   /// Whether text can be drawn: Java measures it with the fonts of the machine. What it throws
   /// where there are none is documented nowhere: a bare Error without fonts, a RuntimeException
   /// without libfontconfig, link errors afterwards.
-  static boolean hasFonts() {
+  ///
+  /// @return whether charts can be drawn
+  public static boolean hasFonts() {
     try {
       new Font(Font.SANS_SERIF, Font.PLAIN, 14)
           .getStringBounds("x", new FontRenderContext(null, true, true));

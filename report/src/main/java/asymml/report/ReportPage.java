@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.model.AtomicFile;
 import asymml.privacy.PrivacyStatement;
@@ -29,12 +29,16 @@ import org.jsoup.nodes.Element;
 /// @param runs training runs, in the order given
 /// @param attacks suites of attacks
 /// @param benches benchmarks
-/// @param command the one that makes this page
-record ReportPage(
+/// @param version of this program
+/// @param program as the user calls it, for commands to copy
+/// @param arguments of the command that makes this page
+public record ReportPage(
     List<ReportedRun> runs,
     List<ReportedAttacks> attacks,
     List<ReportedBench> benches,
-    List<String> command) {
+    String version,
+    String program,
+    List<String> arguments) {
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_./:=,@%+-]+");
 
   /// A command line that a shell reads as these words.
@@ -48,7 +52,9 @@ record ReportPage(
   }
 
   /// How many pictures with private images it holds.
-  int pictures() {
+  ///
+  /// @return those whose files are there
+  public int pictures() {
     return Math.toIntExact(
         attacks.stream()
             .flatMap(suite -> suite.pictures().stream())
@@ -58,10 +64,11 @@ record ReportPage(
 
   /// Writes the page atomically, in place of an earlier one.
   ///
-  /// @param fonts whether charts can be drawn
+  /// @param file to write
+  /// @param fonts whether charts can be drawn, as [Charts#hasFonts()] says
   /// @return its size in bytes
   /// @throws IOException one line, if it cannot be written
-  long write(Path file, boolean fonts) throws IOException {
+  public long write(Path file, boolean fonts) throws IOException {
     ByteBuffer bytes = ByteBuffer.wrap(html(fonts).getBytes(StandardCharsets.UTF_8));
     long size = bytes.remaining();
     AtomicFile.write(
@@ -94,8 +101,7 @@ record ReportPage(
       benches.get(i).appendTo(page, "bench-" + (i + 1));
     }
     reproduction(page.section("reproduce", "How to reproduce"));
-    page.text(
-        "foot", "Made by AsymML " + Build.version() + ". Nothing is loaded or run by this page.");
+    page.text("foot", "Made by AsymML " + version + ". Nothing is loaded or run by this page.");
     return document.outerHtml();
   }
 
@@ -129,7 +135,8 @@ record ReportPage(
       ReportedRun run = runs.get(i);
       boolean alone = runs.stream().filter(r -> r.name().equals(run.name())).count() == 1;
       sections.add(
-          new RunSection(run, "run-" + (i + 1), alone ? run.name() : run.directory().toString()));
+          new RunSection(
+              run, "run-" + (i + 1), alone ? run.name() : run.directory().toString(), program));
     }
     return sections;
   }
@@ -147,10 +154,10 @@ record ReportPage(
     page.title("AsymML report");
     page.text(
         "lead",
-        ("A trusted process (%s) holds the images and a small low-rank part of each split layer's input;"
-                + " an untrusted worker computes on the rest. This page shows what was trained, what the"
+        ("A trusted process, %s, holds the images and a small low-rank part of each split layer's"
+                + " input; an untrusted worker computes on the rest. This page shows what was trained, what the"
                 + " worker was sent, and what that tells.")
-            .formatted(RunHeader.NOT_PROTECTED));
+            .formatted(RunDescription.NOT_PROTECTED));
     PageSection warning = page.box("warning");
     warning.text(
         pictures() == 0
@@ -204,7 +211,7 @@ record ReportPage(
       facts.put("to the worker", Figures.bytes(costs.bytesToWorker()));
     }
     run.fact("outcome")
-        .filter(outcome -> !outcome.equals(RunRecord.FINISHED))
+        .filter(outcome -> !outcome.equals(ReportedRun.FINISHED))
         .ifPresent(outcome -> facts.put("outcome", outcome));
     PrivacyStatement statement = run.statement();
     facts.put(
@@ -267,17 +274,17 @@ record ReportPage(
 
   private void reproduction(PageSection section) {
     for (RunSection each : sections()) {
-      List<String> arguments = each.run().arguments();
+      List<String> given = each.run().arguments();
       PageSection part = section.section(each.id() + "-command", "Run " + each.name());
-      if (arguments.isEmpty()) {
+      if (given.isEmpty()) {
         part.missing("Its run.json does not say by which command it was made.");
       } else {
-        part.command(asymml(arguments));
+        part.command(command(given));
       }
-      if (arguments.contains("--resume")) {
+      if (given.contains("--resume")) {
         part.text("The command that went on with it last. Its settings are those of config.yaml:");
         part.command(
-            asymml(
+            command(
                 List.of("train", "-c", each.run().directory().resolve("config.yaml").toString())));
       }
       if (isRepeatable(each.run())) {
@@ -291,12 +298,12 @@ record ReportPage(
           .section(each.id() + "-command", "Attacks " + each.name())
           .command(each.suite().command());
     }
-    section.section("report-command", "This page").command(asymml(command));
+    section.section("report-command", "This page").command(command(arguments));
   }
 
-  private static String asymml(List<String> arguments) {
-    List<String> words = new ArrayList<>(List.of(Build.command()));
-    words.addAll(arguments);
+  private String command(List<String> given) {
+    List<String> words = new ArrayList<>(List.of(program));
+    words.addAll(given);
     return shell(words);
   }
 }

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import java.awt.Color;
 import java.io.IOException;

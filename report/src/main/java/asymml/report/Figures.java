@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import java.math.BigDecimal;
 import java.math.MathContext;
@@ -7,14 +7,14 @@ import java.time.Duration;
 import java.util.Locale;
 
 /// Numbers as people read them.
-final class Figures {
+public final class Figures {
   /// Digits of a bound. Accountants are good to four.
   private static final int BOUND_DIGITS = 5;
 
   private Figures() {}
 
   /// Minutes and seconds, or hours.
-  static String time(Duration time) {
+  public static String time(Duration time) {
     long seconds = Math.max(0, Math.round(time.toMillis() / 1000.0));
     return seconds < 3600
         ? "%d:%02d".formatted(seconds / 60, seconds % 60)
@@ -22,12 +22,12 @@ final class Figures {
   }
 
   /// Bytes in decimal units.
-  static String bytes(long bytes) {
+  public static String bytes(long bytes) {
     return scaled(bytes) + "B";
   }
 
   /// A count with three digits and k, M, G or T.
-  static String scaled(long value) {
+  public static String scaled(long value) {
     double count = value;
     String[] units = {" ", " k", " M", " G", " T"};
     int unit = 0;
@@ -40,42 +40,42 @@ final class Figures {
   }
 
   /// A count in groups of three digits, with thin spaces as the SI has them.
-  static String grouped(long value) {
+  public static String grouped(long value) {
     return String.format(Locale.ROOT, "%,d", value).replace(',', '\u2009');
   }
 
   /// Seconds with one digit.
-  static String seconds(double seconds) {
+  public static String seconds(double seconds) {
     return String.format(Locale.ROOT, "%.1f s", seconds);
   }
 
   /// A share as percent with one digit.
-  static String percent(double share) {
+  public static String percent(double share) {
     return String.format(Locale.ROOT, "%.1f %%", 100 * share);
   }
 
   /// A loss with four digits.
-  static String loss(double loss) {
+  public static String loss(double loss) {
     return String.format(Locale.ROOT, "%.4f", loss);
   }
 
   /// Images a second.
-  static String speed(double imagesPerSecond) {
+  public static String speed(double imagesPerSecond) {
     return String.format(Locale.ROOT, "%.0f images/s", imagesPerSecond);
   }
 
   /// The smallest number of five digits that is at least a value.
-  static double roundedUp(double value) {
+  public static double roundedUp(double value) {
     return rounded(BigDecimal.valueOf(value), RoundingMode.CEILING);
   }
 
   /// The largest number of five digits that is at most a value.
-  static double roundedDown(double value) {
+  public static double roundedDown(double value) {
     return roundedDown(BigDecimal.valueOf(value));
   }
 
   /// The same of a value that is no `double`.
-  static double roundedDown(BigDecimal value) {
+  public static double roundedDown(BigDecimal value) {
     return rounded(value, RoundingMode.FLOOR);
   }
 
@@ -84,7 +84,7 @@ final class Figures {
   }
 
   /// A number with all of its digits and no more, from which it can be read back.
-  static String plain(double value) {
+  public static String plain(double value) {
     return Double.toString(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
   }
 }

@@ -1,7 +1,8 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.model.Graph;
 import asymml.privacy.Ledger;
+import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Plan;
@@ -28,24 +29,34 @@ import org.jspecify.annotations.Nullable;
 /// @param facts of `run.json`
 /// @param settings of `config.yaml`
 /// @param config what they say is computed
+/// @param workers how many the settings name
 /// @param graph the network; null without a checkpoint
 /// @param epochs done, in order
 /// @param ledger what was released; null if there is none
 /// @param statement what that comes to; null without a ledger
 /// @param ranks analyses by rising epoch; may be empty
-record ReportedRun(
+public record ReportedRun(
     Path directory,
     Map<String, Object> facts,
-    Settings settings,
+    Map<String, Object> settings,
     TrainConfig config,
+    int workers,
     @Nullable Graph graph,
     List<EpochMetrics> epochs,
     @Nullable Ledger ledger,
     @Nullable PrivacyStatement statement,
     List<RankReport> ranks) {
+  /// The outcome of a run under way.
+  static final String RUNNING = "running";
+
+  /// The outcome of a run that did all of its epochs.
+  static final String FINISHED = "finished";
 
   /// Whether a directory is one that `asymml train` made.
-  static boolean isOne(Path directory) {
+  ///
+  /// @param directory to look in
+  /// @return whether its files are there
+  public static boolean isOne(Path directory) {
     RunLayout layout = new RunLayout(directory);
     return Files.isRegularFile(layout.runFile()) && Files.isRegularFile(layout.config());
   }
@@ -53,14 +64,14 @@ record ReportedRun(
   /// Reads a run.
   ///
   /// @param directory a run directory
+  /// @param reader of its settings
+  /// @return what it holds
   /// @throws IOException one line that names the file that cannot be read
-  static ReportedRun read(Path directory) throws IOException {
+  public static ReportedRun read(Path directory, RunSettings.Reader reader) throws IOException {
     RunLayout layout = new RunLayout(directory);
-    Settings settings;
-    TrainConfig config;
+    RunSettings settings;
     try {
-      settings = Settings.read(layout.config());
-      config = TrainOptions.of(settings).config();
+      settings = reader.read(layout.config());
     } catch (IllegalArgumentException e) {
       throw new IOException(layout.config() + " has unusable settings: " + e.getMessage(), e);
     }
@@ -68,20 +79,21 @@ record ReportedRun(
     return new ReportedRun(
         directory,
         RunFile.read(layout.runFile()),
-        settings,
-        config,
-        graph(directory),
+        settings.values(),
+        settings.config(),
+        settings.workers(),
+        graph(layout.checkpoint()),
         Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of(),
         ledger,
-        ledger == null ? null : PrivacyLedgerCommand.statement(ledger),
+        ledger == null ? null : PrivacyStatement.of(ledger, new PldAccountant()),
         RankFile.read(layout.rank()).reports());
   }
 
-  private static @Nullable Graph graph(Path directory) throws IOException {
-    if (!Files.isRegularFile(new RunLayout(directory).checkpoint())) {
+  private static @Nullable Graph graph(Path checkpoint) throws IOException {
+    if (!Files.isRegularFile(checkpoint)) {
       return null;
     }
-    try (TrainedModel model = RunModel.open(directory)) {
+    try (TrainedModel model = TrainedModel.read(checkpoint)) {
       return model.graph();
     }
   }
@@ -127,11 +139,6 @@ record ReportedRun(
   /// Placement by layer, as `run.json` has it.
   Map<?, ?> placements() {
     return facts.get("plan") instanceof Map<?, ?> map ? map : Map.of();
-  }
-
-  /// How many workers its settings name.
-  int workers() {
-    return TrainOptions.of(settings).workers().size();
   }
 
   /// Whether its plan lets anything out.

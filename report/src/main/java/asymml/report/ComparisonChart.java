@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.study.compare.Comparison;
 import asymml.trusted.decompose.RankPolicy;
@@ -15,7 +15,7 @@ import org.knowm.xchart.CategorySeries;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /// A comparison as a picture: the noise that each rank needs, as a share of what noise alone needs.
-final class ComparisonChart {
+public final class ComparisonChart {
   private static final Color FAINT = new Color(0x9d, 0xb8, 0xd9);
   private static final Color BOLD = new Color(0x1f, 0x4e, 0x8c);
   private static final Color ACCURACY = new Color(0xc2, 0x5a, 0x1a);
@@ -30,9 +30,11 @@ final class ComparisonChart {
 
   /// Writes the picture as SVG, atomically; there must be fonts.
   ///
+  /// @param comparison what was measured
   /// @param what was compared, for the title
+  /// @param file to write
   /// @throws IOException if the file cannot be written
-  static void write(Comparison comparison, String what, Path file) throws IOException {
+  public static void write(Comparison comparison, String what, Path file) throws IOException {
     Charts.write(new ComparisonChart(comparison).draw(what), file);
   }
 
