@@ -5,6 +5,7 @@ import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyBudget;
 import asymml.privacy.PrivacyEvent;
+import asymml.privacy.SampledNoiseAccountant;
 import asymml.privacy.SamplingRate;
 import java.util.Locale;
 
@@ -40,7 +41,8 @@ record Guarantee(PrivacyBudget budget, Sampling sampling, NoiseMultiplier noiseM
     return new Guarantee(
         budget,
         sampling,
-        new Calibration(new PldAccountant(), budget).noiseMultiplier(sampling::run));
+        new Calibration(new SampledNoiseAccountant(new PldAccountant()), budget)
+            .noiseMultiplier(sampling::run));
   }
 
   /// One line.
