@@ -1,7 +1,7 @@
 package asymml.cli;
 
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.plan.Mode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

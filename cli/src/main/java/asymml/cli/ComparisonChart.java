@@ -1,7 +1,7 @@
 package asymml.cli;
 
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.plan.RankPolicy;
 import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;

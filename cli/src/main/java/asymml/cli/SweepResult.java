@@ -1,7 +1,7 @@
 package asymml.cli;
 
 import asymml.trusted.bench.StepCost;
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package asymml.cli;
 
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.RankPolicy;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;

@@ -1,6 +1,6 @@
 package asymml.cli;
 
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -2,9 +2,9 @@ package asymml.cli;
 
 import asymml.model.Zoo;
 import asymml.trusted.data.DataException;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Path;

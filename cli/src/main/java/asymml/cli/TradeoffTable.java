@@ -1,6 +1,6 @@
 package asymml.cli;
 
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;

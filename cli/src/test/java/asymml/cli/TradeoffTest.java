@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import asymml.cli.Tradeoff.Cell;
 import asymml.cli.Tradeoff.Point;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.LinkedHashMap;
