@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.report.Figures;
+import asymml.study.compare.Comparison;
 import asymml.trusted.passes.ResidualNorms.Place;
 import asymml.trusted.passes.ResidualNorms.Residual;
 import asymml.trusted.plan.RankPolicy;

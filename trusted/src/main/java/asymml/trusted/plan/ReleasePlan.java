@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// What leaves in one step of training, release by release: a pure function of network, plan and
 /// terms, so that a run can be accounted for before it begins, and the door knows what to expect.
 public final class ReleasePlan {
-  private static final String EXACT = "leaves as it is";
+  private static final String EXACT = "sent unprotected";
   private static final String MEDIAN_NOISE = "the clip bound follows private data";
   private static final String BATCH_BASIS =
       "fitted to private batches, and visible as the null space of the residuals";

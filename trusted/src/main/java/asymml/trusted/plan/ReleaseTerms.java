@@ -9,7 +9,7 @@ import java.util.stream.Collectors;
 /// On what terms tensors leave: data beside the plan.
 public sealed interface ReleaseTerms {
   /// Nothing is accounted for: residuals and output gradients get noise around bounds that follow
-  /// the data, the rest leaves as it is.
+  /// the data, the rest is sent unprotected.
   ///
   /// @param residuals strength of the noise on residuals
   /// @param gradients strength of the noise on output gradients
