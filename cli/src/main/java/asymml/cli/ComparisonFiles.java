@@ -1,6 +1,10 @@
 package asymml.cli;
 
 import asymml.model.FileReason;
+import asymml.report.Charts;
+import asymml.report.ComparisonChart;
+import asymml.study.compare.Comparison;
+import asymml.study.compare.Guarantee;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.ResidualNorms.Place;
 import asymml.trusted.execute.ResidualNorms.Residual;

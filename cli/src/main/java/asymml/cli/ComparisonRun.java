@@ -5,6 +5,11 @@ import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.model.Zoo;
 import asymml.privacy.PrivacyBudget;
+import asymml.report.Charts;
+import asymml.report.Figures;
+import asymml.study.NoiseAlone;
+import asymml.study.compare.Comparison;
+import asymml.study.compare.Guarantee;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.decompose.RankPolicy;
@@ -225,7 +230,7 @@ final class ComparisonRun {
     TrainOptions own = TrainOptions.of(options.run(rank, directory));
     TrainConfig config = own.config();
     out.println();
-    out.println("rank " + rank + (rank.equals(CompareOptions.NOISE_ALONE) ? ", noise alone" : ""));
+    out.println("rank " + rank + (rank.equals(NoiseAlone.RANK) ? ", noise alone" : ""));
     try {
       int code =
           new TrainingRun(

@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.report.Figures;
+import asymml.study.compare.Comparison;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.decompose.RankPolicy.Fixed;
 import asymml.trusted.execute.ResidualNorms.Place;

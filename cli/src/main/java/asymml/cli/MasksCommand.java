@@ -2,6 +2,7 @@ package asymml.cli;
 
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
+import asymml.report.Figures;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;

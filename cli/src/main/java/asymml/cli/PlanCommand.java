@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.study.bench.BenchSpec;
 import asymml.trusted.bench.Planner;
 import asymml.trusted.data.DataException;
 import asymml.trusted.execute.Plan;
@@ -190,6 +191,6 @@ final class PlanCommand implements Callable<Integer> {
   }
 
   int threads() {
-    return threads != null ? threads : BenchWorkers.defaultThreads();
+    return threads != null ? threads : BenchSpec.Processes.sharedThreads();
   }
 }

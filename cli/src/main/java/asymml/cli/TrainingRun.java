@@ -4,6 +4,9 @@ import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.privacy.Ledger;
+import asymml.report.Figures;
+import asymml.report.PrivacyForecast;
+import asymml.report.RunDescription;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
@@ -160,7 +163,7 @@ final class TrainingRun {
     RunLayout layout = record.layout();
     if (!header.plan().needsWorker()) {
       show(header, List.of("none"), layout);
-      RunHeader.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
+      RunDescription.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       return train(header, record, resume, new Trainer(config, header.data(), null, null, null));
     }
     Ledger earlier = resume ? earlier(layout) : null;
@@ -195,7 +198,7 @@ final class TrainingRun {
     out.println("model    " + header.describeModel());
     out.println("plan     " + header.describePlan());
     out.printf(
-        "trusted  this process, %d threads (%s)%n", options.threads(), RunHeader.NOT_PROTECTED);
+        "trusted  this process, %d threads; %s%n", options.threads(), RunDescription.NOT_PROTECTED);
     workers.forEach(worker -> out.println("worker   " + worker));
     out.println("run      " + layout.directory());
     out.flush();

@@ -40,6 +40,10 @@ class ArchitectureTest {
               "analysis.Breaches$LinksTheWorker",
               "analysis.Breaches$AsksTheCommand"),
           breaches("attacks do not see their scorers", "analysis.Breaches$AsksItsScorer"),
+          breaches(
+              "the report knows the files of runs and records of studies",
+              "report.Breaches$AsksTheCommand"),
+          breaches("studies know neither untrusted nor commands", "study.Breaches$CallsACommand"),
           breaches("cli does not know untrusted", "cli.Breaches$LinksTheWorker"),
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
           breaches("kernels know nothing of ours", "kernels.Breaches$SendsItsResult"),
@@ -108,7 +112,17 @@ class ArchitectureTest {
   @Test
   void every_module_of_the_product_is_looked_at() {
     for (String module :
-        List.of("wire", "kernels", "model", "privacy", "trusted", "untrusted", "analysis", "cli")) {
+        List.of(
+            "wire",
+            "kernels",
+            "model",
+            "privacy",
+            "trusted",
+            "untrusted",
+            "analysis",
+            "study",
+            "report",
+            "cli")) {
       assertThat(PRODUCT)
           .anyMatch(c -> (c.getPackageName() + ".").startsWith("asymml." + module + "."));
     }
