@@ -2,10 +2,10 @@ package asymml.report;
 
 import asymml.model.Graph;
 import asymml.model.Parameter;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Placement.Split;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.train.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;

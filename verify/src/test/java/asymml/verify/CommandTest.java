@@ -3,7 +3,7 @@ package asymml.verify;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.analysis.WorkerView;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import asymml.wire.Recording;
 import java.awt.image.BufferedImage;
 import java.io.IOException;

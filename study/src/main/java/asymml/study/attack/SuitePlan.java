@@ -3,10 +3,10 @@ package asymml.study.attack;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.session.TrainingSpec;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Shield;
 import java.util.List;
 import java.util.function.UnaryOperator;
 

@@ -1,8 +1,8 @@
 package asymml.study.bench;
 
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.RankPolicy;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;

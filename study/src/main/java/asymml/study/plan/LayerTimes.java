@@ -2,7 +2,7 @@ package asymml.study.plan;
 
 import asymml.model.Graph;
 import asymml.trusted.bench.Planner.Cost;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

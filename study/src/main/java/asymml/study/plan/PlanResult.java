@@ -3,7 +3,7 @@ package asymml.study.plan;
 import asymml.model.Graph;
 import asymml.trusted.bench.Planner;
 import asymml.trusted.bench.Planner.Choice;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.Path;
