@@ -1,259 +1,205 @@
-package asymml.cli;
+package asymml.study.compare;
 
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Node;
-import asymml.model.Zoo;
-import asymml.privacy.PrivacyBudget;
-import asymml.report.Charts;
-import asymml.report.Figures;
-import asymml.study.NoiseAlone;
-import asymml.study.compare.Comparison;
-import asymml.study.compare.Guarantee;
+import asymml.session.ResolvedRun;
+import asymml.session.TrainingSpec;
+import asymml.study.BriefTraining;
+import asymml.study.RunDisplay;
+import asymml.study.StudyRun;
+import asymml.study.compare.ComparisonFile.About;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.data.Progress;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
-import asymml.trusted.train.TrainConfig;
-import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.time.LocalDateTime;
-import java.time.ZoneId;
-import java.time.format.DateTimeFormatter;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
-import picocli.CommandLine;
-import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.ParameterException;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
-/// One call of `asymml privacy compare`, from opening the data to the summary.
-final class ComparisonRun {
-  static final Path RUNS = Path.of("runs");
+/// Compares the noise that ranks need for one guarantee with what noise alone needs: trains briefly
+/// on the trusted side, then takes the norms of what split layers would release. No worker is
+/// started and nothing is released, unless models are trained.
+public final class CompareStudy {
+  private final CompareSpec spec;
+  private final Path directory;
+  private final DataSet data;
+  private final Graph graph;
+  private final Plan plan;
+  private final Guarantee guarantee;
 
-  private static final DateTimeFormatter STAMP =
-      DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss", Locale.ROOT);
+  private CompareStudy(
+      CompareSpec spec, Path directory, DataSet data, Graph graph, Plan plan, Guarantee guarantee) {
+    this.spec = spec;
+    this.directory = directory;
+    this.data = data;
+    this.graph = graph;
+    this.plan = plan;
+    this.guarantee = guarantee;
+  }
 
-  private final CompareOptions options;
-  private final List<RankPolicy> ranks;
-  private final PrivacyBudget budget;
-  private final TrainConfig warmUp;
-  private final CommandLine command;
-  private final PrintWriter out;
-
-  /// Arguments that have been checked.
+  /// Opens the data, and finds the noise multiplier. Nothing is written.
   ///
-  /// @param warmUp the training before measuring
-  ComparisonRun(
-      CompareOptions options,
-      List<RankPolicy> ranks,
-      PrivacyBudget budget,
-      TrainConfig warmUp,
-      CommandLine command) {
-    this.options = options;
-    this.ranks = ranks;
-    this.budget = budget;
-    this.warmUp = warmUp;
-    this.command = command;
-    this.out = command.getOut();
-  }
-
-  /// Measures, and trains if asked to.
-  ///
-  /// @return the exit code
-  int run() throws DataException, IOException, TrainingException, RunException {
-    Kernels.setThreads(TrainOptions.of(options.warmUp()).threads());
-    Path directory = directory();
-    ComparisonFiles.requireFree(directory);
-    DataSet data =
-        DataOpening.open(options.data, options.limitTrain, options.limitTest, options.seed, out);
-    RunHeader header = header(data);
-    Guarantee guarantee = guarantee(header);
-    ComparisonFiles files = new ComparisonFiles(directory, header, options);
-    files.createDirectory();
-    show(header, guarantee, files);
-    Comparison comparison =
-        new Comparison(
-            ranks,
-            new BriefTraining(warmUp, data, options.seed, options.progress, out)
-                .residuals(files.directory(), header.plan(), ranks, options.batchSize),
-            guarantee,
-            Map.of());
-    ComparisonTable table = new ComparisonTable(comparison);
-    table.printPlaces(out);
-    out.println();
-    table.printSummary(out);
-    printCaveats(comparison);
-    List<Path> written = files.write(comparison);
-    if (options.train) {
-      Map<RankPolicy, OptionalDouble> accuracies = new LinkedHashMap<>();
-      for (RankPolicy rank : ranks) {
-        int code = train(rank, files.run(rank), accuracies);
-        if (code != ExitCode.OK) {
-          return code;
-        }
-      }
-      Comparison trained = comparison.with(accuracies);
-      out.println();
-      new ComparisonTable(trained).printSummary(out);
-      out.printf(
-          "The accuracies are those of training with sigma = %s C / sqrt(values), not with the sigma"
-              + " of this table.%n",
-          Figures.plain(options.noiseRatio()));
-      written = files.write(trained);
+  /// @param spec what to compare
+  /// @param directory for files, which holds no comparison yet
+  /// @param progress hears how far the decoding of images is
+  /// @return the study
+  /// @throws IllegalArgumentException if model, images and layers do not fit together, or no noise
+  ///   meets the guarantee
+  /// @throws DataException if anything is wrong with the data
+  /// @throws IOException if there is a comparison in the directory
+  public static CompareStudy open(CompareSpec spec, Path directory, Progress progress)
+      throws DataException, IOException {
+    Kernels.setThreads(spec.common().threads());
+    ComparisonFile.requireFree(json(directory));
+    ResolvedRun run =
+        ResolvedRun.open(spec.warmUp().withMode(Mode.ASYMML).withRank(spec.ranks().getLast()), progress);
+    if (!run.needsWorker()) {
+      throw new IllegalArgumentException(
+          "the plan keeps all layers here: nothing would be released, so nothing needs noise");
     }
-    out.println("written  " + String.join(", ", written.stream().map(Path::toString).toList()));
-    out.flush();
-    if (!written.contains(files.svg())) {
-      command.getErr().println(Charts.noFonts(files.svg()));
-    }
-    return ExitCode.OK;
+    return new CompareStudy(
+        spec,
+        directory,
+        run.data(),
+        run.graph(),
+        run.plan(),
+        guarantee(spec, run.data().train().size(), releases(run.graph(), run.plan())));
   }
 
-  private Path directory() {
-    return options.out != null
-        ? options.out
-        : RUNS.resolve("compare-" + LocalDateTime.now(ZoneId.systemDefault()).format(STAMP));
+  private static Guarantee guarantee(CompareSpec spec, int images, int releases) {
+    int batch = Math.min(spec.common().training().batchSize(), images);
+    return Guarantee.of(
+        spec.budget(), Guarantee.Sampling.of(images, batch, spec.epochs(), releases));
   }
 
-  /// The plan of a run whose noise is compared; its rank stands for all.
-  private RunHeader header(DataSet data) {
-    try {
-      Graph graph =
-          TrainedModel.Description.of(
-                  warmUp.model(), warmUp.norm(), data.train(), data.normalization())
-              .graph();
-      Plan plan =
-          Plan.of(
-              graph, Mode.ASYMML, warmUp.decomposition(), ranks.getLast(), warmUp.trustedLayers());
-      if (!plan.needsWorker()) {
-        throw new IllegalArgumentException(
-            "--trusted-layers keeps all layers here: nothing would leave, so nothing needs noise");
-      }
-      return new RunHeader(warmUp, data, graph, plan);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(command, String.valueOf(e.getMessage()), e);
-    }
-  }
-
-  private Guarantee guarantee(RunHeader header) {
-    int images = header.data().train().size();
-    int batch = Math.min(options.batchSize, images);
-    try {
-      return Guarantee.of(
-          budget, Guarantee.Sampling.of(images, batch, options.epochs, releases(header)));
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(command, String.valueOf(e.getMessage()), e);
-    }
-  }
-
-  /// Inputs of split layers; one that several layers read leaves once.
-  private static int releases(RunHeader header) {
-    Graph graph = header.graph();
+  /// Inputs of split layers; one that several layers read is released once.
+  static int releases(Graph graph, Plan plan) {
     Set<Integer> sources = new LinkedHashSet<>();
     for (int layer : graph.linearLayers()) {
       Node node = graph.nodes().get(layer);
-      if (header.plan().placement(node.name()) instanceof Placement.Split) {
+      if (plan.placement(node.name()) instanceof Placement.Split) {
         sources.add(node.inputs().getFirst());
       }
     }
     return sources.size();
   }
 
-  private void show(RunHeader header, Guarantee guarantee, ComparisonFiles files) {
-    out.println("data     " + header.describeData());
-    out.println("model    " + header.describeModel());
-    out.printf(
-        "compared %s decomposition, ranks %s; trusted whole: %s%n",
-        options.decomposer.label(),
-        String.join(", ", ranks.stream().map(RankPolicy::toString).toList()),
-        String.join(", ", warmUp.trustedLayers()));
-    out.println("noise    " + guarantee.describe());
-    out.println("results  " + files.directory());
-    out.println(
-        "trusted  training %d epoch(s), then measuring, in this process: no worker, nothing leaves"
-            .formatted(options.warmUpEpochs));
-    out.flush();
-  }
-
-  private void printCaveats(Comparison comparison) {
-    double weakest = Double.POSITIVE_INFINITY;
-    double strongest = 0;
-    for (Place place : comparison.places()) {
-      double ratio =
-          comparison.guarantee().noiseMultiplier().value() * Math.sqrt(place.input().size());
-      weakest = Math.min(weakest, ratio);
-      strongest = Math.max(strongest, ratio);
-    }
-    out.println();
-    out.println(
-        "These norms are statistics of private data: computed on the trusted side, printed for the"
-            + " data owner only.");
-    out.println(
-        "C is the median of norms, taken without noise or clipping; sigma = z C with one z, so sigma/sigma_0 is the ratio of the"
-            + " residual's norm to the input's.");
-    out.print(
-        String.format(
-            Locale.ROOT,
-            "At this z the noise is %.3g to %.3g times as strong as a residual at its bound; noise"
-                + " that trains well gives a larger epsilon.%n",
-            weakest,
-            strongest));
-    out.println(
-        "The guarantee is that of the residuals alone, and only if nothing else shows who was drawn,"
-            + " and C and the bases did not depend on the data"
-            + (warmUp.norm() == Zoo.Norm.BATCH ? " (and with --norm group)" : "")
-            + ".");
-    out.println(
-        "Epsilon of the whole view is infinite: weights and output gradients leave as they are.");
-    out.flush();
-  }
-
-  /// Trains at a rank as `asymml train` does.
+  /// What is trained and tested on.
   ///
-  /// @param accuracies gets the result
-  /// @return the exit code
-  private int train(RankPolicy rank, Path directory, Map<RankPolicy, OptionalDouble> accuracies)
-      throws DataException, IOException, RunException {
-    TrainOptions own = TrainOptions.of(options.run(rank, directory));
-    TrainConfig config = own.config();
-    out.println();
-    out.println("rank " + rank + (rank.equals(NoiseAlone.RANK) ? ", noise alone" : ""));
-    try {
-      int code =
-          new TrainingRun(
-                  own,
-                  config,
-                  Settings.of(own),
-                  List.of(),
-                  command.getParseResult().originalArgs(),
-                  command,
-                  TrainCommand.display(options.progress, out, config))
-              .run(null);
-      if (code == ExitCode.OK) {
+  /// @return the limited splits
+  public DataSet data() {
+    return data;
+  }
+
+  /// The network.
+  ///
+  /// @return its layers
+  public Graph graph() {
+    return graph;
+  }
+
+  /// What the compared run promises.
+  ///
+  /// @return budget and noise multiplier
+  public Guarantee guarantee() {
+    return guarantee;
+  }
+
+  /// Trains briefly and measures.
+  ///
+  /// @param display shows the training
+  /// @param progress hears how far the measuring is
+  /// @return the comparison, without accuracies
+  /// @throws IOException if a file cannot be written
+  /// @throws TrainingException if the training diverged
+  public Comparison measure(RunDisplay display, Progress progress)
+      throws IOException, TrainingException {
+    ComparisonFile.createDirectory(directory);
+    return new Comparison(
+        spec.ranks(),
+        new BriefTraining(spec.warmUp().training(), data, display, progress)
+            .residuals(directory, plan, spec.ranks()),
+        guarantee,
+        Map.of());
+  }
+
+  /// Trains a model for every rank, each with a worker process of its own.
+  ///
+  /// @param comparison as measured
+  /// @param arguments that the program was called with, for the runs' records
+  /// @param started hears of each run before it begins
+  /// @param display shows the training
+  /// @param stop whether to stop after the present step
+  /// @return the comparison with accuracies; empty if it was stopped
+  /// @throws IOException if a file cannot be written or a worker fails
+  public Optional<Comparison> train(
+      Comparison comparison,
+      List<String> arguments,
+      Consumer<ResolvedRun> started,
+      RunDisplay display,
+      BooleanSupplier stop)
+      throws IOException {
+    Map<RankPolicy, OptionalDouble> accuracies = new LinkedHashMap<>();
+    for (RankPolicy rank : spec.ranks()) {
+      TrainingSpec own = spec.run(rank);
+      ResolvedRun run = ResolvedRun.of(own, data, null);
+      started.accept(run);
+      Path runDirectory = run(rank);
+      try {
+        if (StudyRun.train(run, runDirectory, arguments, display, stop) == StudyRun.Outcome.STOPPED) {
+          return Optional.empty();
+        }
         accuracies.put(
             rank,
             OptionalDouble.of(
-                MetricsLog.readAll(new RunLayout(directory).metrics()).getLast().testAccuracy()));
+                MetricsLog.readAll(new RunLayout(runDirectory).metrics())
+                    .getLast()
+                    .testAccuracy()));
+      } catch (TrainingException e) {
+        // An answer, not a failure: at this rank the noise is too strong.
+        accuracies.put(rank, OptionalDouble.empty());
       }
-      return code;
-    } catch (TrainingException e) {
-      // An answer, not a failure: at this rank the noise is too strong.
-      out.println("rank " + rank + ": " + e.getMessage());
-      accuracies.put(rank, OptionalDouble.empty());
-      return ExitCode.OK;
     }
+    return Optional.of(comparison.with(accuracies));
+  }
+
+  /// The run directory of a rank.
+  private Path run(RankPolicy rank) {
+    return directory.resolve("rank-" + rank.toString().replace('/', '_'));
+  }
+
+  private static Path json(Path directory) {
+    return directory.resolve("compare.json");
+  }
+
+  /// Writes the comparison, in place of an earlier one.
+  ///
+  /// @param comparison of this study
+  /// @param data the images in words
+  /// @param model the network in words
+  /// @param version of this program
+  /// @return the file
+  /// @throws IOException if it cannot be written
+  public Path write(Comparison comparison, String data, String model, String version)
+      throws IOException {
+    Path file = json(directory);
+    new ComparisonFile(spec, new About(data, this.data.train().digest(), model, version))
+        .write(file, comparison);
+    return file;
   }
 }

@@ -1,14 +1,10 @@
-package asymml.cli;
+package asymml.study.compare;
 
 import asymml.model.FileReason;
-import asymml.report.Charts;
-import asymml.report.ComparisonChart;
-import asymml.study.compare.Comparison;
-import asymml.study.compare.Guarantee;
 import asymml.trusted.passes.ResidualNorms.Place;
 import asymml.trusted.passes.ResidualNorms.Residual;
-import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.RunFile;
+import asymml.trusted.train.TrainConfig;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -19,84 +15,67 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
 
-/// The files of a comparison: they belong to the trusted side.
+/// The JSON file of a comparison. It belongs to the trusted side.
 ///
-/// @param directory where they lie
-/// @param header what was compared
-/// @param options as given
-record ComparisonFiles(Path directory, RunHeader header, CompareOptions options) {
-  private static final String JSON = "compare.json";
+/// @param spec what is compared
+/// @param about what is said of it in words
+record ComparisonFile(CompareSpec spec, About about) {
+  /// What a file says in words.
+  ///
+  /// @param data the images
+  /// @param dataDigest of the training images
+  /// @param model the network
+  /// @param version of this program
+  record About(String data, String dataDigest, String model, String version) {}
 
   /// Refuses a directory that holds a comparison, before anything long begins.
   ///
   /// @throws IOException one line
-  static void requireFree(Path directory) throws IOException {
-    if (Files.exists(directory.resolve(JSON))) {
-      throw new IOException(directory + " already holds a comparison: choose another --out");
+  static void requireFree(Path file) throws IOException {
+    if (Files.exists(file)) {
+      throw new IOException(
+          file.getParent() + " already holds a comparison: choose another directory");
     }
   }
 
   /// Creates the directory.
   ///
   /// @throws IOException one line, if it cannot be created
-  void createDirectory() throws IOException {
+  static void createDirectory(Path directory) throws IOException {
     try {
       Files.createDirectories(directory);
     } catch (FileAlreadyExistsException e) {
-      throw new IOException(directory + " is a file, not a directory: choose another --out", e);
+      throw new IOException(directory + " is a file, not a directory: choose another one", e);
     } catch (IOException e) {
       throw new IOException("cannot create directory " + directory + ": " + FileReason.of(e), e);
     }
   }
 
-  Path json() {
-    return directory.resolve(JSON);
-  }
-
-  Path svg() {
-    return directory.resolve("compare.svg");
-  }
-
-  /// The run directory of a rank.
-  Path run(RankPolicy rank) {
-    return directory.resolve("rank-" + rank.toString().replace('/', '_'));
-  }
-
-  /// Writes the files, in place of earlier ones.
-  ///
-  /// @return their paths; without the picture where this machine has no fonts to draw it with
-  List<Path> write(Comparison comparison) throws IOException {
-    RunFile.write(json(), facts(comparison));
-    if (!Charts.hasFonts()) {
-      return List.of(json());
-    }
-    ComparisonChart.write(comparison, header.graph().name() + " on " + header.data().name(), svg());
-    return List.of(json(), svg());
-  }
-
-  private Map<String, Object> facts(Comparison comparison) {
+  /// Writes the file, in place of an earlier one.
+  void write(Path file, Comparison comparison) throws IOException {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put(
         "notice",
         "PRIVATE: norms of private data, computed on the trusted side, for the data owner only");
-    facts.put("version", Build.version());
-    facts.put("data", header.describeData());
-    facts.put("dataDigest", header.data().train().digest());
-    facts.put("model", header.describeModel());
-    facts.put("decomposer", options.decomposer.label());
-    facts.put("trustedLayers", options.trustedLayers);
-    facts.put("warmUpEpochs", options.warmUpEpochs);
-    facts.put("batchSize", options.batchSize);
-    facts.put("learningRate", options.learningRate);
-    facts.put("seed", options.seed);
+    facts.put("version", about.version());
+    facts.put("data", about.data());
+    facts.put("dataDigest", about.dataDigest());
+    facts.put("model", about.model());
+    TrainConfig training = spec.common().training();
+    facts.put("decomposer", training.decomposition().label());
+    facts.put("trustedLayers", training.trustedLayers());
+    facts.put("warmUpEpochs", spec.warmUpEpochs());
+    facts.put("batchSize", training.batchSize());
+    facts.put("learningRate", training.optimizer().learningRate());
+    facts.put("seed", training.seed());
     facts.put("guarantee", guarantee(comparison.guarantee()));
     facts.put(
         "covers",
-        "residuals alone, counting their own noise only, and only if nothing else shows who was"
-            + " drawn, with group norm, and bounds and bases that do not depend on the data; epsilon"
-            + " of the whole view is infinite");
+        "residuals alone; leakage about weights is counted in the whole view's epsilon, which is"
+            + " infinite here; it holds only with group norm, bounds and bases that do not depend on"
+            + " the data, and if nothing else reveals which examples were sampled");
     if (!comparison.accuracies().isEmpty()) {
-      facts.put("trainedWithNoiseRatio", options.noiseRatio());
+      spec.training().ifPresent(own -> facts.put("trainedWithNoiseRatio", own.noiseRatio()));
     }
     List<Object> ranks = new ArrayList<>();
     for (int i = 0; i < comparison.ranks().size(); i++) {
@@ -104,7 +83,7 @@ record ComparisonFiles(Path directory, RunHeader header, CompareOptions options)
     }
     facts.put("ranks", ranks);
     facts.put("inputs", comparison.places().stream().map(p -> place(comparison, p)).toList());
-    return facts;
+    RunFile.write(file, facts);
   }
 
   private static Map<String, Object> guarantee(Guarantee guarantee) {

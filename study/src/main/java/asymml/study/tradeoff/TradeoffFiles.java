@@ -1,8 +1,6 @@
-package asymml.cli;
+package asymml.study.tradeoff;
 
-import asymml.report.Charts;
-import asymml.report.TradeoffChart;
-import asymml.study.tradeoff.Tradeoff;
+import asymml.session.Settings;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
@@ -27,6 +25,21 @@ record TradeoffFiles(Path directory, DataSet data) {
   private static final String LOSS = "testLoss";
   private static final String TRAIN_DATA = "trainData";
   private static final String TEST_DATA = "testData";
+
+  /// The settings that all cells share, as the file of the grid has them.
+  private static final List<String> SHARED =
+      List.of(
+          "data",
+          "limit-train",
+          "limit-test",
+          "model",
+          "norm",
+          "decomposer",
+          "trusted-layers",
+          "epochs",
+          "batch-size",
+          "learning-rate",
+          "seed");
 
   /// The run directory of a cell.
   Path run(Tradeoff.Point point) {
@@ -61,7 +74,7 @@ record TradeoffFiles(Path directory, DataSet data) {
     if (!data.train().digest().equals(facts.get(TRAIN_DATA))
         || !data.test().digest().equals(facts.get(TEST_DATA))) {
       throw new IOException(
-          file + " is of other images, or of other limits on them: choose another --out");
+          file + " is of other images, or of other limits on them: choose another directory");
     }
     return new Tradeoff.Cell(
         optional(facts, ACCURACY),
@@ -99,32 +112,27 @@ record TradeoffFiles(Path directory, DataSet data) {
     return facts;
   }
 
-  /// Writes table and pictures, in place of earlier ones.
-  ///
-  /// @param what was trained, for the titles
-  /// @param settings that all cells share
-  /// @return their paths; without pictures where this machine has no fonts to draw them with
-  List<Path> write(Tradeoff tradeoff, String what, Map<String, Object> settings)
-      throws IOException {
-    List<Path> written = new ArrayList<>();
-    Path json = directory.resolve("tradeoff.json");
-    RunFile.write(json, facts(tradeoff, settings));
-    written.add(json);
-    if (Charts.hasFonts()) {
-      for (Tradeoff.Sweep sweep : tradeoff.sweeps()) {
-        Path svg = directory.resolve(sweep.gradients() ? "tradeoff-gradients.svg" : "tradeoff.svg");
-        TradeoffChart.write(tradeoff, sweep, what, svg);
-        written.add(svg);
-      }
-    }
-    return written;
+  /// Where [#write(Tradeoff, TradeoffSpec, String)] writes.
+  Path json() {
+    return directory.resolve("tradeoff.json");
   }
 
-  private Map<String, Object> facts(Tradeoff tradeoff, Map<String, Object> settings) {
+  /// Writes the whole grid, in place of an earlier file.
+  ///
+  /// @param version of this program
+  void write(Tradeoff tradeoff, TradeoffSpec spec, String version) throws IOException {
+    Map<String, Object> all = Settings.of(spec.common()).values();
+    Map<String, Object> shared = new LinkedHashMap<>();
+    SHARED.forEach(key -> shared.put(key, all.get(key)));
+    RunFile.write(json(), facts(tradeoff, shared, version));
+  }
+
+  private Map<String, Object> facts(
+      Tradeoff tradeoff, Map<String, Object> settings, String version) {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("notice", NOTICE);
     facts.put("format", "asymml-tradeoff-1");
-    facts.put("version", Build.version());
+    facts.put("version", version);
     facts.put(
         "noise",
         "standard deviation over C / sqrt(values), C the clip bound of the rank at the layer: the"

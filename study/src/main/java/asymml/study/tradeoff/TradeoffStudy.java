@@ -1,250 +1,229 @@
-package asymml.cli;
+package asymml.study.tradeoff;
 
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
-import asymml.model.Node;
-import asymml.report.Charts;
-import asymml.report.Figures;
-import asymml.report.RunDescription;
-import asymml.study.tradeoff.Tradeoff;
+import asymml.session.DataSpec;
+import asymml.session.ResolvedRun;
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
+import asymml.study.RunDisplay;
+import asymml.study.StudyRun;
+import asymml.study.tradeoff.Tradeoff.Cell;
+import asymml.study.tradeoff.Tradeoff.Point;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
 import asymml.trusted.data.Progress;
 import asymml.trusted.plan.Placement;
-import asymml.trusted.plan.Plan;
 import asymml.trusted.run.EpochMetrics;
-import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
-import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.CleanEvaluation;
 import asymml.trusted.train.Evaluator;
-import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
-import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
-import java.util.stream.Stream;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
-import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.ParameterException;
 
-/// One call of `asymml analyze tradeoff`, from opening the data to the table.
-final class TradeoffRun {
-  /// Training evaluates after each epoch, with running statistics gathered under noise; that is
-  /// only to be looked at.
-  private static final int TEST_AFTER_EPOCHS = 500;
+/// Trains the same network at several ranks and noise levels, each with a worker process of its own,
+/// and tests it without noise. A grid that was stopped is resumed by running it again; what is
+/// finished is not run again.
+public final class TradeoffStudy {
+  private final TradeoffSpec spec;
+  private final Set<Point> points;
+  private final TradeoffFiles files;
+  private final DataSet training;
+  private final ResolvedRun first;
+  private final Map<Point, Cell> finished = new LinkedHashMap<>();
 
-  private final TradeoffCommand options;
-  private final Set<Tradeoff.Point> points;
-  private final CommandLine command;
-  private final PrintWriter out;
-  private final int threads;
+  private TradeoffStudy(
+      TradeoffSpec spec, TradeoffFiles files, DataSet training, ResolvedRun first) {
+    this.spec = spec;
+    this.points = spec.points();
+    this.files = files;
+    this.training = training;
+    this.first = first;
+  }
 
-  /// Arguments that have been checked.
+  /// Opens the data and reads which cells are finished. Nothing is written.
   ///
-  /// @param points the cells, in the order in which they are run
-  TradeoffRun(TradeoffCommand options, Set<Tradeoff.Point> points, CommandLine command) {
-    this.options = options;
-    this.points = points;
-    this.command = command;
-    this.out = command.getOut();
-    this.threads = own(points.iterator().next()).threads();
-  }
-
-  private TrainOptions own(Tradeoff.Point point) {
-    return TrainOptions.of(options.cell(point, testAfterEpochs()));
-  }
-
-  private Limit testAfterEpochs() {
-    return new Limit(Math.min(TEST_AFTER_EPOCHS, options.limitTest.images()));
-  }
-
-  /// Trains and tests what is not finished.
-  ///
-  /// @return the exit code
-  int run() throws DataException, IOException, TrainingException, RunException {
-    Kernels.setThreads(threads);
-    requireSameSettings();
-    DataSet all = DataSets.open(options.data, DataOpening.reporter(out));
-    DataSet training =
-        DataOpening.limited(all, options.limitTrain, testAfterEpochs(), options.seed);
-    TradeoffFiles files =
-        new TradeoffFiles(
-            options.out,
-            DataOpening.limited(all, options.limitTrain, options.limitTest, options.seed));
-    Map<Tradeoff.Point, Tradeoff.Cell> finished = new LinkedHashMap<>();
-    for (Tradeoff.Point point : points) {
-      Tradeoff.Cell cell = files.read(point);
+  /// @param spec the grid
+  /// @param directory for files and runs; an existing grid of the same settings is resumed
+  /// @param progress hears how far the decoding of images is
+  /// @return the study
+  /// @throws IllegalArgumentException if model, images and layers do not fit together
+  /// @throws DataException if anything is wrong with the data
+  /// @throws IOException if the directory holds a grid with other settings or of other images
+  public static TradeoffStudy open(TradeoffSpec spec, Path directory, Progress progress)
+      throws DataException, IOException {
+    Kernels.setThreads(spec.common().threads());
+    Point point = spec.points().iterator().next();
+    requireSameSettings(spec, directory);
+    TrainingSpec run = spec.run(point);
+    DataSet all = DataSets.open(run.data().source(), progress);
+    DataSet training = limited(all, run);
+    DataSet data = limited(all, spec.common());
+    ResolvedRun first = ResolvedRun.of(run, training, null);
+    if (!first.needsWorker()) {
+      throw new IllegalArgumentException(
+          "the plan keeps all layers here: nothing would be released, so nothing needs noise");
+    }
+    TradeoffStudy study =
+        new TradeoffStudy(
+            spec, new TradeoffFiles(directory, data), training, first);
+    for (Point each : study.points) {
+      Cell cell = study.files.read(each);
       if (cell != null) {
-        finished.put(point, cell);
+        study.finished.put(each, cell);
       }
     }
-    show(files, finished.size());
-    try (StopSignals signals = new StopSignals(command.getErr())) {
-      if (!runCells(training, files, finished, signals)) {
-        out.println(
-            "stopped and saved; %d of %d cells are done, the same command goes on"
-                .formatted(finished.size(), points.size()));
-        out.flush();
-        return signals.exitCode();
-      }
-    }
-    return finish(files, finished);
+    return study;
   }
 
-  /// Runs what is not finished.
-  ///
-  /// @param finished what is; added to
-  /// @return false if it was stopped
-  private boolean runCells(
-      DataSet training,
-      TradeoffFiles files,
-      Map<Tradeoff.Point, Tradeoff.Cell> finished,
-      StopSignals signals)
-      throws IOException, TrainingException, RunException {
-    long began = System.nanoTime();
-    int run = 0;
-    for (Tradeoff.Point point : points) {
-      if (finished.containsKey(point)) {
-        continue;
-      }
-      if (signals.received()) {
-        return false;
-      }
-      out.printf("cell %d of %d: %s%n", finished.size() + 1, points.size(), point.describe());
-      out.flush();
-      Tradeoff.Cell cell = cell(point, training, files, signals);
-      if (cell == null) {
-        return false;
-      }
-      finished.put(point, cell);
-      run++;
-      show(point, cell, (System.nanoTime() - began) / run * (points.size() - finished.size()));
-    }
-    return true;
+  private static DataSet limited(DataSet all, TrainingSpec run) {
+    return DataSpec.limited(
+        all, run.data().limitTrain(), run.data().limitTest(), run.training().seed());
   }
 
   /// Cells of other settings are not to be found in one table.
-  private void requireSameSettings() throws IOException {
-    for (Tradeoff.Point point : points) {
-      Path config = new RunLayout(options.out.resolve(point.name())).config();
+  private static void requireSameSettings(TradeoffSpec spec, Path directory) throws IOException {
+    for (Point point : spec.points()) {
+      Path config = new RunLayout(directory.resolve(point.name())).config();
       if (Files.exists(config)) {
         List<String> changed =
             Settings.read(config)
-                .without(TrainCommand.FREE_ON_RESUME)
-                .differences(Settings.of(own(point)).without(TrainCommand.FREE_ON_RESUME));
+                .without(StudyRun.FREE_ON_RESUME)
+                .differences(Settings.of(spec.run(point)).without(StudyRun.FREE_ON_RESUME));
         if (!changed.isEmpty()) {
           throw new IOException(
-              "%s holds a grid with other settings (%s): choose another --out"
-                  .formatted(options.out, String.join(", ", changed)));
+              "%s holds a grid with other settings (%s): choose another directory"
+                  .formatted(directory, String.join(", ", changed)));
         }
       }
     }
   }
 
-  private RunHeader header(Tradeoff.Point point, DataSet data) {
-    TrainConfig config = own(point).config();
-    try {
-      Graph graph =
-          TrainedModel.Description.of(
-                  config.model(), config.norm(), data.train(), data.normalization())
-              .graph();
-      Plan plan =
-          Plan.of(
-              graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
-      if (!plan.needsWorker()) {
-        throw new IllegalArgumentException(
-            "--trusted-layers keeps all layers here: nothing would leave, so nothing needs noise");
-      }
-      return new RunHeader(config, data, graph, plan);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(command, String.valueOf(e.getMessage()), e);
-    }
+  /// What is trained on, and the images of the final tests.
+  ///
+  /// @return the limited splits
+  public DataSet data() {
+    return files.data();
   }
 
-  private void show(TradeoffFiles files, int finished) {
-    RunHeader header = header(points.iterator().next(), files.data());
-    out.println("data     " + header.describeData());
-    out.println("model    " + header.describeModel());
-    out.printf(
-        "grid     %d cells, %d finished; %s decomposition; trusted whole: %s; %d epochs each%n",
-        points.size(),
-        finished,
-        options.decomposer.label(),
-        String.join(", ", options.trustedLayers),
-        options.epochs);
+  /// The network.
+  ///
+  /// @return its layers
+  public Graph graph() {
+    return first.graph();
+  }
+
+  /// How many cells are finished.
+  ///
+  /// @return 0 to the number of points
+  public int finished() {
+    return finished.size();
+  }
+
+  /// The noise multipliers of a level, which are the same for every rank: each layer's depends on
+  /// the number of values of its input.
+  ///
+  /// @param level of noise on residuals
+  /// @return the least and the largest of all split layers
+  public double[] noiseMultipliers(double level) {
     int[] values =
-        header.graph().linearLayers().stream()
-            .filter(layer -> splits(header, layer))
-            .mapToInt(layer -> header.graph().inputShape(layer).size())
+        graph().linearLayers().stream()
+            .filter(layer ->
+                !(first.plan().placement(graph().nodes().get(layer).name())
+                    instanceof Placement.Trusted))
+            .mapToInt(layer -> graph().inputShape(layer).size())
             .sorted()
             .toArray();
-    for (double level : options.noise()) {
-      if (level > 0) {
-        out.printf(
-            "noise    %s is z = %.3g to %.3g by layer, the same for every rank%n",
-            Figures.plain(level),
-            level / Math.sqrt(values[values.length - 1]),
-            level / Math.sqrt(values[0]));
+    return new double[] {
+      level / Math.sqrt(values[values.length - 1]), level / Math.sqrt(values[0])
+    };
+  }
+
+  /// Trains and tests what is not finished.
+  ///
+  /// @param arguments that the program was called with, for the runs' records
+  /// @param listener hears of each cell
+  /// @param display shows the training
+  /// @param progress hears how far the tests are
+  /// @param stop whether to stop after the present step
+  /// @return the whole grid; empty if it was stopped
+  /// @throws IOException if a file cannot be written or a worker fails
+  /// @throws TrainingException if a cell cannot be trained for another reason than divergence
+  public Optional<Tradeoff> run(
+      List<String> arguments,
+      TradeoffListener listener,
+      RunDisplay display,
+      Progress progress,
+      BooleanSupplier stop)
+      throws IOException, TrainingException {
+    long began = System.nanoTime();
+    int run = 0;
+    for (Point point : points) {
+      if (finished.containsKey(point)) {
+        continue;
       }
+      if (stop.getAsBoolean()) {
+        return Optional.empty();
+      }
+      listener.started(point, finished.size() + 1);
+      Cell cell = cell(point, arguments, listener, display, progress, stop);
+      if (cell == null) {
+        return Optional.empty();
+      }
+      finished.put(point, cell);
+      run++;
+      listener.finished(
+          point,
+          cell,
+          Duration.ofNanos((System.nanoTime() - began) / run * (points.size() - finished.size())));
     }
-    out.println(
-        "privacy  clip bounds follow private data and nothing is accounted for; no (epsilon, delta)"
-            + " is claimed");
-    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
-    out.println("worker   UNTRUSTED: a process of its own for each cell, on this machine");
-    out.println("results  " + files.directory());
-    out.flush();
-  }
-
-  private static boolean splits(RunHeader header, int layer) {
-    Node node = header.graph().nodes().get(layer);
-    return !(header.plan().placement(node.name()) instanceof Placement.Trusted);
-  }
-
-  private void show(Tradeoff.Point point, Tradeoff.Cell cell, long nanosLeft) {
-    out.printf(
-        "%s: test accuracy %s, %s of steps and %s of evaluation; %s left for the grid%n",
-        point.describe(),
-        cell.accuracy().isPresent() ? Figures.percent(cell.accuracy().getAsDouble()) : "diverged",
-        seconds(cell.trainSeconds()),
-        seconds(cell.evaluationSeconds()),
-        Figures.time(Duration.ofNanos(nanosLeft)));
-    out.flush();
-  }
-
-  private static String seconds(double seconds) {
-    return Figures.time(Duration.ofMillis(Math.round(1000 * seconds)));
+    Map<Point, Cell> ordered = new LinkedHashMap<>();
+    points.forEach(point -> ordered.put(point, finished.get(point)));
+    return Optional.of(
+        new Tradeoff(
+            spec.ranks(),
+            spec.noise(),
+            spec.gradientNoise(),
+            data().test().size(),
+            ordered));
   }
 
   /// Trains and tests a cell, from its checkpoint if it has one.
   ///
   /// @return null if it was stopped
-  private Tradeoff.@Nullable Cell cell(
-      Tradeoff.Point point, DataSet training, TradeoffFiles files, StopSignals signals)
-      throws IOException, TrainingException, RunException {
+  private @Nullable Cell cell(
+      Point point,
+      List<String> arguments,
+      TradeoffListener listener,
+      RunDisplay display,
+      Progress progress,
+      BooleanSupplier stop)
+      throws IOException, TrainingException {
     Path directory = files.run(point);
     OptionalDouble accuracy = OptionalDouble.empty();
     OptionalDouble loss = OptionalDouble.empty();
     double evaluationSeconds = 0;
     try {
-      if (train(point, training, directory, signals) == Trainer.Outcome.STOPPED) {
+      ResolvedRun run = ResolvedRun.of(spec.run(point), training, null);
+      if (StudyRun.train(run, directory, arguments, display, stop) == StudyRun.Outcome.STOPPED) {
         return null;
       }
       long began = System.nanoTime();
-      Evaluator.Score score = score(new RunLayout(directory), files.data());
+      Evaluator.Score score = score(new RunLayout(directory), progress);
       evaluationSeconds = (System.nanoTime() - began) / 1e9;
       accuracy = OptionalDouble.of(score.accuracy());
       loss = OptionalDouble.of(score.loss());
@@ -252,31 +231,29 @@ final class TradeoffRun {
       if (!e.diverged()) {
         throw e;
       }
-      // An answer, not a failure: at this rank the noise is too strong.
-      out.println(point.describe() + ": " + e.getMessage());
+      listener.diverged(point, String.valueOf(e.getMessage()));
     }
-    Tradeoff.Cell cell =
+    Cell cell =
         cell(accuracy, loss, evaluationSeconds, directory, training.train().size());
     files.write(point, cell);
     return cell;
   }
 
-  private Evaluator.Score score(RunLayout layout, DataSet data)
+  private Evaluator.Score score(RunLayout layout, Progress progress)
       throws IOException, TrainingException {
-    Progress reporter = DataOpening.reporter(out);
     try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
       return CleanEvaluation.score(
           model,
-          data,
-          options.batchSize,
-          options.seed,
-          (done, total) -> reporter.update("evaluating without noise", done, total));
+          data(),
+          spec.common().training().batchSize(),
+          spec.common().training().seed(),
+          (done, total) -> progress.update("evaluating without noise", done, total));
     }
   }
 
-  /// A cell with what its epochs took, from the run's own books: they count what was done before a
+  /// A cell with what its epochs took, from the run's own metrics: they count what was done before a
   /// stop, too.
-  private static Tradeoff.Cell cell(
+  private static Cell cell(
       OptionalDouble accuracy,
       OptionalDouble loss,
       double evaluationSeconds,
@@ -285,7 +262,7 @@ final class TradeoffRun {
       throws IOException {
     Path metrics = new RunLayout(directory).metrics();
     List<EpochMetrics> epochs = Files.exists(metrics) ? MetricsLog.readAll(metrics) : List.of();
-    return new Tradeoff.Cell(
+    return new Cell(
         accuracy,
         loss,
         epochs.stream().mapToDouble(epoch -> images / epoch.imagesPerSecond()).sum(),
@@ -294,80 +271,14 @@ final class TradeoffRun {
         epochs.stream().mapToDouble(EpochMetrics::workerCpuSeconds).sum());
   }
 
-  private Trainer.Outcome train(
-      Tradeoff.Point point, DataSet data, Path directory, StopSignals signals)
-      throws IOException, TrainingException, RunException {
-    TrainOptions own = own(point);
-    RunHeader header = header(point, data);
-    boolean resume = canResume(new RunLayout(directory));
-    if (!resume && Files.isDirectory(directory)) {
-      // Killed before its first checkpoint.
-      BriefTraining.delete(directory);
-    }
-    try (RunDirectory run =
-        resume ? RunDirectory.resume(directory) : RunDirectory.create(directory)) {
-      RunRecord record =
-          new RunRecord(
-              run.layout(), header, Settings.of(own), command.getParseResult().originalArgs());
-      try {
-        Trainer.Outcome outcome = train(own, header, record, resume, signals);
-        record.write(outcome == Trainer.Outcome.STOPPED ? "stopped" : "finished");
-        return outcome;
-      } catch (IOException e) {
-        record.write("failed: " + e.getMessage());
-        throw new RunException(
-            "%s: %s; the same command goes on".formatted(point.describe(), e.getMessage()), e);
-      } catch (TrainingException e) {
-        record.write("failed: " + e.getMessage());
-        throw e;
-      }
-    }
-  }
-
-  private static boolean canResume(RunLayout layout) {
-    return Stream.of(layout.config(), layout.checkpoint(), layout.ledger())
-        .allMatch(Files::isRegularFile);
-  }
-
-  private Trainer.Outcome train(
-      TrainOptions own, RunHeader header, RunRecord record, boolean resume, StopSignals signals)
-      throws IOException, TrainingException {
-    RunLayout layout = record.layout();
-    try (OpenWorkers workers = OpenWorkers.open(own, List.of(), layout);
-        Trainer trainer =
-            new Trainer(
-                header.config(),
-                header.data(),
-                null,
-                workers.parties(),
-                resume ? LedgerFile.read(layout.ledger()) : null);
-        TrainDisplay display = TrainCommand.display(options.progress, out, header.config())) {
-      Settings.of(own).without(List.of("out")).write(layout.config());
-      record.write(RunRecord.RUNNING);
-      return trainer.run(layout, resume, display, signals::received);
-    }
-  }
-
-  private int finish(TradeoffFiles files, Map<Tradeoff.Point, Tradeoff.Cell> finished)
-      throws IOException {
-    Map<Tradeoff.Point, Tradeoff.Cell> cells = new LinkedHashMap<>();
-    points.forEach(point -> cells.put(point, finished.get(point)));
-    Tradeoff tradeoff =
-        new Tradeoff(
-            options.ranks(),
-            options.noise(),
-            options.gradientNoise(),
-            files.data().test().size(),
-            cells);
-    out.println();
-    new TradeoffTable(tradeoff).print(out);
-    List<Path> written =
-        files.write(tradeoff, options.model + " on " + files.data().name(), options.common());
-    out.println("written  " + String.join(", ", written.stream().map(Path::toString).toList()));
-    out.flush();
-    if (written.size() == 1) {
-      command.getErr().println(Charts.noFonts(files.directory().resolve("tradeoff.svg")));
-    }
-    return ExitCode.OK;
+  /// Writes the grid, in place of an earlier one.
+  ///
+  /// @param tradeoff of this study
+  /// @param version of this program
+  /// @return the file
+  /// @throws IOException if it cannot be written
+  public Path write(Tradeoff tradeoff, String version) throws IOException {
+    files.write(tradeoff, spec, version);
+    return files.json();
   }
 }
