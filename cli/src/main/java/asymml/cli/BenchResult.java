@@ -3,7 +3,6 @@ package asymml.cli;
 import asymml.model.Graph;
 import asymml.trusted.bench.Floor;
 import asymml.trusted.bench.StepCost;
-import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement;
 import asymml.trusted.execute.Plan;
@@ -208,18 +207,8 @@ final class BenchResult implements BenchOutput {
       case null -> "";
       case Placement.Trusted _ -> "trusted";
       case Placement.Untrusted _ -> "untrusted";
-      case Placement.Split(var _, var policy) -> "split, rank " + rank(layer, policy);
+      case Placement.Split(var _, var rank) -> "split, rank " + rank.most();
     };
-  }
-
-  private int rank(String layer, RankPolicy policy) {
-    List<Integer> linear = graph.linearLayers();
-    for (int i = 0; i < linear.size(); i++) {
-      if (graph.nodes().get(linear.get(i)).name().equals(layer)) {
-        return policy.rank(i, graph.inputShape(linear.get(i)).channels());
-      }
-    }
-    throw new IllegalStateException("no linear layer " + layer);
   }
 
   /// Waiting does not grow with the slowdown; it may shrink, which is left out.

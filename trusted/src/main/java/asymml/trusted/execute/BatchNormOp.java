@@ -3,6 +3,7 @@ package asymml.trusted.execute;
 import asymml.kernels.BatchNorm;
 import asymml.kernels.Tensor;
 import java.lang.foreign.Arena;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Batch normalisation, with the ReLU behind it fused in where there is one.
@@ -79,6 +80,11 @@ final class BatchNormOp implements Op {
         Gradients.require(own.scaleGradient()),
         Gradients.require(own.shiftGradient()));
     target.done();
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients();
   }
 
   @Override

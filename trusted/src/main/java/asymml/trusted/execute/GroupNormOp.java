@@ -2,6 +2,7 @@ package asymml.trusted.execute;
 
 import asymml.kernels.GroupNorm;
 import asymml.kernels.Tensor;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Group normalisation, with the ReLU behind it fused in where there is one.
@@ -57,7 +58,7 @@ final class GroupNormOp implements Op {
         guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
     if (guard != null) {
-      guard.perturb(Gradients.require(own.scaleGradient()), Gradients.require(own.shiftGradient()));
+      guard.perturb(addedHere());
     }
   }
 
@@ -69,6 +70,11 @@ final class GroupNormOp implements Op {
   /// pass.
   double[] gradientNorms() {
     return norm.gradientNorms();
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients();
   }
 
   @Override

@@ -12,6 +12,7 @@ import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.execute.StepProfile.Phase;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A linear layer on two workers that do not collude: one computes on the input under masks, the
@@ -141,7 +142,7 @@ final class MaskedLinearOp implements RemoteOp {
     own.biasBackward(dy);
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(own.gradients(true));
+      guard.perturb(addedHere());
       profile.lap(Phase.DOOR);
     }
     if (masked != null && onMasked != null && onMasks != null && dx != null) {
@@ -181,6 +182,11 @@ final class MaskedLinearOp implements RemoteOp {
   /// All of it is computed here, in [#backward].
   @Override
   public void mergeWeightGradient() {}
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients(true);
+  }
 
   @Override
   public StepProfile.Phase phase() {

@@ -18,10 +18,10 @@ import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
+import asymml.trusted.execute.DataFlow.SiteKey;
 import asymml.trusted.execute.Placement.Split;
 import asymml.trusted.execute.Placement.Trusted;
 import asymml.trusted.execute.Placement.Untrusted;
-import asymml.trusted.execute.ReleasePlan.SiteKey;
 import asymml.wire.ProtocolException;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -86,7 +86,9 @@ final class NetworkPlanner {
     try {
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
-          ops.add(new Planned(i, op(i)));
+          Op op = op(i);
+          ops.add(new Planned(i, op));
+          requireFlow(i, op);
         }
       }
       planned = true;
@@ -95,6 +97,29 @@ final class NetworkPlanner {
         ops.forEach(p -> p.op().close());
       }
     }
+  }
+
+  /// An operation adds to the very gradients, and sends the very tensors, that releases were planned
+  /// for, whatever the terms are.
+  private void requireFlow(int node, Op op) {
+    if (context == null || !training) {
+      return;
+    }
+    DataFlow.Layer planned = context.releases().flow().layer(node);
+    long added = op.addedHere().stream().mapToLong(Tensor::size).sum();
+    boolean gradientSent =
+        op instanceof RemoteOp && (!shares || buffers.target(node, source(node)) != null);
+    if (added != planned.valuesAddedHere()
+        || op instanceof RemoteOp != planned.isRemote()
+        || gradientSent != planned.sendsGradient()) {
+      throw new IllegalStateException(
+          "what %s computes is not what its releases were planned for: it adds to %d values of gradients, planned were %d"
+              .formatted(planned.name(), added, planned.valuesAddedHere()));
+    }
+  }
+
+  private int source(int node) {
+    return graph.nodes().get(node).inputs().getFirst();
   }
 
   NetworkBuffers buffers() {
@@ -327,8 +352,8 @@ final class NetworkPlanner {
           shape,
           boundary,
           profile,
-          boundary.releases().weights(i),
-          boundary.releases().outputGradient(i),
+          boundary.releases().weights(boundary.releases().flow().layer(i)),
+          boundary.releases().outputGradient(boundary.releases().flow().layer(i)),
           boundary.guard(i),
           splitInput,
           buffers.output(key.source()),
@@ -346,8 +371,8 @@ final class NetworkPlanner {
         boundary,
         shards,
         profile,
-        boundary.releases().weights(i),
-        boundary.releases().outputGradient(i),
+        boundary.releases().weights(boundary.releases().flow().layer(i)),
+        boundary.releases().outputGradient(boundary.releases().flow().layer(i)),
         boundary.guard(i),
         splitInput,
         linearParameters(node),

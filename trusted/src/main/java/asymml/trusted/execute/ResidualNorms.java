@@ -8,8 +8,8 @@ import asymml.model.Shape;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.execute.DataFlow.SiteKey;
 import asymml.trusted.execute.Placement.Split;
-import asymml.trusted.execute.ReleasePlan.SiteKey;
 import asymml.wire.ProtocolException;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -122,8 +122,11 @@ public final class ResidualNorms implements AutoCloseable {
         bySource.put(source, site);
         sites.add(site);
         for (RankPolicy rank : ranks) {
-          SiteKey key = new SiteKey(source, new Split(decomposition, rank));
-          Decomposer decomposer = SplitContext.decomposer(graph, key, batch, layer, Basis.BATCH);
+          int channels = graph.shape(source).channels();
+          Split split = new Split(decomposition, rank.resolve(layer, channels));
+          DataFlow.Input input =
+              new DataFlow.Input(new SiteKey(source, split), node.name(), layer);
+          Decomposer decomposer = SplitContext.decomposer(graph, input, batch, true);
           site.ranks.add(new Norms(decomposer == null ? 0 : decomposer.largestRank(), decomposer));
         }
       }

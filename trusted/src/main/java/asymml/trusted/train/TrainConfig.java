@@ -6,6 +6,7 @@ import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Mode;
 import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.execute.Plan;
 import asymml.trusted.execute.Shield;
 import java.util.List;
 
@@ -223,14 +224,13 @@ public record TrainConfig(
 
   /// Whether clip bounds or bases come from public images.
   ///
+  /// @param plan where the layers of this run are, with their ranks
   /// @return true if the run needs some
-  public boolean needsPublicImages() {
+  public boolean needsPublicImages(Plan plan) {
     return privacy.accounted()
         && (shield instanceof Shield.Residual
             || privacy.protect().contains(Channel.WEIGHTS)
-            || (mode == Mode.ASYMML
-                && decomposition == Decomposition.SHARED
-                && rank.rank(0, 1) > 0));
+            || plan.sharesBases());
   }
 
   private static void check(boolean holds, String rule, Number value) {

@@ -14,6 +14,7 @@ import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.decompose.Rank;
 import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.execute.Placement.Decomposition;
 import asymml.trusted.execute.Placement.Split;
@@ -142,7 +143,7 @@ class ReleasePlanTest {
               case null -> false;
               case Trusted _ -> false;
               case Untrusted _ -> true;
-              case Split(var _, var rank) -> rank.equals(new RankPolicy.Fixed(0));
+              case Split(var _, var rank) -> rank.equals(Rank.NONE);
             };
         for (Parameter p : graph.parameters(i)) {
           if (!(workers && p.kind().weight())) {
@@ -167,7 +168,7 @@ class ReleasePlanTest {
             .anyMatch(p ->
                 p instanceof Split(var decomposition, var rank)
                     && decomposition == Decomposition.SHARED
-                    && rank.equals(RANK));
+                    && !rank.equals(Rank.NONE));
     for (boolean refresh : new boolean[] {false, true}) {
       List<Release> bases = of(releases.releases(refresh), Channel.BASIS, _ -> true);
       boolean expected =
@@ -180,20 +181,18 @@ class ReleasePlanTest {
                         // Public images see private data through weights that carry it.
                         : !accounted.channels().contains(Channel.WEIGHTS);
               };
-      assertThat(bases).hasSize(expected ? releases.sites().size() : 0);
+      assertThat(bases).hasSize(expected ? releases.flow().inputs().size() : 0);
       assertThat(bases)
           .allMatch(release ->
               isGaussian(release)
                   == (terms instanceof ReleaseTerms.Accounted accounted
                       && accounted.basis() == Basis.DP));
-      releases
-          .sites()
-          .forEach((key, name) -> {
-            long c = graph.shape(key.source()).channels();
-            assertThat(bases)
-                .filteredOn(release -> release.layer().equals(name))
-                .allMatch(release -> release.values() == c * (c + 1) / 2);
-          });
+      for (DataFlow.Input input : releases.flow().inputs()) {
+        long c = graph.shape(input.key().source()).channels();
+        assertThat(bases)
+            .filteredOn(release -> release.layer().equals(input.name()))
+            .allMatch(release -> release.values() == c * (c + 1) / 2);
+      }
     }
   }
 
@@ -233,8 +232,10 @@ class ReleasePlanTest {
     ReleasePlan releases = new ReleasePlan(graph, plan, Terms.all(graph).findFirst().orElseThrow());
     // 19 convolutions, the classifier, and 2 projections that share an input.
     assertThat(graph.linearLayers()).hasSize(22);
-    assertThat(releases.sites()).hasSize(20);
-    assertThat(releases.sites()).doesNotContainValue("layer2.0.downsample.conv");
+    assertThat(releases.flow().inputs())
+        .hasSize(20)
+        .extracting(DataFlow.Input::name)
+        .doesNotContain("layer2.0.downsample.conv");
   }
 
   @Test
@@ -243,11 +244,11 @@ class ReleasePlanTest {
     Map<String, Placement> layers =
         new HashMap<>(Plan.of(graph, Mode.ASYMML, Decomposition.SHARED, RANK, List.of()).layers());
     layers.put(
-        "layer2.0.downsample.conv", new Split(Decomposition.SHARED, new RankPolicy.Fixed(1)));
+        "layer2.0.downsample.conv", new Split(Decomposition.SHARED, new Rank.Fixed(1)));
     ReleasePlan releases =
         new ReleasePlan(
             graph, new Plan(layers), Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.DP));
-    assertThat(releases.sites()).hasSize(21);
+    assertThat(releases.flow().inputs()).hasSize(21);
     assertThat(of(releases.releases(true), Channel.BASIS, _ -> true)).hasSize(21);
     assertThat(of(releases.releases(true), Channel.RESIDUALS, _ -> true))
         .extracting(Release::layer)
