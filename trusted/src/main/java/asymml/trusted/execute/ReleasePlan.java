@@ -41,7 +41,8 @@ public final class ReleasePlan {
   /// @param plan where its linear layers run
   /// @param terms on what terms tensors leave
   /// @throws IllegalArgumentException if the terms account for what no mechanism covers: batch norm,
-  ///   a rank that follows the data, noised sums of sampled weight gradients
+  ///   a rank that follows the data, a basis fitted to private batches, noised sums of sampled
+  ///   weight gradients
   public ReleasePlan(Graph graph, Plan plan, ReleaseTerms terms) {
     this.graph = graph;
     this.terms = terms;
@@ -60,6 +61,10 @@ public final class ReleasePlan {
       if (input.decomposed().filter(split -> split.rank() instanceof Rank.Energy).isPresent()) {
         throw new IllegalArgumentException(
             "the rank of what " + input.name() + " reads follows the data");
+      }
+      if (input.sharesBasis() && accounted.basis() == Basis.BATCH) {
+        throw new IllegalArgumentException(
+            "a basis fitted to private batches is not accounted for");
       }
     }
     if (accounted.shield() instanceof Shield.Shares(var positions)
@@ -171,7 +176,7 @@ public final class ReleasePlan {
           new Release(Channel.BASIS, name, values, new Release.Uncovered(BATCH_BASIS));
       case ReleaseTerms.Accounted accounted ->
           switch (accounted.basis()) {
-            case BATCH -> throw new IllegalStateException("refused by the terms");
+            case BATCH -> throw new IllegalStateException("refused before");
             // Fitted at the present parameters: public as long as these are.
             case PUBLIC ->
                 protectsWeights()

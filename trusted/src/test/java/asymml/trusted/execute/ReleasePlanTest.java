@@ -280,9 +280,6 @@ class ReleasePlanTest {
             () -> new ReleaseTerms.Accounted(new NoiseStrength.None(), all, Basis.PUBLIC, bounds))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("without noise");
-    assertThatThrownBy(() -> new ReleaseTerms.Accounted(noise, all, Basis.BATCH, bounds))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("private batches");
     assertThatThrownBy(() ->
             new ReleaseTerms.Accounted(
                 noise, Set.of(Channel.RESIDUALS, Channel.WEIGHTS), Basis.PUBLIC, bounds))
@@ -294,6 +291,35 @@ class ReleasePlanTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("residuals are always protected");
     }
+  }
+
+  private static void assertRefused(String norm, String rank, Basis basis, String reason) {
+    Graph graph = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.valueOf(norm));
+    Plan plan =
+        Plan.of(
+            graph, Mode.ASYMML, Decomposition.SHARED, RankPolicy.parse(rank), List.of("first"));
+    ReleaseTerms terms = Terms.accounted(graph, Terms.PROTECTED.getLast(), basis);
+    assertThatThrownBy(() -> new ReleasePlan(graph, plan, terms))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(reason);
+  }
+
+  @Test
+  void what_no_mechanism_covers_has_no_plan() {
+    assertRefused("BATCH", "1/8", Basis.PUBLIC, "batch norm mixes examples");
+    assertRefused("GROUP", "energy:0.1", Basis.PUBLIC, "follows the data");
+    assertRefused("GROUP", "layers:0:0:4", Basis.BATCH, "private batches");
+    Graph graph = graph("cnn");
+    Plan nothingKept =
+        Plan.of(
+            graph,
+            Mode.ASYMML,
+            Decomposition.SHARED,
+            RankPolicy.parse("layers:4:0"),
+            List.of("first"));
+    ReleaseTerms batch = Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.BATCH);
+    assertThat(of(new ReleasePlan(graph, nothingKept, batch).releases(true), Channel.BASIS, _ -> true))
+        .isEmpty();
   }
 
   @Test
