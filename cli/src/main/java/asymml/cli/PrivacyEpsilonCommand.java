@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.privacy.NoiseMultiplier;
+import asymml.report.Figures;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;

@@ -8,6 +8,7 @@ import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PrivacyBudget;
 import asymml.privacy.PrivacyEvent;
 import asymml.privacy.SamplingRate;
+import asymml.report.Figures;
 import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;

@@ -10,7 +10,7 @@ import java.util.function.Predicate;
 /// @param sampling how the examples of its steps were chosen
 /// @param delta at which its cost is stated; above 0
 /// @param entries steps that released the same, and how many there were
-/// @param workers how many workers share what leaves, 1 or 2; of two, one gets values under masks,
+/// @param workers how many workers share the releases, 1 or 2; of two, one gets values under masks,
 ///   which is what the entries say, and the other the masks and what is not under masks
 public record Ledger(Sampling sampling, Delta delta, List<Entry> entries, int workers) {
   /// What a run with one worker has released.

@@ -13,13 +13,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// What a run may claim of its privacy, against any one worker that keeps all that it was sent: the
-/// cost of each channel and of the whole view. A finite number for a part never stands without the
-/// number for the whole beside it. Of two workers, the one that gets values under masks learns what
-/// is counted here, and the one that gets the masks less.
+/// What a run may claim of its privacy, against any one worker that records all that it was sent:
+/// the cost of each channel and of the whole view. A finite number for a part never stands without
+/// the number for the whole beside it. Of two workers, the one that gets values under masks learns
+/// what is counted here, and the one that gets the masks less.
 ///
 /// @param ledger what was released
-/// @param residuals epsilon of the residuals alone: the statement of [3LegRace]
+/// @param residuals epsilon of the residuals alone: the statement of arXiv 2110.01229
 /// @param masked epsilon of residuals and gradients together
 /// @param view epsilon of all that the worker received; at least that of each channel
 /// @param channels each channel by itself
@@ -152,17 +152,16 @@ public record PrivacyStatement(
     return List.of(
         "residuals and gradients, against any one worker: " + together,
         "any one worker's whole view: " + whole,
-        "all of it only as long as the two workers do not collude: together they see the residuals"
-            + " and gradients exactly");
+        "valid only if the two workers do not collude: together they see the residuals and"
+            + " gradients exactly");
   }
 
-  /// A channel's own noise says nothing of what else it depends on: residuals and gradients are
-  /// functions of the weights as well, and averaged over a run they tell of them.
+  /// A channel's own noise does not bound what else the channel depends on: residuals and gradients
+  /// are functions of the weights too, and averaged over a run they leak about them.
   private String caveat() {
-    return ", counting their own noise only: "
-        + (uncovered().contains(Channel.WEIGHTS)
-            ? "they also depend on weights that carry earlier steps' data without cover"
-            : "what they tell of the weights is counted in the view's line");
+    return uncovered().contains(Channel.WEIGHTS)
+        ? "; leakage about weights is not counted: they carry earlier steps' data unprotected"
+        : "; leakage about weights is counted in the whole view's epsilon";
   }
 
   private String reasons(Channel channel) {
@@ -179,14 +178,15 @@ public record PrivacyStatement(
     List<String> lines = new ArrayList<>();
     lines.add(
         "adjacent data sets differ in one example, present in one and a null example in the other;"
-            + " if one example replaces another, sensitivities double: the noise multipliers halve");
+            + " if one example replaces another, sensitivities double: the noise multipliers"
+            + " halve");
     lines.add(
         switch (ledger.sampling()) {
           case Sampling.Poisson p ->
               String.format(
                   Locale.ROOT,
                   "Poisson sampling of %d examples at q = %.6g in %d slots, %d steps; overflow"
-                      + " (probability at most %s) is booked to delta",
+                      + " (probability at most %s) is added to delta",
                   p.examples(),
                   p.rate().value(),
                   p.slots(),
@@ -197,19 +197,20 @@ public record PrivacyStatement(
                   .formatted(s.batchSize(), s.examples(), ledger.steps());
         });
     lines.add(
-        "a channel's epsilon counts the channel's own noise; only the view's covers what one channel"
-            + " carries into another");
+        "a channel's epsilon counts its own noise only; the whole view's epsilon also covers"
+            + " leakage from one channel through another");
     lines.add(
-        "the public images are public, and none of the private ones; other runs on the same data add"
-            + " to the cost");
+        "the public images are public, and none of the private ones; other runs on the same data"
+            + " add to the cost");
     if (ledger.workers() == 2) {
       lines.add(
           "the two workers do not share what they receive, and nobody reads both: one gets values"
-              + " under masks, the other a key that the masks follow from and no value");
+              + " under masks, the other the key of the masks and no value");
     }
     lines.add(
         "number of examples, classes, architecture, seed, clip bounds and all settings are public;"
-            + " a worker's view is all that it is sent, not what the trained model tells its users");
+            + " a worker's view is all that it is sent, not what the trained model reveals to its"
+            + " users");
     return lines;
   }
 

@@ -111,7 +111,7 @@ class LedgerTest {
     for (Channel leak : ALL) {
       Ledger.Entry covered =
           steps(1_000_000, noised(Channel.RESIDUALS, 3000), noised(Channel.GRADIENTS, 4000));
-      Ledger.Entry leaking = steps(1, noised(leak, 1000), uncovered(leak, "leaves as it is"));
+      Ledger.Entry leaking = steps(1, noised(leak, 1000), uncovered(leak, "sent unprotected"));
       for (List<Ledger.Entry> entries :
           List.of(List.of(covered, leaking), List.of(leaking, covered))) {
         for (Sampling sampling :
@@ -130,7 +130,7 @@ class LedgerTest {
 
   @Test
   void an_uncovered_release_of_no_step_is_none() {
-    Ledger.Entry never = steps(0, uncovered(Channel.WEIGHTS, "leaves as it is"));
+    Ledger.Entry never = steps(0, uncovered(Channel.WEIGHTS, "sent unprotected"));
     for (Ledger ledger : List.of(shuffled(never), sampled(never), shuffled(), sampled())) {
       assertThat(ledger.epsilon(_ -> true, RENYI)).isEqualTo(Epsilon.ZERO);
     }

@@ -3,7 +3,7 @@ package asymml.verify;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.split.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -9,7 +9,7 @@ import asymml.privacy.Ledger;
 import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Release;
 import asymml.privacy.Sampling;
-import asymml.trusted.execute.ReleasePlan;
+import asymml.trusted.plan.ReleasePlan;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
