@@ -51,8 +51,7 @@ final class CapturingWorker implements AutoCloseable {
   /// @param sent operands of requests, in order
   /// @param weightGradients what was answered, by the operation's place
   /// @param masks what this worker wrote itself from keys, by place in the region; the latest each
-  record Seen(
-      List<Sent> sent, Map<Integer, float[]> weightGradients, List<float[]> masks) {}
+  record Seen(List<Sent> sent, Map<Integer, float[]> weightGradients, List<float[]> masks) {}
 
   private final Path socket;
   private final CompletableFuture<Boolean> listening = new CompletableFuture<>();
@@ -77,8 +76,7 @@ final class CapturingWorker implements AutoCloseable {
     this.socket = socket;
     this.thread = Thread.ofPlatform().daemon().name("capturing-worker").start(this::run);
     listening.get(1, TimeUnit.MINUTES);
-    remote =
-        RemoteWorker.connect(new WorkerAddress.Unix(socket), null, Duration.ofMinutes(1));
+    remote = RemoteWorker.connect(new WorkerAddress.Unix(socket), null, Duration.ofMinutes(1));
   }
 
   RemoteWorker remote() {
@@ -87,8 +85,7 @@ final class CapturingWorker implements AutoCloseable {
 
   /// Takes what was seen since the last call.
   synchronized Seen take() {
-    Seen seen =
-        new Seen(List.copyOf(sent), new HashMap<>(weightGradients), List.copyOf(expanded));
+    Seen seen = new Seen(List.copyOf(sent), new HashMap<>(weightGradients), List.copyOf(expanded));
     sent.clear();
     weightGradients.clear();
     expanded.clear();

@@ -92,8 +92,7 @@ final class FlowCheck {
     List<Release> found =
         open.stream()
             .filter(r -> r.channel() == channel && sent.layers.contains(r.layer()))
-            .filter(r ->
-                channel != Channel.WEIGHTS || !(r.mechanism() instanceof Release.Gaussian))
+            .filter(r -> channel != Channel.WEIGHTS || !(r.mechanism() instanceof Release.Gaussian))
             .toList();
     assertThat(found).as("releases planned for %s of %s", sent.kind, sent.layers).hasSize(1);
     open.remove(found.getFirst());
@@ -201,16 +200,21 @@ final class FlowCheck {
     }
     float[] basis = step.after().get(layer);
     if (basis != null) {
-      assertThat(inside(gram, basis)).as("basis of %s", layer).isLessThan(noise(sent, rows, energy));
+      assertThat(inside(gram, basis))
+          .as("basis of %s", layer)
+          .isLessThan(noise(sent, rows, energy));
     } else if (rows >= 8 * channels && settings.decomposition() == Decomposition.SHARED) {
-      assertThat(smallestPivot(gram)).as("null space of %s", sent.layers).isGreaterThan(1e-5 * energy);
+      assertThat(smallestPivot(gram))
+          .as("null space of %s", sent.layers)
+          .isGreaterThan(1e-5 * energy);
     }
   }
 
   private double noise(Tensor sent, int rows, double energy) {
     double sigma =
         settings.accounted()
-            ? FlowRun.NOISE * (settings.shield() instanceof Shield.Shares ? maskDeviation() : FlowPlan.CLIP)
+            ? FlowRun.NOISE
+                * (settings.shield() instanceof Shield.Shares ? maskDeviation() : FlowPlan.CLIP)
             : 0;
     return 4 * sent.values.length * sigma * sigma + ROUNDING * rows * energy;
   }
@@ -259,7 +263,9 @@ final class FlowCheck {
       assertThat(noised).isEmpty();
       return;
     }
-    assertThat(noised).extracting(Release::layer).containsExactlyInAnyOrderElementsOf(added.keySet());
+    assertThat(noised)
+        .extracting(Release::layer)
+        .containsExactlyInAnyOrderElementsOf(added.keySet());
     for (Release release : noised) {
       Map<Parameter, double[]> sums = added.get(release.layer());
       assertThat(release.values())
@@ -275,8 +281,7 @@ final class FlowCheck {
   /// Without examples, a sum is its noise.
   private static void assertNoise(Release release, Map<Parameter, double[]> sums) {
     if (!(release.mechanism() instanceof Release.Gaussian(var clip, var z))
-        || sums.keySet().stream()
-            .anyMatch(p -> p.kind() == Parameter.Kind.STANDARDIZED_WEIGHT)) {
+        || sums.keySet().stream().anyMatch(p -> p.kind() == Parameter.Kind.STANDARDIZED_WEIGHT)) {
       return; // standardisation takes directions from the noise
     }
     double squares =

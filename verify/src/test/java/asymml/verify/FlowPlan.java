@@ -14,12 +14,12 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.trusted.bench.Planner;
-import asymml.trusted.plan.NoiseStrength;
-import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.train.FormalCheck;
@@ -218,8 +218,7 @@ record FlowPlan(
         new NoiseStrength.None(),
         1,
         BATCH,
-        new TrainConfig.Optimizer(
-            0.01f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+        new TrainConfig.Optimizer(0.01f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
         0,
         false,
         1,

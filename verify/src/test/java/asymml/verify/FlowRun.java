@@ -1,6 +1,5 @@
 package asymml.verify;
 
-
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.kernels.WeightStandardization;
@@ -11,12 +10,12 @@ import asymml.model.Parameter;
 import asymml.privacy.Channel;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ReleaseDoor;
-import asymml.trusted.plan.Basis;
 import asymml.trusted.network.Network;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.passes.PublicPass;
+import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Placement.Trusted;
 import asymml.trusted.plan.Plan;
-import asymml.trusted.passes.PublicPass;
 import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.split.SplitContext;
@@ -58,7 +57,8 @@ final class FlowRun implements AutoCloseable {
   /// What one step did.
   ///
   /// @param seen by each worker
-  /// @param before the bases before the forward pass, by the name of the first layer that reads there
+  /// @param before the bases before the forward pass, by the name of the first layer that reads
+  ///   there
   /// @param after the bases after it
   /// @param occupied which examples there were
   record Step(

@@ -1,11 +1,11 @@
 package asymml.trusted.decompose;
 
-import asymml.trusted.plan.Rank;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Elementwise;
 import asymml.kernels.LowRank;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.plan.Rank;
 import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.Map;
@@ -40,8 +40,7 @@ public final class PerExampleDecomposer implements Decomposer {
   /// @param rank how many directions to keep, at least 1; of an example at most its pixels
   /// @param refresh how often an energy bound chooses its rank anew
   /// @param rounds rounds of alternation a direction, at least 1; in a run [#USUAL_ROUNDS]
-  public PerExampleDecomposer(
-      int batch, Shape input, Rank rank, Refresh refresh, int rounds) {
+  public PerExampleDecomposer(int batch, Shape input, Rank rank, Refresh refresh, int rounds) {
     this.maxBatch = batch;
     this.pixels = input.pixels();
     this.channels = input.channels();

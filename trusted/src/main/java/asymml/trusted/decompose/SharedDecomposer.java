@@ -1,12 +1,12 @@
 package asymml.trusted.decompose;
 
-import asymml.trusted.plan.Rank;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Gemm;
 import asymml.kernels.LowRank;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.plan.Rank;
 import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -25,7 +25,8 @@ import java.util.function.IntPredicate;
 ///
 /// The basis is refreshed by subspace iteration on the centred covariance, warm-started from the
 /// last one: exact convergence is not needed, since whatever the basis misses goes into the
-/// residual. A Rayleigh-Ritz step orders its columns by energy, which is what lets an energy bound cut it.
+/// residual. A Rayleigh-Ritz step orders its columns by energy, which is what lets an energy bound
+/// cut it.
 public final class SharedDecomposer implements Decomposer {
   /// Rounds from a random start: 4 leave up to 8 % more than the optimum where few directions of
   /// nearly equal energy are kept, 12 less than 2 %. Paid once in a run.
@@ -325,8 +326,7 @@ public final class SharedDecomposer implements Decomposer {
       double left = centredEnergy;
       rank = 0;
       while (rank < cap
-          && (rank < Math.min(RankPolicy.MIN_RANK, cap)
-              || left > residualShare * energy)) {
+          && (rank < Math.min(RankPolicy.MIN_RANK, cap) || left > residualShare * energy)) {
         left -= ritz.values()[rank];
         rank++;
       }

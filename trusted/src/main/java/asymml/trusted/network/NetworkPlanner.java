@@ -1,6 +1,5 @@
 package asymml.trusted.network;
 
-import asymml.trusted.plan.DataFlow;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Pooling;
 import asymml.kernels.SampledGradient;
@@ -19,10 +18,6 @@ import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
-import asymml.trusted.plan.DataFlow.SiteKey;
-import asymml.trusted.plan.Placement.Split;
-import asymml.trusted.plan.Placement.Trusted;
-import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.memory.Purpose;
@@ -42,9 +37,13 @@ import asymml.trusted.ops.PoolingOp;
 import asymml.trusted.ops.ReluOp;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.TrustedLinearOp;
+import asymml.trusted.plan.DataFlow;
+import asymml.trusted.plan.DataFlow.SiteKey;
 import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Placement.Trusted;
+import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
-
 import asymml.trusted.plan.Shield;
 import asymml.trusted.split.MaskedLinearOp;
 import asymml.trusted.split.RemoteOp;
@@ -130,8 +129,8 @@ final class NetworkPlanner {
     }
   }
 
-  /// An operation adds to the very gradients, and sends the very tensors, that releases were planned
-  /// for, whatever the terms are.
+  /// An operation adds to the very gradients, and sends the very tensors, that releases were
+  /// planned for, whatever the terms are.
   private void requireFlow(int node, Op op) {
     if (context == null || !training) {
       return;

@@ -1,6 +1,5 @@
 package asymml.trusted.passes;
 
-import asymml.trusted.plan.DataFlow;
 import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
@@ -14,6 +13,7 @@ import asymml.trusted.ops.GroupNormOp;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.TrustedLinearOp;
+import asymml.trusted.plan.DataFlow;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;

@@ -1,6 +1,5 @@
 package asymml.trusted.passes;
 
-import asymml.trusted.plan.DataFlow;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
@@ -8,13 +7,13 @@ import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.decompose.Decomposer;
-import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.plan.DataFlow.SiteKey;
-import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.network.Network;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.plan.DataFlow;
+import asymml.trusted.plan.DataFlow.SiteKey;
+import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Plan;
-
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.split.SplitContext;
 import asymml.wire.ProtocolException;
 import java.lang.foreign.Arena;
@@ -130,8 +129,7 @@ public final class ResidualNorms implements AutoCloseable {
         for (RankPolicy rank : ranks) {
           int channels = graph.shape(source).channels();
           Split split = new Split(decomposition, rank.resolve(layer, channels));
-          DataFlow.Input input =
-              new DataFlow.Input(new SiteKey(source, split), node.name(), layer);
+          DataFlow.Input input = new DataFlow.Input(new SiteKey(source, split), node.name(), layer);
           Decomposer decomposer = SplitContext.decomposer(graph, input, batch, true);
           site.ranks.add(new Norms(decomposer == null ? 0 : decomposer.largestRank(), decomposer));
         }

@@ -60,8 +60,8 @@ public final class DataFlow {
   /// @param name its name
   /// @param input what is sent of its input; null if it is computed here, and then nothing is
   /// @param sendsGradient whether its output gradient is sent
-  /// @param addedHere the trained parameters to whose gradients the trusted side adds a part that is
-  ///   no function of what workers return
+  /// @param addedHere the trained parameters to whose gradients the trusted side adds a part that
+  ///   is no function of what workers return
   public record Layer(
       int node,
       String name,

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /// Where each linear layer of a graph runs, and how many directions of its input stay: data beside
-/// the graph, never inside it. Ranks are resolved here, once: nobody else asks a [RankPolicy] what a
-/// layer keeps.
+/// the graph, never inside it. Ranks are resolved here, once: nobody else asks a [RankPolicy] what
+/// a layer keeps.
 ///
 /// @param layers placement by node name, in graph order
 public record Plan(Map<String, Placement> layers) {

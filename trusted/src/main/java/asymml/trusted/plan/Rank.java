@@ -51,7 +51,8 @@ public sealed interface Rank {
     }
   }
 
-  /// The smallest rank whose residual keeps at most a share of the input's energy: follows the data.
+  /// The smallest rank whose residual keeps at most a share of the input's energy: follows the
+  /// data.
   ///
   /// @param residualShare largest `|residual|^2 / |X|^2`, in (0, 1)
   /// @param most upper limit, at least 1

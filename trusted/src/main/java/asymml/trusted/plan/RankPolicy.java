@@ -7,8 +7,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// How many directions of a layer's input stay on the trusted side, for all layers of a network: what
-/// a user asks for. A plan resolves it to a [Rank] for each layer.
+/// How many directions of a layer's input stay on the trusted side, for all layers of a network:
+/// what a user asks for. A plan resolves it to a [Rank] for each layer.
 public sealed interface RankPolicy {
   /// The smallest rank that a fraction or an energy bound gives: one direction alone keeps too
   /// little.

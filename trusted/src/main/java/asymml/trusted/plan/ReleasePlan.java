@@ -37,9 +37,9 @@ public final class ReleasePlan {
   /// @param graph the network
   /// @param plan where its linear layers run
   /// @param terms on what terms tensors leave
-  /// @throws IllegalArgumentException if the terms account for what no mechanism covers: batch norm,
-  ///   a rank that follows the data, a basis fitted to private batches, noised sums of sampled
-  ///   weight gradients
+  /// @throws IllegalArgumentException if the terms account for what no mechanism covers: batch
+  ///   norm, a rank that follows the data, a basis fitted to private batches, noised sums of
+  ///   sampled weight gradients
   public ReleasePlan(Graph graph, Plan plan, ReleaseTerms terms) {
     this.graph = graph;
     this.terms = terms;
@@ -52,7 +52,8 @@ public final class ReleasePlan {
   /// The rules of a clipped and noised release are about one example's part in it.
   private void requireMechanisms(ReleaseTerms.Accounted accounted) {
     if (graph.nodes().stream().anyMatch(node -> node.layer() instanceof BatchNorm)) {
-      throw new IllegalArgumentException("batch norm mixes examples: no bound holds for one of them");
+      throw new IllegalArgumentException(
+          "batch norm mixes examples: no bound holds for one of them");
     }
     for (DataFlow.Input input : flow.inputs()) {
       if (input.decomposed().filter(split -> split.rank() instanceof Rank.Energy).isPresent()) {
@@ -153,8 +154,7 @@ public final class ReleasePlan {
         dim,
         switch (terms) {
           case ReleaseTerms.Unaccounted(var _, var _, var reason) ->
-              new Release.Uncovered(
-                  input.key().placement() instanceof Untrusted ? EXACT : reason);
+              new Release.Uncovered(input.key().placement() instanceof Untrusted ? EXACT : reason);
           case ReleaseTerms.Accounted accounted ->
               gaussian(accounted, Channel.RESIDUALS, name, dim);
         });
@@ -218,13 +218,11 @@ public final class ReleasePlan {
 
   /// The noise on what the trusted side adds to the gradients of a layer's parameters; null if they
   /// are not protected, or it adds nothing and they are functions of what the worker holds. All
-  /// trained parameters count, not just those that are sent: later residuals and gradients depend on
-  /// them all.
+  /// trained parameters count, not just those that are sent: later residuals and gradients depend
+  /// on them all.
   public @Nullable Release weightGradient(DataFlow.Layer layer) {
     long values = layer.valuesAddedHere();
-    if (values == 0
-        || !protectsWeights()
-        || !(terms instanceof ReleaseTerms.Accounted accounted)) {
+    if (values == 0 || !protectsWeights() || !(terms instanceof ReleaseTerms.Accounted accounted)) {
       return null;
     }
     return new Release(

@@ -5,10 +5,10 @@ import asymml.kernels.Tensor;
 import asymml.model.Shape;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.PerExampleDecomposer;
-import asymml.trusted.plan.Rank;
 import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
 import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Rank;
 import java.lang.foreign.Arena;
 import java.util.List;
 import org.hipparchus.linear.Array2DRowRealMatrix;
@@ -18,8 +18,8 @@ import org.hipparchus.linear.SingularValueDecomposition;
 public final class EnergyShares {
   private EnergyShares() {}
 
-  /// What a rank comes to on a batch: where it depends on the data, that of the plan's
-  /// own decomposition.
+  /// What a rank comes to on a batch: where it depends on the data, that of the plan's own
+  /// decomposition.
   ///
   /// @param x `[n, H, W, C]`, the layer's input; read only
   /// @param layer its place among the linear layers

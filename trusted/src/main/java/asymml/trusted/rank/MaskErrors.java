@@ -11,12 +11,12 @@ import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.trusted.decompose.Decomposer;
-import asymml.trusted.plan.Rank;
-import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.plan.MaskPrecision;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -100,7 +100,11 @@ public final class MaskErrors {
 
   /// Each once, in order.
   private static int[] ranks(List<RankPolicy> policies, int index, int channels) {
-    return policies.stream().mapToInt(p -> p.resolve(index, channels).most()).distinct().sorted().toArray();
+    return policies.stream()
+        .mapToInt(p -> p.resolve(index, channels).most())
+        .distinct()
+        .sorted()
+        .toArray();
   }
 
   /// Measures a layer's input gradient.

@@ -1,6 +1,5 @@
 package asymml.trusted.split;
 
-import asymml.trusted.plan.DataFlow;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Shape;
@@ -16,13 +15,13 @@ import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.PerExampleDecomposer;
 import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
+import asymml.trusted.ops.GradientGuard;
+import asymml.trusted.plan.DataFlow;
 import asymml.trusted.plan.DataFlow.SiteKey;
+import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Placement.Untrusted;
-import asymml.trusted.ops.GradientGuard;
-import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Plan;
-
 import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.plan.Shield;

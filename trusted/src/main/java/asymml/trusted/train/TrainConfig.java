@@ -2,11 +2,11 @@ package asymml.trusted.train;
 
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
-import asymml.trusted.plan.NoiseStrength;
-import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
 import java.util.List;
 import java.util.function.Consumer;

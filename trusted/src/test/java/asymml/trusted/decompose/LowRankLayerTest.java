@@ -1,12 +1,12 @@
 package asymml.trusted.decompose;
 
-import asymml.trusted.plan.Rank;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.plan.Rank;
 import asymml.trusted.plan.Rank.Energy;
 import asymml.trusted.plan.Rank.Fixed;
 import asymml.trusted.plan.RankPolicy;

@@ -1,15 +1,15 @@
 package asymml.trusted.decompose;
 
-import asymml.trusted.plan.Rank;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.plan.Rank;
 import asymml.trusted.plan.Rank.Fixed;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.RankPolicy.Energy;
 import asymml.trusted.plan.RankPolicy.Fraction;
-import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Map;

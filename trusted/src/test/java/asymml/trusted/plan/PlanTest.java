@@ -75,8 +75,7 @@ class PlanTest {
   @Test
   void layers_that_read_one_input_take_the_rank_of_the_first_that_is_split() {
     Graph graph = Zoo.build("resnet20", new Shape(32, 32, 3), 10, Zoo.Norm.GROUP);
-    int node =
-        graph.nodes().stream().map(Node::name).toList().indexOf("layer2.0.downsample.conv");
+    int node = graph.nodes().stream().map(Node::name).toList().indexOf("layer2.0.downsample.conv");
     RankPolicy ranks =
         new RankPolicy.PerLayer(IntStream.range(0, graph.linearLayers().size()).boxed().toList());
     for (List<String> trusted : List.of(List.<String>of(), List.of("layer2.0.conv1"))) {

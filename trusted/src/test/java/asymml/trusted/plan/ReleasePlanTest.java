@@ -240,8 +240,7 @@ class ReleasePlanTest {
     Graph graph = graph("resnet20");
     Map<String, Placement> layers =
         new HashMap<>(Plan.of(graph, Mode.ASYMML, Decomposition.SHARED, RANK, List.of()).layers());
-    layers.put(
-        "layer2.0.downsample.conv", new Split(Decomposition.SHARED, new Rank.Fixed(1)));
+    layers.put("layer2.0.downsample.conv", new Split(Decomposition.SHARED, new Rank.Fixed(1)));
     ReleasePlan releases =
         new ReleasePlan(
             graph, new Plan(layers), Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.DP));
@@ -293,8 +292,7 @@ class ReleasePlanTest {
   private static void assertRefused(String norm, String rank, Basis basis, String reason) {
     Graph graph = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.valueOf(norm));
     Plan plan =
-        Plan.of(
-            graph, Mode.ASYMML, Decomposition.SHARED, RankPolicy.parse(rank), List.of("first"));
+        Plan.of(graph, Mode.ASYMML, Decomposition.SHARED, RankPolicy.parse(rank), List.of("first"));
     ReleaseTerms terms = Terms.accounted(graph, Terms.PROTECTED.getLast(), basis);
     assertThatThrownBy(() -> new ReleasePlan(graph, plan, terms))
         .isInstanceOf(IllegalArgumentException.class)
@@ -315,7 +313,8 @@ class ReleasePlanTest {
             RankPolicy.parse("layers:4:0"),
             List.of("first"));
     ReleaseTerms batch = Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.BATCH);
-    assertThat(of(new ReleasePlan(graph, nothingKept, batch).releases(true), Channel.BASIS, _ -> true))
+    assertThat(
+            of(new ReleasePlan(graph, nothingKept, batch).releases(true), Channel.BASIS, _ -> true))
         .isEmpty();
   }
 
