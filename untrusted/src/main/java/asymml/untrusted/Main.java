@@ -76,8 +76,8 @@ public final class Main implements Callable<Integer> {
       paramLabel = "P",
       converter = PrecisionConverter.class,
       description = {
-        "Arithmetic: fp32, tf32 or bf16 on cuda (default: tf32), fp32 on cpu. Sums are float32 in all"
-            + " of them."
+        "Arithmetic: fp32, tf32 or bf16 on cuda (default: tf32), fp32 on cpu. Sums are float32 in"
+            + " all of them."
       })
   private @Nullable Precision precision;
 
@@ -201,7 +201,7 @@ public final class Main implements Callable<Integer> {
   private Backend backend() {
     return switch (device) {
       case Device.Cpu _ -> new CpuBackend();
-      case Device.Emulated emulated -> new EmulatedBackend(emulated);
+      case Device.Emulated emulated -> new EmulatedBackend(emulated, System::nanoTime);
       case Device.Cuda gpu -> cudaBackend(gpu);
     };
   }
