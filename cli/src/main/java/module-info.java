@@ -3,6 +3,8 @@ module asymml.cli {
   requires static transitive org.jspecify;
   requires asymml.analysis;
   requires asymml.privacy;
+  requires asymml.report;
+  requires asymml.study;
   requires asymml.trusted;
   requires info.picocli;
   requires java.desktop;
@@ -12,8 +14,6 @@ module asymml.cli {
   requires jdk.unsupported;
   requires me.tongfei.progressbar;
   requires org.jline.terminal;
-  requires org.jsoup;
-  requires org.knowm.xchart;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
 

@@ -1,9 +1,13 @@
 package asymml.cli;
 
 import asymml.model.FileReason;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.ResidualNorms.Place;
-import asymml.trusted.execute.ResidualNorms.Residual;
+import asymml.report.Charts;
+import asymml.report.ComparisonChart;
+import asymml.study.compare.Comparison;
+import asymml.study.compare.Guarantee;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Residual;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;

@@ -1,5 +1,12 @@
 package asymml.cli;
 
+import asymml.report.Charts;
+import asymml.report.Figures;
+import asymml.report.ReportPage;
+import asymml.report.ReportedAttacks;
+import asymml.report.ReportedBench;
+import asymml.report.ReportedRun;
+import asymml.report.RunSettings;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -85,7 +92,7 @@ final class ReportCommand implements Callable<Integer> {
         throw new ParameterException(spec.commandLine(), "--run names " + run + " twice");
       }
       if (ReportedRun.isOne(run)) {
-        trained.add(ReportedRun.read(run));
+        trained.add(ReportedRun.read(run, ReportCommand::settings));
       } else if (ReportedAttacks.isOne(run)) {
         attacked.add(ReportedAttacks.read(run));
       } else {
@@ -102,6 +109,18 @@ final class ReportCommand implements Callable<Integer> {
       measured.add(ReportedBench.read(bench));
     }
     return new ReportPage(
-        trained, attacked, measured, spec.commandLine().getParseResult().originalArgs());
+        trained,
+        attacked,
+        measured,
+        Build.version(),
+        Build.command(),
+        spec.commandLine().getParseResult().originalArgs());
+  }
+
+  /// The settings of a run, as its `config.yaml` has them.
+  static RunSettings settings(Path file) throws IOException {
+    Settings settings = Settings.read(file);
+    TrainOptions options = TrainOptions.of(settings);
+    return new RunSettings(settings.values(), options.config(), options.workers().size());
   }
 }

@@ -11,6 +11,10 @@ import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Release;
 import asymml.privacy.Sampling;
+import asymml.report.Figures;
+import asymml.report.ReportPage;
+import asymml.report.ReportedAttacks;
+import asymml.report.ReportedRun;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -187,7 +191,7 @@ class ReportCommandTest {
   void it_says_what_was_trained_and_that_nothing_protects_it() {
     assertThat(facts(page.expectFirst("#run-1-trained")))
         .containsEntry("Data", "generated:1: 48 training and 10 test images of 32x32x3, 10 classes")
-        .containsEntry("Trusted process", "simulation: not protected: this is no TEE")
+        .containsEntry("Trusted process", "not running in a TEE (simulation, not protected)")
         .containsEntry("Worker", "UNTRUSTED: local")
         .containsEntry("Epochs", "2 of 2 done")
         .containsEntry("Outcome", "finished")
@@ -197,7 +201,7 @@ class ReportCommandTest {
         .hasEntrySatisfying(
             "Plan", plan -> assertThat(plan).contains("2 split", "2 trusted conv1 fc"));
     assertThat(page.expectFirst(".lead").text())
-        .startsWith("A trusted process (simulation: not protected: this is no TEE)");
+        .startsWith("A trusted process, not running in a TEE (simulation, not protected), holds");
     assertThat(facts(page.expectFirst("#run-2-trained")))
         .containsEntry("Worker", "none: nothing leaves");
   }
@@ -241,8 +245,8 @@ class ReportCommandTest {
         .containsAll(statement.assumptions())
         .contains(
             "this run is not accounted for (--protect does that); no (epsilon, delta) is claimed");
-    assertThat(row("run-1-privacy", "weights")).contains("infinite", "leaves as it is");
-    assertThat(text("run-2-privacy")).contains("nothing leaves the trusted process");
+    assertThat(row("run-1-privacy", "weights")).contains("infinite", "sent unprotected");
+    assertThat(text("run-2-privacy")).contains("nothing is released by the trusted process");
     assertThat(facts(page.select(".card").getFirst()))
         .containsEntry("worker's whole view", "epsilon infinite");
   }
@@ -274,7 +278,7 @@ class ReportCommandTest {
     Document found = page(file);
     List<String> lines = found.select("#run-1-privacy .statement li").eachText();
     assertThat(lines).isEqualTo(PrivacyLedgerCommand.statement(ledger).lines());
-    assertThat(lines.getFirst()).contains("epsilon ", "counting their own noise only");
+    assertThat(lines.getFirst()).contains("epsilon ", "leakage about weights");
     assertThat(lines.getLast()).contains("epsilon infinite", "<b>as it is</b>");
     assertThat(facts(found.expectFirst(".card")))
         .containsEntry("worker's whole view", "epsilon infinite");
@@ -394,9 +398,10 @@ class ReportCommandTest {
   @Test
   void without_fonts_the_charts_are_missing_and_the_rest_is_there() throws Exception {
     Path file = folder.resolve("fontless.html");
-    ReportedRun run = ReportedRun.read(split);
+    ReportedRun run = ReportedRun.read(split, ReportCommand::settings);
     long size =
-        new ReportPage(List.of(run), List.of(), List.of(), List.of("report")).write(file, false);
+        new ReportPage(List.of(run), List.of(), List.of(), "1", "asymml", List.of("report"))
+            .write(file, false);
     assertThat(size).isEqualTo(Files.size(file));
     Document found = page(file);
     assertThat(found.select("svg")).isEmpty();

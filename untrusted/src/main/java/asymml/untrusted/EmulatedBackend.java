@@ -6,9 +6,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 
-/// Computes nothing and takes its time: what the trusted side reaches beside a worker of some speed
-/// shows without such a worker. Results are whatever stood in their places. The precision says so,
-/// and no training takes it for a worker.
+/// Computes nothing and waits: emulates a worker of a given speed in benchmarks of the trusted
+/// side. Results are whatever their memory held before. The precision says so, and training refuses
+/// it.
 final class EmulatedBackend implements Backend {
   private final Device.Emulated device;
   private final LongSupplier nanos;

@@ -70,8 +70,23 @@ record ArchitectureRules(String root) {
         knowOnly("analysis", "wire", "kernels", "model"));
     rules.put("attacks do not see their scorers", attacksDoNotScore());
     rules.put(
+        "the report knows the files of runs and records of studies",
+        knowOnly("report", "study", "trusted", "privacy", "model"));
+    rules.put(
         "cli does not know untrusted",
-        knowOnly("cli", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
+        knowOnly(
+            "cli",
+            "report",
+            "study",
+            "analysis",
+            "trusted",
+            "privacy",
+            "wire",
+            "kernels",
+            "model"));
+    rules.put(
+        "studies know neither untrusted nor commands",
+        knowOnly("study", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
     rules.put("kernels know nothing of ours", knowOnly("kernels"));
     rules.put("model knows nothing of ours", knowOnly("model"));
@@ -156,7 +171,7 @@ record ArchitectureRules(String root) {
   private ArchRule onlyTheBoundarySpeaks() {
     return noClasses()
         .that()
-        .resideInAnyPackage(tree("trusted"), tree("cli"))
+        .resideInAnyPackage(tree("trusted"), tree("study"), tree("cli"))
         .and()
         .resideOutsideOfPackage(tree("trusted.boundary"))
         .should()

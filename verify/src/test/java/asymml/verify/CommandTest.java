@@ -3,7 +3,7 @@ package asymml.verify;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.analysis.WorkerView;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import asymml.wire.Recording;
 import java.awt.image.BufferedImage;
 import java.io.BufferedReader;
@@ -120,7 +120,8 @@ class CommandTest {
   static void train_without_disturbance() throws Exception {
     Path run = folder.resolve("whole");
     assertThat(run(0, tiny("--out", run.toString())))
-        .contains("256 training and 50 test images", "UNTRUSTED", "this is no TEE", "not accounted")
+        .contains(
+            "256 training and 50 test images", "UNTRUSTED", "not running in a TEE", "not accounted")
         .contains("asymml eval --run " + run, "asymml predict --run " + run, "tensorboard");
     undisturbed = metrics(run);
   }

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.split.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

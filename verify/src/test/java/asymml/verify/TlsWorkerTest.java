@@ -104,7 +104,7 @@ class TlsWorkerTest {
     Matcher ready =
         Pattern.compile(
                 "worker listening on (tls:127\\.0\\.0\\.1:\\d+), backend cpu \\(oneDNN [0-9.]+\\),"
-                    + " float32, UNTRUSTED: sees what the release door lets out")
+                    + " float32, UNTRUSTED: receives what the release door releases")
             .matcher(String.valueOf(lines.readLine()));
     assertThat(ready.matches()).isTrue();
     return WorkerAddress.parse(ready.group(1));

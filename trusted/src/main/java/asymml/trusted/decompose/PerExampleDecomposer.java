@@ -5,6 +5,7 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.LowRank;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.Map;
 import java.util.stream.IntStream;

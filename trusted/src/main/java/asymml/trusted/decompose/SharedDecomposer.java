@@ -6,6 +6,7 @@ import asymml.kernels.Gemm;
 import asymml.kernels.LowRank;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.Map;

@@ -2,12 +2,13 @@ package asymml.trusted.train;
 
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import java.util.List;
+import java.util.function.Consumer;
 
 /// Everything that decides what a training run computes.
 ///
@@ -21,7 +22,7 @@ import java.util.List;
 /// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
 /// @param epochs passes over the training images, at least 1
 /// @param batchSize examples a step, at least 1
-/// @param optimizer learning rate and its relatives
+/// @param optimizer optimiser hyperparameters
 /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
 /// @param augment whether training images are flipped and cropped as suits the data
 /// @param seed of initial weights, order, augmentation and dropout; never of noise
@@ -58,7 +59,7 @@ public record TrainConfig(
   /// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
   /// @param epochs passes over the training images, at least 1
   /// @param batchSize examples a step, at least 1
-  /// @param optimizer learning rate and its relatives
+  /// @param optimizer optimiser hyperparameters
   /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
   /// @param augment whether training images are flipped and cropped as suits the data
   /// @param seed of initial weights, order, augmentation and dropout; never of noise
@@ -109,7 +110,7 @@ public record TrainConfig(
   /// @param noise strength of the noise on residuals
   /// @param epochs passes over the training images, at least 1
   /// @param batchSize examples a step, at least 1
-  /// @param optimizer learning rate and its relatives
+  /// @param optimizer optimiser hyperparameters
   /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
   /// @param augment whether training images are flipped and cropped as suits the data
   /// @param seed of initial weights, order, augmentation and dropout; never of noise
@@ -203,8 +204,8 @@ public record TrainConfig(
     trustedLayers = List.copyOf(trustedLayers);
     if (privacy.accounted() && !(gradientNoise instanceof NoiseStrength.None)) {
       throw new IllegalArgumentException(
-          "a gradient noise ratio is for runs that account for nothing: in others --protect gradients"
-              + " gives output gradients the noise of residuals");
+          "a gradient noise ratio is for runs that account for nothing: in others protecting"
+              + " gradients gives output gradients the noise of residuals");
     }
     check(epochs >= 1, "epochs must be at least 1", epochs);
     check(batchSize >= 1, "batch size must be at least 1", batchSize);
@@ -231,6 +232,215 @@ public record TrainConfig(
             || (mode == Mode.ASYMML
                 && decomposition == Decomposition.SHARED
                 && rank.rank(0, 1) > 0));
+  }
+
+  /// This configuration with another `model`.
+  ///
+  /// @param model a name of the zoo
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withModel(String model) {
+    return with(draft -> draft.model = model);
+  }
+
+  /// This configuration with another `norm`.
+  ///
+  /// @param norm its normalisation
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withNorm(Zoo.Norm norm) {
+    return with(draft -> draft.norm = norm);
+  }
+
+  /// This configuration with another `mode`.
+  ///
+  /// @param mode which plan its linear layers get
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withMode(Mode mode) {
+    return with(draft -> draft.mode = mode);
+  }
+
+  /// This configuration with another `decomposition`.
+  ///
+  /// @param decomposition how split layers' inputs are decomposed
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withDecomposition(Decomposition decomposition) {
+    return with(draft -> draft.decomposition = decomposition);
+  }
+
+  /// This configuration with another `rank`.
+  ///
+  /// @param rank how many directions stay
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withRank(RankPolicy rank) {
+    return with(draft -> draft.rank = rank);
+  }
+
+  /// This configuration with another `trustedLayers`.
+  ///
+  /// @param trustedLayers linear layers that stay trusted in `asymml` and `dp-only` mode
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withTrustedLayers(List<String> trustedLayers) {
+    return with(draft -> draft.trustedLayers = trustedLayers);
+  }
+
+  /// This configuration with another `noise`.
+  ///
+  /// @param noise strength of the noise on residuals
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withNoise(NoiseStrength noise) {
+    return with(draft -> draft.noise = noise);
+  }
+
+  /// This configuration with another `gradientNoise`.
+  ///
+  /// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withGradientNoise(NoiseStrength gradientNoise) {
+    return with(draft -> draft.gradientNoise = gradientNoise);
+  }
+
+  /// This configuration with another `epochs`.
+  ///
+  /// @param epochs passes over the training images, at least 1
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withEpochs(int epochs) {
+    return with(draft -> draft.epochs = epochs);
+  }
+
+  /// This configuration with another `batchSize`.
+  ///
+  /// @param batchSize examples a step, at least 1
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withBatchSize(int batchSize) {
+    return with(draft -> draft.batchSize = batchSize);
+  }
+
+  /// This configuration with another `optimizer`.
+  ///
+  /// @param optimizer optimiser hyperparameters
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withOptimizer(Optimizer optimizer) {
+    return with(draft -> draft.optimizer = optimizer);
+  }
+
+  /// This configuration with another `labelSmoothing`.
+  ///
+  /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withLabelSmoothing(float labelSmoothing) {
+    return with(draft -> draft.labelSmoothing = labelSmoothing);
+  }
+
+  /// This configuration with another `augment`.
+  ///
+  /// @param augment whether training images are flipped and cropped as suits the data
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withAugment(boolean augment) {
+    return with(draft -> draft.augment = augment);
+  }
+
+  /// This configuration with another `seed`.
+  ///
+  /// @param seed of initial weights, order, augmentation and dropout; never of noise
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withSeed(long seed) {
+    return with(draft -> draft.seed = seed);
+  }
+
+  /// This configuration with another `privacy`.
+  ///
+  /// @param privacy what is accounted for
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withPrivacy(PrivacyConfig privacy) {
+    return with(draft -> draft.privacy = privacy);
+  }
+
+  /// This configuration with another `shield`.
+  ///
+  /// @param shield what hides the data from workers
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withShield(Shield shield) {
+    return with(draft -> draft.shield = shield);
+  }
+
+  private TrainConfig with(Consumer<Draft> change) {
+    Draft draft = new Draft(this);
+    change.accept(draft);
+    return draft.config();
+  }
+
+  /// A configuration while one component changes.
+  private static final class Draft {
+    private String model;
+    private Zoo.Norm norm;
+    private Mode mode;
+    private Decomposition decomposition;
+    private RankPolicy rank;
+    private List<String> trustedLayers;
+    private NoiseStrength noise;
+    private NoiseStrength gradientNoise;
+    private int epochs;
+    private int batchSize;
+    private Optimizer optimizer;
+    private float labelSmoothing;
+    private boolean augment;
+    private long seed;
+    private PrivacyConfig privacy;
+    private Shield shield;
+
+    private Draft(TrainConfig config) {
+      model = config.model;
+      norm = config.norm;
+      mode = config.mode;
+      decomposition = config.decomposition;
+      rank = config.rank;
+      trustedLayers = config.trustedLayers;
+      noise = config.noise;
+      gradientNoise = config.gradientNoise;
+      epochs = config.epochs;
+      batchSize = config.batchSize;
+      optimizer = config.optimizer;
+      labelSmoothing = config.labelSmoothing;
+      augment = config.augment;
+      seed = config.seed;
+      privacy = config.privacy;
+      shield = config.shield;
+    }
+
+    private TrainConfig config() {
+      return new TrainConfig(
+          model,
+          norm,
+          mode,
+          decomposition,
+          rank,
+          trustedLayers,
+          noise,
+          gradientNoise,
+          epochs,
+          batchSize,
+          optimizer,
+          labelSmoothing,
+          augment,
+          seed,
+          privacy,
+          shield);
+    }
   }
 
   private static void check(boolean holds, String rule, Number value) {

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy.Fixed;
+import asymml.trusted.plan.RankPolicy.Fixed;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.Map;

@@ -5,9 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy.Energy;
-import asymml.trusted.decompose.RankPolicy.Fixed;
-import asymml.trusted.decompose.RankPolicy.Fraction;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.RankPolicy.Energy;
+import asymml.trusted.plan.RankPolicy.Fixed;
+import asymml.trusted.plan.RankPolicy.Fraction;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Map;

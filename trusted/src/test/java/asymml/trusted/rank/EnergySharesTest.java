@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import asymml.kernels.Tensor;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,0 +1,24 @@
+package asymml.trusted.ops;
+
+import asymml.wire.ProtocolException;
+
+/// One step of a planned network: its buffers and primitives are bound when it is made, so that
+/// running it allocates nothing.
+public interface Op extends AutoCloseable {
+  /// Computes the output from the inputs.
+  ///
+  /// @param step the training step, from 0
+  /// @throws ProtocolException if a worker fails
+  void forward(long step) throws ProtocolException;
+
+  /// Computes the gradients of inputs and parameters from the gradient of the output.
+  ///
+  /// @throws ProtocolException if a worker fails
+  void backward() throws ProtocolException;
+
+  /// What kind of work it is, where it does not say so itself.
+  StepProfile.Phase phase();
+
+  @Override
+  void close();
+}
