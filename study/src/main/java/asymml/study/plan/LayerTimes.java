@@ -37,9 +37,9 @@ record LayerTimes(List<Double> nodes, double rest) {
           graph.nodes().get(node).name(),
           Cost.between(
               whole.nodes.get(node),
-              low.rank.rank(i, channels),
+              low.rank.resolve(i, channels).most(),
               low.times.nodes.get(node),
-              high.rank.rank(i, channels),
+              high.rank.resolve(i, channels).most(),
               high.times.nodes.get(node)));
     }
     return costs;

@@ -3,6 +3,7 @@ package asymml.trusted.ops;
 import asymml.kernels.GroupNorm;
 import asymml.kernels.Tensor;
 import asymml.trusted.memory.GradientTarget;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Group normalisation, with the ReLU behind it fused in where there is one.
@@ -58,7 +59,7 @@ public final class GroupNormOp implements Op {
         guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
     if (guard != null) {
-      guard.perturb(Gradients.require(own.scaleGradient()), Gradients.require(own.shiftGradient()));
+      guard.perturb(addedHere());
     }
   }
 
@@ -70,6 +71,11 @@ public final class GroupNormOp implements Op {
   /// pass.
   public double[] gradientNorms() {
     return norm.gradientNorms();
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients();
   }
 
   @Override

@@ -3,6 +3,7 @@ package asymml.trusted.ops;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Stream;
@@ -52,10 +53,10 @@ public record LinearParameters(
   /// The gradients of a backward pass.
   ///
   /// @param withWeight whether the weights' is among them
-  public Tensor[] gradients(boolean withWeight) {
+  public List<Tensor> gradients(boolean withWeight) {
     return Stream.of(withWeight ? weightGradient : null, biasGradient)
         .filter(Objects::nonNull)
-        .toArray(Tensor[]::new);
+        .toList();
   }
 
   private static Tensor rows(Tensor map) {

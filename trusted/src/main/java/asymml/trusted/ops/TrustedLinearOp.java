@@ -7,6 +7,7 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.trusted.memory.GradientTarget;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import java.util.function.IntToDoubleFunction;
 import org.jspecify.annotations.Nullable;
@@ -76,7 +77,7 @@ public final class TrustedLinearOp implements Op {
     layer.backwardWeights(x, gradient, Gradients.require(own.weightGradient()));
     own.biasBackward(gradient);
     if (guard != null) {
-      guard.perturb(own.gradients(true));
+      guard.perturb(addedHere());
     }
   }
 
@@ -87,6 +88,11 @@ public final class TrustedLinearOp implements Op {
   /// How large each example's part in the gradients can be, over the norm of its output gradient.
   public IntToDoubleFunction gain() {
     return own.gain(layer.shape(), i -> Elementwise.sumOfSquares(x.examples(i, 1)));
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return dy == null ? List.of() : own.gradients(true);
   }
 
   @Override
