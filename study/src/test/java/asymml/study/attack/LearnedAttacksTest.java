@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.study.attack;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
