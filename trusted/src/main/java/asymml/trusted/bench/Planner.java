@@ -2,7 +2,7 @@ package asymml.trusted.bench;
 
 import asymml.model.Graph;
 import asymml.model.Node;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

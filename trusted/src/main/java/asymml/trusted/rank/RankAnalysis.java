@@ -19,11 +19,11 @@ import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Shuffle;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.LayerPass;
-import asymml.trusted.execute.Parameters;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.passes.LayerPass;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.rank.LayerRanks.LowRankOutput;
 import asymml.trusted.rank.RankBounds.Check;
 import java.util.ArrayList;
@@ -140,7 +140,12 @@ public record RankAnalysis(
       int kept = ranks.rank(node);
       List<Spectrum> inputs = examples.stream().map(e -> e.input(node)).toList();
       List<Spectrum> gradients = examples.stream().map(e -> e.gradient(node)).toList();
-      int keptOfGradient = EnergyShares.rank(pass.gradient(node), index, rank, decomposition);
+      int keptOfGradient =
+          EnergyShares.rank(
+              pass.gradient(node),
+              index,
+              rank.resolve(index, graph.shape(node).channels()),
+              decomposition);
       layers.add(
           new LayerRanks(
               it.name(),

@@ -2,7 +2,7 @@ package asymml.trusted.train;
 
 import asymml.kernels.Elementwise;
 import asymml.model.Parameter;
-import asymml.trusted.execute.Parameters;
+import asymml.trusted.ops.Parameters;
 import org.jspecify.annotations.Nullable;
 
 /// Training that went out of bounds: found before it reaches a checkpoint, told in one line.

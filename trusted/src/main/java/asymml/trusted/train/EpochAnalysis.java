@@ -2,7 +2,7 @@ package asymml.trusted.train;
 
 import asymml.model.Graph;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.execute.Parameters;
+import asymml.trusted.ops.Parameters;
 import java.io.IOException;
 
 /// Looks at a network in training after an epoch. Called on the training thread, when the epoch's

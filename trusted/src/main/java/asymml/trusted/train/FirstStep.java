@@ -8,9 +8,9 @@ import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Shuffle;
-import asymml.trusted.execute.LayerPass;
-import asymml.trusted.execute.Parameters;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.passes.LayerPass;
+import asymml.trusted.plan.Plan;
 import java.lang.foreign.Arena;
 
 /// The first step of a run once more, wholly on the trusted side: initial parameters, order and

@@ -4,7 +4,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
-import asymml.trusted.execute.Basis;
+import asymml.trusted.plan.Basis;
 import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Set;

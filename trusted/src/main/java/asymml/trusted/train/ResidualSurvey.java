@@ -7,10 +7,10 @@ import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.ImageSet;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Parameters;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.ResidualNorms;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.passes.ResidualNorms;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import java.util.List;
 import java.util.stream.IntStream;
 
