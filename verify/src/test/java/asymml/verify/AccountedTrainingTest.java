@@ -197,7 +197,8 @@ class AccountedTrainingTest {
     }
   }
 
-  /// Every door releases what is planned, and the ledger is that of one worker: they are treated as colluding.
+  /// Every door releases what is planned, and the ledger is that of one worker: they are treated as
+  /// colluding.
   @Test
   void workers_that_share_batches_are_accounted_for_as_one() throws Exception {
     TrainConfig config =

@@ -295,8 +295,8 @@ class CanaryTest {
     assertThat(view.seen).containsExactly(NORMALISED);
   }
 
-  /// A known leak, see `docs/threat-model.md`: gradients are sent unprotected, and in that of the logits,
-  /// softmax less target, the only negative value stands at the label.
+  /// A known leak, see `docs/threat-model.md`: gradients are sent unprotected, and in that of the
+  /// logits, softmax less target, the only negative value stands at the label.
   @Test
   void labels_can_be_read_from_the_gradient_of_a_classifier_at_the_worker() throws Exception {
     View view = train(Mode.ASYMML, Decomposition.SHARED, List.of(Plan.FIRST), 0.1);
