@@ -17,6 +17,8 @@ public interface Op extends AutoCloseable {
   void backward() throws ProtocolException;
 
   /// What kind of work it is, where it does not say so itself.
+  ///
+  /// @return what the time of a pass is booked on
   StepProfile.Phase phase();
 
   @Override

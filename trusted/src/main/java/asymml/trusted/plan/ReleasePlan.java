@@ -69,6 +69,8 @@ public final class ReleasePlan {
   }
 
   /// What hides the data.
+  ///
+  /// @return the shield of the terms; [Shield.Residual] where nothing is accounted for
   public Shield shield() {
     return terms instanceof ReleaseTerms.Accounted accounted
         ? accounted.shield()
@@ -82,7 +84,9 @@ public final class ReleasePlan {
     return shield() instanceof Shield.Shares ? 2 : 1;
   }
 
-  /// What leaves for the worker that holds the masks, in every step.
+  /// The releases to the worker that holds the masks, in every step.
+  ///
+  /// @return the weights of each layer at the workers
   public List<Release> weights() {
     return graph.linearLayers().stream()
         .filter(i -> !(plan.placement(graph.nodes().get(i).name()) instanceof Trusted))
@@ -90,7 +94,9 @@ public final class ReleasePlan {
         .toList();
   }
 
-  /// The places where data leave, each with the name of the first layer that reads there.
+  /// The places where data are released, each with the name of the first layer that reads there.
+  ///
+  /// @return in graph order
   public Map<SiteKey, String> sites() {
     return sites;
   }
@@ -130,6 +136,10 @@ public final class ReleasePlan {
   }
 
   /// The input of split layers.
+  ///
+  /// @param name of the first layer that reads there
+  /// @param key the place
+  /// @return its release
   public Release residual(String name, SiteKey key) {
     long dim = graph.shape(key.source()).size();
     return new Release(
@@ -144,7 +154,11 @@ public final class ReleasePlan {
         });
   }
 
-  /// The shared basis that the input of split layers is decomposed with; null if there is none.
+  /// The shared basis that the input of split layers is decomposed with.
+  ///
+  /// @param name of the first layer that reads there
+  /// @param key the place
+  /// @return its release; null if there is none
   public @Nullable Release basis(String name, SiteKey key) {
     if (!(key.placement() instanceof Split(Decomposition decomposition, var _))
         || decomposition != Decomposition.SHARED
@@ -172,6 +186,9 @@ public final class ReleasePlan {
   }
 
   /// The weights of a layer at the worker, as they are sent.
+  ///
+  /// @param layer its node's number
+  /// @return their release
   public Release weights(int layer) {
     String name = graph.nodes().get(layer).name();
     boolean covered =
@@ -187,6 +204,9 @@ public final class ReleasePlan {
   }
 
   /// The output gradient of a layer at the worker.
+  ///
+  /// @param layer its node's number
+  /// @return its release
   public Release outputGradient(int layer) {
     String name = graph.nodes().get(layer).name();
     long values = graph.shape(layer).size();
@@ -208,6 +228,9 @@ public final class ReleasePlan {
   /// The noise on what the trusted side adds to the gradients of a layer's parameters; null if they
   /// are not protected, or are functions of what the worker holds. All trained parameters count,
   /// not just those that are sent: later residuals and gradients depend on them all.
+  ///
+  /// @param node its number
+  /// @return a Gaussian mechanism, or null
   public @Nullable Release weightGradient(int node) {
     if (!(terms instanceof ReleaseTerms.Accounted accounted)
         || !accounted.channels().contains(Channel.WEIGHTS)) {

@@ -135,6 +135,11 @@ public final class SplitContext implements AutoCloseable {
     return new SplitSite(decomposer, residual, strength, new ClipBound(), basis);
   }
 
+  /// A layer's number among the linear ones.
+  ///
+  /// @param graph the network
+  /// @param name of a linear layer
+  /// @return from 0, in graph order
   public static int linearIndex(Graph graph, String name) {
     List<Integer> linear = graph.linearLayers();
     for (int index = 0; index < linear.size(); index++) {
@@ -145,6 +150,14 @@ public final class SplitContext implements AutoCloseable {
     throw new IllegalStateException(name + " is no linear layer");
   }
 
+  /// What splits the input at a place.
+  ///
+  /// @param graph the network
+  /// @param key the place
+  /// @param batch largest number of examples
+  /// @param layer number of the first linear layer that reads there, among the linear ones
+  /// @param basis what shared bases are fitted to
+  /// @return a new one, to be closed; null if nothing is kept on the trusted side
   public static @Nullable Decomposer decomposer(
       Graph graph, SiteKey key, int batch, int layer, Basis basis) {
     return switch (key.placement()) {
@@ -179,6 +192,8 @@ public final class SplitContext implements AutoCloseable {
 
   /// Begins a step: the doors now let out what is planned for it, each once. Workers that share a
   /// batch get each release once for their own examples.
+  ///
+  /// @param step from 0
   public void begin(long step) {
     List<Release> planned = refreshes(step) ? refreshing : ordinary;
     for (int i = 0; i < logs.size(); i++) {
@@ -221,7 +236,10 @@ public final class SplitContext implements AutoCloseable {
     return releases;
   }
 
-  /// What holds a layer's parameter gradients to their bound; null if they are not protected.
+  /// What holds a layer's parameter gradients to their bound.
+  ///
+  /// @param node its number
+  /// @return null if they are not protected
   public @Nullable GradientGuard guard(int node) {
     Release release = releases.weightGradient(node);
     return release == null ? null : new GradientGuard(release, workers.first().door());
@@ -248,6 +266,9 @@ public final class SplitContext implements AutoCloseable {
         : gradientBounds.computeIfAbsent(release.layer(), _ -> new ClipBound());
   }
 
+  /// The workers.
+  ///
+  /// @return as given
   public Workers workers() {
     return workers;
   }
@@ -263,6 +284,10 @@ public final class SplitContext implements AutoCloseable {
         .newMask(examples, Math.toIntExact(release.values()), norm.noiseDeviation(noise));
   }
 
+  /// What lasts from step to step at a place.
+  ///
+  /// @param key the place
+  /// @return the same for all batch sizes
   public SplitSite site(SiteKey key) {
     SplitSite site = sites.get(key);
     if (site == null) {
@@ -271,7 +296,7 @@ public final class SplitContext implements AutoCloseable {
     return site;
   }
 
-  public int takeOpId() {
+  int takeOpId() {
     return nextOpId++;
   }
 
