@@ -60,7 +60,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 ///
 /// Every image has the same row of random pixels; file, class, folder and model have long names.
 class CanaryTest {
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final long SEED = 77;
   private static final int SIDE = 8;
   private static final int CHANNELS = 3;

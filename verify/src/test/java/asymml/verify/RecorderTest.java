@@ -53,7 +53,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// Worker processes that keep what they see.
 class RecorderTest {
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final long SEED = 41;
   private static final Shape SHAPE = new Shape(8, 8, 3);
 
@@ -343,9 +343,7 @@ class RecorderTest {
       Ticket ticket = exchange.forward(exchange.releaseX());
       worker.await(ticket);
       ProcessHandle.of(process.pid()).ifPresent(ProcessHandle::destroyForcibly);
-      for (int i = 0; i < 1000 && process.isAlive(); i++) {
-        Thread.sleep(10);
-      }
+      LocalWorker.awaitEnd(process);
       try (Recording view = Recording.open(recording())) {
         assertThat(view.ending()).isEqualTo(Ending.CUT_OFF);
         assertThat(view.events()).hasSize(3);

@@ -59,7 +59,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// Training on two workers under masks: what each of them gets, what it costs, and that a stopped
 /// run goes on.
 class SharesTest {
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final Shape SHAPE = new Shape(16, 16, 3);
   private static final int EPOCHS = 3;
   private static final int STEPS = 3;

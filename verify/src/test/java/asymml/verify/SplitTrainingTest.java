@@ -304,7 +304,7 @@ class SplitTrainingTest {
   void a_worker_that_returns_what_is_not_finite_ends_the_run_with_one_line(
       int healthyResults, float value) throws Exception {
     RunLayout layout = fresh("faulty");
-    Duration limit = Duration.ofSeconds(20);
+    Duration limit = Duration.ofMinutes(5);
     try (FaultyWorker worker = new FaultyWorker(folder, healthyResults, value);
         RemoteWorker remote = RemoteWorker.connect(worker.address(), null, limit);
         ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 1);

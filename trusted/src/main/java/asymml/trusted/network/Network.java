@@ -182,6 +182,9 @@ public final class Network implements AutoCloseable {
     for (RemoteOp op : split.reversed()) {
       op.mergeWeightGradient();
     }
+    if (context != null) {
+      context.requireNoised();
+    }
     profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
   }
 

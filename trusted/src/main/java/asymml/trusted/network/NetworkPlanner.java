@@ -37,12 +37,14 @@ import asymml.trusted.ops.ReluOp;
 import asymml.trusted.ops.RunningStatistics;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.TrustedLinearOp;
+import asymml.trusted.plan.DataFlow;
+import asymml.trusted.plan.DataFlow.SiteKey;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Placement.Trusted;
 import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
-import asymml.trusted.plan.ReleasePlan.SiteKey;
+import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.split.MaskedLinearOp;
 import asymml.trusted.split.RemoteOp;
@@ -116,7 +118,9 @@ final class NetworkPlanner {
     try {
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
-          ops.add(new Planned(i, op(i)));
+          Op op = op(i);
+          ops.add(new Planned(i, op));
+          requireFlow(i, op);
         }
       }
       planned = true;
@@ -125,6 +129,29 @@ final class NetworkPlanner {
         ops.forEach(p -> p.op().close());
       }
     }
+  }
+
+  /// An operation adds to the very gradients, and sends the very tensors, that releases were
+  /// planned for, whatever the terms are.
+  private void requireFlow(int node, Op op) {
+    if (context == null || !training) {
+      return;
+    }
+    DataFlow.Layer planned = context.releases().flow().layer(node);
+    long added = op.addedHere().stream().mapToLong(Tensor::size).sum();
+    boolean gradientSent =
+        op instanceof RemoteOp && (!shares || buffers.target(node, source(node)) != null);
+    if (added != planned.valuesAddedHere()
+        || op instanceof RemoteOp != planned.isRemote()
+        || gradientSent != planned.sendsGradient()) {
+      throw new IllegalStateException(
+          "what %s computes is not what its releases were planned for: it adds to %d values of gradients, planned were %d"
+              .formatted(planned.name(), added, planned.valuesAddedHere()));
+    }
+  }
+
+  private int source(int node) {
+    return graph.nodes().get(node).inputs().getFirst();
   }
 
   NetworkBuffers buffers() {
@@ -312,19 +339,21 @@ final class NetworkPlanner {
       throw new IllegalArgumentException(
           "layer " + node.name() + " is " + placement + ", which needs a worker and training");
     }
+    ReleasePlan releases = boundary.releases();
+    DataFlow.Layer flow = releases.flow().layer(i);
     SplitLayer layer =
         new SplitLayer(
             node.name(),
             i,
             shape,
-            boundary.releases().weights(i),
-            boundary.releases().outputGradient(i),
+            releases.weights(flow),
+            releases.outputGradient(flow),
             boundary.guard(i),
             linearParameters(node),
             region.places(split.size()),
             tensors(i));
     SplitInput input = splitInput(boundary, layer, placement);
-    return boundary.releases().shield() instanceof Shield.Shares(double positions)
+    return releases.shield() instanceof Shield.Shares(double positions)
         ? new MaskedLinearOp(layer, input, boundary, weightGradient(shape, positions, i), profile)
         : new SplitLinearOp(layer, input, boundary, shards, region, profile);
   }

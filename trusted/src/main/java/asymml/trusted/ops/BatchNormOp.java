@@ -5,6 +5,7 @@ import asymml.kernels.Tensor;
 import asymml.model.Layer;
 import asymml.trusted.memory.GradientTarget;
 import java.lang.foreign.Arena;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Batch normalisation, with the ReLU behind it fused in where there is one.
@@ -84,6 +85,11 @@ public final class BatchNormOp implements Op {
         Gradients.require(own.scaleGradient()),
         Gradients.require(own.shiftGradient()));
     target.done();
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients();
   }
 
   @Override

@@ -4,6 +4,7 @@ import asymml.kernels.GroupNorm;
 import asymml.kernels.Tensor;
 import asymml.model.Layer;
 import asymml.trusted.memory.GradientTarget;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Group normalisation, with the ReLU behind it fused in where there is one.
@@ -70,7 +71,7 @@ public final class GroupNormOp implements Op {
         guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
     if (guard != null) {
-      guard.perturb(Gradients.require(own.scaleGradient()), Gradients.require(own.shiftGradient()));
+      guard.perturb(addedHere());
     }
   }
 
@@ -87,6 +88,11 @@ public final class GroupNormOp implements Op {
   /// @return one for each example
   public double[] gradientNorms() {
     return norm.gradientNorms();
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients();
   }
 
   @Override

@@ -3,6 +3,7 @@ package asymml.trusted.ops;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Stream;
@@ -59,10 +60,10 @@ public record LinearParameters(
   ///
   /// @param withWeight whether the weights' is among them
   /// @return those that there are, weights first
-  public Tensor[] gradients(boolean withWeight) {
+  public List<Tensor> gradients(boolean withWeight) {
     return Stream.of(withWeight ? weightGradient : null, biasGradient)
         .filter(Objects::nonNull)
-        .toArray(Tensor[]::new);
+        .toList();
   }
 
   private static Tensor rows(Tensor map) {

@@ -7,6 +7,7 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.trusted.memory.GradientTarget;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import java.util.function.IntToDoubleFunction;
 import org.jspecify.annotations.Nullable;
@@ -81,7 +82,7 @@ public final class TrustedLinearOp implements Op {
     layer.backwardWeights(x, gradient, Gradients.require(own.weightGradient()));
     own.biasBackward(gradient);
     if (guard != null) {
-      guard.perturb(own.gradients(true));
+      guard.perturb(addedHere());
     }
   }
 
@@ -97,6 +98,11 @@ public final class TrustedLinearOp implements Op {
   /// @return by example, of the last forward pass
   public IntToDoubleFunction gain() {
     return own.gain(layer.shape(), i -> Elementwise.sumOfSquares(x.examples(i, 1)));
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return dy == null ? List.of() : own.gradients(true);
   }
 
   @Override

@@ -18,6 +18,7 @@ import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.StepProfile.Phase;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A linear layer on two workers that do not collude: one computes on the input under masks, the
@@ -143,7 +144,7 @@ public final class MaskedLinearOp implements RemoteOp {
     own.biasBackward(dy);
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(own.gradients(true));
+      guard.perturb(addedHere());
       profile.lap(Phase.DOOR);
     }
     if (masked != null && onMasked != null && onMasks != null && dx != null) {
@@ -183,6 +184,11 @@ public final class MaskedLinearOp implements RemoteOp {
   /// All of it is computed here, in [#backward].
   @Override
   public void mergeWeightGradient() {}
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients(true);
+  }
 
   @Override
   public StepProfile.Phase phase() {

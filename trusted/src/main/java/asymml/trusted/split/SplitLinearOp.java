@@ -239,7 +239,7 @@ public final class SplitLinearOp implements RemoteOp {
     own.biasBackward(dy);
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(own.gradients(lowRank != null));
+      guard.perturb(addedHere());
       profile.lap(Phase.DOOR);
     }
     if (dx != null) {
@@ -325,6 +325,11 @@ public final class SplitLinearOp implements RemoteOp {
       profile.lap(Phase.MERGE);
     }
     weightGradients.clear();
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients(lowRank != null);
   }
 
   @Override

@@ -15,7 +15,6 @@ final class LedgerKeeper {
 
   private final Accounting accounting;
   private final boolean accounted;
-  private final @Nullable Ledger earlier;
 
   /// Steps that the ledger on disk covers.
   private long reserved;
@@ -31,7 +30,6 @@ final class LedgerKeeper {
   LedgerKeeper(Accounting accounting, boolean accounted, @Nullable Ledger earlier) {
     this.accounting = accounting;
     this.accounted = accounted;
-    this.earlier = earlier;
     this.reserved = earlier == null ? 0 : earlier.steps();
   }
 
@@ -53,11 +51,6 @@ final class LedgerKeeper {
       throw new TrainingException(
           "the ledger is behind the checkpoint: it is not the one of this run, and what the run has"
               + " released is not known");
-    }
-    if (earlier != null && !accounting.ledger(reserved).equals(earlier)) {
-      throw new TrainingException(
-          "the ledger does not say what this run releases: it is not the one of this run, or another"
-              + " version of the program wrote it; start a new run");
     }
     if (!accounted) {
       repeated = lost;

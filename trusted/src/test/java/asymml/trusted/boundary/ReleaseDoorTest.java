@@ -66,7 +66,7 @@ class ReleaseDoorTest {
                 // Every request is done as soon as it comes.
               }
             });
-    worker = RemoteWorker.connect(peer.address(), null, Duration.ofSeconds(10));
+    worker = RemoteWorker.connect(peer.address(), null, Duration.ofMinutes(5));
     worker.mapRegion(REGION_BYTES);
     door = new ReleaseDoor(worker, new SeededSecureRandom(41), THREADS);
     ReleaseLog log = new ReleaseLog();
