@@ -206,9 +206,9 @@ final class PlanRun {
           graph.nodes().get(node).name(),
           Cost.between(
               whole.nodes.get(node),
-              LOW.rank(i, channels),
+              LOW.resolve(i, channels).most(),
               low.nodes.get(node),
-              HIGH.rank(i, channels),
+              HIGH.resolve(i, channels).most(),
               high.nodes.get(node)));
     }
     return costs;

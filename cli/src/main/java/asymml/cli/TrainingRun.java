@@ -117,7 +117,7 @@ final class TrainingRun {
 
   /// The public images of a run that is accounted for, and refusal of what cannot be.
   private @Nullable ImageSet publicImages(RunHeader header) throws DataException {
-    if (!config.needsPublicImages()) {
+    if (!config.needsPublicImages(header.plan())) {
       requireAccountable(header, null);
       return null;
     }

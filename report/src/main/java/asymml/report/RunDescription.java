@@ -60,8 +60,7 @@ public final class RunDescription {
       switch (plan.placement(name)) {
         case Placement.Trusted _ -> trusted.add(name);
         case Placement.Untrusted _ -> untrusted++;
-        case Split(var _, var rank) ->
-            ranks.add(rank.rank(i, graph.inputShape(linear.get(i)).channels()));
+        case Split(var _, var rank) -> ranks.add(rank.most());
       }
     }
     List<String> parts = new ArrayList<>();

@@ -182,12 +182,16 @@ public final class Network implements AutoCloseable {
     for (RemoteOp op : split.reversed()) {
       op.mergeWeightGradient();
     }
+    if (context != null) {
+      context.requireNoised();
+    }
     profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
   }
 
   /// What a node gave in the last forward pass.
   ///
   /// @param node its number, or [Graph#INPUT]
+  /// @return `[N, H, W, C]`, a view
   /// @throws IllegalStateException if not planned for inspection
   public Tensor activation(int node) {
     buffers.requireKept();
@@ -209,6 +213,9 @@ public final class Network implements AutoCloseable {
     return buffers;
   }
 
+  /// The operations, in the order in which they run forward.
+  ///
+  /// @return immutable
   public List<Op> ops() {
     return ops.stream().map(Planned::op).toList();
   }

@@ -4,6 +4,7 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ReleaseDoor;
+import java.util.List;
 import java.util.function.IntToDoubleFunction;
 
 /// Holds what one example adds to the gradients of a layer's parameters to a bound, and adds noise
@@ -61,7 +62,7 @@ public final class GradientGuard {
   /// Adds the noise.
   ///
   /// @param gradients sums over the batch, of one layer
-  public void perturb(Tensor... gradients) {
-    door.perturb(release, gradients);
+  public void perturb(List<Tensor> gradients) {
+    door.perturb(release, gradients.toArray(Tensor[]::new));
   }
 }

@@ -3,6 +3,7 @@ package asymml.trusted.ops;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Stream;
@@ -20,12 +21,18 @@ public record LinearParameters(
     @Nullable Tensor bias,
     @Nullable Tensor biasGradient) {
 
+  /// Adds the bias, if there is one.
+  ///
+  /// @param y `[N, OH, OW, O]`, changed in place
   public void addBias(Tensor y) {
     if (bias != null) {
       Elementwise.addRow(bias, rows(y));
     }
   }
 
+  /// Computes the gradient of the bias, if there is one.
+  ///
+  /// @param dy `[N, OH, OW, O]`
   public void biasBackward(Tensor dy) {
     if (biasGradient != null) {
       Elementwise.columnSums(rows(dy), biasGradient);
@@ -52,10 +59,11 @@ public record LinearParameters(
   /// The gradients of a backward pass.
   ///
   /// @param withWeight whether the weights' is among them
-  public Tensor[] gradients(boolean withWeight) {
+  /// @return those that there are, weights first
+  public List<Tensor> gradients(boolean withWeight) {
     return Stream.of(withWeight ? weightGradient : null, biasGradient)
         .filter(Objects::nonNull)
-        .toArray(Tensor[]::new);
+        .toList();
   }
 
   private static Tensor rows(Tensor map) {

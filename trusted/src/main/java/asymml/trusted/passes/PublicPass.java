@@ -13,7 +13,7 @@ import asymml.trusted.ops.GroupNormOp;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.TrustedLinearOp;
-import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.DataFlow;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
@@ -96,14 +96,11 @@ public final class PublicPass implements AutoCloseable {
     ReleasePlan releases =
         new ReleasePlan(
             graph, plan, new ReleaseTerms.Unaccounted(new NoiseStrength.None(), "public images"));
-    releases
-        .sites()
-        .forEach((key, name) -> {
-          Tensor x = network.activation(key.source());
-          of(norms, Channel.BASIS).put(name, median(i -> squares(x, i)));
-          of(norms, Channel.RESIDUALS)
-              .put(name, residual(key, x, SplitContext.linearIndex(graph, name)));
-        });
+    for (DataFlow.Input input : releases.flow().inputs()) {
+      Tensor x = network.activation(input.key().source());
+      of(norms, Channel.BASIS).put(input.name(), median(i -> squares(x, i)));
+      of(norms, Channel.RESIDUALS).put(input.name(), residual(input, x));
+    }
     for (int node : graph.linearLayers()) {
       linearBounds(norms, node);
     }
@@ -116,9 +113,8 @@ public final class PublicPass implements AutoCloseable {
     return new ReleaseTerms.Bounds(norms);
   }
 
-  private ClipNorm residual(ReleasePlan.SiteKey key, Tensor x, int layer) {
-    try (Decomposer decomposer =
-        SplitContext.decomposer(graph, key, x.length(0), layer, Basis.BATCH)) {
+  private ClipNorm residual(DataFlow.Input input, Tensor x) {
+    try (Decomposer decomposer = SplitContext.decomposer(graph, input, x.length(0), true)) {
       if (decomposer == null) {
         return median(i -> Math.sqrt(squares(x, i)));
       }

@@ -9,11 +9,11 @@ import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.network.Network;
 import asymml.trusted.ops.Parameters;
-import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.DataFlow;
+import asymml.trusted.plan.DataFlow.SiteKey;
 import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.plan.ReleasePlan.SiteKey;
 import asymml.trusted.split.SplitContext;
 import asymml.wire.ProtocolException;
 import java.lang.foreign.Arena;
@@ -127,8 +127,10 @@ public final class ResidualNorms implements AutoCloseable {
         bySource.put(source, site);
         sites.add(site);
         for (RankPolicy rank : ranks) {
-          SiteKey key = new SiteKey(source, new Split(decomposition, rank));
-          Decomposer decomposer = SplitContext.decomposer(graph, key, batch, layer, Basis.BATCH);
+          int channels = graph.shape(source).channels();
+          Split split = new Split(decomposition, rank.resolve(layer, channels));
+          DataFlow.Input input = new DataFlow.Input(new SiteKey(source, split), node.name(), layer);
+          Decomposer decomposer = SplitContext.decomposer(graph, input, batch, true);
           site.ranks.add(new Norms(decomposer == null ? 0 : decomposer.largestRank(), decomposer));
         }
       }

@@ -13,8 +13,22 @@ public sealed interface Placement {
   /// The low-rank part of the input stays, the residual leaves with noise.
   ///
   /// @param decomposition how the input is split
-  /// @param rank how many directions stay; rank 0 keeps none (noise alone)
-  record Split(Decomposition decomposition, RankPolicy rank) implements Placement {
+  /// @param rank how many directions stay, resolved for this layer; rank 0 keeps none (noise alone)
+  record Split(Decomposition decomposition, Rank rank) implements Placement {
+    /// Whether anything of the input stays.
+    ///
+    /// @return false at rank 0: the whole input is sent, with noise
+    public boolean keepsPart() {
+      return rank.most() > 0;
+    }
+
+    /// Whether one basis is found for the whole batch.
+    ///
+    /// @return false if each example has directions of its own, or nothing is kept
+    public boolean sharesBasis() {
+      return keepsPart() && decomposition == Decomposition.SHARED;
+    }
+
     @Override
     public String toString() {
       return "split " + decomposition.label() + " " + rank;

@@ -1,16 +1,20 @@
 package asymml.trusted.plan;
 
 import asymml.model.Graph;
+import asymml.model.Shape;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Placement.Trusted;
 import asymml.trusted.plan.Placement.Untrusted;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Where each linear layer of a graph runs: data beside the graph, never inside it.
+/// Where each linear layer of a graph runs, and how many directions of its input stay: data beside
+/// the graph, never inside it. Ranks are resolved here, once: nobody else asks a [RankPolicy] what
+/// a layer keeps.
 ///
 /// @param layers placement by node name, in graph order
 public record Plan(Map<String, Placement> layers) {
@@ -25,7 +29,8 @@ public record Plan(Map<String, Placement> layers) {
     layers = Collections.unmodifiableMap(new LinkedHashMap<>(layers));
   }
 
-  /// The plan of a mode.
+  /// The plan of a mode. Layers that read one input are decomposed together: the rank of the first
+  /// of them that is split is that of all.
   ///
   /// @param graph the network
   /// @param mode what the run is for
@@ -55,20 +60,46 @@ public record Plan(Map<String, Placement> layers) {
       }
     }
     Map<String, Placement> layers = new LinkedHashMap<>();
-    for (String name : names) {
+    Map<Integer, Split> splits = new HashMap<>();
+    for (int place = 0; place < names.size(); place++) {
+      String name = names.get(place);
       layers.put(
           name,
           switch (mode) {
             case TRUSTED_ONLY -> new Trusted();
             case UNTRUSTED_ONLY -> new Untrusted();
-            case ASYMML -> kept.contains(name) ? new Trusted() : new Split(decomposition, rank);
-            case DP_ONLY ->
+            case ASYMML ->
                 kept.contains(name)
                     ? new Trusted()
-                    : new Split(Decomposition.SHARED, new RankPolicy.Fixed(0));
+                    : split(graph, place, decomposition, rank, splits);
+            case DP_ONLY ->
+                kept.contains(name) ? new Trusted() : new Split(Decomposition.SHARED, Rank.NONE);
           });
     }
     return new Plan(layers);
+  }
+
+  /// Resolves a layer's rank, unless a layer before it reads the same input and has resolved it.
+  private static Split split(
+      Graph graph,
+      int place,
+      Decomposition decomposition,
+      RankPolicy policy,
+      Map<Integer, Split> bySource) {
+    int node = graph.linearLayers().get(place);
+    Shape input = graph.inputShape(node);
+    return bySource.computeIfAbsent(
+        graph.nodes().get(node).inputs().getFirst(),
+        _ -> {
+          Rank rank = policy.resolve(place, input.channels());
+          return new Split(
+              decomposition,
+              switch (decomposition) {
+                case SHARED -> rank;
+                // An example has no more directions than pixels.
+                case PER_EXAMPLE -> rank.atMost(input.pixels());
+              });
+        });
   }
 
   /// A plan that keeps everything on the trusted side.
@@ -90,6 +121,13 @@ public record Plan(Map<String, Placement> layers) {
       throw new IllegalArgumentException("the plan says nothing of layer " + name);
     }
     return placement;
+  }
+
+  /// Whether a basis is found for whole batches anywhere.
+  ///
+  /// @return false if none is
+  public boolean sharesBases() {
+    return layers.values().stream().anyMatch(p -> p instanceof Split split && split.sharesBasis());
   }
 
   /// Whether any layer needs a worker.

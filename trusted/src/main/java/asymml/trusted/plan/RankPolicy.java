@@ -7,25 +7,20 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// How many directions of a layer's input stay on the trusted side.
+/// How many directions of a layer's input stay on the trusted side, for all layers of a network:
+/// what a user asks for. A plan resolves it to a [Rank] for each layer.
 public sealed interface RankPolicy {
   /// The smallest rank that a fraction or an energy bound gives: one direction alone keeps too
   /// little.
   int MIN_RANK = 2;
 
-  /// The rank of a layer, or its upper limit where the data decide.
+  /// The rank of one layer.
   ///
-  /// @param layer the layer's place among the linear layers, from 0
+  /// @param layer the layer's place among the linear layers of its network, trusted ones included,
+  ///   from 0
   /// @param channels C of its input
-  /// @return at least 0, at most C
-  int rank(int layer, int channels);
-
-  /// The share of `|X|^2` that the residual may keep.
-  ///
-  /// @return 0 where the rank does not depend on the data
-  default double residualShare() {
-    return 0;
-  }
+  /// @return at most C directions
+  Rank resolve(int layer, int channels);
 
   /// The same rank in every layer; 0 keeps nothing (noise alone, mode `dp-only`).
   ///
@@ -39,8 +34,8 @@ public sealed interface RankPolicy {
     }
 
     @Override
-    public int rank(int layer, int channels) {
-      return Math.min(value, channels);
+    public Rank resolve(int layer, int channels) {
+      return new Rank.Fixed(Math.min(value, channels));
     }
 
     @Override
@@ -64,9 +59,9 @@ public sealed interface RankPolicy {
     }
 
     @Override
-    public int rank(int layer, int channels) {
+    public Rank resolve(int layer, int channels) {
       long doubled = layer >= 30 ? cap : (long) start << layer;
-      return (int) Math.min(channels, Math.min(cap, doubled));
+      return new Rank.Fixed((int) Math.min(channels, Math.min(cap, doubled)));
     }
 
     @Override
@@ -89,7 +84,11 @@ public sealed interface RankPolicy {
     }
 
     @Override
-    public int rank(int layer, int channels) {
+    public Rank resolve(int layer, int channels) {
+      return new Rank.Fixed(directions(channels));
+    }
+
+    private int directions(int channels) {
       long share = (long) channels * numerator / denominator;
       return (int) Math.min(channels, Math.max(MIN_RANK, share));
     }
@@ -115,8 +114,8 @@ public sealed interface RankPolicy {
     }
 
     @Override
-    public int rank(int layer, int channels) {
-      return cap.rank(layer, channels);
+    public Rank resolve(int layer, int channels) {
+      return new Rank.Energy(residualShare, cap.directions(channels));
     }
 
     @Override
@@ -142,8 +141,8 @@ public sealed interface RankPolicy {
     }
 
     @Override
-    public int rank(int layer, int channels) {
-      return Math.min(channels, ranks.get(Math.min(layer, ranks.size() - 1)));
+    public Rank resolve(int layer, int channels) {
+      return new Rank.Fixed(Math.min(channels, ranks.get(Math.min(layer, ranks.size() - 1))));
     }
 
     @Override

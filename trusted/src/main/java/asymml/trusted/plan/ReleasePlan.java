@@ -1,24 +1,19 @@
 package asymml.trusted.plan;
 
 import asymml.model.Graph;
-import asymml.model.Node;
-import asymml.model.Parameter;
+import asymml.model.Layer.BatchNorm;
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
-import asymml.trusted.plan.Placement.Decomposition;
-import asymml.trusted.plan.Placement.Split;
-import asymml.trusted.plan.Placement.Trusted;
 import asymml.trusted.plan.Placement.Untrusted;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// What leaves in one step of training, release by release: a pure function of network, plan and
-/// terms, so that a run can be accounted for before it begins, and the door knows what to expect.
+/// terms, so that a run can be accounted for before it begins, and the door knows what to expect. A
+/// release is planned because data flow ([DataFlow]); the terms say what covers it.
 public final class ReleasePlan {
   private static final String EXACT = "sent unprotected";
   private static final String MEDIAN_NOISE = "the clip bound follows private data";
@@ -34,30 +29,47 @@ public final class ReleasePlan {
       "fitted to public images, but by a network whose weights carry private data";
 
   private final Graph graph;
-  private final Plan plan;
   private final ReleaseTerms terms;
-  private final Map<SiteKey, String> sites = new LinkedHashMap<>();
-
-  /// A place where data leave: an edge of the graph, and how what crosses it is split.
-  ///
-  /// @param source the node whose output leaves, or [Graph#INPUT]
-  /// @param placement split or untrusted
-  public record SiteKey(int source, Placement placement) {}
+  private final DataFlow flow;
 
   /// Plans the releases of a network.
   ///
   /// @param graph the network
   /// @param plan where its linear layers run
   /// @param terms on what terms tensors leave
+  /// @throws IllegalArgumentException if the terms account for what no mechanism covers: batch
+  ///   norm, a rank that follows the data, a basis fitted to private batches, noised sums of
+  ///   sampled weight gradients
   public ReleasePlan(Graph graph, Plan plan, ReleaseTerms terms) {
     this.graph = graph;
-    this.plan = plan;
     this.terms = terms;
-    for (int i : graph.linearLayers()) {
-      String name = graph.nodes().get(i).name();
-      if (!(plan.placement(name) instanceof Trusted)) {
-        sites.putIfAbsent(site(i), name);
+    this.flow = new DataFlow(graph, plan, shield());
+    if (terms instanceof ReleaseTerms.Accounted accounted) {
+      requireMechanisms(accounted);
+    }
+  }
+
+  /// The rules of a clipped and noised release are about one example's part in it.
+  private void requireMechanisms(ReleaseTerms.Accounted accounted) {
+    if (graph.nodes().stream().anyMatch(node -> node.layer() instanceof BatchNorm)) {
+      throw new IllegalArgumentException(
+          "batch norm mixes examples: no bound holds for one of them");
+    }
+    for (DataFlow.Input input : flow.inputs()) {
+      if (input.decomposed().filter(split -> split.rank() instanceof Rank.Energy).isPresent()) {
+        throw new IllegalArgumentException(
+            "the rank of what " + input.name() + " reads follows the data");
       }
+      if (input.sharesBasis() && accounted.basis() == Basis.BATCH) {
+        throw new IllegalArgumentException(
+            "a basis fitted to private batches is not accounted for");
+      }
+    }
+    if (accounted.shield() instanceof Shield.Shares(var positions)
+        && positions < 1
+        && protectsWeights()) {
+      throw new IllegalArgumentException(
+          "no bound holds for one example's part in a sampled weight gradient");
     }
   }
 
@@ -69,6 +81,8 @@ public final class ReleasePlan {
   }
 
   /// What hides the data.
+  ///
+  /// @return the shield of the terms; [Shield.Residual] where nothing is accounted for
   public Shield shield() {
     return terms instanceof ReleaseTerms.Accounted accounted
         ? accounted.shield()
@@ -82,22 +96,26 @@ public final class ReleasePlan {
     return shield() instanceof Shield.Shares ? 2 : 1;
   }
 
-  /// What leaves for the worker that holds the masks, in every step.
+  /// Where data flow.
+  ///
+  /// @return what all releases follow from
+  public DataFlow flow() {
+    return flow;
+  }
+
+  /// Whether noise is added to the gradient sums of all trained parameters.
+  ///
+  /// @return false if weights carry private data
+  public boolean protectsWeights() {
+    return terms instanceof ReleaseTerms.Accounted accounted
+        && accounted.channels().contains(Channel.WEIGHTS);
+  }
+
+  /// The releases to the worker that holds the masks, in every step.
+  ///
+  /// @return the weights of each layer at the workers
   public List<Release> weights() {
-    return graph.linearLayers().stream()
-        .filter(i -> !(plan.placement(graph.nodes().get(i).name()) instanceof Trusted))
-        .map(this::weights)
-        .toList();
-  }
-
-  /// The places where data leave, each with the name of the first layer that reads there.
-  public Map<SiteKey, String> sites() {
-    return sites;
-  }
-
-  private SiteKey site(int layer) {
-    Node node = graph.nodes().get(layer);
-    return new SiteKey(node.inputs().getFirst(), plan.placement(node.name()));
+    return flow.layers().stream().filter(DataFlow.Layer::isRemote).map(this::weights).toList();
   }
 
   /// All that leaves in a step.
@@ -106,62 +124,69 @@ public final class ReleasePlan {
   /// @return each release as often as it happens
   public List<Release> releases(boolean refresh) {
     List<Release> releases = new ArrayList<>();
-    for (int i = 0; i < graph.nodes().size(); i++) {
-      Release gradient = weightGradient(i);
+    for (DataFlow.Layer layer : flow.layers()) {
+      Release gradient = weightGradient(layer);
       if (gradient != null) {
         releases.add(gradient);
       }
     }
-    sites.forEach((key, name) -> {
-      Release basis = basis(name, key);
+    for (DataFlow.Input input : flow.inputs()) {
+      Release basis = basis(input);
       if (basis != null && (refresh || !(basis.mechanism() instanceof Release.Gaussian))) {
         releases.add(basis);
       }
-      releases.add(residual(name, key));
-    });
-    for (int i : graph.linearLayers()) {
-      String name = graph.nodes().get(i).name();
-      if (!(plan.placement(name) instanceof Trusted)) {
-        releases.add(weights(i));
-        releases.add(outputGradient(i));
+      releases.add(residual(input));
+    }
+    for (DataFlow.Layer layer : flow.layers()) {
+      if (layer.isRemote()) {
+        releases.add(weights(layer));
+      }
+      if (layer.sendsGradient()) {
+        releases.add(outputGradient(layer));
       }
     }
     return releases;
   }
 
   /// The input of split layers.
-  public Release residual(String name, SiteKey key) {
-    long dim = graph.shape(key.source()).size();
+  ///
+  /// @param input where it flows
+  /// @return its release
+  public Release residual(DataFlow.Input input) {
+    String name = input.name();
+    long dim = graph.shape(input.key().source()).size();
     return new Release(
         Channel.RESIDUALS,
         name,
         dim,
         switch (terms) {
           case ReleaseTerms.Unaccounted(var _, var _, var reason) ->
-              new Release.Uncovered(key.placement() instanceof Untrusted ? EXACT : reason);
+              new Release.Uncovered(input.key().placement() instanceof Untrusted ? EXACT : reason);
           case ReleaseTerms.Accounted accounted ->
               gaussian(accounted, Channel.RESIDUALS, name, dim);
         });
   }
 
-  /// The shared basis that the input of split layers is decomposed with; null if there is none.
-  public @Nullable Release basis(String name, SiteKey key) {
-    if (!(key.placement() instanceof Split(Decomposition decomposition, var _))
-        || decomposition != Decomposition.SHARED
-        || keepsNothing(key.placement())) {
+  /// The shared basis that the input of split layers is decomposed with.
+  ///
+  /// @param input where it flows
+  /// @return its release; null if there is none
+  public @Nullable Release basis(DataFlow.Input input) {
+    if (!input.sharesBasis()) {
       return null;
     }
-    long channels = graph.shape(key.source()).channels();
+    String name = input.name();
+    long channels = graph.shape(input.key().source()).channels();
     long values = channels * (channels + 1) / 2;
     return switch (terms) {
       case ReleaseTerms.Unaccounted _ ->
           new Release(Channel.BASIS, name, values, new Release.Uncovered(BATCH_BASIS));
       case ReleaseTerms.Accounted accounted ->
           switch (accounted.basis()) {
-            case BATCH -> throw new IllegalStateException("refused by the terms");
+            case BATCH -> throw new IllegalStateException("refused before");
             // Fitted at the present parameters: public as long as these are.
             case PUBLIC ->
-                accounted.channels().contains(Channel.WEIGHTS)
+                protectsWeights()
                     ? null
                     : new Release(Channel.BASIS, name, values, new Release.Uncovered(PUBLIC_BASIS));
             case DP ->
@@ -172,24 +197,26 @@ public final class ReleasePlan {
   }
 
   /// The weights of a layer at the worker, as they are sent.
-  public Release weights(int layer) {
-    String name = graph.nodes().get(layer).name();
-    boolean covered =
-        terms instanceof ReleaseTerms.Accounted accounted
-            && accounted.channels().contains(Channel.WEIGHTS);
+  ///
+  /// @param layer which
+  /// @return their release
+  public Release weights(DataFlow.Layer layer) {
     return new Release(
         Channel.WEIGHTS,
-        name,
-        graph.parameters(layer).getFirst().size(),
-        covered
+        layer.name(),
+        graph.parameters(layer.node()).getFirst().size(),
+        protectsWeights()
             ? new Release.PostProcessing("a function of noised gradient sums")
             : new Release.Uncovered(EXACT));
   }
 
   /// The output gradient of a layer at the worker.
-  public Release outputGradient(int layer) {
-    String name = graph.nodes().get(layer).name();
-    long values = graph.shape(layer).size();
+  ///
+  /// @param layer which
+  /// @return its release
+  public Release outputGradient(DataFlow.Layer layer) {
+    String name = layer.name();
+    long values = graph.shape(layer.node()).size();
     return new Release(
         Channel.GRADIENTS,
         name,
@@ -206,32 +233,22 @@ public final class ReleasePlan {
   }
 
   /// The noise on what the trusted side adds to the gradients of a layer's parameters; null if they
-  /// are not protected, or are functions of what the worker holds. All trained parameters count,
-  /// not just those that are sent: later residuals and gradients depend on them all.
-  public @Nullable Release weightGradient(int node) {
-    if (!(terms instanceof ReleaseTerms.Accounted accounted)
-        || !accounted.channels().contains(Channel.WEIGHTS)) {
+  /// are not protected, or it adds nothing and they are functions of what the worker holds. All
+  /// trained parameters count, not just those that are sent: later residuals and gradients depend
+  /// on them all.
+  ///
+  /// @param layer which
+  /// @return a Gaussian mechanism, or null
+  public @Nullable Release weightGradient(DataFlow.Layer layer) {
+    long values = layer.valuesAddedHere();
+    if (values == 0 || !protectsWeights() || !(terms instanceof ReleaseTerms.Accounted accounted)) {
       return null;
     }
-    String name = graph.nodes().get(node).name();
-    boolean onlyBiasHere =
-        shield() instanceof Shield.Residual && keepsNothing(plan.layers().get(name));
-    long values =
-        graph.parameters(node).stream()
-            .filter(p -> p.kind().trained())
-            .filter(p -> !p.kind().weight() || !onlyBiasHere)
-            .mapToLong(Parameter::size)
-            .sum();
-    return values == 0
-        ? null
-        : new Release(
-            Channel.WEIGHTS, name, values, gaussian(accounted, Channel.WEIGHTS, name, values));
-  }
-
-  /// Whether a layer's input leaves whole, so that its weight gradient comes from the worker alone.
-  private static boolean keepsNothing(@Nullable Placement placement) {
-    return placement instanceof Untrusted
-        || (placement instanceof Split(var _, var rank) && rank.rank(0, 1) == 0);
+    return new Release(
+        Channel.WEIGHTS,
+        layer.name(),
+        values,
+        gaussian(accounted, Channel.WEIGHTS, layer.name(), values));
   }
 
   private static Release.Mechanism gaussian(

@@ -30,7 +30,7 @@ public sealed interface ReleaseTerms {
   /// @param noise its strength, the same on every release; not [NoiseStrength.None]
   /// @param channels which are protected; residuals always are, and weights only with gradients,
   ///   since the worker's part of a weight gradient is a function of both that it holds
-  /// @param basis what shared bases are fitted to
+  /// @param basis what shared bases are fitted to, where there are any
   /// @param bounds the clip bounds; with [Shield.Shares] those of residuals and gradients are not
   ///   asked for
   /// @param shield what hides the data; with [Shield.Shares] the noise is that of the masks
@@ -64,10 +64,6 @@ public sealed interface ReleaseTerms {
       }
       if (shield instanceof Shield.Shares && !channels.contains(Channel.GRADIENTS)) {
         throw new IllegalArgumentException("masks always hide gradients, too: " + channels);
-      }
-      if (basis == Basis.BATCH) {
-        throw new IllegalArgumentException(
-            "a basis fitted to private batches is not accounted for");
       }
     }
   }

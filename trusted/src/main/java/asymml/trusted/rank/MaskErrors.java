@@ -15,6 +15,7 @@ import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.plan.MaskPrecision;
+import asymml.trusted.plan.Rank;
 import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.security.SecureRandom;
@@ -99,7 +100,11 @@ public final class MaskErrors {
 
   /// Each once, in order.
   private static int[] ranks(List<RankPolicy> policies, int index, int channels) {
-    return policies.stream().mapToInt(p -> p.rank(index, channels)).distinct().sorted().toArray();
+    return policies.stream()
+        .mapToInt(p -> p.resolve(index, channels).most())
+        .distinct()
+        .sorted()
+        .toArray();
   }
 
   /// Measures a layer's input gradient.
@@ -129,7 +134,7 @@ public final class MaskErrors {
             x.length(0),
             new Shape(x.length(1), x.length(2), x.length(3)),
             index,
-            new RankPolicy.Fixed(rank),
+            new Rank.Fixed(rank),
             Refresh.DEFAULT)) {
       decomposer.fit(x, 0);
       decomposer.residual(x, 0, x.length(0), residual);

@@ -140,7 +140,12 @@ public record RankAnalysis(
       int kept = ranks.rank(node);
       List<Spectrum> inputs = examples.stream().map(e -> e.input(node)).toList();
       List<Spectrum> gradients = examples.stream().map(e -> e.gradient(node)).toList();
-      int keptOfGradient = EnergyShares.rank(pass.gradient(node), index, rank, decomposition);
+      int keptOfGradient =
+          EnergyShares.rank(
+              pass.gradient(node),
+              index,
+              rank.resolve(index, graph.shape(node).channels()),
+              decomposition);
       layers.add(
           new LayerRanks(
               it.name(),

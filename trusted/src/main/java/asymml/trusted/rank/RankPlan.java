@@ -23,12 +23,13 @@ final class RankPlan {
     for (int node = 0; node < graph.nodes().size(); node++) {
       if (graph.nodes().get(node).layer() instanceof Layer.LinearLayer) {
         Tensor x = pass.output(graph.nodes().get(node).inputs().getFirst());
-        ranks.put(node, EnergyShares.rank(x, layer, policy, decomposition));
+        ranks.put(
+            node, EnergyShares.rank(x, layer, policy.resolve(layer, x.length(3)), decomposition));
         weights.put(node, filters(pass.weight(node)));
         layer++;
       } else {
         int channels = graph.inputShape(node).channels();
-        ranks.put(node, policy.rank(Math.min(layer, linear.size() - 1), channels));
+        ranks.put(node, policy.resolve(Math.min(layer, linear.size() - 1), channels).most());
       }
     }
   }

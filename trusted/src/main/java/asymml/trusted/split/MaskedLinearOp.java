@@ -18,6 +18,7 @@ import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.StepProfile.Phase;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A linear layer on two workers that do not collude: one computes on the input under masks, the
@@ -45,43 +46,39 @@ public final class MaskedLinearOp implements RemoteOp {
   private final @Nullable LowRankLayer lowRank;
   private long step;
 
+  /// Plans it, and defines it at both workers.
+  ///
+  /// @param layer the layer
+  /// @param input what is released of its input
+  /// @param context workers and doors
+  /// @param weightGradient computes the gradient of the weights here; closed with this operation
+  /// @param profile of the network
+  /// @throws ProtocolException if a worker refuses the operation
   public MaskedLinearOp(
-      String name,
-      int node,
-      int opId,
-      ConvShape shape,
-      SplitContext context,
-      StepProfile profile,
-      Release weightRelease,
-      Release gradientRelease,
-      @Nullable GradientGuard guard,
+      SplitLayer layer,
       SplitInput input,
-      Tensor x,
-      LinearParameters own,
-      SplitRegion.Places slots,
+      SplitContext context,
       WeightGradient weightGradient,
-      Tensor y,
-      Tensor dy,
-      @Nullable GradientTarget dx)
+      StepProfile profile)
       throws ProtocolException {
-    this.name = name;
-    this.node = node;
-    this.opId = opId;
-    this.shape = shape;
+    this.name = layer.name();
+    this.node = layer.node();
+    this.opId = context.takeOpId();
+    this.shape = layer.shape();
     this.context = context;
     this.profile = profile;
     this.workers = context.workers();
-    this.weightRelease = weightRelease;
-    this.gradientRelease = gradientRelease;
-    this.guard = guard;
+    this.weightRelease = layer.weights();
+    this.gradientRelease = layer.outputGradient();
+    this.guard = layer.guard();
     this.input = input;
-    this.x = x;
-    this.own = own;
-    this.slots = slots;
+    this.x = layer.tensors().x();
+    this.own = layer.own();
+    this.slots = layer.slots();
     this.weightGradient = weightGradient;
-    this.y = y;
-    this.dy = dy;
-    this.dx = dx;
+    this.y = layer.tensors().y();
+    this.dy = layer.tensors().outputGradient();
+    this.dx = layer.tensors().dx();
     for (Workers.Party party : workers.all()) {
       party.worker().define(opId, shape);
     }
@@ -147,7 +144,7 @@ public final class MaskedLinearOp implements RemoteOp {
     own.biasBackward(dy);
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(own.gradients(true));
+      guard.perturb(addedHere());
       profile.lap(Phase.DOOR);
     }
     if (masked != null && onMasked != null && onMasks != null && dx != null) {
@@ -187,6 +184,11 @@ public final class MaskedLinearOp implements RemoteOp {
   /// All of it is computed here, in [#backward].
   @Override
   public void mergeWeightGradient() {}
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients(true);
+  }
 
   @Override
   public StepProfile.Phase phase() {

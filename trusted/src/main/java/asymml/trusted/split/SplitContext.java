@@ -2,6 +2,8 @@ package asymml.trusted.split;
 
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
+import asymml.model.Shape;
+import asymml.privacy.Channel;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
 import asymml.trusted.boundary.Mask;
@@ -14,15 +16,13 @@ import asymml.trusted.decompose.PerExampleDecomposer;
 import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
 import asymml.trusted.ops.GradientGuard;
-import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.DataFlow;
+import asymml.trusted.plan.DataFlow.SiteKey;
 import asymml.trusted.plan.NoiseStrength;
-import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Split;
-import asymml.trusted.plan.Placement.Trusted;
 import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
-import asymml.trusted.plan.ReleasePlan.SiteKey;
 import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.plan.Shield;
 import java.util.ArrayList;
@@ -43,6 +43,7 @@ public final class SplitContext implements AutoCloseable {
   private final ReleasePlan releases;
   private final List<Release> ordinary;
   private final List<Release> refreshing;
+  private final List<Release> noisedSums;
   private final Refresh refresh = Refresh.DEFAULT;
   private final List<ReleaseLog> logs = new ArrayList<>();
   // What the holder of masks gets; null where all workers get the same, each for its examples.
@@ -92,33 +93,29 @@ public final class SplitContext implements AutoCloseable {
     this.releases = releases;
     this.ordinary = releases.releases(false);
     this.refreshing = releases.releases(true);
+    this.noisedSums =
+        ordinary.stream()
+            .filter(release -> release.channel() == Channel.WEIGHTS)
+            .filter(release -> release.mechanism() instanceof Release.Gaussian)
+            .toList();
     for (Workers.Party party : workers.all()) {
       ReleaseLog log = new ReleaseLog();
       party.door().log(log);
       logs.add(log);
     }
     this.toOthers = masked ? releases.weights() : null;
-    releases
-        .sites()
-        .forEach((key, name) -> {
-          SplitSite site = site(graph, batch, key, name);
-          sites.put(key, site);
-          siteNames.put(name, site);
-        });
+    for (DataFlow.Input input : releases.flow().inputs()) {
+      SplitSite site = site(graph, batch, input);
+      sites.put(input.key(), site);
+      siteNames.put(input.name(), site);
+    }
   }
 
-  private SplitSite site(Graph graph, int batch, SiteKey key, String name) {
-    Release residual = releases.residual(name, key);
-    Decomposer decomposer =
-        decomposer(
-            graph,
-            key,
-            batch,
-            linearIndex(graph, name),
-            releases.terms() instanceof ReleaseTerms.Accounted accounted
-                ? accounted.basis()
-                : Basis.BATCH);
-    Release basis = releases.basis(name, key);
+  private SplitSite site(Graph graph, int batch, DataFlow.Input input) {
+    Release residual = releases.residual(input);
+    boolean fitsBatches = !(releases.terms() instanceof ReleaseTerms.Accounted);
+    Decomposer decomposer = decomposer(graph, input, batch, fitsBatches);
+    Release basis = releases.basis(input);
     if (residual.mechanism() instanceof Release.Gaussian(var clipNorm, var noise)) {
       return new SplitSite(
           decomposer,
@@ -129,40 +126,33 @@ public final class SplitContext implements AutoCloseable {
     }
     NoiseStrength strength =
         releases.terms() instanceof ReleaseTerms.Unaccounted(var noise, var _, var _)
-                && !(key.placement() instanceof Untrusted)
+                && !(input.key().placement() instanceof Untrusted)
             ? noise
             : new NoiseStrength.None();
     return new SplitSite(decomposer, residual, strength, new ClipBound(), basis);
   }
 
-  public static int linearIndex(Graph graph, String name) {
-    List<Integer> linear = graph.linearLayers();
-    for (int index = 0; index < linear.size(); index++) {
-      if (graph.nodes().get(linear.get(index)).name().equals(name)) {
-        return index;
-      }
-    }
-    throw new IllegalStateException(name + " is no linear layer");
-  }
-
+  /// What splits an input.
+  ///
+  /// @param graph the network
+  /// @param input of it
+  /// @param batch largest number of examples
+  /// @param fitsBatches whether shared bases are found by looking at the batches themselves
+  /// @return null if the input is sent whole
   public static @Nullable Decomposer decomposer(
-      Graph graph, SiteKey key, int batch, int layer, Basis basis) {
-    return switch (key.placement()) {
-      case Trusted _, Untrusted _ -> null;
-      case Split(Placement.Decomposition decomposition, var rank) -> {
-        var shape = graph.shape(key.source());
-        if (rank.rank(layer, shape.channels()) == 0) {
-          yield null;
-        }
-        yield switch (decomposition) {
-          case SHARED ->
-              new SharedDecomposer(
-                  batch, shape, layer, rank, Refresh.DEFAULT, basis == Basis.BATCH);
-          case PER_EXAMPLE ->
-              new PerExampleDecomposer(
-                  batch, shape, layer, rank, Refresh.DEFAULT, PerExampleDecomposer.USUAL_ROUNDS);
-        };
-      }
+      Graph graph, DataFlow.Input input, int batch, boolean fitsBatches) {
+    Split split = input.decomposed().orElse(null);
+    if (split == null) {
+      return null;
+    }
+    Shape shape = graph.shape(input.key().source());
+    return switch (split.decomposition()) {
+      case SHARED ->
+          new SharedDecomposer(
+              batch, shape, input.layer(), split.rank(), Refresh.DEFAULT, fitsBatches);
+      case PER_EXAMPLE ->
+          new PerExampleDecomposer(
+              batch, shape, split.rank(), Refresh.DEFAULT, PerExampleDecomposer.USUAL_ROUNDS);
     };
   }
 
@@ -179,11 +169,20 @@ public final class SplitContext implements AutoCloseable {
 
   /// Begins a step: the doors now let out what is planned for it, each once. Workers that share a
   /// batch get each release once for their own examples.
+  ///
+  /// @param step from 0
   public void begin(long step) {
     List<Release> planned = refreshes(step) ? refreshing : ordinary;
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(i > 0 && toOthers != null ? toOthers : planned);
     }
+  }
+
+  /// To be called before an update carries gradient sums into weights.
+  ///
+  /// @throws IllegalStateException if noise that was planned for a sum was not added to it
+  public void requireNoised() {
+    logs.getFirst().requireDone(noisedSums);
   }
 
   /// Whether a step renews shared bases.
@@ -221,9 +220,12 @@ public final class SplitContext implements AutoCloseable {
     return releases;
   }
 
-  /// What holds a layer's parameter gradients to their bound; null if they are not protected.
+  /// What holds a layer's parameter gradients to their bound.
+  ///
+  /// @param node its number
+  /// @return null if they are not protected
   public @Nullable GradientGuard guard(int node) {
-    Release release = releases.weightGradient(node);
+    Release release = releases.weightGradient(releases.flow().layer(node));
     return release == null ? null : new GradientGuard(release, workers.first().door());
   }
 
@@ -248,6 +250,9 @@ public final class SplitContext implements AutoCloseable {
         : gradientBounds.computeIfAbsent(release.layer(), _ -> new ClipBound());
   }
 
+  /// The workers.
+  ///
+  /// @return as given
   public Workers workers() {
     return workers;
   }
@@ -263,6 +268,10 @@ public final class SplitContext implements AutoCloseable {
         .newMask(examples, Math.toIntExact(release.values()), norm.noiseDeviation(noise));
   }
 
+  /// What lasts from step to step at a place.
+  ///
+  /// @param key the place
+  /// @return the same for all batch sizes
   public SplitSite site(SiteKey key) {
     SplitSite site = sites.get(key);
     if (site == null) {
@@ -271,7 +280,7 @@ public final class SplitContext implements AutoCloseable {
     return site;
   }
 
-  public int takeOpId() {
+  int takeOpId() {
     return nextOpId++;
   }
 

@@ -5,6 +5,7 @@ import asymml.privacy.Channel;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
 import java.util.List;
@@ -224,14 +225,13 @@ public record TrainConfig(
 
   /// Whether clip bounds or bases come from public images.
   ///
+  /// @param plan where the layers of this run are, with their ranks
   /// @return true if the run needs some
-  public boolean needsPublicImages() {
+  public boolean needsPublicImages(Plan plan) {
     return privacy.accounted()
         && (shield instanceof Shield.Residual
             || privacy.protect().contains(Channel.WEIGHTS)
-            || (mode == Mode.ASYMML
-                && decomposition == Decomposition.SHARED
-                && rank.rank(0, 1) > 0));
+            || plan.sharesBases());
   }
 
   /// This configuration with another `model`.

@@ -147,7 +147,7 @@ public final class Trainer implements AutoCloseable {
     parameters = new Parameters(graph, new Initializer(config.seed()), true);
     boolean planned = false;
     try {
-      publicPass = config.needsPublicImages() ? publicPass(publicImages) : null;
+      publicPass = config.needsPublicImages(plan) ? publicPass(publicImages) : null;
       accounting =
           workers == null
               ? null

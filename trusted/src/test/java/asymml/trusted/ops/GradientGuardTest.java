@@ -16,7 +16,6 @@ import asymml.privacy.Release;
 import asymml.trusted.boundary.OpenDoor;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -184,7 +183,7 @@ class GradientGuardTest {
   private static double[] gradients(Convolution layer, LinearParameters own, Tensor x, Tensor dy) {
     layer.backwardWeights(x, dy, Gradients.require(own.weightGradient()));
     own.biasBackward(dy);
-    return Stream.of(own.gradients(true))
+    return own.gradients(true).stream()
         .flatMapToDouble(t -> {
           float[] values = t.toArray();
           return IntStream.range(0, values.length).mapToDouble(i -> values[i]);
@@ -313,8 +312,8 @@ class GradientGuardTest {
     assertThat(sizes(plain.gradients(false))).isEmpty();
   }
 
-  private static long[] sizes(Tensor... tensors) {
-    return Arrays.stream(tensors).mapToLong(Tensor::size).toArray();
+  private static long[] sizes(List<Tensor> tensors) {
+    return tensors.stream().mapToLong(Tensor::size).toArray();
   }
 
   @Test

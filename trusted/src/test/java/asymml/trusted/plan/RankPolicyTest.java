@@ -125,33 +125,34 @@ class RankPolicyTest {
     "1000000, 125000, 750000, 8"
   })
   void ranks_at_awkward_channels(int channels, int eighth, int threeQuarters, int fixed) {
-    assertThat(new Fraction(1, 8).rank(0, channels)).isEqualTo(eighth);
-    assertThat(new Fraction(3, 4).rank(7, channels)).isEqualTo(threeQuarters);
-    assertThat(new Fixed(8).rank(3, channels)).isEqualTo(fixed);
-    assertThat(new Energy(0.1, new Fraction(1, 8)).rank(0, channels)).isEqualTo(eighth);
-    assertThat(new Fixed(0).rank(0, channels)).isZero();
+    assertThat(new Fraction(1, 8).resolve(0, channels).most()).isEqualTo(eighth);
+    assertThat(new Fraction(3, 4).resolve(7, channels).most()).isEqualTo(threeQuarters);
+    assertThat(new Fixed(8).resolve(3, channels).most()).isEqualTo(fixed);
+    assertThat(new Energy(0.1, new Fraction(1, 8)).resolve(0, channels).most()).isEqualTo(eighth);
+    assertThat(new Fixed(0).resolve(0, channels).most()).isZero();
   }
 
   @Test
   void a_schedule_doubles_from_layer_to_layer_up_to_its_cap() {
     Schedule schedule = new Schedule(2, 32);
-    assertThat(IntStream.range(0, 8).map(layer -> schedule.rank(layer, 512)))
+    assertThat(IntStream.range(0, 8).map(layer -> schedule.resolve(layer, 512).most()))
         .containsExactly(2, 4, 8, 16, 32, 32, 32, 32);
-    assertThat(IntStream.range(0, 4).map(layer -> schedule.rank(layer, 3)))
+    assertThat(IntStream.range(0, 4).map(layer -> schedule.resolve(layer, 3).most()))
         .containsExactly(2, 3, 3, 3);
-    assertThat(schedule.rank(1000, 512)).isEqualTo(32);
-    assertThat(new Schedule(999_999, 999_999).rank(29, 2_000_000)).isEqualTo(999_999);
-    assertThat(new Schedule(3, 100).rank(30, 1000)).isEqualTo(100);
+    assertThat(schedule.resolve(1000, 512).most()).isEqualTo(32);
+    assertThat(new Schedule(999_999, 999_999).resolve(29, 2_000_000).most()).isEqualTo(999_999);
+    assertThat(new Schedule(3, 100).resolve(30, 1000).most()).isEqualTo(100);
   }
 
   @Test
   void no_policy_exceeds_the_channels_or_depends_on_data_unasked() {
     for (String text : new String[] {"8", "1/8", "1/1", "schedule", "energy:0.1"}) {
       RankPolicy policy = RankPolicy.parse(text);
-      assertThat(policy.residualShare()).isEqualTo(policy instanceof Energy ? 0.1 : 0);
+      assertThat(policy.resolve(0, 16).residualShare())
+          .isEqualTo(policy instanceof Energy ? 0.1 : 0);
       for (int channels = 1; channels < 70; channels++) {
         for (int layer = 0; layer < 40; layer += 13) {
-          assertThat(policy.rank(layer, channels)).isBetween(1, channels);
+          assertThat(policy.resolve(layer, channels).most()).isBetween(1, channels);
         }
       }
     }
@@ -160,10 +161,10 @@ class RankPolicyTest {
   @Test
   void ranks_by_layer_are_those_of_the_list_and_its_last_one_afterwards() {
     RankPolicy policy = RankPolicy.parse("layers:0:4:12");
-    assertThat(IntStream.range(0, 5).map(layer -> policy.rank(layer, 64)))
+    assertThat(IntStream.range(0, 5).map(layer -> policy.resolve(layer, 64).most()))
         .containsExactly(0, 4, 12, 12, 12);
-    assertThat(policy.rank(2, 8)).isEqualTo(8);
-    assertThat(policy.residualShare()).isZero();
+    assertThat(policy.resolve(2, 8).most()).isEqualTo(8);
+    assertThat(policy.resolve(1, 8)).isEqualTo(new Rank.Fixed(4));
     assertThatThrownBy(() -> new PerLayer(List.of())).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> new PerLayer(List.of(1, -1)))
         .isInstanceOf(IllegalArgumentException.class);

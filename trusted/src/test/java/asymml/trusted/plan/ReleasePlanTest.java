@@ -140,7 +140,7 @@ class ReleasePlanTest {
               case null -> false;
               case Trusted _ -> false;
               case Untrusted _ -> true;
-              case Split(var _, var rank) -> rank.equals(new RankPolicy.Fixed(0));
+              case Split(var _, var rank) -> rank.equals(Rank.NONE);
             };
         for (Parameter p : graph.parameters(i)) {
           if (!(workers && p.kind().weight())) {
@@ -165,7 +165,7 @@ class ReleasePlanTest {
             .anyMatch(p ->
                 p instanceof Split(var decomposition, var rank)
                     && decomposition == Decomposition.SHARED
-                    && rank.equals(RANK));
+                    && !rank.equals(Rank.NONE));
     for (boolean refresh : new boolean[] {false, true}) {
       List<Release> bases = of(releases.releases(refresh), Channel.BASIS, _ -> true);
       boolean expected =
@@ -178,20 +178,18 @@ class ReleasePlanTest {
                         // Public images see private data through weights that carry it.
                         : !accounted.channels().contains(Channel.WEIGHTS);
               };
-      assertThat(bases).hasSize(expected ? releases.sites().size() : 0);
+      assertThat(bases).hasSize(expected ? releases.flow().inputs().size() : 0);
       assertThat(bases)
           .allMatch(release ->
               isGaussian(release)
                   == (terms instanceof ReleaseTerms.Accounted accounted
                       && accounted.basis() == Basis.DP));
-      releases
-          .sites()
-          .forEach((key, name) -> {
-            long c = graph.shape(key.source()).channels();
-            assertThat(bases)
-                .filteredOn(release -> release.layer().equals(name))
-                .allMatch(release -> release.values() == c * (c + 1) / 2);
-          });
+      for (DataFlow.Input input : releases.flow().inputs()) {
+        long c = graph.shape(input.key().source()).channels();
+        assertThat(bases)
+            .filteredOn(release -> release.layer().equals(input.name()))
+            .allMatch(release -> release.values() == c * (c + 1) / 2);
+      }
     }
   }
 
@@ -231,8 +229,10 @@ class ReleasePlanTest {
     ReleasePlan releases = new ReleasePlan(graph, plan, Terms.all(graph).findFirst().orElseThrow());
     // 19 convolutions, the classifier, and 2 projections that share an input.
     assertThat(graph.linearLayers()).hasSize(22);
-    assertThat(releases.sites()).hasSize(20);
-    assertThat(releases.sites()).doesNotContainValue("layer2.0.downsample.conv");
+    assertThat(releases.flow().inputs())
+        .hasSize(20)
+        .extracting(DataFlow.Input::name)
+        .doesNotContain("layer2.0.downsample.conv");
   }
 
   @Test
@@ -240,12 +240,11 @@ class ReleasePlanTest {
     Graph graph = graph("resnet20");
     Map<String, Placement> layers =
         new HashMap<>(Plan.of(graph, Mode.ASYMML, Decomposition.SHARED, RANK, List.of()).layers());
-    layers.put(
-        "layer2.0.downsample.conv", new Split(Decomposition.SHARED, new RankPolicy.Fixed(1)));
+    layers.put("layer2.0.downsample.conv", new Split(Decomposition.SHARED, new Rank.Fixed(1)));
     ReleasePlan releases =
         new ReleasePlan(
             graph, new Plan(layers), Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.DP));
-    assertThat(releases.sites()).hasSize(21);
+    assertThat(releases.flow().inputs()).hasSize(21);
     assertThat(of(releases.releases(true), Channel.BASIS, _ -> true)).hasSize(21);
     assertThat(of(releases.releases(true), Channel.RESIDUALS, _ -> true))
         .extracting(Release::layer)
@@ -277,9 +276,6 @@ class ReleasePlanTest {
             () -> new ReleaseTerms.Accounted(new NoiseStrength.None(), all, Basis.PUBLIC, bounds))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("without noise");
-    assertThatThrownBy(() -> new ReleaseTerms.Accounted(noise, all, Basis.BATCH, bounds))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("private batches");
     assertThatThrownBy(() ->
             new ReleaseTerms.Accounted(
                 noise, Set.of(Channel.RESIDUALS, Channel.WEIGHTS), Basis.PUBLIC, bounds))
@@ -291,6 +287,35 @@ class ReleasePlanTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("residuals are always protected");
     }
+  }
+
+  private static void assertRefused(String norm, String rank, Basis basis, String reason) {
+    Graph graph = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.valueOf(norm));
+    Plan plan =
+        Plan.of(graph, Mode.ASYMML, Decomposition.SHARED, RankPolicy.parse(rank), List.of("first"));
+    ReleaseTerms terms = Terms.accounted(graph, Terms.PROTECTED.getLast(), basis);
+    assertThatThrownBy(() -> new ReleasePlan(graph, plan, terms))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(reason);
+  }
+
+  @Test
+  void what_no_mechanism_covers_has_no_plan() {
+    assertRefused("BATCH", "1/8", Basis.PUBLIC, "batch norm mixes examples");
+    assertRefused("GROUP", "energy:0.1", Basis.PUBLIC, "follows the data");
+    assertRefused("GROUP", "layers:0:0:4", Basis.BATCH, "private batches");
+    Graph graph = graph("cnn");
+    Plan nothingKept =
+        Plan.of(
+            graph,
+            Mode.ASYMML,
+            Decomposition.SHARED,
+            RankPolicy.parse("layers:4:0"),
+            List.of("first"));
+    ReleaseTerms batch = Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.BATCH);
+    assertThat(
+            of(new ReleasePlan(graph, nothingKept, batch).releases(true), Channel.BASIS, _ -> true))
+        .isEmpty();
   }
 
   @Test

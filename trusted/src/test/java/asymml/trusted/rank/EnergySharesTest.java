@@ -193,6 +193,6 @@ class EnergySharesTest {
   }
 
   private static int rank(Tensor x, String policy, Decomposition decomposition) {
-    return EnergyShares.rank(x, 0, RankPolicy.parse(policy), decomposition);
+    return EnergyShares.rank(x, 0, RankPolicy.parse(policy).resolve(0, x.length(3)), decomposition);
   }
 }
