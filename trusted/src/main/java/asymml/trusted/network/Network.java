@@ -191,6 +191,7 @@ public final class Network implements AutoCloseable {
   /// What a node gave in the last forward pass.
   ///
   /// @param node its number, or [Graph#INPUT]
+  /// @return `[N, H, W, C]`, a view
   /// @throws IllegalStateException if not planned for inspection
   public Tensor activation(int node) {
     buffers.requireKept();
@@ -212,6 +213,9 @@ public final class Network implements AutoCloseable {
     return buffers;
   }
 
+  /// The operations, in the order in which they run forward.
+  ///
+  /// @return immutable
   public List<Op> ops() {
     return ops.stream().map(Planned::op).toList();
   }

@@ -169,6 +169,8 @@ public final class SplitContext implements AutoCloseable {
 
   /// Begins a step: the doors now release what is planned for it, each once. Workers that share a
   /// batch get each release once for their own examples.
+  ///
+  /// @param step from 0
   public void begin(long step) {
     List<Release> planned = refreshes(step) ? refreshing : ordinary;
     for (int i = 0; i < logs.size(); i++) {
@@ -218,7 +220,10 @@ public final class SplitContext implements AutoCloseable {
     return releases;
   }
 
-  /// What holds a layer's parameter gradients to their bound; null if they are not protected.
+  /// What holds a layer's parameter gradients to their bound.
+  ///
+  /// @param node its number
+  /// @return null if they are not protected
   public @Nullable GradientGuard guard(int node) {
     Release release = releases.weightGradient(releases.flow().layer(node));
     return release == null ? null : new GradientGuard(release, workers.first().door());
@@ -245,6 +250,9 @@ public final class SplitContext implements AutoCloseable {
         : gradientBounds.computeIfAbsent(release.layer(), _ -> new ClipBound());
   }
 
+  /// The workers.
+  ///
+  /// @return as given
   public Workers workers() {
     return workers;
   }
@@ -260,6 +268,10 @@ public final class SplitContext implements AutoCloseable {
         .newMask(examples, Math.toIntExact(release.values()), norm.noiseDeviation(noise));
   }
 
+  /// What lasts from step to step at a place.
+  ///
+  /// @param key the place
+  /// @return the same for all batch sizes
   public SplitSite site(SiteKey key) {
     SplitSite site = sites.get(key);
     if (site == null) {
@@ -268,7 +280,7 @@ public final class SplitContext implements AutoCloseable {
     return site;
   }
 
-  public int takeOpId() {
+  int takeOpId() {
     return nextOpId++;
   }
 
