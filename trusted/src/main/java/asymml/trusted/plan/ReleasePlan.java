@@ -11,9 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// The releases of one step of training: a pure function of network, plan and
-/// terms, so that a run can be accounted for before it begins, and the door knows what to expect. A
-/// release is planned because data flow ([DataFlow]); the terms say what covers it.
+/// The releases of one step of training: a pure function of network, plan and terms, so that a run
+/// can be accounted for before it begins, and the door knows what to expect. A release is planned
+/// because data flow ([DataFlow]); the terms say what covers it.
 public final class ReleasePlan {
   private static final String EXACT = "sent unprotected";
   private static final String MEDIAN_NOISE = "the clip bound follows private data";
@@ -21,7 +21,8 @@ public final class ReleasePlan {
       "fitted to private batches, and visible as the null space of the residuals";
 
   /// How many times larger the noise multiplier of masks is than that of weight gradients, where
-  /// both are accounted for: masks are removed again and only cost precision, so that nearly all of the budget is for noise that stays in the weights.
+  /// both are accounted for: masks are removed again and only cost precision, so that nearly all of
+  /// the budget is for noise that stays in the weights.
   static final double MASKS_OVER_NOISE = 10;
 
   private static final String PUBLIC_BASIS =

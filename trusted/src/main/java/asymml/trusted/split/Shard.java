@@ -94,12 +94,14 @@ public record Shard(Workers.Party party, int from, int count, List<Chunk> chunks
     int next = 0;
     for (Shard shard : shards) {
       if (shard.from != next) {
-        throw new IllegalStateException("an example would be released twice, or not at all: " + shards);
+        throw new IllegalStateException(
+            "an example would be released twice, or not at all: " + shards);
       }
       next += shard.count;
     }
     if (next != batch) {
-      throw new IllegalStateException("not all of " + batch + " examples would be released: " + shards);
+      throw new IllegalStateException(
+          "not all of " + batch + " examples would be released: " + shards);
     }
   }
 
