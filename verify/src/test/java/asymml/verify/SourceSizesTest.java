@@ -63,7 +63,7 @@ class SourceSizesTest {
   void what_exceeds_a_limit_is_named() throws IOException {
     int files = SourceSizes.PACKAGE_FILES + 1;
     for (int i = 0; i < files; i++) {
-      boolean small = i < 0.89 * files;
+      boolean small = i < 0.85 * files;
       write(
           "large/src/main/java/p/F" + i + ".java",
           small ? SourceSizes.MEDIAN_LINES : SourceSizes.P90_LINES + 1);
