@@ -173,11 +173,7 @@ final class CompareCommand implements Callable<Integer> {
       try (StopSignals signals = new StopSignals(spec.commandLine().getErr())) {
         Optional<Comparison> trained =
             study.train(
-                comparison,
-                spec.commandLine().getParseResult().originalArgs(),
-                this::show,
-                display,
-                signals::received);
+                comparison, StudyRuns.of(spec.commandLine(), display, signals), this::show);
         if (trained.isEmpty()) {
           return signals.exitCode();
         }

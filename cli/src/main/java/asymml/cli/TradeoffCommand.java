@@ -132,11 +132,10 @@ final class TradeoffCommand implements Callable<Integer> {
     try (StopSignals signals = new StopSignals(spec.commandLine().getErr())) {
       Optional<Tradeoff> tradeoff =
           study.run(
-              spec.commandLine().getParseResult().originalArgs(),
+              StudyRuns.of(
+                  spec.commandLine(), new StudyDisplay(options.progress(), out), signals),
               new Lines(cells, out),
-              new StudyDisplay(options.progress(), out),
-              DataOpening.reporter(out),
-              signals::received);
+              DataOpening.reporter(out));
       if (tradeoff.isEmpty()) {
         out.printf(
             "stopped and saved; %d of %d cells are done: rerun the command to resume%n",

@@ -23,12 +23,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /// Compares the noise that ranks need for one guarantee with what noise alone needs: trains briefly
@@ -141,19 +139,12 @@ public final class CompareStudy {
   /// Trains a model for every rank, each with a worker process of its own.
   ///
   /// @param comparison as measured
-  /// @param arguments that the program was called with, for the runs' records
+  /// @param runs trains models
   /// @param started hears of each run before it begins
-  /// @param display shows the training
-  /// @param stop whether to stop after the present step
   /// @return the comparison with accuracies; empty if it was stopped
   /// @throws IOException if a file cannot be written or a worker fails
   public Optional<Comparison> train(
-      Comparison comparison,
-      List<String> arguments,
-      Consumer<ResolvedRun> started,
-      RunDisplay display,
-      BooleanSupplier stop)
-      throws IOException {
+      Comparison comparison, StudyRun runs, Consumer<ResolvedRun> started) throws IOException {
     Map<RankPolicy, OptionalDouble> accuracies = new LinkedHashMap<>();
     for (RankPolicy rank : spec.ranks()) {
       TrainingSpec own = spec.run(rank);
@@ -161,7 +152,7 @@ public final class CompareStudy {
       started.accept(run);
       Path runDirectory = run(rank);
       try {
-        if (StudyRun.train(run, runDirectory, arguments, display, stop) == StudyRun.Outcome.STOPPED) {
+        if (!runs.train(run, runDirectory)) {
           return Optional.empty();
         }
         accuracies.put(

@@ -6,7 +6,6 @@ import asymml.session.DataSpec;
 import asymml.session.ResolvedRun;
 import asymml.session.Settings;
 import asymml.session.TrainingSpec;
-import asymml.study.RunDisplay;
 import asymml.study.StudyRun;
 import asymml.study.tradeoff.Tradeoff.Cell;
 import asymml.study.tradeoff.Tradeoff.Point;
@@ -32,7 +31,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// Trains the same network at several ranks and noise levels, each with a worker process of its own,
@@ -155,20 +153,13 @@ public final class TradeoffStudy {
 
   /// Trains and tests what is not finished.
   ///
-  /// @param arguments that the program was called with, for the runs' records
+  /// @param runs trains cells
   /// @param listener hears of each cell
-  /// @param display shows the training
   /// @param progress hears how far the tests are
-  /// @param stop whether to stop after the present step
   /// @return the whole grid; empty if it was stopped
   /// @throws IOException if a file cannot be written or a worker fails
   /// @throws TrainingException if a cell cannot be trained for another reason than divergence
-  public Optional<Tradeoff> run(
-      List<String> arguments,
-      TradeoffListener listener,
-      RunDisplay display,
-      Progress progress,
-      BooleanSupplier stop)
+  public Optional<Tradeoff> run(StudyRun runs, TradeoffListener listener, Progress progress)
       throws IOException, TrainingException {
     long began = System.nanoTime();
     int run = 0;
@@ -176,11 +167,11 @@ public final class TradeoffStudy {
       if (finished.containsKey(point)) {
         continue;
       }
-      if (stop.getAsBoolean()) {
+      if (runs.stop().getAsBoolean()) {
         return Optional.empty();
       }
       listener.started(point, finished.size() + 1);
-      Cell cell = cell(point, arguments, listener, display, progress, stop);
+      Cell cell = cell(point, runs, listener, progress);
       if (cell == null) {
         return Optional.empty();
       }
@@ -206,12 +197,7 @@ public final class TradeoffStudy {
   ///
   /// @return null if it was stopped
   private @Nullable Cell cell(
-      Point point,
-      List<String> arguments,
-      TradeoffListener listener,
-      RunDisplay display,
-      Progress progress,
-      BooleanSupplier stop)
+      Point point, StudyRun runs, TradeoffListener listener, Progress progress)
       throws IOException, TrainingException {
     Path directory = files.run(point);
     OptionalDouble accuracy = OptionalDouble.empty();
@@ -219,7 +205,7 @@ public final class TradeoffStudy {
     double evaluationSeconds = 0;
     try {
       ResolvedRun run = ResolvedRun.of(spec.run(point), training, null);
-      if (StudyRun.train(run, directory, arguments, display, stop) == StudyRun.Outcome.STOPPED) {
+      if (!runs.train(run, directory)) {
         return null;
       }
       long began = System.nanoTime();
@@ -232,6 +218,9 @@ public final class TradeoffStudy {
         throw e;
       }
       listener.diverged(point, String.valueOf(e.getMessage()));
+    } catch (IOException e) {
+      throw new IOException(
+          "%s: %s; run the grid again to resume it".formatted(point.describe(), e.getMessage()), e);
     }
     Cell cell =
         cell(accuracy, loss, evaluationSeconds, directory, training.train().size());

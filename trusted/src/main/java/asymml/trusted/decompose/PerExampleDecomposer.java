@@ -37,7 +37,7 @@ public final class PerExampleDecomposer implements Decomposer {
   ///
   /// @param batch largest number of examples
   /// @param input shape of one example
-  /// @param rank how many directions to keep, at least 1; of an example at most its pixels
+  /// @param rank the rank, at least 1; of an example at most its pixels
   /// @param refresh how often an energy bound chooses its rank anew
   /// @param rounds rounds of alternation a direction, at least 1; in a run [#USUAL_ROUNDS]
   public PerExampleDecomposer(int batch, Shape input, Rank rank, Refresh refresh, int rounds) {

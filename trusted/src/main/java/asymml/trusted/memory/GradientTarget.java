@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
 ///   itself
 public record GradientTarget(Tensor total, boolean adds, @Nullable Tensor aside) {
   /// The tensor to overwrite.
+  ///
+  /// @return the total or the scratch memory
+  /// @throws IllegalStateException if planned for an operation that adds by itself
   public Tensor destination() {
     if (!adds) {
       return total;
@@ -32,6 +35,8 @@ public record GradientTarget(Tensor total, boolean adds, @Nullable Tensor aside)
   }
 
   /// Puts the gradient of the output in.
+  ///
+  /// @param gradient of the input's shape; may be the total itself
   public void take(Tensor gradient) {
     if (adds) {
       Elementwise.axpy(1, gradient, total);

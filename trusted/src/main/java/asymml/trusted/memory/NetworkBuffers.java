@@ -26,7 +26,7 @@ public final class NetworkBuffers {
   /// @param batch number of examples N
   /// @param arena owner of the memory
   /// @param purpose what for
-  /// @param shares whether what leaves is shared out under masks
+  /// @param shares whether releases are under masks
   public NetworkBuffers(
       Graph graph, Plan plan, int batch, Arena arena, Purpose purpose, boolean shares) {
     this.graph = graph;
@@ -37,15 +37,23 @@ public final class NetworkBuffers {
     this.slab = arena.allocate(layout.sizeBytes(), Tensor.ALIGNMENT_BYTES);
   }
 
+  /// The network's input.
+  ///
+  /// @return `[N, H, W, C]`, a view
   public Tensor input() {
     return output(Graph.INPUT);
   }
 
-  /// The output of the last node, `[N, classes]`.
+  /// The output of the last node.
+  ///
+  /// @return `[N, classes]`, a view
   public Tensor logits() {
     return output(last()).reshape(batch, graph.classes());
   }
 
+  /// The gradient of the last node's output.
+  ///
+  /// @return `[N, classes]`, a view; null at inference
   public @Nullable Tensor logitsGradient() {
     Tensor gradient = gradient(last());
     return gradient == null ? null : gradient.reshape(batch, graph.classes());
@@ -56,23 +64,36 @@ public final class NetworkBuffers {
   }
 
   /// Whether a node is a ReLU that the node before it applies.
+  ///
+  /// @param index its number
+  /// @return true if it has no operation of its own
   public boolean fused(int index) {
     return lifetimes.fused(index);
   }
 
-  /// A node's output, or the network's input, `[N, H, W, C]`.
+  /// A node's output, or the network's input.
+  ///
+  /// @param index its number, or [Graph#INPUT]
+  /// @return `[N, H, W, C]`, a view
   public Tensor output(int index) {
     return tensor(lifetimes.output(index), graph.shape(index));
   }
 
-  /// The gradient of a node's output; null at inference.
+  /// The gradient of a node's output.
+  ///
+  /// @param index its number
+  /// @return of the output's shape, a view; null at inference
   public @Nullable Tensor gradient(int index) {
     return purpose == Purpose.INFERENCE
         ? null
         : tensor(lifetimes.gradient(index), graph.shape(index));
   }
 
-  /// Where node `reader` puts the gradient of its input `source`; null if none flows there.
+  /// Where a node puts the gradient of one of its inputs.
+  ///
+  /// @param reader the node's number
+  /// @param source the number of the node whose output it reads, or [Graph#INPUT]
+  /// @return null if none flows there
   public @Nullable GradientTarget target(int reader, int source) {
     Flow flow = lifetimes.flow(reader, source);
     if (flow == null) {
@@ -89,9 +110,9 @@ public final class NetworkBuffers {
     return Tensor.of(slab.asSlice(layout.offset(buffer), Tensor.sizeOf(axes) * Float.BYTES), axes);
   }
 
-  /// What is kept may be looked at after a pass.
+  /// What is retained may be read after a pass.
   ///
-  /// @throws IllegalStateException unless everything is kept
+  /// @throws IllegalStateException unless everything is retained
   public void requireKept() {
     if (purpose != Purpose.INSPECTION) {
       throw new IllegalStateException(
@@ -108,6 +129,8 @@ public final class NetworkBuffers {
   }
 
   /// Sets all of it to one value.
+  ///
+  /// @param value any
   public void fill(float value) {
     Tensor.of(slab, Math.toIntExact(slab.byteSize() / Float.BYTES)).fill(value);
   }

@@ -108,6 +108,7 @@ public final class SplitRegion {
   /// The places of a layer.
   ///
   /// @param layer its number, from 0
+  /// @return where its tensors stand
   public Places places(int layer) {
     return places.get(layer);
   }
@@ -121,6 +122,8 @@ public final class SplitRegion {
 
   /// Waits until workers read nothing any more but the places of the layer that ran backward last:
   /// to be called when a layer begins to run backward.
+  ///
+  /// @throws ProtocolException if a worker fails
   public void awaitEarlier() throws ProtocolException {
     while (reading.size() > 1) {
       for (Reader reader : reading.remove()) {
@@ -131,6 +134,9 @@ public final class SplitRegion {
   }
 
   /// Says which request of a worker is its last to read the places of the layer that runs backward.
+  ///
+  /// @param worker who reads
+  /// @param last its request
   public void readUntil(RemoteWorker worker, Ticket last) {
     reading.getLast().add(new Reader(worker, last));
   }

@@ -18,7 +18,6 @@ import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
-import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.memory.Purpose;
 import asymml.trusted.memory.SplitRegion;
@@ -27,14 +26,15 @@ import asymml.trusted.ops.BatchNormOp;
 import asymml.trusted.ops.DropoutOp;
 import asymml.trusted.ops.FlattenOp;
 import asymml.trusted.ops.GradientGuard;
-import asymml.trusted.ops.Gradients;
 import asymml.trusted.ops.GroupNormOp;
 import asymml.trusted.ops.LinearParameters;
 import asymml.trusted.ops.NormParameters;
 import asymml.trusted.ops.Op;
+import asymml.trusted.ops.OpTensors;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.PoolingOp;
 import asymml.trusted.ops.ReluOp;
+import asymml.trusted.ops.RunningStatistics;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.TrustedLinearOp;
 import asymml.trusted.plan.DataFlow;
@@ -44,12 +44,14 @@ import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Placement.Trusted;
 import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.split.MaskedLinearOp;
 import asymml.trusted.split.RemoteOp;
 import asymml.trusted.split.Shard;
 import asymml.trusted.split.SplitContext;
 import asymml.trusted.split.SplitInput;
+import asymml.trusted.split.SplitLayer;
 import asymml.trusted.split.SplitLinearOp;
 import asymml.trusted.split.WeightGradient;
 import asymml.wire.ProtocolException;
@@ -180,9 +182,7 @@ final class NetworkPlanner {
     Node node = graph.nodes().get(i);
     int source = node.inputs().getFirst();
     Tensor x = buffers.output(source);
-    Tensor y = buffers.output(i);
-    Tensor dy = buffers.gradient(i);
-    GradientTarget dx = buffers.target(i, source);
+    OpTensors tensors = tensors(i);
     return switch (node.layer()) {
       case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
           linear(
@@ -198,47 +198,41 @@ final class NetworkPlanner {
                   stride,
                   padding));
       case Linear(int out) -> linear(i, ConvShape.linear(batch, x.length(3), out));
-      case BatchNorm(float epsilon, float momentum) ->
+      case BatchNorm layer ->
           new BatchNormOp(
               arena,
-              epsilon,
-              momentum,
+              layer,
               graph.pairsWithRelu(i),
               normParameters(node),
-              parameters.value(node.name() + ".running_mean"),
-              parameters.value(node.name() + ".running_var"),
-              x,
-              y,
-              dy,
-              dx);
-      case GroupNorm(int groups, float epsilon) ->
+              new RunningStatistics(
+                  parameters.value(node.name() + ".running_mean"),
+                  parameters.value(node.name() + ".running_var")),
+              tensors);
+      case GroupNorm layer ->
           new GroupNormOp(
-              node.name(),
-              groups,
-              epsilon,
-              graph.pairsWithRelu(i),
-              normParameters(node),
-              x,
-              y,
-              dy,
-              dx,
-              guard(i));
-      case Relu _ -> new ReluOp(x, y, dy, dx);
+              node.name(), layer, graph.pairsWithRelu(i), normParameters(node), tensors, guard(i));
+      case Relu _ -> new ReluOp(tensors);
       case MaxPool(int kernel, int stride, int padding) ->
-          pooling(Pooling.Kind.MAX, kernel, kernel, stride, padding, x, y, dy, dx);
+          pooling(Pooling.Kind.MAX, kernel, kernel, stride, padding, tensors);
       case AvgPool(int kernel, int stride, int padding) ->
-          pooling(Pooling.Kind.AVERAGE, kernel, kernel, stride, padding, x, y, dy, dx);
+          pooling(Pooling.Kind.AVERAGE, kernel, kernel, stride, padding, tensors);
       case GlobalAvgPool _ ->
-          pooling(Pooling.Kind.AVERAGE, x.length(1), x.length(2), 1, 0, x, y, dy, dx);
+          pooling(Pooling.Kind.AVERAGE, x.length(1), x.length(2), 1, 0, tensors);
       case Add _ -> {
         int other = node.inputs().getLast();
         yield new AddOp(
-            x, buffers.output(other), y, graph.pairsWithRelu(i), dy, dx, buffers.target(i, other));
+            tensors, buffers.output(other), graph.pairsWithRelu(i), buffers.target(i, other));
       }
-      case Flatten _ -> new FlattenOp(dy, dx);
+      case Flatten _ -> new FlattenOp(tensors);
       case Dropout(float rate) ->
-          training ? new DropoutOp(rate, seed * 31 + i, x, y, dy, dx) : new FlattenOp(dy, dx);
+          training ? new DropoutOp(rate, seed * 31 + i, tensors) : new FlattenOp(tensors);
     };
+  }
+
+  private OpTensors tensors(int i) {
+    int source = graph.nodes().get(i).inputs().getFirst();
+    return new OpTensors(
+        buffers.output(source), buffers.output(i), buffers.gradient(i), buffers.target(i, source));
   }
 
   private @Nullable GradientGuard guard(int node) {
@@ -251,10 +245,8 @@ final class NetworkPlanner {
       int kernelWidth,
       int stride,
       int padding,
-      Tensor x,
-      Tensor y,
-      @Nullable Tensor dy,
-      @Nullable GradientTarget dx) {
+      OpTensors tensors) {
+    Tensor x = tensors.x();
     return new PoolingOp(
         new Pooling(
             kind,
@@ -267,10 +259,7 @@ final class NetworkPlanner {
             stride,
             padding,
             training),
-        x,
-        y,
-        dy,
-        dx);
+        tensors);
   }
 
   private NormParameters normParameters(Node node) {
@@ -296,23 +285,13 @@ final class NetworkPlanner {
 
   private Op linear(int i, ConvShape shape) throws ProtocolException {
     Node node = graph.nodes().get(i);
-    int source = node.inputs().getFirst();
-    GradientTarget dx = buffers.target(i, source);
     Placement placement = plan.placement(node.name());
     return switch (placement) {
       case Trusted _ ->
           new TrustedLinearOp(
-              node.name(),
-              shape,
-              parameters,
-              linearParameters(node),
-              buffers.output(source),
-              buffers.output(i),
-              buffers.gradient(i),
-              dx,
-              guard(i));
+              node.name(), shape, parameters, linearParameters(node), tensors(i), guard(i));
       case Split _, Untrusted _ -> {
-        RemoteOp op = splitLinear(node, shape, placement, i, dx);
+        RemoteOp op = splitLinear(i, shape, placement);
         split.add(op);
         yield op;
       }
@@ -352,65 +331,45 @@ final class NetworkPlanner {
         .filter(i -> !(plan.placement(graph.nodes().get(i).name()) instanceof Trusted));
   }
 
-  private RemoteOp splitLinear(
-      Node node, ConvShape shape, Placement placement, int i, @Nullable GradientTarget dx)
+  private RemoteOp splitLinear(int i, ConvShape shape, Placement placement)
       throws ProtocolException {
+    Node node = graph.nodes().get(i);
     SplitContext boundary = context;
     if (boundary == null || !training) {
       throw new IllegalArgumentException(
           "layer " + node.name() + " is " + placement + ", which needs a worker and training");
     }
-    SplitRegion.Places slots = region.places(split.size());
-    SiteKey key = new SiteKey(node.inputs().getFirst(), placement);
-    SplitInput splitInput = splitInputs.get(key);
-    if (splitInput == null) {
-      splitInput =
-          new SplitInput(
-              boundary.site(key),
-              boundary,
-              shards,
-              profile,
-              buffers.output(key.source()),
-              slots.x());
-      splitInputs.put(key, splitInput);
-    }
-    if (boundary.releases().shield() instanceof Shield.Shares(double positions)) {
-      return new MaskedLinearOp(
-          node.name(),
-          i,
-          boundary.takeOpId(),
-          shape,
-          boundary,
-          profile,
-          boundary.releases().weights(boundary.releases().flow().layer(i)),
-          boundary.releases().outputGradient(boundary.releases().flow().layer(i)),
-          boundary.guard(i),
-          splitInput,
-          buffers.output(key.source()),
-          linearParameters(node),
-          slots,
-          weightGradient(shape, positions, i),
-          buffers.output(i),
-          Gradients.require(buffers.gradient(i)),
-          dx);
-    }
-    return new SplitLinearOp(
-        node.name(),
-        i,
-        shape,
-        boundary,
-        shards,
-        profile,
-        boundary.releases().weights(boundary.releases().flow().layer(i)),
-        boundary.releases().outputGradient(boundary.releases().flow().layer(i)),
-        boundary.guard(i),
-        splitInput,
-        linearParameters(node),
-        slots,
-        region,
-        buffers.output(i),
-        Gradients.require(buffers.gradient(i)),
-        dx);
+    ReleasePlan releases = boundary.releases();
+    DataFlow.Layer flow = releases.flow().layer(i);
+    SplitLayer layer =
+        new SplitLayer(
+            node.name(),
+            i,
+            shape,
+            releases.weights(flow),
+            releases.outputGradient(flow),
+            boundary.guard(i),
+            linearParameters(node),
+            region.places(split.size()),
+            tensors(i));
+    SplitInput input = splitInput(boundary, layer, placement);
+    return releases.shield() instanceof Shield.Shares(double positions)
+        ? new MaskedLinearOp(layer, input, boundary, weightGradient(shape, positions, i), profile)
+        : new SplitLinearOp(layer, input, boundary, shards, region, profile);
+  }
+
+  private SplitInput splitInput(SplitContext boundary, SplitLayer layer, Placement placement) {
+    int source = graph.nodes().get(layer.node()).inputs().getFirst();
+    return splitInputs.computeIfAbsent(
+        new SiteKey(source, placement),
+        key ->
+            new SplitInput(
+                boundary.site(key),
+                boundary,
+                shards,
+                profile,
+                layer.tensors().x(),
+                layer.slots().x()));
   }
 
   private WeightGradient weightGradient(ConvShape shape, double share, int node) {

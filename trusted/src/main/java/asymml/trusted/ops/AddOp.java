@@ -7,36 +7,35 @@ import org.jspecify.annotations.Nullable;
 
 /// The sum of a shortcut, with the ReLU behind it fused in where there is one.
 ///
-/// @param dy gradient of the output; with a ReLU it is masked in place
+/// @param tensors the first input and the output; with a ReLU, the gradient of the output is masked
+///   in place
+/// @param other the second input, of the shape of the first
+/// @param relu whether the ReLU behind it is fused in
+/// @param otherGradient where the gradient of the second input is put; null if none flows there
 public record AddOp(
-    Tensor a,
-    Tensor b,
-    Tensor y,
-    boolean relu,
-    @Nullable Tensor dy,
-    @Nullable GradientTarget da,
-    @Nullable GradientTarget db)
+    OpTensors tensors, Tensor other, boolean relu, @Nullable GradientTarget otherGradient)
     implements Op {
   @Override
   public void forward(long step) {
     if (relu) {
-      Elementwise.addRelu(a, b, y);
+      Elementwise.addRelu(tensors.x(), other, tensors.y());
     } else {
-      Elementwise.add(a, b, y);
+      Elementwise.add(tensors.x(), other, tensors.y());
     }
   }
 
   @Override
   public void backward() {
-    Tensor gradient = Gradients.require(dy);
+    Tensor gradient = tensors.outputGradient();
     if (relu) {
-      Elementwise.reluBackward(y, gradient, gradient);
+      Elementwise.reluBackward(tensors.y(), gradient, gradient);
     }
-    if (da != null) {
-      da.take(gradient);
+    GradientTarget first = tensors.dx();
+    if (first != null) {
+      first.take(gradient);
     }
-    if (db != null) {
-      db.take(gradient);
+    if (otherGradient != null) {
+      otherGradient.take(gradient);
     }
   }
 

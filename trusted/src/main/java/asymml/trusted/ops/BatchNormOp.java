@@ -2,6 +2,7 @@ package asymml.trusted.ops;
 
 import asymml.kernels.BatchNorm;
 import asymml.kernels.Tensor;
+import asymml.model.Layer;
 import asymml.trusted.memory.GradientTarget;
 import java.lang.foreign.Arena;
 import java.util.List;
@@ -11,8 +12,7 @@ import org.jspecify.annotations.Nullable;
 public final class BatchNormOp implements Op {
   private final BatchNorm norm;
   private final NormParameters own;
-  private final Tensor runningMean;
-  private final Tensor runningVariance;
+  private final RunningStatistics running;
   private final float momentum;
   private final Tensor x;
   private final Tensor y;
@@ -21,28 +21,32 @@ public final class BatchNormOp implements Op {
   private final Tensor mean;
   private final Tensor variance;
 
+  /// Plans it.
+  ///
+  /// @param arena owner of the statistics of a batch
+  /// @param layer the layer
+  /// @param fuseRelu whether the ReLU behind it is fused in
+  /// @param own scale and shift
+  /// @param running statistics over batches, updated in training
+  /// @param tensors input and output
   public BatchNormOp(
       Arena arena,
-      float epsilon,
-      float momentum,
+      Layer.BatchNorm layer,
       boolean fuseRelu,
       NormParameters own,
-      Tensor runningMean,
-      Tensor runningVariance,
-      Tensor x,
-      Tensor y,
-      @Nullable Tensor dy,
-      @Nullable GradientTarget dx) {
+      RunningStatistics running,
+      OpTensors tensors) {
+    Tensor x = tensors.x();
     int channels = x.length(3);
-    this.norm = new BatchNorm(x.length(0), x.length(1), x.length(2), channels, epsilon, fuseRelu);
+    this.norm =
+        new BatchNorm(x.length(0), x.length(1), x.length(2), channels, layer.epsilon(), fuseRelu);
     this.own = own;
-    this.runningMean = runningMean;
-    this.runningVariance = runningVariance;
-    this.momentum = momentum;
+    this.running = running;
+    this.momentum = layer.momentum();
     this.x = x;
-    this.y = y;
-    this.dy = dy;
-    this.dx = dx;
+    this.y = tensors.y();
+    this.dy = tensors.dy();
+    this.dx = tensors.dx();
     this.mean = Tensor.allocate(arena, channels);
     this.variance = Tensor.allocate(arena, channels);
   }
@@ -50,7 +54,7 @@ public final class BatchNormOp implements Op {
   @Override
   public void forward(long step) {
     if (dy == null) {
-      norm.forwardInference(x, own.scale(), own.shift(), runningMean, runningVariance, y);
+      norm.forwardInference(x, own.scale(), own.shift(), running.mean(), running.variance(), y);
       return;
     }
     norm.forwardTraining(x, own.scale(), own.shift(), y, mean, variance);
@@ -58,13 +62,13 @@ public final class BatchNormOp implements Op {
     // The running variance is the unbiased one; a single value has none, its variance stays 0.
     float unbiased = n > 1 ? (float) n / (n - 1) : 1;
     for (int c = 0; c < x.length(3); c++) {
-      track(runningMean, c, mean.get(c));
-      track(runningVariance, c, unbiased * variance.get(c));
+      track(running.mean(), c, mean.get(c));
+      track(running.variance(), c, unbiased * variance.get(c));
     }
   }
 
-  private void track(Tensor running, int channel, float value) {
-    running.set(channel, (1 - momentum) * running.get(channel) + momentum * value);
+  private void track(Tensor average, int channel, float value) {
+    average.set(channel, (1 - momentum) * average.get(channel) + momentum * value);
   }
 
   @Override

@@ -1,18 +1,19 @@
 package asymml.trusted.ops;
 
-import asymml.kernels.Tensor;
 import asymml.trusted.memory.GradientTarget;
-import org.jspecify.annotations.Nullable;
 
 /// A change of shape: forward it is a view and does nothing; backward it passes the gradient on.
-public record FlattenOp(@Nullable Tensor dy, @Nullable GradientTarget dx) implements Op {
+///
+/// @param tensors input and output are one
+public record FlattenOp(OpTensors tensors) implements Op {
   @Override
   public void forward(long step) {}
 
   @Override
   public void backward() {
+    GradientTarget dx = tensors.dx();
     if (dx != null) {
-      dx.take(Gradients.require(dy));
+      dx.take(tensors.outputGradient());
     }
   }
 

@@ -2,6 +2,7 @@ package asymml.trusted.ops;
 
 import asymml.kernels.GroupNorm;
 import asymml.kernels.Tensor;
+import asymml.model.Layer;
 import asymml.trusted.memory.GradientTarget;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -17,27 +18,38 @@ public final class GroupNormOp implements Op {
   private final @Nullable GradientTarget dx;
   private final @Nullable GradientGuard guard;
 
+  /// Plans it.
+  ///
+  /// @param name of the node
+  /// @param layer the layer
+  /// @param fuseRelu whether the ReLU behind it is fused in
+  /// @param own scale and shift
+  /// @param tensors input and output
+  /// @param guard of the gradients of scale and shift; null if they are not protected
   public GroupNormOp(
       String name,
-      int groups,
-      float epsilon,
+      Layer.GroupNorm layer,
       boolean fuseRelu,
       NormParameters own,
-      Tensor x,
-      Tensor y,
-      @Nullable Tensor dy,
-      @Nullable GradientTarget dx,
+      OpTensors tensors,
       @Nullable GradientGuard guard) {
+    Tensor x = tensors.x();
     this.name = name;
     this.guard = guard;
     this.norm =
         new GroupNorm(
-            x.length(0), x.length(1), x.length(2), x.length(3), groups, epsilon, fuseRelu);
+            x.length(0),
+            x.length(1),
+            x.length(2),
+            x.length(3),
+            layer.groups(),
+            layer.epsilon(),
+            fuseRelu);
     this.own = own;
     this.x = x;
-    this.y = y;
-    this.dy = dy;
-    this.dx = dx;
+    this.y = tensors.y();
+    this.dy = tensors.dy();
+    this.dx = tensors.dx();
   }
 
   @Override
@@ -63,12 +75,17 @@ public final class GroupNormOp implements Op {
     }
   }
 
+  /// The node's name.
+  ///
+  /// @return as in the graph
   public String name() {
     return name;
   }
 
   /// The norm of each example's part in the gradients of scale and shift, of the last backward
   /// pass.
+  ///
+  /// @return one for each example
   public double[] gradientNorms() {
     return norm.gradientNorms();
   }

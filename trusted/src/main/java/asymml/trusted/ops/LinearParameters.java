@@ -21,12 +21,18 @@ public record LinearParameters(
     @Nullable Tensor bias,
     @Nullable Tensor biasGradient) {
 
+  /// Adds the bias, if there is one.
+  ///
+  /// @param y `[N, OH, OW, O]`, changed in place
   public void addBias(Tensor y) {
     if (bias != null) {
       Elementwise.addRow(bias, rows(y));
     }
   }
 
+  /// Computes the gradient of the bias, if there is one.
+  ///
+  /// @param dy `[N, OH, OW, O]`
   public void biasBackward(Tensor dy) {
     if (biasGradient != null) {
       Elementwise.columnSums(rows(dy), biasGradient);
@@ -53,6 +59,7 @@ public record LinearParameters(
   /// The gradients of a backward pass.
   ///
   /// @param withWeight whether the weights' is among them
+  /// @return those that there are, weights first
   public List<Tensor> gradients(boolean withWeight) {
     return Stream.of(withWeight ? weightGradient : null, biasGradient)
         .filter(Objects::nonNull)

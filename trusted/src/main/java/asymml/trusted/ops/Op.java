@@ -26,6 +26,8 @@ public interface Op extends AutoCloseable {
   }
 
   /// What kind of work it is, where it does not say so itself.
+  ///
+  /// @return what the time of a pass is booked on
   StepProfile.Phase phase();
 
   @Override

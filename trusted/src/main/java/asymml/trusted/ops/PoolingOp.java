@@ -1,23 +1,23 @@
 package asymml.trusted.ops;
 
 import asymml.kernels.Pooling;
-import asymml.kernels.Tensor;
 import asymml.trusted.memory.GradientTarget;
-import org.jspecify.annotations.Nullable;
 
 /// Maximum or average pooling.
-public record PoolingOp(
-    Pooling pooling, Tensor x, Tensor y, @Nullable Tensor dy, @Nullable GradientTarget dx)
-    implements Op {
+///
+/// @param pooling the kernel, closed with this operation
+/// @param tensors input and output
+public record PoolingOp(Pooling pooling, OpTensors tensors) implements Op {
   @Override
   public void forward(long step) {
-    pooling.forward(x, y);
+    pooling.forward(tensors.x(), tensors.y());
   }
 
   @Override
   public void backward() {
+    GradientTarget dx = tensors.dx();
     if (dx != null) {
-      pooling.backward(Gradients.require(dy), dx.destination());
+      pooling.backward(tensors.outputGradient(), dx.destination());
       dx.done();
     }
   }

@@ -1,22 +1,22 @@
 package asymml.trusted.ops;
 
 import asymml.kernels.Elementwise;
-import asymml.kernels.Tensor;
 import asymml.trusted.memory.GradientTarget;
-import org.jspecify.annotations.Nullable;
 
 /// A ReLU by itself (those behind a normalisation or an addition are fused into it).
-public record ReluOp(Tensor x, Tensor y, @Nullable Tensor dy, @Nullable GradientTarget dx)
-    implements Op {
+///
+/// @param tensors input and output
+public record ReluOp(OpTensors tensors) implements Op {
   @Override
   public void forward(long step) {
-    Elementwise.relu(x, y);
+    Elementwise.relu(tensors.x(), tensors.y());
   }
 
   @Override
   public void backward() {
+    GradientTarget dx = tensors.dx();
     if (dx != null) {
-      Elementwise.reluBackward(y, Gradients.require(dy), dx.destination());
+      Elementwise.reluBackward(tensors.y(), tensors.outputGradient(), dx.destination());
       dx.done();
     }
   }

@@ -69,6 +69,8 @@ public final class StepProfile {
   }
 
   /// Books the time since the last call.
+  ///
+  /// @param phase the kind of work
   public void lap(Phase phase) {
     long now = System.nanoTime();
     row(phase)[node] += now - last;
@@ -76,6 +78,10 @@ public final class StepProfile {
   }
 
   /// The same, where a part of the time went into another kind of work.
+  ///
+  /// @param phase the kind of work
+  /// @param other the other kind
+  /// @param otherNanos time of the other kind, in nanoseconds
   public void lap(Phase phase, Phase other, long otherNanos) {
     lap(phase);
     row(phase)[node] -= otherNanos;

@@ -25,31 +25,36 @@ public final class TrustedLinearOp implements Op {
   private final @Nullable GradientGuard guard;
   private long loadedVersion = -1;
 
+  /// Plans it.
+  ///
+  /// @param name of the node
+  /// @param shape the layer's
+  /// @param parameters of the network
+  /// @param own those of the layer
+  /// @param tensors input and output
+  /// @param guard of the parameter gradients; null if they are not protected
   public TrustedLinearOp(
       String name,
       ConvShape shape,
       Parameters parameters,
       LinearParameters own,
-      Tensor x,
-      Tensor y,
-      @Nullable Tensor dy,
-      @Nullable GradientTarget dx,
+      OpTensors tensors,
       @Nullable GradientGuard guard) {
     this.name = name;
     Set<Pass> passes = EnumSet.of(Pass.FORWARD);
-    if (dy != null) {
+    if (tensors.dy() != null) {
       passes.add(Pass.BACKWARD_WEIGHTS);
     }
-    if (dx != null) {
+    if (tensors.dx() != null) {
       passes.add(Pass.BACKWARD_DATA);
     }
     this.layer = new Convolution(shape, passes);
     this.parameters = parameters;
     this.own = own;
-    this.x = x;
-    this.y = y;
-    this.dy = dy;
-    this.dx = dx;
+    this.x = tensors.x();
+    this.y = tensors.y();
+    this.dy = tensors.dy();
+    this.dx = tensors.dx();
     this.guard = guard;
   }
 
@@ -81,11 +86,16 @@ public final class TrustedLinearOp implements Op {
     }
   }
 
+  /// The node's name.
+  ///
+  /// @return as in the graph
   public String name() {
     return name;
   }
 
   /// How large each example's part in the gradients can be, over the norm of its output gradient.
+  ///
+  /// @return by example, of the last forward pass
   public IntToDoubleFunction gain() {
     return own.gain(layer.shape(), i -> Elementwise.sumOfSquares(x.examples(i, 1)));
   }

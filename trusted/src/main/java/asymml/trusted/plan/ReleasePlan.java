@@ -11,9 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// What leaves in one step of training, release by release: a pure function of network, plan and
-/// terms, so that a run can be accounted for before it begins, and the door knows what to expect. A
-/// release is planned because data flow ([DataFlow]); the terms say what covers it.
+/// The releases of one step of training: a pure function of network, plan and terms, so that a run
+/// can be accounted for before it begins, and the door knows what to expect. A release is planned
+/// because data flow ([DataFlow]); the terms say what covers it.
 public final class ReleasePlan {
   private static final String EXACT = "sent unprotected";
   private static final String MEDIAN_NOISE = "the clip bound follows private data";
@@ -21,8 +21,8 @@ public final class ReleasePlan {
       "fitted to private batches, and visible as the null space of the residuals";
 
   /// How many times larger the noise multiplier of masks is than that of weight gradients, where
-  /// both are accounted for: masks come off again and cost but bits, so that nearly all of the
-  /// budget is for what stays in the weights.
+  /// both are accounted for: masks are removed again and only cost precision, so that nearly all of
+  /// the budget is for noise that stays in the weights.
   static final double MASKS_OVER_NOISE = 10;
 
   private static final String PUBLIC_BASIS =
@@ -36,7 +36,7 @@ public final class ReleasePlan {
   ///
   /// @param graph the network
   /// @param plan where its linear layers run
-  /// @param terms on what terms tensors leave
+  /// @param terms on what terms tensors are released
   /// @throws IllegalArgumentException if the terms account for what no mechanism covers: batch
   ///   norm, a rank that follows the data, a basis fitted to private batches, noised sums of
   ///   sampled weight gradients
@@ -81,13 +81,15 @@ public final class ReleasePlan {
   }
 
   /// What hides the data.
+  ///
+  /// @return the shield of the terms; [Shield.Residual] where nothing is accounted for
   public Shield shield() {
     return terms instanceof ReleaseTerms.Accounted accounted
         ? accounted.shield()
         : new Shield.Residual();
   }
 
-  /// How many workers share what leaves.
+  /// How many workers share the releases.
   ///
   /// @return 1 or 2
   public int workers() {
@@ -109,12 +111,14 @@ public final class ReleasePlan {
         && accounted.channels().contains(Channel.WEIGHTS);
   }
 
-  /// What leaves for the worker that holds the masks, in every step.
+  /// The releases to the worker that holds the masks, in every step.
+  ///
+  /// @return the weights of each layer at the workers
   public List<Release> weights() {
     return flow.layers().stream().filter(DataFlow.Layer::isRemote).map(this::weights).toList();
   }
 
-  /// All that leaves in a step.
+  /// All releases of a step.
   ///
   /// @param refresh whether the step renews shared bases
   /// @return each release as often as it happens
@@ -145,6 +149,9 @@ public final class ReleasePlan {
   }
 
   /// The input of split layers.
+  ///
+  /// @param input where it flows
+  /// @return its release
   public Release residual(DataFlow.Input input) {
     String name = input.name();
     long dim = graph.shape(input.key().source()).size();
@@ -160,7 +167,10 @@ public final class ReleasePlan {
         });
   }
 
-  /// The shared basis that the input of split layers is decomposed with; null if there is none.
+  /// The shared basis that the input of split layers is decomposed with.
+  ///
+  /// @param input where it flows
+  /// @return its release; null if there is none
   public @Nullable Release basis(DataFlow.Input input) {
     if (!input.sharesBasis()) {
       return null;
@@ -187,6 +197,9 @@ public final class ReleasePlan {
   }
 
   /// The weights of a layer at the worker, as they are sent.
+  ///
+  /// @param layer which
+  /// @return their release
   public Release weights(DataFlow.Layer layer) {
     return new Release(
         Channel.WEIGHTS,
@@ -198,6 +211,9 @@ public final class ReleasePlan {
   }
 
   /// The output gradient of a layer at the worker.
+  ///
+  /// @param layer which
+  /// @return its release
   public Release outputGradient(DataFlow.Layer layer) {
     String name = layer.name();
     long values = graph.shape(layer.node()).size();
@@ -220,6 +236,9 @@ public final class ReleasePlan {
   /// are not protected, or it adds nothing and they are functions of what the worker holds. All
   /// trained parameters count, not just those that are sent: later residuals and gradients depend
   /// on them all.
+  ///
+  /// @param layer which
+  /// @return a Gaussian mechanism, or null
   public @Nullable Release weightGradient(DataFlow.Layer layer) {
     long values = layer.valuesAddedHere();
     if (values == 0 || !protectsWeights() || !(terms instanceof ReleaseTerms.Accounted accounted)) {

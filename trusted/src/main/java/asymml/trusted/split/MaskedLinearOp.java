@@ -46,43 +46,39 @@ public final class MaskedLinearOp implements RemoteOp {
   private final @Nullable LowRankLayer lowRank;
   private long step;
 
+  /// Plans it, and defines it at both workers.
+  ///
+  /// @param layer the layer
+  /// @param input what is released of its input
+  /// @param context workers and doors
+  /// @param weightGradient computes the gradient of the weights here; closed with this operation
+  /// @param profile of the network
+  /// @throws ProtocolException if a worker refuses the operation
   public MaskedLinearOp(
-      String name,
-      int node,
-      int opId,
-      ConvShape shape,
-      SplitContext context,
-      StepProfile profile,
-      Release weightRelease,
-      Release gradientRelease,
-      @Nullable GradientGuard guard,
+      SplitLayer layer,
       SplitInput input,
-      Tensor x,
-      LinearParameters own,
-      SplitRegion.Places slots,
+      SplitContext context,
       WeightGradient weightGradient,
-      Tensor y,
-      Tensor dy,
-      @Nullable GradientTarget dx)
+      StepProfile profile)
       throws ProtocolException {
-    this.name = name;
-    this.node = node;
-    this.opId = opId;
-    this.shape = shape;
+    this.name = layer.name();
+    this.node = layer.node();
+    this.opId = context.takeOpId();
+    this.shape = layer.shape();
     this.context = context;
     this.profile = profile;
     this.workers = context.workers();
-    this.weightRelease = weightRelease;
-    this.gradientRelease = gradientRelease;
-    this.guard = guard;
+    this.weightRelease = layer.weights();
+    this.gradientRelease = layer.outputGradient();
+    this.guard = layer.guard();
     this.input = input;
-    this.x = x;
-    this.own = own;
-    this.slots = slots;
+    this.x = layer.tensors().x();
+    this.own = layer.own();
+    this.slots = layer.slots();
     this.weightGradient = weightGradient;
-    this.y = y;
-    this.dy = dy;
-    this.dx = dx;
+    this.y = layer.tensors().y();
+    this.dy = layer.tensors().outputGradient();
+    this.dx = layer.tensors().dx();
     for (Workers.Party party : workers.all()) {
       party.worker().define(opId, shape);
     }

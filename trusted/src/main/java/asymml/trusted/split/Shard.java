@@ -36,6 +36,10 @@ public record Shard(Workers.Party party, int from, int count, List<Chunk> chunks
   }
 
   /// All examples of a batch, in one chunk.
+  ///
+  /// @param party the worker
+  /// @param batch number of examples
+  /// @return the shard
   public static Shard whole(Workers.Party party, int batch) {
     return new Shard(party, 0, batch, List.of(new Chunk(0, batch)));
   }
@@ -46,6 +50,7 @@ public record Shard(Workers.Party party, int from, int count, List<Chunk> chunks
   /// @param workers who share it, and in how many chunks each gets its examples
   /// @param batch number of examples
   /// @param step of which the first examples of chunks are multiples
+  /// @return one for each worker that gets examples
   public static List<Shard> of(Workers workers, int batch, int step) {
     int all = workers.all().size();
     return IntStream.range(0, all)
@@ -77,27 +82,33 @@ public record Shard(Workers.Party party, int from, int count, List<Chunk> chunks
   /// place's alignment.
   ///
   /// @param values of one example of each tensor
+  /// @return at least 1
   public static int step(IntStream values) {
     int floats = (int) (Slot.ALIGNMENT_BYTES / Float.BYTES);
     return values.map(v -> floats / Math.min(floats, Integer.lowestOneBit(v))).max().orElse(1);
   }
 
   /// Makes sure that every example goes to one worker: a door refuses a second release of a tensor,
-  /// and no door knows what another lets out.
+  /// and no door knows what another releases.
   static void requireEachOnce(List<Shard> shards, int batch) {
     int next = 0;
     for (Shard shard : shards) {
       if (shard.from != next) {
-        throw new IllegalStateException("an example would leave twice, or not at all: " + shards);
+        throw new IllegalStateException(
+            "an example would be released twice, or not at all: " + shards);
       }
       next += shard.count;
     }
     if (next != batch) {
-      throw new IllegalStateException("not all of " + batch + " examples would leave: " + shards);
+      throw new IllegalStateException(
+          "not all of " + batch + " examples would be released: " + shards);
     }
   }
 
   /// The examples of the largest shard.
+  ///
+  /// @param shards at least one
+  /// @return how many
   public static int largest(List<Shard> shards) {
     return shards.stream().mapToInt(Shard::count).max().orElseThrow();
   }
@@ -111,21 +122,33 @@ public record Shard(Workers.Party party, int from, int count, List<Chunk> chunks
   }
 
   /// This worker's examples of a tensor `[N, ...]` of the whole batch.
+  ///
+  /// @param batch the tensor
+  /// @return a view
   public Tensor of(Tensor batch) {
     return batch.examples(from, count);
   }
 
   /// The layer's shape on this worker.
+  ///
+  /// @param shape on the whole batch
+  /// @return the same for fewer examples
   public ConvShape of(ConvShape shape) {
     return shape.withBatch(count);
   }
 
   /// The same source, counted from this worker's first example.
+  ///
+  /// @param source of the whole batch
+  /// @return of this worker's examples
   public ReleaseSource of(ReleaseSource source) {
     return (i, scratch) -> source.values(from + i, scratch);
   }
 
-  /// The same occupancy, counted from this worker's first example.
+  /// The same null examples, counted from this worker's first example.
+  ///
+  /// @param occupancy of the whole batch
+  /// @return of this worker's examples
   public Occupancy of(Occupancy occupancy) {
     return place -> occupancy.isNull(from + place);
   }

@@ -34,7 +34,7 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /// What the split layers of all batch sizes have in common: the workers, the doors, and at each
-/// place where data leave the decomposition and the clip bound.
+/// place where data are released the decomposition and the clip bound.
 public final class SplitContext implements AutoCloseable {
   /// Before a layer's name in [#state]; no layer has a slash in its name.
   private static final String GRADIENT_CLIP = "gradient-clip/";
@@ -80,8 +80,8 @@ public final class SplitContext implements AutoCloseable {
   ///
   /// @param graph the network
   /// @param batch largest number of examples
-  /// @param releases what leaves in each step, and on what terms
-  /// @param workers who compute the untrusted parts; from now on their doors let out what is
+  /// @param releases what is released in each step, and on what terms
+  /// @param workers who compute the untrusted parts; from now on their doors release what is
   ///   planned here
   /// @throws IllegalArgumentException if the terms need another number of workers
   public SplitContext(Graph graph, int batch, ReleasePlan releases, Workers workers) {
@@ -167,8 +167,10 @@ public final class SplitContext implements AutoCloseable {
     return occupancy;
   }
 
-  /// Begins a step: the doors now let out what is planned for it, each once. Workers that share a
+  /// Begins a step: the doors now release what is planned for it, each once. Workers that share a
   /// batch get each release once for their own examples.
+  ///
+  /// @param step from 0
   public void begin(long step) {
     List<Release> planned = refreshes(step) ? refreshing : ordinary;
     for (int i = 0; i < logs.size(); i++) {
@@ -211,14 +213,17 @@ public final class SplitContext implements AutoCloseable {
     });
   }
 
-  /// What leaves in each step.
+  /// What is released in each step.
   ///
   /// @return the plan
   public ReleasePlan releases() {
     return releases;
   }
 
-  /// What holds a layer's parameter gradients to their bound; null if they are not protected.
+  /// What holds a layer's parameter gradients to their bound.
+  ///
+  /// @param node its number
+  /// @return null if they are not protected
   public @Nullable GradientGuard guard(int node) {
     Release release = releases.weightGradient(releases.flow().layer(node));
     return release == null ? null : new GradientGuard(release, workers.first().door());
@@ -245,6 +250,9 @@ public final class SplitContext implements AutoCloseable {
         : gradientBounds.computeIfAbsent(release.layer(), _ -> new ClipBound());
   }
 
+  /// The workers.
+  ///
+  /// @return as given
   public Workers workers() {
     return workers;
   }
@@ -260,6 +268,10 @@ public final class SplitContext implements AutoCloseable {
         .newMask(examples, Math.toIntExact(release.values()), norm.noiseDeviation(noise));
   }
 
+  /// What lasts from step to step at a place.
+  ///
+  /// @param key the place
+  /// @return the same for all batch sizes
   public SplitSite site(SiteKey key) {
     SplitSite site = sites.get(key);
     if (site == null) {
@@ -268,11 +280,11 @@ public final class SplitContext implements AutoCloseable {
     return site;
   }
 
-  public int takeOpId() {
+  int takeOpId() {
     return nextOpId++;
   }
 
-  /// What a later run needs to go on with the same bases and bounds.
+  /// What a later run needs to continue with the same bases and bounds.
   ///
   /// @return name to values, always in the same order
   public Map<String, float[]> state() {
@@ -295,7 +307,7 @@ public final class SplitContext implements AutoCloseable {
     return state;
   }
 
-  /// Puts back what [#state] gave.
+  /// Restores what [#state] gave.
   ///
   /// @param state of a run of the same plan
   public void restore(Map<String, float[]> state) {

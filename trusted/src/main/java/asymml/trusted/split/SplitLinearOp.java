@@ -89,41 +89,40 @@ public final class SplitLinearOp implements RemoteOp {
   private final @Nullable LowRankLayer lowRank;
   private final List<Ticket> weightGradients = new ArrayList<>();
 
+  /// Plans it, and defines it at the workers.
+  ///
+  /// @param layer the layer
+  /// @param input what is released of its input
+  /// @param context workers and doors
+  /// @param shards which worker computes on which examples
+  /// @param region shared with the workers
+  /// @param profile of the network
+  /// @throws ProtocolException if a worker refuses the operation
   public SplitLinearOp(
-      String name,
-      int node,
-      ConvShape shape,
+      SplitLayer layer,
+      SplitInput input,
       SplitContext context,
       List<Shard> shards,
-      StepProfile profile,
-      Release weightRelease,
-      Release gradientRelease,
-      @Nullable GradientGuard guard,
-      SplitInput input,
-      LinearParameters own,
-      SplitRegion.Places slots,
       SplitRegion region,
-      Tensor y,
-      Tensor dy,
-      @Nullable GradientTarget dx)
+      StepProfile profile)
       throws ProtocolException {
-    this.name = name;
-    this.node = node;
-    this.shape = shape;
+    this.name = layer.name();
+    this.node = layer.node();
+    this.shape = layer.shape();
     this.context = context;
     this.profile = profile;
-    this.weightRelease = weightRelease;
-    this.gradientRelease = gradientRelease;
+    this.weightRelease = layer.weights();
+    this.gradientRelease = layer.outputGradient();
     this.gradientNoise = context.gradientNoise(gradientRelease);
     this.gradientBound = context.gradientBound(gradientRelease);
-    this.guard = guard;
+    this.guard = layer.guard();
     this.input = input;
-    this.own = own;
-    this.slots = slots;
+    this.own = layer.own();
+    this.slots = layer.slots();
     this.region = region;
-    this.y = y;
-    this.dy = dy;
-    this.dx = dx;
+    this.y = layer.tensors().y();
+    this.dy = layer.tensors().outputGradient();
+    this.dx = layer.tensors().dx();
     this.parts = parts(shards);
     this.lowRank = input.lowRank(shape);
   }

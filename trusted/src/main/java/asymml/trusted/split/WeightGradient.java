@@ -34,7 +34,12 @@ public sealed interface WeightGradient extends AutoCloseable {
   }
 
   /// From all positions.
+  ///
+  /// @param layer computes it, closed with this
   record Exact(Convolution layer) implements WeightGradient {
+    /// Of a shape.
+    ///
+    /// @param shape the layer's
     public Exact(ConvShape shape) {
       this(new Convolution(shape, EnumSet.of(Convolution.Pass.BACKWARD_WEIGHTS)));
     }

@@ -50,6 +50,8 @@ public record Workers(List<Party> all, int chunks) {
   }
 
   /// The worker that gets values under masks, or the first of those that share a batch.
+  ///
+  /// @return it with its door
   public Party first() {
     return all.getFirst();
   }
@@ -84,6 +86,8 @@ public record Workers(List<Party> all, int chunks) {
   }
 
   /// Sends what still waits for other requests.
+  ///
+  /// @throws ProtocolException if a worker failed
   public void flush() throws ProtocolException {
     for (Party party : all) {
       party.worker().flush();
@@ -104,7 +108,7 @@ public record Workers(List<Party> all, int chunks) {
     return sum(RemoteWorker::bytesToWorker);
   }
 
-  /// Tensor bytes that came back.
+  /// Tensor bytes received.
   ///
   /// @return the sum over the workers
   public long bytesBack() {

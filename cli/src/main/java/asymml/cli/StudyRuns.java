@@ -1,0 +1,27 @@
+package asymml.cli;
+
+import asymml.study.StudyRun;
+import java.util.List;
+import picocli.CommandLine;
+
+/// The runs of a study, recorded as those of `asymml train`.
+final class StudyRuns {
+  private StudyRuns() {}
+
+  /// Runs that stop at a signal.
+  ///
+  /// @param command whose arguments are recorded
+  static StudyRun of(CommandLine command, StudyDisplay display, StopSignals signals) {
+    List<String> arguments = command.getParseResult().originalArgs();
+    return new StudyRun(
+        (run, layout, outcome) ->
+            new RunRecord(
+                    layout,
+                    new RunHeader(run.spec().training(), run.data(), run.graph(), run.plan()),
+                    new Settings(asymml.session.Settings.of(run.spec()).values()),
+                    arguments)
+                .write(outcome),
+        display,
+        signals::received);
+  }
+}
