@@ -49,7 +49,7 @@ public enum AttackName {
       "members of the batch",
       "member",
       "AUC",
-      "Melis et al., IEEE S&P 2019; the span: design notes 02",
+      "Melis et al., IEEE S&P 2019; the span: this project",
       "residuals, and candidates' activations",
       "N^2 products of examples, N for each candidate"),
   /// Images whose gradients are the observed ones, by optimisation.

@@ -144,7 +144,9 @@ class BenchResultTest {
     Map<String, Object> facts = RunFile.read(file);
     assertThat(facts).containsEntry("sweep", "batch-size").doesNotContainKey("trustedCostRatio");
     List<?> values = (List<?>) facts.get("values");
-    assertThat(values).extracting(v -> ((Map<?, ?>) v).get("value")).containsExactly("4", "8");
+    assertThat(values)
+        .extracting(v -> String.valueOf(((Map<?, ?>) v).get("value")))
+        .containsExactly("4", "8");
     Map<?, ?> first = (Map<?, ?>) values.getFirst();
     assertThat(first.get("trustedCostRatio")).isEqualTo(3.0);
     Map<?, ?> asymml = (Map<?, ?>) ((Map<?, ?>) first.get("modes")).get("asymml");

@@ -106,7 +106,7 @@ class PlanStudyTest {
         .containsEntry("trustedLayers", result.trustedLayers())
         .containsEntry("energy", 0.5);
     assertThat((List<?>) facts.get("layers"))
-        .extracting(layer -> ((Map<?, ?>) layer).get("layer"))
+        .extracting(layer -> String.valueOf(((Map<?, ?>) layer).get("layer")))
         .containsExactly("conv1", "conv2", "conv3", "fc");
   }
 
