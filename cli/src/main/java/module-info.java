@@ -3,6 +3,7 @@ module asymml.cli {
   requires static transitive org.jspecify;
   requires asymml.analysis;
   requires asymml.privacy;
+  requires asymml.session;
   requires asymml.trusted;
   requires info.picocli;
   requires java.desktop;
