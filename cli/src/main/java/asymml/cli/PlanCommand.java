@@ -4,7 +4,7 @@ import asymml.model.Zoo;
 import asymml.study.bench.BenchSpec;
 import asymml.trusted.bench.Planner;
 import asymml.trusted.data.DataException;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;

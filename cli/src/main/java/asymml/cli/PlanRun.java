@@ -11,19 +11,19 @@ import asymml.trusted.bench.Planner;
 import asymml.trusted.bench.Planner.Choice;
 import asymml.trusted.bench.Planner.Cost;
 import asymml.trusted.bench.StepCost;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Placement.Trusted;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.ReleaseTerms;
-import asymml.trusted.execute.ResidualNorms.Place;
-import asymml.trusted.execute.ResidualNorms.Residual;
-import asymml.trusted.execute.StepProfile;
-import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.ops.StepProfile;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Residual;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Trusted;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -206,9 +206,9 @@ final class PlanRun {
           graph.nodes().get(node).name(),
           Cost.between(
               whole.nodes.get(node),
-              LOW.rank(i, channels),
+              LOW.resolve(i, channels).most(),
               low.nodes.get(node),
-              HIGH.rank(i, channels),
+              HIGH.resolve(i, channels).most(),
               high.nodes.get(node)));
     }
     return costs;

@@ -3,7 +3,7 @@ package asymml.cli;
 import asymml.model.Graph;
 import asymml.report.RunDescription;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.train.TrainConfig;
 
 /// What a run is about to do, in words for its user: what runs where, and what leaves.

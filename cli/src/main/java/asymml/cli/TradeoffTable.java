@@ -2,7 +2,7 @@ package asymml.cli;
 
 import asymml.report.Figures;
 import asymml.study.tradeoff.Tradeoff;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;

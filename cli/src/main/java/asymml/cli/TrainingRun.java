@@ -10,13 +10,13 @@ import asymml.report.RunDescription;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.split.Workers;
 import asymml.trusted.train.EpochAnalysis;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
@@ -117,7 +117,7 @@ final class TrainingRun {
 
   /// The public images of a run that is accounted for, and refusal of what cannot be.
   private @Nullable ImageSet publicImages(RunHeader header) throws DataException {
-    if (!config.needsPublicImages()) {
+    if (!config.needsPublicImages(header.plan())) {
       requireAccountable(header, null);
       return null;
     }

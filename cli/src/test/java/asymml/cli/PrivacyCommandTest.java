@@ -39,6 +39,15 @@ class PrivacyCommandTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"pld", "rdp", "gaussian"})
+  void noise_that_ends_before_it_covers_an_example_promises_nothing(String accountant) {
+    String question = "epsilon --noise-multiplier 0.05 --steps 1 --accountant " + accountant;
+    assertThat(PrivacyAnswer.to(question).text("epsilon")).isEqualTo("infinite");
+    assertThat(PrivacyAnswer.run(question).out())
+        .startsWith("epsilon           infinite: the noise sampler's missing tails use up delta");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"pld", "rdp", "gaussian"})
   void without_a_rate_nothing_is_sampled(String accountant) {
     PrivacyAnswer answer =
         PrivacyAnswer.to("epsilon --noise-multiplier 2 --steps 10 --accountant", accountant);
@@ -138,6 +147,7 @@ class PrivacyCommandTest {
             "adjacency",
             "sensitivity",
             "sampling",
+            "noise",
             "covers",
             "rounding");
     assertThat(answer.count("steps")).isEqualTo(14040);
@@ -214,16 +224,11 @@ class PrivacyCommandTest {
     }
   }
 
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "epsilon --noise-multiplier 1e-200 --steps 3 | accountant pld has no bound",
-        "noise --accountant rdp --delta 1e-300 --target-epsilon 0.1 --steps 1 | no noise keeps"
-      })
-  void a_question_without_an_answer_is_one_line_and_exit_code_1(String command, String said) {
-    Outcome outcome = PrivacyAnswer.run(command);
-    assertThat(outcome.err()).startsWith("asymml: ").contains(said.strip()).hasLineCount(1);
+  @Test
+  void a_question_without_an_answer_is_one_line_and_exit_code_1() {
+    Outcome outcome =
+        PrivacyAnswer.run("noise --accountant rdp --delta 1e-300 --target-epsilon 0.1 --steps 1");
+    assertThat(outcome.err()).startsWith("asymml: ").contains("no noise keeps").hasLineCount(1);
     assertThat(outcome.code()).isEqualTo(1);
     assertThat(outcome.out()).isEmpty();
   }

@@ -7,7 +7,7 @@ import asymml.study.NoiseAlone;
 import asymml.study.tradeoff.Tradeoff;
 import asymml.study.tradeoff.Tradeoff.Cell;
 import asymml.study.tradeoff.Tradeoff.Point;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.LinkedHashMap;

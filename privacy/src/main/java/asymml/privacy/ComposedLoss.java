@@ -44,6 +44,11 @@ final class ComposedLoss {
     this.error = error;
   }
 
+  /// The number of lattice points of the window.
+  int size() {
+    return weights.length;
+  }
+
   /// The smallest epsilon, at least 0, with `delta(epsilon) <= delta`, rounded up.
   ///
   /// @throws ArithmeticException if what is booked exceeds delta

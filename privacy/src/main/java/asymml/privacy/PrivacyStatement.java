@@ -27,6 +27,9 @@ public record PrivacyStatement(
     Ledger ledger, Epsilon residuals, Epsilon masked, Epsilon view, List<ChannelCost> channels) {
   private static final String NO_RELEASE = "no release";
 
+  private static final String TAILS =
+      "the noise is so small, or delta, that the sampler's missing tails use up delta";
+
   /// The cost of one channel.
   ///
   /// @param channel which
@@ -113,11 +116,15 @@ public record PrivacyStatement(
             : List.of();
     Epsilon epsilon = ledger.epsilon(release -> release.channel() == channel, accountant);
     return new ChannelCost(
-        channel,
-        most,
-        multipliers,
-        epsilon,
-        List.copyOf(uncovered.isEmpty() ? functions : uncovered));
+        channel, most, multipliers, epsilon, reasons(epsilon, uncovered, functions));
+  }
+
+  private static List<String> reasons(
+      Epsilon epsilon, Set<String> uncovered, Set<String> functions) {
+    if (!uncovered.isEmpty()) {
+      return List.copyOf(uncovered);
+    }
+    return epsilon.isFinite() ? List.copyOf(functions) : List.of(TAILS);
   }
 
   private Set<Channel> uncovered() {
@@ -138,22 +145,31 @@ public record PrivacyStatement(
     String whole =
         view.isFinite()
             ? "epsilon %s at delta %s".formatted(text(view), delta)
-            : "epsilon infinite, because of "
-                + String.join(
-                    "; ",
-                    uncovered().stream().map(c -> c.label() + " (" + reasons(c) + ")").toList());
+            : "epsilon infinite, because of " + whyInfinite(EnumSet.allOf(Channel.class));
     if (ledger.workers() == 1) {
       return List.of("residuals alone: " + alone, "the worker's whole view: " + whole);
     }
     String together =
         masked.isFinite()
             ? "epsilon %s at delta %s%s".formatted(text(masked), delta, caveat())
-            : "epsilon infinite";
+            : "epsilon infinite, because of "
+                + whyInfinite(EnumSet.of(Channel.RESIDUALS, Channel.GRADIENTS));
     return List.of(
         "residuals and gradients, against any one worker: " + together,
         "any one worker's whole view: " + whole,
         "valid only if the two workers do not collude: together they see the residuals and"
             + " gradients exactly");
+  }
+
+  /// The channels at fault, or if each is finite by itself the tails of all together.
+  private String whyInfinite(Set<Channel> among) {
+    Set<Channel> open = uncovered();
+    open.retainAll(among);
+    return open.isEmpty()
+        ? TAILS
+        : open.stream()
+            .map(c -> c.label() + " (" + reasons(c) + ")")
+            .collect(Collectors.joining("; "));
   }
 
   /// A channel's own noise does not bound what else the channel depends on: residuals and gradients
@@ -196,6 +212,10 @@ public record PrivacyStatement(
               "shuffled batches of %d of %d examples, %d steps; nothing is amplified"
                   .formatted(s.batchSize(), s.examples(), ledger.steps());
         });
+    lines.add(
+        "noise is sampled up to a finite radius; what lies beyond (probability at most %s) is added to"
+                .formatted(scientific(ledger.leftOut(_ -> true), 2))
+            + " delta");
     lines.add(
         "a channel's epsilon counts its own noise only; the whole view's epsilon also covers"
             + " leakage from one channel through another");
@@ -286,6 +306,7 @@ public record PrivacyStatement(
     facts.put("residualEpsilon", number(residuals));
     facts.put("residualAndGradientEpsilon", number(masked));
     facts.put("viewEpsilon", number(view));
+    facts.put("samplerDelta", ledger.leftOut(_ -> true));
     facts.put("steps", ledger.steps());
     facts.put("examples", ledger.sampling().examples());
     List<Map<String, Object>> rows = new ArrayList<>();

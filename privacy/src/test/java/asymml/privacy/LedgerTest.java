@@ -43,7 +43,7 @@ class LedgerTest {
                 2, Events.sampled(0.01, Events.all(Events.gaussian(5), Events.gaussian(3)))));
     assertThat(ledger.event(_ -> true)).isEqualTo(expected);
     assertThat(epsilon(ledger, RENYI, ALL))
-        .isEqualTo(Events.epsilon(RENYI, expected, ledger.accountedDelta().value()));
+        .isEqualTo(Events.epsilon(RENYI, expected, ledger.accountedDelta(_ -> true).value()));
     // What a step releases merges: 1/9 + 1/16 is that of z = 2.4. Beside it, the residuals alone.
     PrivacyEvent merged = Events.all(Events.run(0.01, 2.4, 7), Events.run(0.01, 3, 2));
     assertThat(epsilon(ledger, RENYI, Channel.RESIDUALS, Channel.GRADIENTS))
@@ -148,7 +148,7 @@ class LedgerTest {
           Sampling.Poisson.of(examples, 256, steps, delta.value() * random.nextDouble(0.01, 1));
       Ledger ledger = new Ledger(sampling, delta, List.of(steps(steps)));
       BigDecimal spent =
-          new BigDecimal(ledger.accountedDelta().value())
+          new BigDecimal(ledger.accountedDelta(_ -> true).value())
               .add(new BigDecimal(sampling.failure(steps)));
       assertThat(spent).isLessThanOrEqualTo(new BigDecimal(delta.value()));
       // Two roundings of delta are lost at most.

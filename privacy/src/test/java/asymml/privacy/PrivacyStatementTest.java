@@ -226,7 +226,7 @@ class PrivacyStatementTest {
   @Test
   void assumptions_name_adjacency_sampling_and_what_is_public() {
     List<String> shuffled = PrivacyStatement.of(shuffled(steps(20)), EXACT).assumptions();
-    assertThat(shuffled).hasSize(5);
+    assertThat(shuffled).hasSize(6);
     assertThat(String.join("\n", shuffled)).contains("own noise", "none of the private ones");
     assertThat(shuffled.getFirst()).contains("null example", "the noise multipliers halve");
     assertThat(shuffled.get(1))
@@ -252,7 +252,8 @@ class PrivacyStatementTest {
           .containsEntry("examples", 95L)
           .containsEntry("workers", 1)
           .containsEntry("residualAndGradientEpsilon", fact(statement.masked()))
-          .hasSize(10);
+          .containsEntry("samplerDelta", ledger.leftOut(_ -> true))
+          .hasSize(11);
       List<Map<String, Object>> rows = new ArrayList<>();
       for (PrivacyStatement.ChannelCost cost : statement.channels()) {
         Channel channel = cost.channel();

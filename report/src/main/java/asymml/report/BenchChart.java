@@ -2,8 +2,8 @@ package asymml.report;
 
 import asymml.study.bench.BenchResult;
 import asymml.study.bench.ModeCosts;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.plan.Mode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

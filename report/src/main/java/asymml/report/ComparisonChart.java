@@ -1,8 +1,8 @@
 package asymml.report;
 
 import asymml.study.compare.Comparison;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.plan.RankPolicy;
 import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -1,14 +1,15 @@
 package asymml.report;
 
 import asymml.privacy.Channel;
+import asymml.privacy.Epsilon;
 import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Release;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.execute.MaskPrecision;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.MaskPrecision;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.train.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,12 +49,15 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
     }
     lines.add("accounted for: " + config.privacy());
     if (config.privacy().target() != null) {
+      Epsilon cost =
+          ledger.epsilon(r -> r.mechanism() instanceof Release.Gaussian, new PldAccountant());
       lines.add(
-          "budget: %d of %d steps are inside epsilon %s, of what is protected"
+          "budget: %d of %d steps cost epsilon %s of %s allowed, for what is protected"
               .formatted(
                   ledger.steps(),
                   ledger.sampling().stepsPerEpoch() * config.epochs(),
-                  config.privacy().target().value()));
+                  PrivacyStatement.text(cost),
+                  PrivacyStatement.text(config.privacy().target())));
     }
     PrivacyStatement statement = PrivacyStatement.of(ledger, new PldAccountant());
     statement.lines().forEach(line -> lines.add("at the end, " + line));

@@ -2,7 +2,7 @@ package asymml.report;
 
 import asymml.model.AtomicFile;
 import asymml.privacy.PrivacyStatement;
-import asymml.trusted.boundary.NoiseStrength;
+import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.train.TrainConfig;
 import java.io.IOException;

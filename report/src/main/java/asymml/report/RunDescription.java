@@ -2,10 +2,10 @@ package asymml.report;
 
 import asymml.model.Graph;
 import asymml.model.Parameter;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Placement.Split;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.train.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,8 +60,7 @@ public final class RunDescription {
       switch (plan.placement(name)) {
         case Placement.Trusted _ -> trusted.add(name);
         case Placement.Untrusted _ -> untrusted++;
-        case Split(var _, var rank) ->
-            ranks.add(rank.rank(i, graph.inputShape(linear.get(i)).channels()));
+        case Split(var _, var rank) -> ranks.add(rank.most());
       }
     }
     List<String> parts = new ArrayList<>();

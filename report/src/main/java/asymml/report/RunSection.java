@@ -4,13 +4,13 @@ import asymml.model.Graph;
 import asymml.privacy.Channel;
 import asymml.privacy.Ledger;
 import asymml.privacy.PrivacyStatement;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Placement.Split;
-import asymml.trusted.execute.Placement.Trusted;
-import asymml.trusted.execute.Placement.Untrusted;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Placement.Trusted;
+import asymml.trusted.plan.Placement.Untrusted;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.Rank;
 import asymml.trusted.rank.LayerRanks;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
@@ -167,7 +167,6 @@ record RunSection(ReportedRun run, String id, String name, String program) {
   private List<String> row(Graph graph, Plan plan, int place) {
     int node = graph.linearLayers().get(place);
     String layer = graph.nodes().get(node).name();
-    int channels = graph.inputShape(node).channels();
     Optional<Shares> shares = shares(layer);
     Placement placement = plan.placement(layer);
     return List.of(
@@ -179,8 +178,8 @@ record RunSection(ReportedRun run, String id, String name, String program) {
         },
         graph.inputShape(node).toString(),
         graph.shape(node).toString(),
-        placement instanceof Split split ? rank(split.rank(), place, channels, shares) : NONE,
-        placement instanceof Split split ? energy(split, place, channels, shares) : NONE,
+        placement instanceof Split split ? rank(split.rank(), shares) : NONE,
+        placement instanceof Split split ? energy(split, shares) : NONE,
         values(Channel.RESIDUALS, layer),
         values(Channel.GRADIENTS, layer));
   }
@@ -202,16 +201,15 @@ record RunSection(ReportedRun run, String id, String name, String program) {
   }
 
   /// Where the data decide: what the analysis found, or the limit.
-  private static String rank(RankPolicy policy, int layer, int channels, Optional<Shares> shares) {
-    int most = policy.rank(layer, channels);
-    return policy.residualShare() == 0
-        ? Integer.toString(most)
-        : shares.map(s -> Integer.toString(s.rank())).orElse("at most " + most);
+  private static String rank(Rank rank, Optional<Shares> shares) {
+    return rank.residualShare() == 0
+        ? Integer.toString(rank.most())
+        : shares.map(s -> Integer.toString(s.rank())).orElse("at most " + rank.most());
   }
 
   /// Only what was measured at the plan's own rank.
-  private static String energy(Split split, int layer, int channels, Optional<Shares> shares) {
-    int rank = split.rank().rank(layer, channels);
+  private static String energy(Split split, Optional<Shares> shares) {
+    int rank = split.rank().most();
     if (rank == 0) {
       return Figures.percent(1);
     }

@@ -2,7 +2,7 @@ package asymml.report;
 
 import asymml.study.bench.BenchPoint;
 import asymml.study.bench.SweepResult;
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

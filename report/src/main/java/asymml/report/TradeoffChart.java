@@ -1,7 +1,7 @@
 package asymml.report;
 
 import asymml.study.tradeoff.Tradeoff;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -16,7 +16,7 @@ import tools.jackson.databind.json.JsonMapper;
 ///
 /// @param program its path
 record Browser(Path program) {
-  private static final int LIMIT_SECONDS = 120;
+  private static final int LIMIT_SECONDS = 600;
 
   /// The page in frames of the widths of a phone and of a desktop, and a script that measures them.
   private static final String FRAMES =

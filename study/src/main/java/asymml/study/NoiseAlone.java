@@ -1,11 +1,11 @@
 package asymml.study;
 
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.decompose.RankPolicy.Energy;
-import asymml.trusted.decompose.RankPolicy.Fixed;
-import asymml.trusted.decompose.RankPolicy.Fraction;
-import asymml.trusted.decompose.RankPolicy.PerLayer;
-import asymml.trusted.decompose.RankPolicy.Schedule;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.RankPolicy.Energy;
+import asymml.trusted.plan.RankPolicy.Fixed;
+import asymml.trusted.plan.RankPolicy.Fraction;
+import asymml.trusted.plan.RankPolicy.PerLayer;
+import asymml.trusted.plan.RankPolicy.Schedule;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;

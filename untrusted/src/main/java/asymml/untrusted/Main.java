@@ -202,7 +202,7 @@ public final class Main implements Callable<Integer> {
   private Backend backend() {
     return switch (device) {
       case Device.Cpu _ -> new CpuBackend();
-      case Device.Emulated emulated -> new EmulatedBackend(emulated);
+      case Device.Emulated emulated -> new EmulatedBackend(emulated, System::nanoTime);
       case Device.Cuda gpu -> cudaBackend(gpu);
     };
   }

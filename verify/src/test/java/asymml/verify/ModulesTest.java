@@ -40,7 +40,9 @@ class ModulesTest {
     "model, Graph, asymml.model",
     "privacy, Epsilon, asymml.privacy",
     "trusted, train.Trainer, asymml.trusted.bench asymml.trusted.boundary asymml.trusted.data"
-        + " asymml.trusted.decompose asymml.trusted.execute asymml.trusted.rank asymml.trusted.run asymml.trusted.train",
+        + " asymml.trusted.decompose asymml.trusted.memory asymml.trusted.network asymml.trusted.ops"
+        + " asymml.trusted.passes asymml.trusted.plan asymml.trusted.rank asymml.trusted.run"
+        + " asymml.trusted.split asymml.trusted.train",
     "untrusted, Main, -",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "report, ReportPage, asymml.report",

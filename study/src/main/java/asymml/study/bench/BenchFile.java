@@ -2,8 +2,8 @@ package asymml.study.bench;
 
 import asymml.trusted.bench.MachineRates;
 import asymml.trusted.bench.StepCost;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.plan.Mode;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.Path;

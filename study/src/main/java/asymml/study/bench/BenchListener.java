@@ -1,6 +1,6 @@
 package asymml.study.bench;
 
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
 
 /// Hears how a benchmark goes. Called on the thread that runs it.
 public interface BenchListener {

@@ -1,11 +1,9 @@
 package asymml.study.bench;
 
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
@@ -76,17 +74,7 @@ public record BenchResult(BenchPoint point, Map<Mode, ModeCosts> modes) {
       case null -> "";
       case Placement.Trusted _ -> "trusted";
       case Placement.Untrusted _ -> "untrusted";
-      case Placement.Split(var _, var policy) -> "split, rank " + rank(layer, policy);
+      case Placement.Split(var _, var rank) -> "split, rank " + rank.most();
     };
-  }
-
-  private int rank(String layer, RankPolicy policy) {
-    List<Integer> linear = point.graph().linearLayers();
-    for (int i = 0; i < linear.size(); i++) {
-      if (point.graph().nodes().get(linear.get(i)).name().equals(layer)) {
-        return policy.rank(i, point.graph().inputShape(linear.get(i)).channels());
-      }
-    }
-    throw new IllegalStateException("no linear layer " + layer);
   }
 }

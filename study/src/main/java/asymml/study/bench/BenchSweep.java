@@ -1,6 +1,6 @@
 package asymml.study.bench;
 
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import java.util.Arrays;
 import java.util.List;
 

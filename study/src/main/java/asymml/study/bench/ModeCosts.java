@@ -1,8 +1,8 @@
 package asymml.study.bench;
 
 import asymml.trusted.bench.StepCost;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.plan.Plan;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -2,8 +2,8 @@ package asymml.study.bench;
 
 import asymml.model.Graph;
 import asymml.trusted.bench.StepCost;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.plan.Plan;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;

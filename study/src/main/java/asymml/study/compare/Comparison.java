@@ -2,8 +2,8 @@ package asymml.study.compare;
 
 import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseComparison;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.plan.RankPolicy;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -5,6 +5,7 @@ import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyBudget;
 import asymml.privacy.PrivacyEvent;
+import asymml.privacy.SampledNoiseAccountant;
 import asymml.privacy.SamplingRate;
 import asymml.study.Decimal;
 import java.util.Locale;
@@ -50,7 +51,8 @@ public record Guarantee(PrivacyBudget budget, Sampling sampling, NoiseMultiplier
     return new Guarantee(
         budget,
         sampling,
-        new Calibration(new PldAccountant(), budget).noiseMultiplier(sampling::run));
+        new Calibration(new SampledNoiseAccountant(new PldAccountant()), budget)
+            .noiseMultiplier(sampling::run));
   }
 
   /// One line.

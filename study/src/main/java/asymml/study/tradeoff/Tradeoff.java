@@ -2,8 +2,8 @@ package asymml.study.tradeoff;
 
 import asymml.study.Decimal;
 import asymml.study.NoiseAlone;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.RankPolicy;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;

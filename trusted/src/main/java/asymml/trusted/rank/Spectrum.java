@@ -32,7 +32,7 @@ final class Spectrum {
     return energyFrom(0);
   }
 
-  /// What the best approximation of a rank leaves of [#energy] (Eckart-Young).
+  /// The residual of [#energy] under the best approximation of a rank (Eckart-Young).
   double energyFrom(int rank) {
     double sum = 0;
     for (int j = values.length - 1; j >= rank; j--) { // the small ones first

@@ -5,13 +5,13 @@ import asymml.model.Layer;
 import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.privacy.Channel;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Basis;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Placement.Untrusted;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.Shield;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -54,11 +54,11 @@ public final class FormalCheck {
     if (!plan.needsWorker()) {
       found.add(
           new Finding(
-              "nothing leaves in this mode",
+              "nothing is released in this mode",
               "--mode asymml, or neither --protect nor --shield shares nor --target-epsilon"));
     }
-    if (config.mode() == Mode.UNTRUSTED_ONLY) {
-      found.add(new Finding("inputs leave whole in untrusted-only mode", "--mode asymml"));
+    if (plan.layers().containsValue(new Untrusted())) {
+      found.add(new Finding("inputs are released whole in untrusted-only mode", "--mode asymml"));
     }
     lookAtLayers(found, config, graph, plan);
     if (config.noise() instanceof NoiseStrength.None && privacy.target() == null) {
@@ -83,8 +83,8 @@ public final class FormalCheck {
         && !privacy.protect().contains(Channel.WEIGHTS)) {
       found.add(
           new Finding(
-              "who was drawn shows in a channel that leaves without a mechanism, so that sampling"
-                  + " amplifies nothing",
+              "a channel without a mechanism reveals which examples were sampled, so that"
+                  + " sampling amplifies nothing",
               "--protect all or --sampling shuffle"));
     }
     if (privacy.delta().value() * examples >= 1) {
@@ -93,7 +93,7 @@ public final class FormalCheck {
               "delta is not below 1 over the %d examples".formatted(examples),
               "a smaller --delta"));
     }
-    if (!config.needsPublicImages()) {
+    if (!config.needsPublicImages(plan)) {
       // Nothing is taken from them.
     } else if (publicShape == null) {
       found.add(new Finding("there are no public images", "--public-data"));
@@ -126,15 +126,10 @@ public final class FormalCheck {
               "batch norm mixes the examples of a batch in %s".formatted(some(mixing)),
               "--norm group"));
     }
-    boolean shared = false;
-    boolean energy = false;
-    for (Placement placement : plan.layers().values()) {
-      if (placement instanceof Placement.Split(var decomposition, var rank)) {
-        shared |= decomposition == Placement.Decomposition.SHARED && rank.rank(0, 1) > 0;
-        energy |= rank instanceof RankPolicy.Energy;
-      }
-    }
-    if (shared && config.privacy().basis() == Basis.BATCH) {
+    boolean energy =
+        plan.layers().values().stream()
+            .anyMatch(p -> p instanceof Split split && split.rank() instanceof Rank.Energy);
+    if (plan.sharesBases() && config.privacy().basis() == Basis.BATCH) {
       found.add(
           new Finding(
               "shared bases are fitted to private batches",
