@@ -1,6 +1,6 @@
 package asymml.report;
 
-import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.ops.StepProfile.Phase;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.Path;

@@ -10,7 +10,7 @@ import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Release;
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunFile;

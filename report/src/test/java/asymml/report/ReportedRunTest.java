@@ -3,7 +3,7 @@ package asymml.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.Files;

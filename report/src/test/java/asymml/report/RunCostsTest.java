@@ -10,7 +10,7 @@ import asymml.privacy.Ledger;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
 import asymml.privacy.Sampling;
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;

@@ -2,7 +2,7 @@ package asymml.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
 import asymml.trusted.train.TrainConfig;
 import org.junit.jupiter.api.Test;
 
