@@ -1,4 +1,4 @@
-/// What an adversary in the worker's place makes of what it has seen.
+/// The adversary: attacks on what a worker received and computed.
 module asymml.analysis {
   requires static transitive org.jspecify;
   requires transitive asymml.kernels;

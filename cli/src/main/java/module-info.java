@@ -3,7 +3,9 @@ module asymml.cli {
   requires static transitive org.jspecify;
   requires asymml.analysis;
   requires asymml.privacy;
+  requires asymml.report;
   requires asymml.session;
+  requires asymml.study;
   requires asymml.trusted;
   requires info.picocli;
   requires java.desktop;
@@ -13,8 +15,6 @@ module asymml.cli {
   requires jdk.unsupported;
   requires me.tongfei.progressbar;
   requires org.jline.terminal;
-  requires org.jsoup;
-  requires org.knowm.xchart;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;
 

@@ -19,5 +19,10 @@ module asymml.trusted {
   exports asymml.trusted.train;
   exports asymml.trusted.data;
   exports asymml.trusted.decompose;
-  exports asymml.trusted.execute;
+  exports asymml.trusted.memory;
+  exports asymml.trusted.network;
+  exports asymml.trusted.ops;
+  exports asymml.trusted.passes;
+  exports asymml.trusted.plan;
+  exports asymml.trusted.split;
 }

@@ -1,4 +1,4 @@
-/// The untrusted half: the worker process, which sees only what the release door lets out.
+/// The untrusted half: the worker process, which receives only what the release door releases.
 module asymml.untrusted {
   requires static transitive org.jspecify;
   requires asymml.kernels;

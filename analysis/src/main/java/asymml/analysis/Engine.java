@@ -2,9 +2,9 @@ package asymml.analysis;
 
 import asymml.model.Graph;
 
-/// The attacker's own computing: networks that he builds, trains and differentiates. Whoever starts
-/// an attack supplies it; nothing comes in through it but what the attack puts in, that is, public
-/// knowledge, auxiliary images and what the worker saw.
+/// The attacker's own computation: networks that it builds, trains and differentiates. The caller
+/// of an attack supplies it. It receives only what the attack passes in: public knowledge,
+/// auxiliary images and what the worker saw.
 public interface Engine {
   /// Builds a network with the initial parameters that a seed gives.
   ///

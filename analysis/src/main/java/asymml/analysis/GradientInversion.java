@@ -8,9 +8,9 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /// Attack 6: images whose weight gradients are those that the worker can form, found by
-/// optimisation. He starts from noise, images and labels alike, and makes the cosine between the
-/// gradients of his images and the true ones as large as he can, with a little total variation so
-/// that what comes out is smooth.
+/// optimisation. The attacker starts from random images and labels and maximises the cosine between
+/// their gradients and the true ones, with a small total-variation term that makes the images
+/// smooth.
 ///
 /// The distance D depends on the gradients `g = dL/dw`, and its derivative by the images is `v .
 /// d^2L/dw dx` with `v = dD/dg`. That is how `dL/dx` changes along v in w: `(dL/dx(w + e v) -
@@ -19,8 +19,9 @@ import java.util.SplittableRandom;
 ///
 /// The order of the images is not found: gradients are sums over them.
 ///
-/// Source: Zhu et al., "Deep Leakage from Gradients" (NeurIPS 2019), labels included; Geiping et
-/// al., "Inverting Gradients" (NeurIPS 2020), cosine, total variation and the signs of slopes.
+/// Source: Zhu et al., "Deep Leakage from Gradients" (NeurIPS 2019, arXiv 1906.08935), labels
+/// included; Geiping et al., "Inverting Gradients" (NeurIPS 2020, arXiv 2003.14053), cosine, total
+/// variation and the signs of slopes.
 ///
 /// Reads dW of some layers, from successive weights of the view
 /// ([GradientSolve#ofSuccessiveWeights]), and W ([InitialNetwork]). Public knowledge: graph,
@@ -250,7 +251,7 @@ public final class GradientInversion {
     return slopes;
   }
 
-  /// Kingma and Ba, "Adam" (ICLR 2015), with its usual constants.
+  /// Kingma and Ba, "Adam" (ICLR 2015, arXiv 1412.6980), with its usual constants.
   private static final class Adam {
     private final double[] mean;
     private final double[] square;

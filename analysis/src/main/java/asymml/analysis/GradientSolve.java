@@ -11,11 +11,11 @@ import org.jspecify.annotations.Nullable;
 
 /// Attack 1: a layer's whole input, low-rank part included, from the gradient of its weights.
 ///
-/// `dW = dY (x) X` is linear in X, and dY came in clear. For each input channel the same matrix A,
-/// made of dY, maps the channel's N H W values to the O kH kW values of dW; its pseudo-inverse
-/// gives them back. Exact where A has full column rank: for a fully connected layer while the batch
-/// is at most O, for a 3x3 layer while N H W is at most about 9 O. Beyond that it gives the
-/// smallest solution, a projection of the truth.
+/// `dW = dY (x) X` is linear in X, and dY was received unprotected. For each input channel the same
+/// matrix A, made of dY, maps the channel's N H W values to the O kH kW values of dW; its
+/// pseudo-inverse gives them back. Exact where A has full column rank: for a fully connected layer
+/// while the batch is at most O, for a 3x3 layer while N H W is at most about 9 O. Beyond that it
+/// gives the smallest solution, a projection of the truth.
 ///
 /// The worker is not sent the whole dW. It follows from two successive weights: under SGD with
 /// momentum m, decay d and rate r, `v_0 = (W_0 - W_1) / r_0`, `dW_0 = v_0 - d W_0` and then `dW_t =
@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Source: Phong et al., "Privacy-Preserving Deep Learning via Additively Homomorphic Encryption"
 /// (IEEE TIFS 2018, section 3) for one example of a fully connected layer; Zhu and Blaschko,
-/// "R-GAP" (ICLR 2021) for convolutions as linear systems; here for a batch with dY known.
+/// "R-GAP: Recursive Gradient Attack on Privacy" (ICLR 2021, arXiv 2010.07733) for convolutions as
+/// linear systems; here for a batch with dY known.
 ///
 /// Reads W, dY and its own dW of the view. Public knowledge: the optimiser's settings. Cost for u =
 /// N H W unknowns a channel: `u^2 O` for `A^T A`, `u^3 / 6` for each of at most eight

@@ -2,7 +2,7 @@ package asymml.analysis;
 
 import org.hipparchus.linear.SingularValueDecomposition;
 
-/// Attack 4: which channel directions were kept back, from the residual.
+/// Attack 4: which channel directions the low-rank part removed, from the residual.
 ///
 /// A residual `X - B A^T` has nothing in the span of A, so the directions with the least energy of
 /// what was sent are A's; noise of the same size in all directions does not move them, it only
@@ -10,7 +10,7 @@ import org.hipparchus.linear.SingularValueDecomposition;
 /// with it what a candidate looks like where it was sent (attack 5).
 ///
 /// Source: the noise subspace of a covariance, Schmidt, "Multiple Emitter Location and Signal
-/// Parameter Estimation" (IEEE TAP 1986); for this scheme, design notes 02, leak 4.
+/// Parameter Estimation" (IEEE TAP 1986); for this scheme, known leak 5 of `docs/threat-model.md`.
 ///
 /// Reads X as received. Public knowledge: the rank; the largest gap of the spectrum is given beside
 /// it, to judge the guess of one who does not know it. Cost: `P C^2` for the second moment of at
@@ -52,11 +52,11 @@ public final class HiddenSubspace {
   }
 
   private static int gap(double[] energies) {
-    double floor = 1e-14 * energies[energies.length - 1];
+    double smallest = 1e-14 * energies[energies.length - 1];
     int gap = 0;
     double largest = 0;
     for (int j = 1; j < energies.length; j++) {
-      double ratio = (energies[j] + floor) / (energies[j - 1] + floor);
+      double ratio = (energies[j] + smallest) / (energies[j - 1] + smallest);
       if (ratio > largest) {
         largest = ratio;
         gap = j;

@@ -17,14 +17,13 @@ import org.jspecify.annotations.Nullable;
 /// features it has recovered.
 ///
 /// Source: inversion by regression on auxiliary images, Dosovitskiy and Brox, "Inverting Visual
-/// Representations with Convolutional Networks" (CVPR 2016), here with the closed-form linear map;
-/// on split training, He et al., "Model Inversion Attacks Against Collaborative Inference" (ACSAC
-/// 2019). A deeper decoder would do better on masks (attack 7).
+/// Representations with Convolutional Networks" (CVPR 2016, arXiv 1506.02753), here with the
+/// closed-form linear map; on split training, He et al., "Model Inversion Attacks Against
+/// Collaborative Inference" (ACSAC 2019). A deeper decoder would do better on masks (attack 7).
 ///
 /// Reads W of the first layer of the view, and what attack 2 made of dX and dY. Public knowledge:
-/// the graph; auxiliary images, which the victim's are not among, normalised as the victim's. Cost
-/// with d features in a window: `S d^2 / 2` for S = 12,000 pixels, `d^3 / 6` for each of six
-/// ridges.
+/// the graph; auxiliary images, none of them the victim's, normalised as the victim's. Cost with d
+/// features in a window: `S d^2 / 2` for S = 12,000 pixels, `d^3 / 6` for each of six ridges.
 public final class ImageDecoder {
   private static final int PIXELS = 12_000;
   private static final int HELD_OUT = 3_000;

@@ -13,9 +13,9 @@ import java.util.Map.Entry;
 import java.util.OptionalLong;
 
 /// What an attacker knows of the network at the first step: the weights that the worker was sent,
-/// and the code that draws initial weights from a seed. He draws with the seeds that people pick, 0
-/// to 999, until a layer's weights are those he was sent; then he has the weights of the TRUSTED
-/// layers too. A seed beyond them leaves him with what was sent.
+/// and the code that draws initial weights from a seed. The attacker tries the seeds 0 to 999 until
+/// a layer's weights equal those that the worker was sent; the weights of the TRUSTED layers then
+/// follow. With any other seed only the weights that were sent are known.
 ///
 /// Reads the first W of each layer of the view. Public knowledge: graph, code. Cost: a layer's
 /// weights a seed, the smallest layer's; a millisecond for 74,000.
@@ -70,7 +70,7 @@ public final class InitialNetwork {
 
   /// The seed of the run.
   ///
-  /// @return empty if it is none that people pick
+  /// @return empty if it is not one of those tried
   public OptionalLong seed() {
     return seed;
   }

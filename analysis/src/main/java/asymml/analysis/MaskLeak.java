@@ -18,9 +18,10 @@ import org.jspecify.annotations.Nullable;
 ///   the likelier one under a standard normal z. A maximum over a window passes g to at most one of
 ///   its places, which then has the largest z.
 ///
-/// Source: the ReLU mask of a gradient, Melis et al., "Exploiting Unintended Feature Leakage" (IEEE
-/// S&P 2019), and Boenisch et al., "When the Curious Abandon Honesty" (EuroS&P 2023); the inversion
-/// of batch norm's backward pass is this project's own (first look, design notes 02).
+/// Source: the ReLU mask of a gradient, Melis et al., "Exploiting Unintended Feature Leakage in
+/// Collaborative Learning" (IEEE S&P 2019, arXiv 1805.04049), and Boenisch et al., "When the
+/// Curious Abandon Honesty" (EuroS&P 2023, arXiv 2112.02918); the inversion of batch norm's
+/// backward pass is this project's own.
 ///
 /// Reads dX of the later layer and dY of the earlier of the view. Public knowledge: the graph, and
 /// that normalisations start with scale 1 and shift 0: it is for a run's first steps; later ones

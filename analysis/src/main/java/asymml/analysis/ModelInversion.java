@@ -11,25 +11,25 @@ import asymml.model.Layer.Relu;
 import asymml.model.Shape;
 import java.util.SplittableRandom;
 
-/// Attack 7: images from what one layer was sent, by a decoder that is a network. The attacker runs
-/// images of his own through the network up to the layer, lets their activations leave as the plan
-/// does ([Withheld]), and trains a small convolutional network to give the images back; then he
-/// applies it to what he was sent.
+/// Attack 7: images from what one layer was sent, by a decoder network. The attacker runs its own
+/// images through the network up to the layer, applies the plan's decomposition, clipping and noise
+/// to their activations ([Withheld]), trains a small convolutional network to reconstruct the
+/// images, and applies it to the received tensors.
 ///
 /// The decoder has three 3x3 convolutions at the layer's resolution, with a straight way around the
 /// first two; the last gives each position's pixels as channels, which are then put in their places
 /// (Shi et al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel
-/// Convolutional Neural Network", CVPR 2016). It learns the mean image if there is nothing else to
-/// learn.
+/// Convolutional Neural Network", CVPR 2016, arXiv 1609.05158). It learns the mean image if there
+/// is nothing else to learn.
 ///
 /// Source: Dosovitskiy and Brox, "Inverting Visual Representations with Convolutional Networks"
-/// (CVPR 2016); against split networks, He et al., "Model Inversion Attacks Against Collaborative
-/// Inference" (ACSAC 2019).
+/// (CVPR 2016, arXiv 1506.02753); against split networks, He et al., "Model Inversion Attacks
+/// Against Collaborative Inference" (ACSAC 2019).
 ///
 /// Reads X of one layer as received, and W ([InitialNetwork]). Public knowledge: graph, plan, noise
-/// strength, auxiliary images that the victim's are not among. Cost: one pass over the auxiliary
-/// images up to the layer, one singular value decomposition C x C a batch, and training: about 150
-/// million multiply-adds an image and epoch at 16x16x64.
+/// strength, auxiliary images, none of them the victim's. Cost: one pass over the auxiliary images
+/// up to the layer, one singular value decomposition C x C a batch, and training: about 150 million
+/// multiply-adds an image and epoch at 16x16x64.
 public final class ModelInversion implements AutoCloseable {
   private static final int WIDTH = 64;
   private static final int BATCH = 16;
@@ -82,7 +82,7 @@ public final class ModelInversion implements AutoCloseable {
   /// @param engine who computes
   /// @param activations of auxiliary images at the layer `[M, h, w, c]`, in whole batches
   /// @param images of the same order `[M, H, W, C]`, H and W multiples of h and w
-  /// @param withheld how the layer's input leaves
+  /// @param withheld how the layer's input is protected before it is sent
   /// @param batch the victim's batch size, which divides M, at least 16
   /// @param epochs passes over the auxiliary images, at least 1
   /// @param seed of the decoder's initial weights, of order and noise

@@ -8,21 +8,21 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 
-/// Attack 8: was a known, labelled example among those that a released model was trained on? The
-/// model is surer of what it has seen. How sure it would be of an example anyway, the attacker
-/// finds with shadow models: he trains several as the victim did, each on a random half of the
-/// candidates, and compares the model's confidence with those of shadows that had the example and
-/// of those that had not.
+/// Attack 8: was a known, labelled example among those that a released model was trained on? A
+/// model is more confident on examples it was trained on. The confidence to expect on an example it
+/// was not trained on the attacker estimates with shadow models: it trains several as the victim
+/// did, each on a random half of the candidates, and compares the model's confidence with those of
+/// shadows that had the example and of those that had not.
 ///
 /// The confidence is `log p / (1 - p)` of the true class, which is about normal. There are too few
 /// shadows for a variance of each example: one is taken for all, as Carlini et al. advise.
 ///
-/// No plan protects from this: it reads the finished model, whoever computed it. It is here for
-/// scale.
+/// No plan protects against this attack: it reads the finished model only. It is here for
+/// comparison.
 ///
-/// Source: Carlini et al., "Membership Inference Attacks From First Principles" (IEEE S&P 2022),
-/// online, few shadows; the confidence alone is the loss threshold of Yeom et al., "Privacy Risk in
-/// Machine Learning" (IEEE CSF 2018).
+/// Source: Carlini et al., "Membership Inference Attacks From First Principles" (IEEE S&P 2022,
+/// arXiv 2112.03570), online, few shadows; the confidence alone is the loss threshold of Yeom et
+/// al., "Privacy Risk in Machine Learning" (IEEE CSF 2018, arXiv 1709.01604).
 ///
 /// Reads the released weights. Public knowledge: graph, settings of training, candidates with
 /// labels. Cost: training S shadows on half of the candidates each.

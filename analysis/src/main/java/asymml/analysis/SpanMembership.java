@@ -1,16 +1,17 @@
 package asymml.analysis;
 
-/// Attack 5: was a known example in the batch? A member's activation lies, but for what was kept
-/// back and noise, in the span of the N rows that were sent, each an example's whole map; another
+/// Attack 5: was a known example in the batch? A member's activation lies, up to its low-rank part
+/// and noise, in the span of the N rows that were sent, each an example's whole map; another
 /// example's does not.
 ///
 /// Candidates are centred per channel and freed of the hidden directions ([HiddenSubspace]); the
 /// score is the share of the rest that the span explains. It needs no idea of which slot an example
 /// had. Noise adds up over H W C values more slowly than the match does: on CIFAR-10 noise as large
-/// as the residual hid no member but where the residual is one of three channels.
+/// as the residual hid members only where the residual has three channels.
 ///
-/// Source: Melis et al., "Exploiting Unintended Feature Leakage" (IEEE S&P 2019), membership from a
-/// batch's gradients; the test in the span is that of design notes 02.
+/// Source: Melis et al., "Exploiting Unintended Feature Leakage in Collaborative Learning" (IEEE
+/// S&P 2019, arXiv 1805.04049), membership from a batch's gradients; the test in the span is this
+/// project's own.
 ///
 /// Reads X as received. Public knowledge: the candidate's activation at the layer. The attacker has
 /// it at the first layer, where it is the image (augmented as the run did it), and behind layers

@@ -4,14 +4,14 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.hipparchus.linear.SingularValueDecomposition;
 
-/// How a layer's input leaves, as an attacker does it himself with his own images: what is kept
-/// back is taken off, the rest clipped and noised. Where a shared basis is fitted to the private
-/// batch he fits one to a batch of his own.
+/// How a layer's input is protected before it is sent, as an attacker imitates it on its own
+/// images: the low-rank part is subtracted, the residual clipped and noised. Where a shared basis
+/// is fitted to the private batch, the attacker fits one to a batch of its own.
 ///
 /// The defender's basis comes from a few rounds of subspace iteration; the exact one used here
-/// differs from it by little ([3LegRace] and design notes 01).
+/// differs little from it (arXiv 2110.01229).
 ///
-/// @param rank r, how many directions stay; 0 for none
+/// @param rank r, how many directions stay on the trusted side; 0 for none
 /// @param shared whether a batch has one basis, and its channel mean stays too; else each example
 ///   has one of its own
 /// @param noiseRatio noise over the size of a residual at the clip bound, the median of the batch;
@@ -19,7 +19,7 @@ import org.hipparchus.linear.SingularValueDecomposition;
 /// @param normalised whether each example is scaled to norm 1 before the noise, as under the masks
 ///   of two workers, where others are clipped
 public record Withheld(int rank, boolean shared, double noiseRatio, boolean normalised) {
-  /// An input that leaves whole and exact.
+  /// An input that is sent whole and exact.
   public static final Withheld NOTHING = new Withheld(0, true, 0, false);
 
   /// The input of a layer at a single worker.

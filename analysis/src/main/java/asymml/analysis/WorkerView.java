@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A worker's recording as an adversary sorts it: for each operation the weights it had and the
 /// passes it made. Everything here is what the worker received or computed from that; there is no
-/// way from here to what the trusted side kept.
+/// path from here to data of the trusted side.
 ///
 /// The worker does not know which operations are the same layer for another batch size; their
 /// shapes and weights tell.

@@ -14,7 +14,7 @@ import asymml.analysis.score.MapScores;
 import asymml.analysis.score.SpanScores;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
-import asymml.trusted.execute.LayerPass;
+import asymml.trusted.passes.LayerPass;
 import asymml.trusted.train.FirstStep;
 import asymml.trusted.train.TrainConfig;
 import java.util.ArrayList;

@@ -1,28 +1,37 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
-import asymml.privacy.Channel;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Basis;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.ReleaseTerms;
-import asymml.trusted.execute.Shield;
+import asymml.report.BenchChart;
+import asymml.report.Charts;
+import asymml.report.SweepChart;
+import asymml.study.bench.BenchFile;
+import asymml.study.bench.BenchListener;
+import asymml.study.bench.BenchPoint;
+import asymml.study.bench.BenchResult;
+import asymml.study.bench.BenchSpec;
+import asymml.study.bench.BenchSweep;
+import asymml.study.bench.Benchmark;
+import asymml.study.bench.SweepResult;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
+import java.util.OptionalDouble;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /// `asymml bench`.
 @Command(
@@ -183,7 +192,7 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--sweep",
       paramLabel = "KEY:V1,V2,...",
-      converter = BenchSweep.Converter.class,
+      converter = SweepConverter.class,
       description =
           "Measure at each of these values of batch-size, image-size or rank, and print what an"
               + " image costs in place of a step.")
@@ -192,7 +201,7 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--json",
       paramLabel = "FILE",
-      description = "Write all figures there, by layer and kind of work; with --sweep its table.")
+      description = "Write all costs there, by layer and kind of work; with --sweep its table.")
   @Nullable Path json;
 
   @Option(
@@ -205,24 +214,100 @@ final class BenchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    BenchSpec asked;
+    List<BenchPoint> points;
     try {
       check();
-      return new BenchRun(this, spec.commandLine()).run();
+      asked = spec();
+      points = sweep == null ? List.of(BenchPoint.of(asked)) : sweep.points(asked);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }
+    Benchmark benchmark =
+        new Benchmark(asked, new Progress(asked.rounds(), out), WorkerLauncher::command);
+    BenchTable table = new BenchTable(asked, out);
+    BenchFile file = new BenchFile(asked, benchmark.rates(), Build.version());
+    table.printHeader(points, benchmark.rates(), describeWorker());
+    if (sweep != null) {
+      SweepResult result = benchmark.run(sweep);
+      out.println();
+      table.print(result);
+      if (json != null) {
+        file.write(json, result);
+      }
+      written(path -> SweepChart.write(result, path));
+    } else {
+      BenchResult result = benchmark.run(points.getFirst());
+      out.println();
+      table.print(result);
+      if (enclaveSlowdown != null) {
+        table.printProjection(result, enclaveSlowdown);
+      }
+      if (json != null) {
+        file.write(
+            json,
+            result,
+            enclaveSlowdown == null ? OptionalDouble.empty() : OptionalDouble.of(enclaveSlowdown));
+      }
+      written(path -> BenchChart.write(result, path));
+    }
+    return ExitCode.OK;
   }
 
-  private void check() {
-    requirePositive("--image-size", imageSize);
-    requirePositive("--batch-size", batchSize);
-    requirePositive("--steps", steps);
-    requirePositive("--rounds", rounds);
-    requirePositive("--threads", threads());
-    chunks.check(shield.shares());
-    if (warmUp < 0) {
-      throw new IllegalArgumentException("--warm-up must be at least 0: " + warmUp);
+  /// Draws what was measured, and says what was written.
+  private void written(Drawing drawing) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    if (json != null) {
+      out.println("written  " + json);
     }
+    if (svg != null) {
+      if (Charts.hasFonts()) {
+        out.println("written  " + String.join(", ", drawing.write(svg)));
+      } else {
+        spec.commandLine().getErr().println(Charts.noFonts(svg));
+      }
+    }
+    out.flush();
+  }
+
+  /// Draws a result.
+  private interface Drawing {
+    /// @return the paths written
+    List<String> write(Path file) throws IOException;
+  }
+
+  /// A line for each turn.
+  private record Progress(BenchSpec.Rounds rounds, PrintWriter out) implements BenchListener {
+    @Override
+    public void warmingUp(String place, Mode mode) {
+      say("warm-up: %s, %s".formatted(place, mode.label()));
+    }
+
+    @Override
+    public void measuring(int round, String place, Mode mode) {
+      say(
+          "round %d of %d: %s%s"
+              .formatted(
+                  round, rounds.rounds(), place.isEmpty() ? "" : place + ", ", mode.label()));
+    }
+
+    private void say(String what) {
+      out.println(what + " ...");
+      out.flush();
+    }
+  }
+
+  private String describeWorker() {
+    return workerDelay == null
+        ? worker.toString()
+        : "EMULATED: computes nothing, answers each request after %d microseconds"
+            .formatted(workerDelay);
+  }
+
+  /// Refuses what no specification refuses by itself.
+  private void check() {
+    chunks.check(shield.shares());
     if (workerDelay != null && (workerDelay < 0 || workerDelay > 10_000_000)) {
       throw new IllegalArgumentException(
           "--worker-delay must be 0 to 10000000 microseconds: " + workerDelay);
@@ -236,7 +321,6 @@ final class BenchCommand implements Callable<Integer> {
     if (sweep != null) {
       checkSweep(sweep);
     }
-    terms();
   }
 
   private void checkSweep(BenchSweep given) {
@@ -250,50 +334,36 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private static void requirePositive(String option, int value) {
-    if (value < 1) {
-      throw new IllegalArgumentException(option + " must be at least 1: " + value);
-    }
-  }
-
-  int threads() {
-    return threads != null ? threads : BenchWorkers.defaultThreads();
-  }
-
   /// What is to be measured.
   ///
-  /// @throws IllegalArgumentException if model, images and layers do not fit together
-  List<BenchPoint> points() {
-    return sweep != null
-        ? sweep.points(this)
-        : List.of(BenchPoint.of(this, imageSize, batchSize, rank()));
+  /// @throws IllegalArgumentException with the rule that a value breaks
+  private BenchSpec spec() {
+    RankPolicy directions =
+        rank != null ? rank : RankPolicy.parse(shield.shares() ? "0" : "schedule:2:32");
+    double ratio = noiseRatio != null ? noiseRatio : shield.shares() ? 1000 : 0.1;
+    BenchSpec asked =
+        new BenchSpec(
+            new BenchSpec.Network(model, norm, imageSize, batchSize),
+            new BenchSpec.Split(
+                modes, directions, decomposer, trustedLayers, ratio, shield.shield()),
+            new BenchSpec.Rounds(steps, warmUp, rounds),
+            new BenchSpec.Processes(
+                threads != null ? threads : BenchSpec.Processes.sharedThreads(),
+                workerDelay == null ? worker.device() : "emulated:" + workerDelay,
+                chunks.number()));
+    asked.terms();
+    return asked;
   }
 
-  String device() {
-    return workerDelay == null ? worker.device() : "emulated:" + workerDelay;
-  }
-
-  RankPolicy rank() {
-    return rank != null ? rank : RankPolicy.parse(shield.shares() ? "0" : "schedule:2:32");
-  }
-
-  double noiseRatio() {
-    return noiseRatio != null ? noiseRatio : shield.shares() ? 1000 : 0.1;
-  }
-
-  /// On what terms tensors leave.
-  ///
-  /// @throws IllegalArgumentException if there are none such
-  ReleaseTerms terms() {
-    double ratio = noiseRatio();
-    NoiseStrength noise = ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio);
-    return shield.shield() instanceof Shield.Shares shares
-        ? new ReleaseTerms.Accounted(
-            noise,
-            Set.of(Channel.RESIDUALS, Channel.GRADIENTS),
-            Basis.PUBLIC,
-            new ReleaseTerms.Bounds(Map.of()),
-            shares)
-        : new ReleaseTerms.Unaccounted(noise, "a benchmark");
+  /// Reads a sweep.
+  static final class SweepConverter implements ITypeConverter<BenchSweep> {
+    @Override
+    public BenchSweep convert(String text) {
+      try {
+        return BenchSweep.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
   }
 }

@@ -2,9 +2,9 @@ package asymml.cli;
 
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Progress;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.ResidualSurvey;

@@ -2,7 +2,7 @@ package asymml.cli;
 
 import asymml.privacy.PrivacyBudget;
 import asymml.trusted.data.DataException;
-import asymml.trusted.decompose.RankPolicy;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;

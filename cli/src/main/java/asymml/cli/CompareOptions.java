@@ -4,30 +4,21 @@ import asymml.model.Zoo;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.privacy.PrivacyBudget;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.decompose.RankPolicy.Energy;
-import asymml.trusted.decompose.RankPolicy.Fixed;
-import asymml.trusted.decompose.RankPolicy.Fraction;
-import asymml.trusted.decompose.RankPolicy.PerLayer;
-import asymml.trusted.decompose.RankPolicy.Schedule;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
+import asymml.study.NoiseAlone;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /// The flags of `privacy compare`.
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class CompareOptions {
-  /// Noise alone: what the others are compared with.
-  static final RankPolicy NOISE_ALONE = new Fixed(0);
-
   /// The noise of trained runs where the user names none: strong enough that ranks differ.
   private static final double DEFAULT_NOISE_RATIO = 0.3;
 
@@ -208,24 +199,7 @@ final class CompareOptions {
   ///
   /// @throws IllegalArgumentException for a rank that depends on the layer's place or the data
   List<RankPolicy> comparedRanks() {
-    return afterNoiseAlone(ranks);
-  }
-
-  /// Ranks, each once, noise alone before the others.
-  ///
-  /// @throws IllegalArgumentException for a rank that depends on the layer's place or the data
-  static List<RankPolicy> afterNoiseAlone(List<RankPolicy> ranks) {
-    Set<RankPolicy> compared = new LinkedHashSet<>();
-    compared.add(NOISE_ALONE);
-    for (RankPolicy rank : ranks) {
-      switch (rank) {
-        case Fixed _, Fraction _ -> compared.add(rank);
-        case Schedule _, Energy _, PerLayer _ ->
-            throw new IllegalArgumentException(
-                "--ranks takes whole numbers and shares such as 1/8, not '" + rank + "'");
-      }
-    }
-    return List.copyOf(compared);
+    return NoiseAlone.before(ranks);
   }
 
   /// What the compared run may spend.
@@ -246,7 +220,7 @@ final class CompareOptions {
 
   /// Settings of the run of a rank.
   Settings run(RankPolicy rank, Path directory) {
-    boolean noiseAlone = rank.equals(NOISE_ALONE);
+    boolean noiseAlone = rank.equals(NoiseAlone.RANK);
     Map<String, Object> values = common();
     values.put("mode", (noiseAlone ? Mode.DP_ONLY : Mode.ASYMML).label());
     values.put("rank", rank.toString());

@@ -1,9 +1,13 @@
 package asymml.cli;
 
 import asymml.model.FileReason;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.ResidualNorms.Place;
-import asymml.trusted.execute.ResidualNorms.Residual;
+import asymml.report.Charts;
+import asymml.report.ComparisonChart;
+import asymml.study.compare.Comparison;
+import asymml.study.compare.Guarantee;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Residual;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -88,8 +92,8 @@ record ComparisonFiles(Path directory, RunHeader header, CompareOptions options)
     facts.put("guarantee", guarantee(comparison.guarantee()));
     facts.put(
         "covers",
-        "residuals alone, counting their own noise only, and only if nothing else shows who was"
-            + " drawn, with group norm, and bounds and bases that do not depend on the data; epsilon"
+        "residuals alone, valid only if nothing else reveals which examples"
+            + " were sampled, with group norm, and bounds and bases that do not depend on the data; epsilon"
             + " of the whole view is infinite");
     if (!comparison.accuracies().isEmpty()) {
       facts.put("trainedWithNoiseRatio", options.noiseRatio());

@@ -5,13 +5,18 @@ import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.model.Zoo;
 import asymml.privacy.PrivacyBudget;
+import asymml.report.Charts;
+import asymml.report.Figures;
+import asymml.study.NoiseAlone;
+import asymml.study.compare.Comparison;
+import asymml.study.compare.Guarantee;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
@@ -225,7 +230,7 @@ final class ComparisonRun {
     TrainOptions own = TrainOptions.of(options.run(rank, directory));
     TrainConfig config = own.config();
     out.println();
-    out.println("rank " + rank + (rank.equals(CompareOptions.NOISE_ALONE) ? ", noise alone" : ""));
+    out.println("rank " + rank + (rank.equals(NoiseAlone.RANK) ? ", noise alone" : ""));
     try {
       int code =
           new TrainingRun(

@@ -1,9 +1,11 @@
 package asymml.cli;
 
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.decompose.RankPolicy.Fixed;
-import asymml.trusted.execute.ResidualNorms.Place;
-import asymml.trusted.execute.ResidualNorms.Residual;
+import asymml.report.Figures;
+import asymml.study.compare.Comparison;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Residual;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.RankPolicy.Fixed;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.kernels.Kernels;
+import asymml.report.Figures;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintWriter;

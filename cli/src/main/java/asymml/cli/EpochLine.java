@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.report.Figures;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.train.EpochTotals;
 import java.time.Duration;

@@ -4,7 +4,7 @@ import asymml.model.Graph;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.execute.Parameters;
+import asymml.trusted.ops.Parameters;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;

@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.kernels.Kernels;
+import asymml.report.Figures;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.run.RunLayout;

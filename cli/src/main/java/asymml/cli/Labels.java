@@ -1,10 +1,10 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Basis;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.train.TrainConfig.Schedule;
 import asymml.wire.Encoding;
 import asymml.wire.WorkerAddress;

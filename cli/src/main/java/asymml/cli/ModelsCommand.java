@@ -3,6 +3,8 @@ package asymml.cli;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.model.Zoo;
+import asymml.report.Figures;
+import asymml.report.RunDescription;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -50,7 +52,7 @@ final class ModelsCommand implements Callable<Integer> {
       out.printf(
           "%-10s %12s %16s %14d%n",
           name,
-          Figures.scaled(RunHeader.parameterCount(graph)).strip(),
+          Figures.scaled(RunDescription.parameterCount(graph)).strip(),
           Figures.scaled(multiplyAdds).strip(),
           graph.linearLayers().size());
     }

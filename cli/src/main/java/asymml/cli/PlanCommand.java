@@ -1,9 +1,10 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.study.bench.BenchSpec;
 import asymml.trusted.bench.Planner;
 import asymml.trusted.data.DataException;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -190,6 +191,6 @@ final class PlanCommand implements Callable<Integer> {
   }
 
   int threads() {
-    return threads != null ? threads : BenchWorkers.defaultThreads();
+    return threads != null ? threads : BenchSpec.Processes.sharedThreads();
   }
 }

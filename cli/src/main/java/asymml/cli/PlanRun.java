@@ -3,23 +3,27 @@ package asymml.cli;
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Node;
+import asymml.report.Figures;
+import asymml.report.RunDescription;
+import asymml.study.bench.BenchSpec;
+import asymml.study.bench.BenchWorkers;
 import asymml.trusted.bench.Planner;
 import asymml.trusted.bench.Planner.Choice;
 import asymml.trusted.bench.Planner.Cost;
 import asymml.trusted.bench.StepCost;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Placement.Trusted;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.ReleaseTerms;
-import asymml.trusted.execute.ResidualNorms.Place;
-import asymml.trusted.execute.ResidualNorms.Residual;
-import asymml.trusted.execute.StepProfile;
-import asymml.trusted.execute.StepProfile.Phase;
+import asymml.trusted.ops.StepProfile;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.passes.ResidualNorms.Place;
+import asymml.trusted.passes.ResidualNorms.Residual;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Trusted;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -91,7 +95,7 @@ final class PlanRun {
     out.printf(
         "model    %s, batch %d of %s; at most %s of an input's energy in the residual%n",
         graph.name(), options.batchSize, graph.input(), Figures.percent(options.energy));
-    out.println("trusted  this process (simulation: not protected: this is no TEE)");
+    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
     out.flush();
     Map<String, NavigableMap<Integer, Double>> shares = shares(graph, data, low, brief);
     BenchWorkers workers =
@@ -99,9 +103,8 @@ final class PlanRun {
             graph,
             options.batchSize,
             new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(NOISE_RATIO), "a benchmark"),
-            options.threads(),
-            options.worker.device(),
-            1,
+            new BenchSpec.Processes(options.threads(), options.worker.device(), 1),
+            WorkerLauncher::command,
             new SecureRandom());
     Times whole = time(workers, Plan.trusted(graph), "all layers trusted");
     Times atLow = time(workers, low, "split at rank " + LOW);
@@ -203,9 +206,9 @@ final class PlanRun {
           graph.nodes().get(node).name(),
           Cost.between(
               whole.nodes.get(node),
-              LOW.rank(i, channels),
+              LOW.resolve(i, channels).most(),
               low.nodes.get(node),
-              HIGH.rank(i, channels),
+              HIGH.resolve(i, channels).most(),
               high.nodes.get(node)));
     }
     return costs;

@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.kernels.Tensor;
+import asymml.report.Figures;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.ImageFiles;
 import asymml.trusted.train.Evaluator;

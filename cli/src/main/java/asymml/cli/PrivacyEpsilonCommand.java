@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.privacy.NoiseMultiplier;
+import asymml.report.Figures;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -40,7 +41,11 @@ final class PrivacyEpsilonCommand implements Callable<Integer> {
     long steps = stepOptions.steps(sampling);
     double epsilon = question.epsilon(question.run(sampling.rate(), noise, steps));
     PrivacyReport report =
-        new PrivacyReport().fact("epsilon", epsilon).line("epsilon", Figures.plain(epsilon));
+        Double.isFinite(epsilon)
+            ? new PrivacyReport().fact("epsilon", epsilon).line("epsilon", Figures.plain(epsilon))
+            : new PrivacyReport()
+                .fact("epsilon", "infinite")
+                .line("epsilon", "infinite: the noise sampler's missing tails use up delta");
     question.print(report, sampling, noise, steps);
     return ExitCode.OK;
   }

@@ -4,6 +4,7 @@ import asymml.privacy.Calibration;
 import asymml.privacy.Epsilon;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PrivacyEvent;
+import asymml.report.Figures;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import picocli.CommandLine.Command;

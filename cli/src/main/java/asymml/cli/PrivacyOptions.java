@@ -3,7 +3,7 @@ package asymml.cli;
 import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
-import asymml.trusted.execute.Basis;
+import asymml.trusted.plan.Basis;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;

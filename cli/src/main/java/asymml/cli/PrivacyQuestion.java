@@ -7,7 +7,9 @@ import asymml.privacy.Epsilon;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PrivacyBudget;
 import asymml.privacy.PrivacyEvent;
+import asymml.privacy.SampledNoiseAccountant;
 import asymml.privacy.SamplingRate;
+import asymml.report.Figures;
 import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -70,9 +72,10 @@ final class PrivacyQuestion {
     return new PrivacyEvent.SelfComposed(step(rate, noise), steps);
   }
 
-  /// The epsilon of a run, rounded up to the digits that are printed.
+  /// The epsilon of a run, rounded up to the digits that are printed; may be infinite.
   double epsilon(PrivacyEvent run) throws RunException {
-    return Figures.roundedUp(answer(run, () -> counting().epsilon(run, delta)).value());
+    Epsilon epsilon = answer(run, () -> counting().epsilon(run, delta));
+    return epsilon.isFinite() ? Figures.roundedUp(epsilon.value()) : epsilon.value();
   }
 
   /// The inverse questions, for a budget of which no more than the printed digits are spent.
@@ -109,7 +112,7 @@ final class PrivacyQuestion {
   }
 
   private Accountant counting() {
-    return accountant.accountant();
+    return new SampledNoiseAccountant(accountant.accountant());
   }
 
   /// Adds the assumptions to an answer and prints it.
@@ -125,6 +128,7 @@ final class PrivacyQuestion {
         .fact("adjacency", "zero-out of one example")
         .fact("sensitivity", "C, the clip norm; 2C under replacement: halve the noise multiplier")
         .fact("sampling", q == 1 ? "none" : "poisson")
+        .fact("noise", "as sampled by this program; the missing tails are taken from delta")
         .fact("covers", "these releases only")
         .fact("rounding", "epsilon and noise multiplier up, steps and epochs down");
     report
@@ -142,6 +146,7 @@ final class PrivacyQuestion {
             "C, the clip norm of one example; under replacement 2C: halve the noise multiplier")
         .line("sampling", q == 1 ? "none: every example in every step" : poisson(q))
         .line("delta", Figures.plain(delta.value()))
+        .line("noise", "as this program samples it: what its tails leave out is taken from delta")
         .line(
             "accountant",
             "%s: %s; all bounds are rounded up"

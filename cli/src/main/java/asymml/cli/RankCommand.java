@@ -4,7 +4,7 @@ import asymml.kernels.Kernels;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;

@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.report.Charts;
+import asymml.report.RankChart;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;

@@ -1,24 +1,20 @@
 package asymml.cli;
 
+import asymml.report.Figures;
+import asymml.report.RankBounds;
 import asymml.trusted.rank.LayerRanks;
 import asymml.trusted.rank.LayerRanks.LowRankOutput;
-import asymml.trusted.rank.NodeRanks;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.rank.Shares;
 import java.io.PrintWriter;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// An analysis of ranks as text.
 record RankTable(RankReport report) {
   private static final String NONE = "-";
-  private static final String CONVOLUTION = "convolution: min(sum rank(patches), k^2 r, O, P_out)";
 
   /// Everything.
   ///
@@ -48,7 +44,7 @@ record RankTable(RankReport report) {
             + " the bounds");
     printBounds(out);
     out.println();
-    verdicts().forEach(out::println);
+    new RankBounds(report).lines().forEach(out::println);
   }
 
   private int width() {
@@ -118,35 +114,6 @@ record RankTable(RankReport report) {
           low.bound() + (low.slack() < 0 ? "!" : ""),
           decimal(low.effective()),
           decimal(low.estimate()));
-    }
-  }
-
-  /// Whether the bounds hold, a line for each kind.
-  List<String> verdicts() {
-    Map<String, int[]> kinds = new LinkedHashMap<>();
-    for (LayerRanks layer : report.layers()) {
-      count(kinds, CONVOLUTION, layer.lowRank().slack());
-    }
-    for (NodeRanks node : report.nodes()) {
-      count(kinds, node.bound(), node.slack());
-    }
-    List<String> lines = new ArrayList<>();
-    kinds.forEach((kind, counts) ->
-        lines.add(
-            "bound %s: %s at %d nodes, %d images each"
-                .formatted(
-                    kind,
-                    counts[1] == 0 ? "holds" : "BROKEN at " + counts[1] + " of the nodes,",
-                    counts[0],
-                    report.images())));
-    return lines;
-  }
-
-  private static void count(Map<String, int[]> kinds, String kind, int slack) {
-    int[] counts = kinds.computeIfAbsent(kind, _ -> new int[2]);
-    counts[0]++;
-    if (slack < 0) {
-      counts[1]++;
     }
   }
 

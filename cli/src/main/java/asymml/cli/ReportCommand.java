@@ -1,5 +1,12 @@
 package asymml.cli;
 
+import asymml.report.Charts;
+import asymml.report.Figures;
+import asymml.report.ReportPage;
+import asymml.report.ReportedAttacks;
+import asymml.report.ReportedBench;
+import asymml.report.ReportedRun;
+import asymml.report.RunSettings;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -65,13 +72,7 @@ final class ReportCommand implements Callable<Integer> {
     if (!fonts) {
       spec.commandLine().getErr().println(Charts.noFonts(out));
     }
-    said.printf(
-        "written: %s, %s; PRIVATE: %s%n",
-        out,
-        Figures.bytes(bytes),
-        page.pictures() == 0
-            ? "statistics of private images, no pictures"
-            : "it shows images of the training data (pictures: %d)".formatted(page.pictures()));
+    said.printf("written: %s, %s; PRIVATE: %s%n", out, Figures.bytes(bytes), page.contents());
     said.flush();
     return ExitCode.OK;
   }
@@ -85,7 +86,7 @@ final class ReportCommand implements Callable<Integer> {
         throw new ParameterException(spec.commandLine(), "--run names " + run + " twice");
       }
       if (ReportedRun.isOne(run)) {
-        trained.add(ReportedRun.read(run));
+        trained.add(ReportedRun.read(run, ReportCommand::settings));
       } else if (ReportedAttacks.isOne(run)) {
         attacked.add(ReportedAttacks.read(run));
       } else {
@@ -102,6 +103,18 @@ final class ReportCommand implements Callable<Integer> {
       measured.add(ReportedBench.read(bench));
     }
     return new ReportPage(
-        trained, attacked, measured, spec.commandLine().getParseResult().originalArgs());
+        trained,
+        attacked,
+        measured,
+        Build.version(),
+        Build.command(),
+        spec.commandLine().getParseResult().originalArgs());
+  }
+
+  /// The settings of a run, as its `config.yaml` has them.
+  static RunSettings settings(Path file) throws IOException {
+    Settings settings = Settings.read(file);
+    TrainOptions options = TrainOptions.of(settings);
+    return new RunSettings(settings.values(), options.config(), options.workers().size());
   }
 }

@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.kernels.Kernels;
+import asymml.report.RunDescription;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -57,9 +58,9 @@ final class RunRecord {
       facts.put(
           "privacy", PrivacyLedgerCommand.statement(LedgerFile.read(layout.ledger())).facts());
     } else if (!header.plan().needsWorker()) {
-      facts.put("privacy", RunHeader.privacyOfTrustedOnly());
+      facts.put("privacy", RunDescription.privacyOfTrustedOnly());
     }
-    facts.put("trustedProcess", RunHeader.NOT_PROTECTED);
+    facts.put("trustedProcess", RunDescription.NOT_PROTECTED);
     List<EpochMetrics> epochs =
         Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();
     facts.put("epochsDone", epochs.size());

@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.privacy.SamplingRate;
+import asymml.report.Figures;
 import java.math.BigDecimal;
 import java.math.MathContext;
 

@@ -1,6 +1,6 @@
 package asymml.cli;
 
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Shield;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;

@@ -1,10 +1,13 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.report.Figures;
+import asymml.study.NoiseAlone;
+import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.data.DataException;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -206,7 +209,7 @@ final class TradeoffCommand implements Callable<Integer> {
 
   /// The ranks to compare, each once, noise alone before the others.
   List<RankPolicy> ranks() {
-    return CompareOptions.afterNoiseAlone(ranks);
+    return NoiseAlone.before(ranks);
   }
 
   List<Double> noise() {

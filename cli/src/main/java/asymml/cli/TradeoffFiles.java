@@ -1,5 +1,8 @@
 package asymml.cli;
 
+import asymml.report.Charts;
+import asymml.report.TradeoffChart;
+import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
@@ -133,7 +136,7 @@ record TradeoffFiles(Path directory, DataSet data) {
     List<Object> cells = new ArrayList<>();
     tradeoff.cells().forEach((point, cell) -> cells.add(facts(tradeoff, point, cell)));
     facts.put("cells", cells);
-    facts.put("verdict", new TradeoffTable(tradeoff).verdict());
+    facts.put("verdict", tradeoff.verdict());
     return facts;
   }
 

@@ -3,12 +3,16 @@ package asymml.cli;
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Node;
+import asymml.report.Charts;
+import asymml.report.Figures;
+import asymml.report.RunDescription;
+import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
 import asymml.trusted.data.Progress;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -199,7 +203,7 @@ final class TradeoffRun {
     out.println(
         "privacy  clip bounds follow private data and nothing is accounted for; no (epsilon, delta)"
             + " is claimed");
-    out.println("trusted  this process (simulation: not protected: this is no TEE)");
+    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
     out.println("worker   UNTRUSTED: a process of its own for each cell, on this machine");
     out.println("results  " + files.directory());
     out.flush();

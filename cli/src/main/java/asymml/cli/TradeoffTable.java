@@ -1,13 +1,14 @@
 package asymml.cli;
 
-import asymml.trusted.decompose.RankPolicy;
+import asymml.report.Figures;
+import asymml.study.tradeoff.Tradeoff;
+import asymml.trusted.plan.RankPolicy;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.Collectors;
 
 /// A trade-off as text.
 record TradeoffTable(Tradeoff tradeoff) {
@@ -21,7 +22,7 @@ record TradeoffTable(Tradeoff tradeoff) {
       printSweep(sweep, out);
     }
     out.println();
-    out.println(verdict());
+    out.println(tradeoff.verdict());
     out.printf(
         "time: %d cells, %s of steps and %s of evaluation; processors: %s trusted, %s worker%n",
         tradeoff.cells().size(),
@@ -80,21 +81,5 @@ record TradeoffTable(Tradeoff tradeoff) {
         + " over dp-only: "
         + (margin.counts() ? "more" : "NOT more")
         + " than the error of the test set";
-  }
-
-  /// The method's claim, measured.
-  String verdict() {
-    List<Tradeoff.Point> unbeaten = tradeoff.unbeaten();
-    String claim =
-        "asymml beats dp-only at every noise level above 0 by more than the error of the test set (%s standard errors): "
-            .formatted(Figures.plain(Tradeoff.ERRORS));
-    if (tradeoff.noise().stream().noneMatch(level -> level > 0) || tradeoff.ranks().size() < 2) {
-      return claim + "not measured";
-    }
-    return unbeaten.isEmpty()
-        ? claim + "yes"
-        : claim
-            + "NO, not "
-            + unbeaten.stream().map(Tradeoff.Point::describe).collect(Collectors.joining("; "));
   }
 }

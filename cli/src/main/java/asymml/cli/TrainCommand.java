@@ -2,8 +2,8 @@ package asymml.cli;
 
 import asymml.trusted.bench.Planner;
 import asymml.trusted.data.DataException;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;

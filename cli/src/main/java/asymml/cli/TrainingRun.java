@@ -4,16 +4,19 @@ import asymml.kernels.Kernels;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.privacy.Ledger;
+import asymml.report.Figures;
+import asymml.report.PrivacyForecast;
+import asymml.report.RunDescription;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.split.Workers;
 import asymml.trusted.train.EpochAnalysis;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
@@ -114,7 +117,7 @@ final class TrainingRun {
 
   /// The public images of a run that is accounted for, and refusal of what cannot be.
   private @Nullable ImageSet publicImages(RunHeader header) throws DataException {
-    if (!config.needsPublicImages()) {
+    if (!config.needsPublicImages(header.plan())) {
       requireAccountable(header, null);
       return null;
     }
@@ -160,7 +163,7 @@ final class TrainingRun {
     RunLayout layout = record.layout();
     if (!header.plan().needsWorker()) {
       show(header, List.of("none"), layout);
-      RunHeader.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
+      RunDescription.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       return train(header, record, resume, new Trainer(config, header.data(), null, null, null));
     }
     Ledger earlier = resume ? earlier(layout) : null;
@@ -195,7 +198,7 @@ final class TrainingRun {
     out.println("model    " + header.describeModel());
     out.println("plan     " + header.describePlan());
     out.printf(
-        "trusted  this process, %d threads (%s)%n", options.threads(), RunHeader.NOT_PROTECTED);
+        "trusted  this process, %d threads; %s%n", options.threads(), RunDescription.NOT_PROTECTED);
     workers.forEach(worker -> out.println("worker   " + worker));
     out.println("run      " + layout.directory());
     out.flush();

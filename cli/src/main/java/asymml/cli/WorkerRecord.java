@@ -1,6 +1,6 @@
 package asymml.cli;
 
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

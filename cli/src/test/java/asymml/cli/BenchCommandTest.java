@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,7 +24,7 @@ class BenchCommandTest {
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out())
-        .contains("trusted CPU ms", "floor, CPU ms", "conv1", "simulation: not protected")
+        .contains("trusted CPU ms", "lower bound, CPU ms", "conv1", "simulation: not protected")
         .doesNotContain("ratio  ");
     JsonNode facts = new JsonMapper().readTree(Files.readString(json));
     JsonNode mode = facts.get("modes").get("trusted-only");
@@ -94,22 +93,13 @@ class BenchCommandTest {
     return value.get("modes").get("asymml").get("bytesToWorkerPerImage").asDouble();
   }
 
-  @Test
-  void a_sweep_reads_ranks_and_sizes_as_their_options_do() throws Exception {
-    BenchSweep.Converter converter = new BenchSweep.Converter();
-    assertThat(converter.convert("rank:schedule:2:32,1/8,energy:0.10"))
-        .isEqualTo(
-            new BenchSweep(BenchSweep.Key.RANK, List.of("schedule:2:32", "1/8", "energy:0.1:1/2")));
-    assertThat(converter.convert("image-size:032,64").values()).containsExactly("32", "64");
-  }
-
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
       value = {
-        "--steps 0 | --steps must be at least 1: 0",
-        "--batch-size 0 | --batch-size must be at least 1: 0",
-        "--warm-up -1 | --warm-up must be at least 0: -1",
+        "--steps 0 | steps must be at least 1: 0",
+        "--batch-size 0 | batch size must be at least 1: 0",
+        "--warm-up -1 | warm-up must be at least 0 steps: -1",
         "--worker gpu | is neither local nor cuda:N",
         "--worker-delay -1 | --worker-delay must be 0 to 10000000 microseconds: -1",
         "--worker cuda:0 --worker-delay 1 | give one of --worker and --worker-delay",

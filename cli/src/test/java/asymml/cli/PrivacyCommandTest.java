@@ -3,6 +3,7 @@ package asymml.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.report.Figures;
 import java.util.List;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
@@ -34,6 +35,15 @@ class PrivacyCommandTest {
     assertThat(answer.text("accountant")).isEqualTo("pld");
     assertThat(answer.number("delta")).isEqualTo(1e-5);
     assertThat(answer.count("releasesPerStep")).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"pld", "rdp", "gaussian"})
+  void noise_that_ends_before_it_covers_an_example_promises_nothing(String accountant) {
+    String question = "epsilon --noise-multiplier 0.05 --steps 1 --accountant " + accountant;
+    assertThat(PrivacyAnswer.to(question).text("epsilon")).isEqualTo("infinite");
+    assertThat(PrivacyAnswer.run(question).out())
+        .startsWith("epsilon           infinite: the noise sampler's missing tails use up delta");
   }
 
   @ParameterizedTest
@@ -137,6 +147,7 @@ class PrivacyCommandTest {
             "adjacency",
             "sensitivity",
             "sampling",
+            "noise",
             "covers",
             "rounding");
     assertThat(answer.count("steps")).isEqualTo(14040);
@@ -213,16 +224,11 @@ class PrivacyCommandTest {
     }
   }
 
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "epsilon --noise-multiplier 1e-200 --steps 3 | accountant pld has no bound",
-        "noise --accountant rdp --delta 1e-300 --target-epsilon 0.1 --steps 1 | no noise keeps"
-      })
-  void a_question_without_an_answer_is_one_line_and_exit_code_1(String command, String said) {
-    Outcome outcome = PrivacyAnswer.run(command);
-    assertThat(outcome.err()).startsWith("asymml: ").contains(said.strip()).hasLineCount(1);
+  @Test
+  void a_question_without_an_answer_is_one_line_and_exit_code_1() {
+    Outcome outcome =
+        PrivacyAnswer.run("noise --accountant rdp --delta 1e-300 --target-epsilon 0.1 --steps 1");
+    assertThat(outcome.err()).startsWith("asymml: ").contains("no noise keeps").hasLineCount(1);
     assertThat(outcome.code()).isEqualTo(1);
     assertThat(outcome.out()).isEmpty();
   }

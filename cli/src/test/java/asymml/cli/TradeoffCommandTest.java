@@ -3,6 +3,7 @@ package asymml.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.report.Figures;
 import asymml.trusted.run.RunFile;
 import java.nio.file.Files;
 import java.nio.file.Path;

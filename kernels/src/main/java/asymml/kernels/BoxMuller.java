@@ -15,8 +15,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// A pair of samples takes two words of 64 bits: the first gives u, a multiple of 2^-53; the second
 /// an angle of 54 bits, which are the signs of both coordinates and 52 bits within the first
 /// quadrant. Where u is small, neighbouring radii would lie further apart than what noise is
-/// rounded to, and a pair that no radius reaches would betray what noise was added to; there the 21
-/// bits that are left make u a multiple of 2^-74.
+/// rounded to, and a pair that no radius reaches would reveal the value that noise was added to;
+/// there the 21 bits that are left make u a multiple of 2^-74.
 ///
 /// Logarithm, sine and cosine are Taylor series: on ranges this short they need but two or three
 /// terms more than fitted polynomials do, and their coefficients explain themselves. Beside SVML's,

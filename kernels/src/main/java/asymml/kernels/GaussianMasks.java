@@ -3,9 +3,9 @@ package asymml.kernels;
 import java.lang.foreign.MemorySegment;
 import java.util.stream.IntStream;
 
-/// Gaussian masks of batches that two sides make from the same key: one adds them to what they
-/// hide, the other writes them as they are. Example i has the blocks `i B` to below `(i + 1) B` of
-/// the key's stream, `B = ceil(values / BLOCK)`, so that examples can be made in any order and the
+/// Gaussian masks of batches that two sides make from the same key: one adds them to the values,
+/// the other writes the masks alone. Example i has the blocks `i B` to below `(i + 1) B` of the
+/// key's stream, `B = ceil(values / BLOCK)`, so that examples can be made in any order and the
 /// result does not depend on the number of threads.
 ///
 /// *Lattice.* A sum is rounded to a multiple of `2^(exponent(deviation) - 24)` before it becomes a
@@ -31,7 +31,7 @@ public final class GaussianMasks implements AutoCloseable {
 
   /// Begins the stream of a key at an example.
   ///
-  /// @param stream where to; goes on with the examples that follow
+  /// @param stream where to; continues with the examples that follow
   /// @param key [GaussianNoise#KEY_BYTES] bytes; not kept
   /// @param example from 0
   /// @param values of one example, at least 1

@@ -171,7 +171,7 @@ public final class GroupNorm implements AutoCloseable {
     backward(x, y, dy, scale, dx, dScale, dShift, Double.POSITIVE_INFINITY);
   }
 
-  /// The same, where no example may add more than so much to the gradients of scale and shift.
+  /// The same, with each example's part in the gradients of scale and shift clipped.
   ///
   /// @param x `[N, H, W, C]`, as it was given forward
   /// @param y `[N, H, W, C]`, as it came out

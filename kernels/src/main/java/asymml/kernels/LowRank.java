@@ -3,8 +3,8 @@ package asymml.kernels;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
-/// What is left of a matrix when a low-rank one is taken off. On the calling thread alone, so that
-/// examples can be shared out among threads while each stays in one core's cache.
+/// A matrix less a low-rank one. On the calling thread alone, so that examples can be shared out
+/// among threads while each stays in one core's cache.
 public final class LowRank {
   /// Columns held in registers while all directions pass: 4 vectors hide the latency of a
   /// multiply-add.

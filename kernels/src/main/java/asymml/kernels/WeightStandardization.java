@@ -6,8 +6,9 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /// Standardised filters: each of mean 0 and norm 1 over its inputs (Qiao et al. 2019, "Weight
-/// Standardization", with the scale of Brock et al. 2021, which leaves the size of activations as
-/// it is). Makes group normalisation train as fast as batch normalisation, without mixing examples.
+/// Standardization", arXiv 1903.10520, with the scale of Brock et al. 2021, arXiv 2101.08692, which
+/// preserves the size of activations). Makes group normalisation train as fast as batch
+/// normalisation, without mixing examples.
 public final class WeightStandardization {
   /// Added to a filter's squared norm: a filter of equal values becomes 0, not NaN.
   private static final double EPSILON = 1e-12;

@@ -12,7 +12,7 @@ import java.nio.file.StandardOpenOption;
 ///
 /// The new bytes go to `<name>.tmp` in the same directory, are forced to disk, take the file's name
 /// by an atomic rename, and the directory is forced too. The temporary name is fixed so that what a
-/// killed process leaves behind is overwritten by the next write instead of piling up; a file
+/// killed process leaves behind is overwritten by the next write and does not accumulate; a file
 /// therefore has one writer at a time (a run directory's lock sees to it).
 public final class AtomicFile {
   /// What writes the new bytes.

@@ -52,7 +52,7 @@ public final class Graph {
     checkAllRead();
   }
 
-  /// Whoever trains a graph relies on it: a gradient flows into every output but the last.
+  /// Training relies on it: a gradient flows into every output but the last.
   private void checkAllRead() {
     for (int i = 0; i < nodes.size() - 1; i++) {
       if (consumers(i).isEmpty()) {

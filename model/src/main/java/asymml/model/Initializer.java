@@ -14,9 +14,10 @@ public final class Initializer {
     this.seed = seed;
   }
 
-  /// Initial values of one parameter: weights He-normal (He et al. 2015, fan-out for windows above
-  /// 1x1 as in residual networks, fan-in for 1x1 and linear layers), scales and running variances
-  /// 1, the rest 0. They depend on the seed and the parameter's name and shape only.
+  /// Initial values of one parameter: weights He-normal (He et al. 2015, arXiv 1502.01852; fan-out
+  /// for windows above 1x1 as in residual networks, fan-in for 1x1 and linear layers), scales and
+  /// running variances 1, the rest 0. They depend on the seed and the parameter's name and shape
+  /// only.
   ///
   /// @param parameter which
   /// @return new array of its size

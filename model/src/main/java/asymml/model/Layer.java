@@ -15,7 +15,7 @@ public sealed interface Layer {
   /// @param stride at least 1
   /// @param padding zeros on each side, 0 to k - 1
   /// @param standardized whether each filter is brought to mean 0 and norm 1 before it is used
-  ///   (weight standardisation: Qiao et al. 2019)
+  ///   (weight standardisation: Qiao et al. 2019, arXiv 1903.10520)
   record Conv2d(int outChannels, int kernel, int stride, int padding, boolean standardized)
       implements LinearLayer {
     /// Checks the ranges above.

@@ -14,19 +14,19 @@ import java.util.List;
 
 /// The models that come with AsymML.
 ///
-/// VGG with normalisation after each convolution (Simonyan and Zisserman 2014; configurations A, B,
-/// D, E), ResNet-18/34 with basic blocks and ResNet-20 for CIFAR (He et al. 2015; projection
-/// shortcuts), and a small CNN. Images below 64 pixels get the CIFAR stem (3x3, no pooling; VGG
-/// ends in one linear layer), larger ones the ImageNet stem (7x7 stride 2 and pooling; VGG ends in
-/// three linear layers with dropout).
+/// VGG with normalisation after each convolution (Simonyan and Zisserman 2014, arXiv 1409.1556;
+/// configurations A, B, D, E), ResNet-18/34 with basic blocks and ResNet-20 for CIFAR (He et al.
+/// 2015, arXiv 1512.03385; projection shortcuts), and a small CNN. Images below 64 pixels get the
+/// CIFAR stem (3x3, no pooling; VGG ends in one linear layer), larger ones the ImageNet stem (7x7
+/// stride 2 and pooling; VGG ends in three linear layers with dropout).
 public final class Zoo {
   /// The normalisation of a model.
   public enum Norm {
     /// Batch normalisation: mixes examples, so no per-example bound holds through it.
     BATCH,
     /// Group normalisation, each example by itself, after convolutions with standardised weights,
-    /// without which it learns more slowly than batch normalisation (De et al. 2022 train so under
-    /// differential privacy).
+    /// without which it learns more slowly than batch normalisation (De et al. 2022, arXiv
+    /// 2204.13650, train so under differential privacy).
     GROUP
   }
 
@@ -180,8 +180,8 @@ public final class Zoo {
       };
     }
 
-    /// At most 32 groups of at least 4 channels each (Wu and He 2018 use 32 groups; narrow networks
-    /// need fewer).
+    /// At most 32 groups of at least 4 channels each (Wu and He 2018, arXiv 1803.08494, use 32
+    /// groups; narrow networks need fewer).
     private static int groups(int channels) {
       int groups = Math.max(1, Math.min(32, channels / 4));
       while (channels % groups != 0) {

@@ -4,7 +4,8 @@ package asymml.privacy;
 ///
 /// Every answer is an upper bound, rounded towards more epsilon and more delta. Where arithmetic
 /// does not converge the answer is an exception, never a small number.
-public sealed interface Accountant permits RdpAccountant, PldAccountant, GaussianAccountant {
+public sealed interface Accountant
+    permits RdpAccountant, PldAccountant, GaussianAccountant, SampledNoiseAccountant {
   /// The smallest epsilon that this accountant can show for an event.
   ///
   /// @param event what was released

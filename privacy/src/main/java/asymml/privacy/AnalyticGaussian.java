@@ -1,7 +1,7 @@
 package asymml.privacy;
 
 /// The exact privacy curve of one Gaussian mechanism (Balle and Wang, "Improving the Gaussian
-/// mechanism for differential privacy", ICML 2018, theorem 8), with `mu = 1/z`:
+/// mechanism for differential privacy", ICML 2018, arXiv 1805.06530, theorem 8), with `mu = 1/z`:
 ///
 ///     delta(epsilon) = Phi(mu/2 - epsilon/mu) - e^epsilon Phi(-mu/2 - epsilon/mu).
 ///
@@ -39,7 +39,8 @@ final class AnalyticGaussian {
   /// @param delta above 0 and below 1
   static double epsilon(double mu, double delta) {
     double target = Math.log(delta);
-    // The bound of zero-concentrated differential privacy (Bun and Steinke 2016, proposition 1.3).
+    // The bound of zero-concentrated differential privacy (Bun and Steinke 2016, arXiv 1605.02065,
+    // proposition 1.3).
     double high = mu * mu / 2 + mu * Math.sqrt(-2 * target);
     return Bisection.smallest(
         epsilon -> logDelta(mu, epsilon), target, high * (1 + 1e-9) + Double.MIN_NORMAL);

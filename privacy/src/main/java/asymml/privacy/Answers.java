@@ -2,8 +2,8 @@ package asymml.privacy;
 
 import java.util.function.DoubleSupplier;
 
-/// What all accountants answer alike: the cases that need no arithmetic, and the last check before
-/// a number leaves. Fail closed: what is not a number at this point is an exception.
+/// What all accountants answer alike: the cases that need no arithmetic, and the last check of a
+/// result. Fail closed: what is not a number at this point is an exception.
 final class Answers {
   private Answers() {}
 

@@ -1,7 +1,9 @@
 package asymml.privacy;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /// The inverse questions: which noise, and how many steps, a budget buys. Every answer has been put
 /// to the accountant and lies inside the budget.
@@ -25,31 +27,41 @@ public record Calibration(Accountant accountant, PrivacyBudget budget) {
   /// @throws IllegalArgumentException if no noise multiplier up to 1e9 is enough, as when the run
   ///   contains an unprotected release
   public NoiseMultiplier noiseMultiplier(Function<NoiseMultiplier, PrivacyEvent> run) {
+    return smallest(z -> affords(run.apply(z)))
+        .orElseThrow(() ->
+            new IllegalArgumentException(
+                "no noise keeps this run inside epsilon " + budget.epsilon().value()));
+  }
+
+  /// The smallest noise multiplier that is enough, from above, to 1e-4.
+  ///
+  /// @param isEnough whether a noise multiplier is; if one is, so are all larger ones
+  /// @return a noise multiplier that is enough, never below 1e-6; empty if none up to 1e9 is
+  public static Optional<NoiseMultiplier> smallest(Predicate<NoiseMultiplier> isEnough) {
     double enough = 1;
-    while (!affords(run.apply(new NoiseMultiplier(enough)))) {
+    while (!isEnough.test(new NoiseMultiplier(enough))) {
       enough *= 2;
       if (enough > LARGEST_NOISE) {
-        throw new IllegalArgumentException(
-            "no noise keeps this run inside epsilon " + budget.epsilon().value());
+        return Optional.empty();
       }
     }
     double little = enough / 2;
-    while (little >= SMALLEST_NOISE && affords(run.apply(new NoiseMultiplier(little)))) {
+    while (little >= SMALLEST_NOISE && isEnough.test(new NoiseMultiplier(little))) {
       enough = little;
       little /= 2;
     }
     if (little < SMALLEST_NOISE) {
-      return new NoiseMultiplier(enough);
+      return Optional.of(new NoiseMultiplier(enough));
     }
     while (enough > little * (1 + PRECISION)) {
       double middle = Math.sqrt(little * enough);
-      if (affords(run.apply(new NoiseMultiplier(middle)))) {
+      if (isEnough.test(new NoiseMultiplier(middle))) {
         enough = middle;
       } else {
         little = middle;
       }
     }
-    return new NoiseMultiplier(enough);
+    return Optional.of(new NoiseMultiplier(enough));
   }
 
   /// How many more steps the budget buys.

@@ -2,7 +2,7 @@ package asymml.privacy;
 
 /// A way by which an untrusted worker learns about the training data.
 public enum Channel {
-  /// What is left of a layer's input when its low-rank part stays (in `dp-only` mode all of it).
+  /// A layer's input less its low-rank part (in `dp-only` mode all of it).
   RESIDUALS("residuals"),
   /// Output gradients of layers at the worker.
   GRADIENTS("gradients"),

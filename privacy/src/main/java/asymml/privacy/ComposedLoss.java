@@ -7,8 +7,8 @@ package asymml.privacy;
 ///
 /// `delta(epsilon) = B + sum over l_i > epsilon of e^(K - t l_i) (w_i + E) (1 - e^(epsilon - l_i))`
 ///
-/// with B the mass booked to delta (infinite losses, and finite ones above the window) and E a
-/// bound on the arithmetic error of an entry.
+/// with B the mass added to delta (infinite losses, and finite ones above the window) and E a bound
+/// on the arithmetic error of an entry.
 final class ComposedLoss {
   private final double step;
   private final long lowest;
@@ -42,6 +42,11 @@ final class ComposedLoss {
     this.logScale = logScale;
     this.booked = booked;
     this.error = error;
+  }
+
+  /// The number of lattice points of the window.
+  int size() {
+    return weights.length;
   }
 
   /// The smallest epsilon, at least 0, with `delta(epsilon) <= delta`, rounded up.

@@ -13,8 +13,8 @@ import java.util.TreeMap;
 /// Releases `M_i(x) = f_i(x) + N(0, z_i^2 C_i^2 I)` about the same examples are, scaled by their
 /// bounds, one vector of sensitivity `sqrt(sum 1/z_i^2)` under unit noise: one Gaussian mechanism
 /// with `1/z^2 = sum 1/z_i^2`, adaptively chosen or not (Dong, Roth and Su, "Gaussian differential
-/// privacy", 2019, corollary 3.3). The same holds inside one Poisson sample, since all of the
-/// step's releases are about the same draw.
+/// privacy", 2019, arXiv 1905.02383, corollary 3.3). The same holds inside one Poisson sample,
+/// since all of the step's releases are about the same draw.
 ///
 /// @param unprotected the reasons for which nothing is promised; empty if there are none
 /// @param inverseSquares `sum 1/z^2` of the releases that are not sampled; 0 if there are none

@@ -1,8 +1,8 @@
 package asymml.privacy;
 
 /// The exact cost of Gaussian mechanisms that are not subsampled: any number of them is one with
-/// `1/z^2 = sum 1/z^2`, and its curve is known in closed form (Balle and Wang 2018, theorem 8).
-/// Stable up to an epsilon of 1e6 and beyond; rounded up.
+/// `1/z^2 = sum 1/z^2`, and its curve is known in closed form (Balle and Wang 2018, arXiv
+/// 1805.06530, theorem 8). Stable up to an epsilon of 1e6 and beyond; rounded up.
 public record GaussianAccountant() implements Accountant {
   @Override
   public Epsilon epsilon(PrivacyEvent event, Delta delta) {

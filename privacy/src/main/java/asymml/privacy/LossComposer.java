@@ -37,6 +37,8 @@ final class LossComposer {
   private final StepLoss.Direction direction;
   private final double steps;
 
+  private long transformedPoints;
+
   LossComposer(Map<SampledGaussian, Long> parts, StepLoss.Direction direction) {
     this.parts = parts;
     this.direction = direction;
@@ -115,7 +117,7 @@ final class LossComposer {
         window = Window.around(searched, searched.tiltForPoint(aim.applyAsDouble(best)), truncated);
       }
       grids = searched;
-      best = Math.min(best, read.applyAsDouble(window.compose(grids)));
+      best = Math.min(best, read.applyAsDouble(composed(window, grids)));
     } while (best < before * (1 - AIMED));
     while (grids.largestSize() <= LARGEST_GRID / 2 && window.fitsEasily(grids.step() / 2)) {
       grids = onLattice(grids.step() / 2, delta);
@@ -127,12 +129,24 @@ final class LossComposer {
         window = Window.around(searched, searched.tiltForPoint(aim.applyAsDouble(best)), truncated);
       }
       before = best;
-      best = Math.min(best, read.applyAsDouble(window.compose(grids)));
+      best = Math.min(best, read.applyAsDouble(composed(window, grids)));
       if (before - best <= converged * best) {
         break;
       }
     }
     return best;
+  }
+
+  private ComposedLoss composed(Window window, LossGrids grids) {
+    ComposedLoss loss = window.compose(grids);
+    // One transform for each kind of step and one back.
+    transformedPoints += (parts.size() + 1L) * loss.size();
+    return loss;
+  }
+
+  /// The lengths of all Fourier transforms so far, summed: what an answer costs.
+  long transformedPoints() {
+    return transformedPoints;
   }
 
   private LossGrids coarsest(double delta) {

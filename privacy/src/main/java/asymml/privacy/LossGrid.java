@@ -14,7 +14,7 @@ package asymml.privacy;
 ///
 /// This dominates: within a bucket, the curve of delta over `e^epsilon` becomes the chord of a convex
 /// function (Doroshenko, Ghazi, Kamath, Kumar and Manurangsi, "Connect the dots: tighter discrete
-/// approximations of privacy loss distributions", PoPETs 2022). The loss's mean grows by at most
+/// approximations of privacy loss distributions", PoPETs 2022, arXiv 2207.04380). The loss's mean grows by at most
 /// h^2/8 per step, and h is chosen so small that the sum does not matter ([LossComposer]).
 ///
 /// ## Roundings, all upwards

@@ -1,7 +1,7 @@
 package asymml.privacy;
 
-/// The noise that a residual and a whole activation need for the same guarantee ([3LegRace], the
-/// paper's claim): the noise multiplier is the same, so the deviations differ as the bounds do.
+/// The noise that a residual and a whole activation need for the same guarantee (arXiv 2110.01229,
+/// the paper's claim): the noise multiplier is the same, so the deviations differ as the bounds do.
 ///
 /// @param residualBound C_U, the bound on one example's residual
 /// @param activationBound C_X, the bound on one example's whole activation

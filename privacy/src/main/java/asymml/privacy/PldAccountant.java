@@ -6,10 +6,10 @@ import java.util.function.ToDoubleFunction;
 ///
 /// The privacy loss of an outcome is the logarithm of its likelihood ratio under two adjacent data
 /// sets; losses of adaptively composed steps add, and `delta(epsilon) = E[(1 - e^(epsilon - L))+]`
-/// (Sommer, Meiser and Mohammadi 2019; Koskela, Jaelkoe and Honkela 2020; Gopi, Lee and Wutschitz
-/// 2021). For a subsampled Gaussian the pair of laws is known (Zhu, Dong and Wang 2022): see
-/// [StepLoss]. It is not symmetric, so both directions are composed, each over the whole run, and
-/// the larger epsilon counts.
+/// (Sommer, Meiser and Mohammadi 2019; Koskela, Jaelkoe and Honkela 2020, arXiv 1906.03049; Gopi,
+/// Lee and Wutschitz 2021, arXiv 2106.02848). For a subsampled Gaussian the pair of laws is known
+/// (Zhu, Dong and Wang 2022, arXiv 2106.08567): see [StepLoss]. It is not symmetric, so both
+/// directions are composed, each over the whole run, and the larger epsilon counts.
 ///
 /// ## From truth to number, and which way each step rounds
 ///
@@ -31,7 +31,7 @@ import java.util.function.ToDoubleFunction;
 ///    away is mass above the window's top: with K the logarithm of the moment generating function,
 ///    computed from the very masses that are composed, Markov's inequality `P(L >= top) <= e^(K(s)
 ///    - s top)` holds for every `s > 0`; the top is chosen such that this is at most 1e-6 delta,
-///      and that is booked to delta in full: up. Of the tilted law, at most 1e-14 lies outside on
+///      and that is added to delta in full: up. Of the tilted law, at most 1e-14 lies outside on
 ///      either side, so that what wraps does not spoil the bound either.
 /// 5. *Power.* T equal steps are the T-th power of one transform, different ones a product. The
 ///    rounding error of an entry is bounded ([CharacteristicProduct]) and added to every entry, and

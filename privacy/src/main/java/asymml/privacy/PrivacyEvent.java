@@ -42,12 +42,12 @@ public sealed interface PrivacyEvent {
     }
   }
 
-  /// An event on a Poisson sample: each example takes part with the same probability, by itself,
-  /// and the observer cannot tell who did (02-privacy: the number of slots must not show it
-  /// either).
+  /// An event on a Poisson sample: each example takes part with the same probability,
+  /// independently, and the observer cannot tell which examples were sampled; the number of slots
+  /// must not reveal it either.
   ///
   /// @param rate the probability q
-  /// @param event what is released about those who take part; all of it about the same sample
+  /// @param event what is released about the sampled examples; all of it about the same sample
   record PoissonSampled(SamplingRate rate, PrivacyEvent event) implements PrivacyEvent {}
 
   /// A release without a mechanism: whatever else is done, epsilon is infinite.

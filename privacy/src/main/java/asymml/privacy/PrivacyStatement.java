@@ -13,19 +13,22 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// What a run may claim of its privacy, against any one worker that keeps all that it was sent: the
-/// cost of each channel and of the whole view. A finite number for a part never stands without the
-/// number for the whole beside it. Of two workers, the one that gets values under masks learns what
-/// is counted here, and the one that gets the masks less.
+/// What a run may claim of its privacy, against any one worker that records all that it was sent:
+/// the cost of each channel and of the whole view. A finite number for a part never stands without
+/// the number for the whole beside it. Of two workers, the one that gets values under masks learns
+/// what is counted here, and the one that gets the masks less.
 ///
 /// @param ledger what was released
-/// @param residuals epsilon of the residuals alone: the statement of [3LegRace]
+/// @param residuals epsilon of the residuals alone: the statement of arXiv 2110.01229
 /// @param masked epsilon of residuals and gradients together
 /// @param view epsilon of all that the worker received; at least that of each channel
 /// @param channels each channel by itself
 public record PrivacyStatement(
     Ledger ledger, Epsilon residuals, Epsilon masked, Epsilon view, List<ChannelCost> channels) {
   private static final String NO_RELEASE = "no release";
+
+  private static final String TAILS =
+      "the noise is so small, or delta, that the sampler's missing tails use up delta";
 
   /// The cost of one channel.
   ///
@@ -113,11 +116,15 @@ public record PrivacyStatement(
             : List.of();
     Epsilon epsilon = ledger.epsilon(release -> release.channel() == channel, accountant);
     return new ChannelCost(
-        channel,
-        most,
-        multipliers,
-        epsilon,
-        List.copyOf(uncovered.isEmpty() ? functions : uncovered));
+        channel, most, multipliers, epsilon, reasons(epsilon, uncovered, functions));
+  }
+
+  private static List<String> reasons(
+      Epsilon epsilon, Set<String> uncovered, Set<String> functions) {
+    if (!uncovered.isEmpty()) {
+      return List.copyOf(uncovered);
+    }
+    return epsilon.isFinite() ? List.copyOf(functions) : List.of(TAILS);
   }
 
   private Set<Channel> uncovered() {
@@ -138,31 +145,39 @@ public record PrivacyStatement(
     String whole =
         view.isFinite()
             ? "epsilon %s at delta %s".formatted(text(view), delta)
-            : "epsilon infinite, because of "
-                + String.join(
-                    "; ",
-                    uncovered().stream().map(c -> c.label() + " (" + reasons(c) + ")").toList());
+            : "epsilon infinite, because of " + whyInfinite(EnumSet.allOf(Channel.class));
     if (ledger.workers() == 1) {
       return List.of("residuals alone: " + alone, "the worker's whole view: " + whole);
     }
     String together =
         masked.isFinite()
             ? "epsilon %s at delta %s%s".formatted(text(masked), delta, caveat())
-            : "epsilon infinite";
+            : "epsilon infinite, because of "
+                + whyInfinite(EnumSet.of(Channel.RESIDUALS, Channel.GRADIENTS));
     return List.of(
         "residuals and gradients, against any one worker: " + together,
         "any one worker's whole view: " + whole,
-        "all of it only as long as the two workers do not collude: together they see the residuals"
-            + " and gradients exactly");
+        "valid only if the two workers do not collude: together they see the residuals and"
+            + " gradients exactly");
   }
 
-  /// A channel's own noise says nothing of what else it depends on: residuals and gradients are
-  /// functions of the weights as well, and averaged over a run they tell of them.
+  /// The channels at fault, or if each is finite by itself the tails of all together.
+  private String whyInfinite(Set<Channel> among) {
+    Set<Channel> open = uncovered();
+    open.retainAll(among);
+    return open.isEmpty()
+        ? TAILS
+        : open.stream()
+            .map(c -> c.label() + " (" + reasons(c) + ")")
+            .collect(Collectors.joining("; "));
+  }
+
+  /// A channel's own noise does not bound what else the channel depends on: residuals and gradients
+  /// are functions of the weights too, and averaged over a run they leak about them.
   private String caveat() {
-    return ", counting their own noise only: "
-        + (uncovered().contains(Channel.WEIGHTS)
-            ? "they also depend on weights that carry earlier steps' data without cover"
-            : "what they tell of the weights is counted in the view's line");
+    return uncovered().contains(Channel.WEIGHTS)
+        ? "; leakage about weights is not counted: they carry earlier steps' data unprotected"
+        : "; leakage about weights is counted in the whole view's epsilon";
   }
 
   private String reasons(Channel channel) {
@@ -179,14 +194,15 @@ public record PrivacyStatement(
     List<String> lines = new ArrayList<>();
     lines.add(
         "adjacent data sets differ in one example, present in one and a null example in the other;"
-            + " if one example replaces another, sensitivities double: the noise multipliers halve");
+            + " if one example replaces another, sensitivities double: the noise multipliers"
+            + " halve");
     lines.add(
         switch (ledger.sampling()) {
           case Sampling.Poisson p ->
               String.format(
                   Locale.ROOT,
                   "Poisson sampling of %d examples at q = %.6g in %d slots, %d steps; overflow"
-                      + " (probability at most %s) is booked to delta",
+                      + " (probability at most %s) is added to delta",
                   p.examples(),
                   p.rate().value(),
                   p.slots(),
@@ -197,19 +213,24 @@ public record PrivacyStatement(
                   .formatted(s.batchSize(), s.examples(), ledger.steps());
         });
     lines.add(
-        "a channel's epsilon counts the channel's own noise; only the view's covers what one channel"
-            + " carries into another");
+        "noise is sampled up to a finite radius; what lies beyond (probability at most %s) is added to"
+                .formatted(scientific(ledger.leftOut(_ -> true), 2))
+            + " delta");
     lines.add(
-        "the public images are public, and none of the private ones; other runs on the same data add"
-            + " to the cost");
+        "a channel's epsilon counts its own noise only; the whole view's epsilon also covers"
+            + " leakage from one channel through another");
+    lines.add(
+        "the public images are public, and none of the private ones; other runs on the same data"
+            + " add to the cost");
     if (ledger.workers() == 2) {
       lines.add(
           "the two workers do not share what they receive, and nobody reads both: one gets values"
-              + " under masks, the other a key that the masks follow from and no value");
+              + " under masks, the other the key of the masks and no value");
     }
     lines.add(
         "number of examples, classes, architecture, seed, clip bounds and all settings are public;"
-            + " a worker's view is all that it is sent, not what the trained model tells its users");
+            + " a worker's view is all that it is sent, not what the trained model reveals to its"
+            + " users");
     return lines;
   }
 
@@ -285,6 +306,7 @@ public record PrivacyStatement(
     facts.put("residualEpsilon", number(residuals));
     facts.put("residualAndGradientEpsilon", number(masked));
     facts.put("viewEpsilon", number(view));
+    facts.put("samplerDelta", ledger.leftOut(_ -> true));
     facts.put("steps", ledger.steps());
     facts.put("examples", ledger.sampling().examples());
     List<Map<String, Object>> rows = new ArrayList<>();

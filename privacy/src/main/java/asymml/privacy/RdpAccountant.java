@@ -14,7 +14,7 @@ import java.util.Map;
 ///
 /// The orders, the 1000 terms at most of a series, and taking every term of a series by its
 /// absolute value (its terms alternate from `i > alpha` on, so this is an upper bound) are those of
-/// the public dp_accounting library, so that the two report the same figures. A series that has not
+/// the public dp_accounting library, so that the two report the same values. A series that has not
 /// converged by then has no bound at that order, which is left out: a smaller set of orders is a
 /// larger epsilon. If no order is left, the answer is an exception.
 public record RdpAccountant() implements Accountant {

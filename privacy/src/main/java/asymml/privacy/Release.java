@@ -1,6 +1,6 @@
 package asymml.privacy;
 
-/// One tensor that leaves in a step, and what stands between it and the examples.
+/// One tensor that is released in a step, and the mechanism that protects it.
 ///
 /// @param channel what kind of tensor
 /// @param layer whose; a name of the public architecture
@@ -41,7 +41,8 @@ public record Release(Channel channel, String layer, long values, Mechanism mech
 
   /// Nothing that could be accounted for.
   ///
-  /// @param reason what leaves and why nothing covers it; shown to the user, so no private value
+  /// @param reason what is released and why no mechanism covers it; shown to the user, so no
+  ///   private value
   public record Uncovered(String reason) implements Mechanism {
     /// Checks that there is a reason.
     ///

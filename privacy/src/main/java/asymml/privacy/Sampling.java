@@ -20,7 +20,7 @@ public sealed interface Sampling {
   }
 
   /// The probability, in either of two adjacent data sets alike, that some step leaves the model
-  /// that the accountants assume; it is booked to delta.
+  /// that the accountants assume; it is added to delta.
   ///
   /// @param steps of the run, at least 0
   /// @return an upper bound, 0 to 1
@@ -28,7 +28,7 @@ public sealed interface Sampling {
   double failure(long steps);
 
   /// A random partition an epoch: every example is in one step of it. The order is a function of a
-  /// seed that is no secret, so nothing is amplified.
+  /// seed that is public, so nothing is amplified.
   ///
   /// @param examples N
   /// @param batchSize B

@@ -1,10 +1,10 @@
 package asymml.privacy;
 
 /// The exact privacy curve of one subsampled Gaussian step, from that of the Gaussian alone
-/// (amplification by sampling; Balle, Barthe and Gaboardi 2018, theorem 2): with `w = 1 +
-/// (e^epsilon - 1) / q` when the example is removed, `delta_q(epsilon) = q delta(ln w)`; with `w =
-/// 1 + (e^-epsilon - 1) / q` when it is added, `delta_q(epsilon) = q e^epsilon w delta(-ln w)`, and
-/// 0 where w is not positive, since that loss never exceeds `-ln(1 - q)`.
+/// (amplification by sampling; Balle, Barthe and Gaboardi 2018, arXiv 1807.01647, theorem 2): with
+/// `w = 1 + (e^epsilon - 1) / q` when the example is removed, `delta_q(epsilon) = q delta(ln w)`;
+/// with `w = 1 + (e^-epsilon - 1) / q` when it is added, `delta_q(epsilon) = q e^epsilon w
+/// delta(-ln w)`, and 0 where w is not positive, since that loss never exceeds `-ln(1 - q)`.
 final class SingleStep {
   private SingleStep() {}
 

@@ -6,7 +6,7 @@ package asymml.privacy;
 /// @param topTilt the tilt of the Markov bound that sets the window's top
 /// @param bottom the loss below which the tilted law has next to no mass
 /// @param top the loss above which it has next to none, and the law itself what is booked
-/// @param truncated the mass above the top, booked to delta
+/// @param truncated the mass above the top, added to delta
 record Window(double tilt, double topTilt, double bottom, double top, double truncated) {
   /// The largest window: 32 MB of complex numbers, 0.1 s a transform.
   private static final int LARGEST = 1 << 21;
@@ -21,7 +21,7 @@ record Window(double tilt, double topTilt, double bottom, double top, double tru
   ///
   /// @param grids the steps, on a lattice that is coarse enough to be searched quickly
   /// @param tilt t
-  /// @param truncated the mass above the top that may be booked to delta
+  /// @param truncated the mass above the top that may be added to delta
   static Window around(LossGrids grids, double tilt, double truncated) {
     double topTilt = grids.tiltForMass(Math.log(truncated));
     double bottom = grids.reachBelow(tilt, LOG_WRAPPED);

@@ -70,7 +70,7 @@ class CalibrationTest {
   @Test
   void an_unprotected_release_cannot_be_bought() {
     Calibration calibration = calibration(new RdpAccountant(), 1e6);
-    PrivacyEvent leak = new PrivacyEvent.Unprotected("weights leave in clear");
+    PrivacyEvent leak = new PrivacyEvent.Unprotected("weights sent unprotected");
     assertThat(calibration.steps(leak, gaussian(1000))).isZero();
     assertThatIllegalArgumentException()
         .isThrownBy(

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class CompositionTest {
-  private static final PrivacyEvent LEAK = new PrivacyEvent.Unprotected("weights leave in clear");
+  private static final PrivacyEvent LEAK = new PrivacyEvent.Unprotected("weights sent unprotected");
 
   @Test
   void unsampled_gaussians_merge_into_one() {

@@ -43,7 +43,7 @@ class LedgerTest {
                 2, Events.sampled(0.01, Events.all(Events.gaussian(5), Events.gaussian(3)))));
     assertThat(ledger.event(_ -> true)).isEqualTo(expected);
     assertThat(epsilon(ledger, RENYI, ALL))
-        .isEqualTo(Events.epsilon(RENYI, expected, ledger.accountedDelta().value()));
+        .isEqualTo(Events.epsilon(RENYI, expected, ledger.accountedDelta(_ -> true).value()));
     // What a step releases merges: 1/9 + 1/16 is that of z = 2.4. Beside it, the residuals alone.
     PrivacyEvent merged = Events.all(Events.run(0.01, 2.4, 7), Events.run(0.01, 3, 2));
     assertThat(epsilon(ledger, RENYI, Channel.RESIDUALS, Channel.GRADIENTS))
@@ -111,7 +111,7 @@ class LedgerTest {
     for (Channel leak : ALL) {
       Ledger.Entry covered =
           steps(1_000_000, noised(Channel.RESIDUALS, 3000), noised(Channel.GRADIENTS, 4000));
-      Ledger.Entry leaking = steps(1, noised(leak, 1000), uncovered(leak, "leaves as it is"));
+      Ledger.Entry leaking = steps(1, noised(leak, 1000), uncovered(leak, "sent unprotected"));
       for (List<Ledger.Entry> entries :
           List.of(List.of(covered, leaking), List.of(leaking, covered))) {
         for (Sampling sampling :
@@ -130,7 +130,7 @@ class LedgerTest {
 
   @Test
   void an_uncovered_release_of_no_step_is_none() {
-    Ledger.Entry never = steps(0, uncovered(Channel.WEIGHTS, "leaves as it is"));
+    Ledger.Entry never = steps(0, uncovered(Channel.WEIGHTS, "sent unprotected"));
     for (Ledger ledger : List.of(shuffled(never), sampled(never), shuffled(), sampled())) {
       assertThat(ledger.epsilon(_ -> true, RENYI)).isEqualTo(Epsilon.ZERO);
     }
@@ -148,7 +148,7 @@ class LedgerTest {
           Sampling.Poisson.of(examples, 256, steps, delta.value() * random.nextDouble(0.01, 1));
       Ledger ledger = new Ledger(sampling, delta, List.of(steps(steps)));
       BigDecimal spent =
-          new BigDecimal(ledger.accountedDelta().value())
+          new BigDecimal(ledger.accountedDelta(_ -> true).value())
               .add(new BigDecimal(sampling.failure(steps)));
       assertThat(spent).isLessThanOrEqualTo(new BigDecimal(delta.value()));
       // Two roundings of delta are lost at most.

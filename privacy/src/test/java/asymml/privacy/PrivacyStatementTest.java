@@ -17,7 +17,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
 class PrivacyStatementTest {
-  private static final String CAVEAT = "they also depend on weights that carry earlier steps' data";
+  private static final String CAVEAT = "earlier steps' data unprotected";
   private static final Accountant EXACT = new GaussianAccountant();
 
   /// Every choice of covered (or absent) and uncovered channels.
@@ -61,7 +61,7 @@ class PrivacyStatementTest {
   }
 
   @Test
-  void finite_residuals_always_say_that_their_own_noise_alone_counts() {
+  void finite_residuals_always_say_where_leakage_about_weights_is_counted() {
     for (Ledger ledger : covers()) {
       String alone = PrivacyStatement.of(ledger, EXACT).lines().getFirst();
       assertThat(alone).startsWith("residuals alone: epsilon ");
@@ -69,7 +69,7 @@ class PrivacyStatementTest {
         assertThat(alone).isEqualTo("residuals alone: epsilon infinite: why residuals");
       } else {
         assertThat(alone).contains(" at delta 1.00e-05");
-        assertThat(alone).contains(", counting their own noise only: ");
+        assertThat(alone).contains("; leakage about weights is ");
         assertThat(alone.contains(CAVEAT)).isEqualTo(leaks(ledger, Channel.WEIGHTS));
       }
     }
@@ -84,7 +84,7 @@ class PrivacyStatementTest {
                 10,
                 noised(Channel.RESIDUALS, 2),
                 noised(Channel.GRADIENTS, 2),
-                uncovered(Channel.WEIGHTS, "leaves as it is")));
+                uncovered(Channel.WEIGHTS, "sent unprotected")));
     Ledger two = new Ledger(one.sampling(), one.delta(), one.entries(), 2);
     PrivacyStatement statement = PrivacyStatement.of(two, EXACT);
     assertThat(statement.lines()).hasSize(3);
@@ -94,7 +94,7 @@ class PrivacyStatementTest {
         .contains(CAVEAT);
     assertThat(statement.lines().get(1))
         .isEqualTo(
-            "any one worker's whole view: epsilon infinite, because of weights (leaves as it is)");
+            "any one worker's whole view: epsilon infinite, because of weights (sent unprotected)");
     assertThat(statement.lines().getLast()).contains("do not collude");
     assertThat(statement.assumptions()).anyMatch(line -> line.contains("do not share"));
     assertThat(statement.facts()).containsEntry("workers", 2);
@@ -115,8 +115,8 @@ class PrivacyStatementTest {
     // and 2.94323.
     assertThat(PrivacyStatement.of(ledger, EXACT).lines())
         .containsExactly(
-            "residuals alone: epsilon 1.994 at delta 1.00e-05, counting their own noise only: what"
-                + " they tell of the weights is counted in the view's line",
+            "residuals alone: epsilon 1.994 at delta 1.00e-05; leakage about weights is counted in"
+                + " the whole view's epsilon",
             "the worker's whole view: epsilon 2.944 at delta 1.00e-05");
   }
 
@@ -189,7 +189,7 @@ class PrivacyStatementTest {
       PrivacyStatement statement =
           PrivacyStatement.of(new Ledger(sampling, delta, List.of(steps(steps))), EXACT);
       for (String line : statement.lines()) {
-        double said = Double.parseDouble(line.replaceAll(".* delta ([^,]*).*", "$1"));
+        double said = Double.parseDouble(line.replaceAll(".* delta ([^,;]*).*", "$1"));
         assertThat(said).isBetween(delta.value(), delta.value() * 1.0101);
       }
       String sampled = statement.assumptions().get(1);
@@ -226,7 +226,7 @@ class PrivacyStatementTest {
   @Test
   void assumptions_name_adjacency_sampling_and_what_is_public() {
     List<String> shuffled = PrivacyStatement.of(shuffled(steps(20)), EXACT).assumptions();
-    assertThat(shuffled).hasSize(5);
+    assertThat(shuffled).hasSize(6);
     assertThat(String.join("\n", shuffled)).contains("own noise", "none of the private ones");
     assertThat(shuffled.getFirst()).contains("null example", "the noise multipliers halve");
     assertThat(shuffled.get(1))
@@ -234,7 +234,7 @@ class PrivacyStatementTest {
     assertThat(PrivacyStatement.of(sampled(steps(20)), EXACT).assumptions().get(1))
         .isEqualTo(
             "Poisson sampling of 1000 examples at q = 0.0100000 in 1000 slots, 20 steps; overflow"
-                + " (probability at most 0) is booked to delta");
+                + " (probability at most 0) is added to delta");
   }
 
   @Test
@@ -252,7 +252,8 @@ class PrivacyStatementTest {
           .containsEntry("examples", 95L)
           .containsEntry("workers", 1)
           .containsEntry("residualAndGradientEpsilon", fact(statement.masked()))
-          .hasSize(10);
+          .containsEntry("samplerDelta", ledger.leftOut(_ -> true))
+          .hasSize(11);
       List<Map<String, Object>> rows = new ArrayList<>();
       for (PrivacyStatement.ChannelCost cost : statement.channels()) {
         Channel channel = cost.channel();

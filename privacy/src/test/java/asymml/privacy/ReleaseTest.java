@@ -19,8 +19,8 @@ class ReleaseTest {
         .isEqualTo(new PrivacyEvent.Gaussian(Z));
     assertThat(of(1, new Release.PostProcessing("noised sums")).event())
         .isEqualTo(new PrivacyEvent.NoOp());
-    assertThat(of(1, new Release.Uncovered("leaves as it is")).event())
-        .isEqualTo(new PrivacyEvent.Unprotected("leaves as it is"));
+    assertThat(of(1, new Release.Uncovered("sent unprotected")).event())
+        .isEqualTo(new PrivacyEvent.Unprotected("sent unprotected"));
   }
 
   @Test
@@ -47,7 +47,7 @@ class ReleaseTest {
   @Test
   void without_noise_of_its_own_the_ratio_is_zero() {
     assertThat(of(100, new Release.PostProcessing("noised sums")).noiseRatio()).isZero();
-    assertThat(of(100, new Release.Uncovered("leaves as it is")).noiseRatio()).isZero();
+    assertThat(of(100, new Release.Uncovered("sent unprotected")).noiseRatio()).isZero();
   }
 
   @Test

@@ -3,7 +3,7 @@ package asymml.session;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.TlsTrust;
 import asymml.trusted.boundary.WorkerProcess;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Shield;
 import asymml.wire.ProtocolException;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;

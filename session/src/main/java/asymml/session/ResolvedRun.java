@@ -7,7 +7,7 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Progress;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -48,7 +48,7 @@ public final class ResolvedRun {
     Graph graph = graph(spec.training(), data);
     Plan plan = plan(spec.training(), graph);
     ImageSet publicImages = null;
-    if (spec.training().needsPublicImages()) {
+    if (spec.training().needsPublicImages(plan)) {
       DataSet opened =
           DataSpec.of(spec.data().publicSource())
               .withLimits(Limit.NONE, new Limit(1))
@@ -70,13 +70,14 @@ public final class ResolvedRun {
   ///   be accounted for
   public static ResolvedRun of(TrainingSpec spec, DataSet data, @Nullable ImageSet publicImages) {
     Graph graph = graph(spec.training(), data);
+    Plan plan = plan(spec.training(), graph);
     return checked(
         new ResolvedRun(
             spec,
             data,
-            spec.training().needsPublicImages() ? publicImages : null,
+            spec.training().needsPublicImages(plan) ? publicImages : null,
             graph,
-            plan(spec.training(), graph)));
+            plan));
   }
 
   private static Graph graph(TrainConfig config, DataSet data) {

@@ -1,7 +1,7 @@
 package asymml.session;
 
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import java.util.EnumSet;

@@ -3,10 +3,10 @@ package asymml.session;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.privacy.Epsilon;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainConfig.Schedule;
@@ -218,7 +218,7 @@ public record TrainingSpec(
 
   /// The same with other layers that stay trusted whole.
   ///
-  /// @param layers names of linear layers, [asymml.trusted.execute.Plan#FIRST] or `LAST`
+  /// @param layers names of linear layers, [asymml.trusted.plan.Plan#FIRST] or `LAST`
   /// @return a new specification
   public TrainingSpec withTrustedLayers(List<String> layers) {
     return training(t -> t.withTrustedLayers(layers));

@@ -4,16 +4,20 @@ import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
 
-/// Computes nothing and takes its time: what the trusted side reaches beside a worker of some speed
-/// shows without such a worker. Results are whatever stood in their places. The precision says so,
-/// and no training takes it for a worker.
+/// Computes nothing and waits: emulates a worker of a given speed in benchmarks of the trusted
+/// side. Results are whatever their memory held before. The precision says so, and training refuses
+/// it.
 final class EmulatedBackend implements Backend {
   private final Device.Emulated device;
+  private final LongSupplier nanos;
 
   /// @param device says how long each request takes
-  EmulatedBackend(Device.Emulated device) {
+  /// @param nanos a clock in nanoseconds
+  EmulatedBackend(Device.Emulated device, LongSupplier nanos) {
     this.device = device;
+    this.nanos = nanos;
   }
 
   @Override
@@ -50,8 +54,8 @@ final class EmulatedBackend implements Backend {
   }
 
   private Completion pass() {
-    long end = System.nanoTime() + 1000L * device.micros();
-    for (long left = 1000L * device.micros(); left > 0; left = end - System.nanoTime()) {
+    long end = nanos.getAsLong() + 1000L * device.micros();
+    for (long left = 1000L * device.micros(); left > 0; left = end - nanos.getAsLong()) {
       LockSupport.parkNanos(left);
     }
     return Completion.DONE;

@@ -4,6 +4,7 @@ import asymml.kernels.Kernels;
 import asymml.kernels.ProcessorTime;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
+import asymml.wire.Message;
 import asymml.wire.ProtocolException;
 import asymml.wire.TlsTransport;
 import asymml.wire.Transport;
@@ -27,14 +28,14 @@ import picocli.CommandLine.Spec;
     name = "asymml worker",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    version = "asymml worker, protocol 1",
+    version = "asymml worker, protocol " + Message.PROTOCOL_VERSION,
     description = {
-      "Computes convolutions for one trainer and exits when that leaves.",
-      "UNTRUSTED: this process sees only what the trainer's release door lets out."
+      "Computes convolutions for one trainer and exits when it disconnects.",
+      "UNTRUSTED: this process receives only what the trainer's release door releases."
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
-      "0:the trainer left, or the self-test passed",
+      "0:the trainer disconnected, or the self-test passed",
       "1:failure, one line on stderr says which; or the self-test failed",
       "2:wrong usage"
     },
@@ -43,7 +44,7 @@ import picocli.CommandLine.Spec;
       "  A worker on this machine, and the trainer that uses it:",
       "    asymml worker --listen unix:/tmp/w.sock --threads 4",
       "    asymml train --worker unix:/tmp/w.sock",
-      "  A worker that computes on an NVIDIA GPU, and whether it computes right:",
+      "  A worker that computes on an NVIDIA GPU, and its self-test:",
       "    asymml worker --listen unix:/tmp/w.sock --device cuda:0",
       "    asymml worker --self-test --device cuda:0",
       "  A worker on another machine, with a certificate of its own:",
@@ -76,8 +77,8 @@ public final class Main implements Callable<Integer> {
       paramLabel = "P",
       converter = PrecisionConverter.class,
       description = {
-        "Arithmetic: fp32, tf32 or bf16 on cuda (default: tf32), fp32 on cpu. Sums are float32 in all"
-            + " of them."
+        "Arithmetic: fp32, tf32 or bf16 on cuda (default: tf32), fp32 on cpu. Sums are float32 in"
+            + " all of them."
       })
   private @Nullable Precision precision;
 
@@ -201,7 +202,7 @@ public final class Main implements Callable<Integer> {
   private Backend backend() {
     return switch (device) {
       case Device.Cpu _ -> new CpuBackend();
-      case Device.Emulated emulated -> new EmulatedBackend(emulated);
+      case Device.Emulated emulated -> new EmulatedBackend(emulated, System::nanoTime);
       case Device.Cuda gpu -> cudaBackend(gpu);
     };
   }
@@ -287,7 +288,7 @@ public final class Main implements Callable<Integer> {
             + backend.name()
             + ", "
             + backend.precision()
-            + ", UNTRUSTED: sees what the release door lets out");
+            + ", UNTRUSTED: receives what the release door releases");
     ready.flush();
   }
 

@@ -10,14 +10,14 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
-/// Whether a worker keeps what it sees.
+/// Whether a worker records what it receives and computes.
 final class RecordOptions {
   @Option(
       names = "--record",
       paramLabel = "FILE",
       description =
-          "Keep all that this worker receives and computes in FILE, which must not exist: what an"
-              + " adversary in its place has to work with.")
+          "Record all that this worker receives and computes in FILE, which must not exist: the"
+              + " adversary's view, for attacks.")
   private @Nullable Path file;
 
   @Option(
@@ -26,8 +26,8 @@ final class RecordOptions {
       defaultValue = "1G",
       converter = SizeConverter.class,
       description =
-          "Most bytes of the recording, with K, M or G for powers of 1024; it then ends with a mark"
-              + " (default: ${DEFAULT-VALUE}).")
+          "Largest size of the recording in bytes, with K, M or G for powers of 1024; at the limit"
+              + " it ends with a mark (default: ${DEFAULT-VALUE}).")
   private long limitBytes;
 
   RecordOptions() {}

@@ -25,7 +25,7 @@ final class Replies implements AutoCloseable {
 
   private static final Duration SEND_LIMIT = Duration.ofMinutes(10);
 
-  /// A result that a request leaves.
+  /// The result of a request.
   ///
   /// @param slot its place
   /// @param memory what stands there

@@ -19,9 +19,9 @@ import java.util.Map;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// Serves one trusted side: answers its requests strictly in order until it leaves. Numbers, places
-/// and sizes are checked before the backend sees them; a request that does not pass is refused with
-/// a reason, and the session goes on.
+/// Serves one trusted side: answers its requests strictly in order until it disconnects. Numbers,
+/// places and sizes are checked before the backend sees them; a request that does not pass is
+/// refused with a reason, and the session continues.
 final class Session {
   private static final Duration HELLO_LIMIT = Duration.ofSeconds(30);
   private static final Duration GREETING_LIMIT = Duration.ofMinutes(10);

@@ -3,6 +3,7 @@ package asymml.untrusted;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import asymml.wire.Message;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -80,6 +81,13 @@ class MainTest {
         .matches("asymml worker: (no NVIDIA driver: |the CUDA 13 runtime ).*")
         .doesNotContain("\n");
     assertThat(out.toString()).isEmpty();
+  }
+
+  @Test
+  void version_names_the_protocol_that_the_worker_speaks() {
+    assertThat(run("--version")).isZero();
+    assertThat(out.toString().strip())
+        .isEqualTo("asymml worker, protocol " + Message.PROTOCOL_VERSION);
   }
 
   @Test

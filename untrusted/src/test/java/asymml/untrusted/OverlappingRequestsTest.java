@@ -16,10 +16,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -38,6 +40,7 @@ class OverlappingRequestsTest {
   @TempDir Path folder;
   private final CompletableFuture<Void> end = new CompletableFuture<>();
   private final LateBackend backend = new LateBackend();
+  private Thread session;
   private Link link;
   private Region region;
   private long sequence;
@@ -45,7 +48,8 @@ class OverlappingRequestsTest {
   /// Computes when the end of a call is awaited, and a permit has been given.
   private static final class LateBackend extends DelegatingBackend {
     private final Semaphore permits = new Semaphore(0);
-    private final AtomicInteger begun = new AtomicInteger();
+    private final Semaphore begun = new Semaphore(0);
+    private final List<String> events = Collections.synchronizedList(new ArrayList<>());
     private final AtomicInteger attached = new AtomicInteger();
     private volatile boolean fails;
 
@@ -53,14 +57,16 @@ class OverlappingRequestsTest {
       super(new NaiveBackend());
     }
 
-    private Completion later(Runnable work) {
-      begun.incrementAndGet();
+    private Completion later(String what, Runnable work) {
+      events.add("begin " + what);
+      begun.release();
       return () -> {
         permits.acquireUninterruptibly();
         if (fails) {
           throw new DeviceException("cudaEventSynchronize failed with status 700 (burnt)");
         }
         work.run();
+        events.add("end " + what);
       };
     }
 
@@ -73,23 +79,24 @@ class OverlappingRequestsTest {
     public void detach(MemorySegment memory) {
       // Throws if the region is closed before.
       memory.get(ValueLayout.JAVA_FLOAT, 0);
+      events.add("detach");
       attached.decrementAndGet();
     }
 
     @Override
     public Completion forward(int opId, MemorySegment x, MemorySegment y) {
-      return later(() -> super.forward(opId, x, y));
+      return later("forward", () -> super.forward(opId, x, y));
     }
 
     @Override
     public Completion backwardData(int opId, MemorySegment dy, MemorySegment dx) {
-      return later(() -> super.backwardData(opId, dy, dx));
+      return later("data", () -> super.backwardData(opId, dy, dx));
     }
 
     @Override
     public Completion backwardWeights(
         int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
-      return later(() -> super.backwardWeights(opId, x, dy, dw));
+      return later("weights", () -> super.backwardWeights(opId, x, dy, dw));
     }
   }
 
@@ -101,8 +108,8 @@ class OverlappingRequestsTest {
   void start_a_session() throws Exception {
     Path socket = folder.resolve("s");
     CompletableFuture<Void> listening = new CompletableFuture<>();
-    Thread.ofPlatform().daemon().start(() -> serve(socket, listening));
-    listening.get(10, TimeUnit.SECONDS);
+    session = Thread.ofPlatform().daemon().start(() -> serve(socket, listening));
+    listening.get(5, TimeUnit.MINUTES);
     link = new Link(UnixTransport.connect(socket));
     send(new Message.Hello(sequence++, Message.PROTOCOL_VERSION));
     receive();
@@ -146,11 +153,17 @@ class OverlappingRequestsTest {
   }
 
   private void awaitBegun(int count) throws InterruptedException {
-    long limit = System.nanoTime() + Duration.ofSeconds(10).toNanos();
-    while (backend.begun.get() < count && System.nanoTime() < limit) {
-      Thread.sleep(2);
+    assertThat(backend.begun.tryAcquire(count, 5, TimeUnit.MINUTES)).isTrue();
+  }
+
+  /// Until the session waits for a request under way; it reads requests in another state. Returns
+  /// at once where it has begun another one or has ended instead, which the caller then notices.
+  private void awaitSessionWaits() {
+    while (session.getState() != Thread.State.WAITING
+        && session.isAlive()
+        && backend.begun.availablePermits() == 0) {
+      Thread.onSpinWait();
     }
-    assertThat(backend.begun.get()).isEqualTo(count);
   }
 
   @Test
@@ -173,11 +186,13 @@ class OverlappingRequestsTest {
     send(new Message.Forward(sequence++, 9, X, Y));
     send(new Message.BackwardData(sequence++, 9, Y, DX));
     awaitBegun(1);
-    Thread.sleep(50);
-    assertThat(backend.begun.get()).isEqualTo(1);
+    awaitSessionWaits();
+    assertThat(backend.events).containsExactly("begin forward");
     backend.permits.release(2);
     receive();
     receive();
+    assertThat(backend.events)
+        .containsExactly("begin forward", "end forward", "begin data", "end data");
     // Y = (0, 3, 6, 9), so that dX = 3 (3, 4, 5) + 6 (6, 7, 8) + 9 (9, 10, 11).
     assertThat(region.at(DX).toArray(ValueLayout.JAVA_FLOAT))
         .containsExactly(126, 144, 162, 0, 0, 0);
@@ -188,11 +203,13 @@ class OverlappingRequestsTest {
     send(new Message.BackwardWeights(sequence++, 9, X, Y, DW));
     send(new Message.BackwardData(sequence++, 9, new Slot(512, 8), X));
     awaitBegun(1);
-    Thread.sleep(50);
-    assertThat(backend.begun.get()).isEqualTo(1);
+    awaitSessionWaits();
+    assertThat(backend.events).containsExactly("begin weights");
     backend.permits.release(2);
     receive();
     receive();
+    assertThat(backend.events)
+        .containsExactly("begin weights", "end weights", "begin data", "end data");
   }
 
   @Test
@@ -204,8 +221,8 @@ class OverlappingRequestsTest {
     }
     // One more has been begun and waits for its place in the queue.
     awaitBegun(Replies.CAPACITY + 1);
-    Thread.sleep(50);
-    assertThat(backend.begun.get()).isEqualTo(Replies.CAPACITY + 1);
+    awaitSessionWaits();
+    assertThat(backend.begun.availablePermits()).isZero();
     backend.permits.release(sent);
     for (int i = 0; i < sent; i++) {
       assertThat(receive()).isEqualTo(new Message.Done(first + i, 77));
@@ -233,13 +250,14 @@ class OverlappingRequestsTest {
     send(new Message.Forward(sequence++, 9, X, Y));
     awaitBegun(1);
     link.close();
-    assertThatThrownBy(() -> end.get(100, TimeUnit.MILLISECONDS))
-        .isInstanceOf(TimeoutException.class);
+    awaitSessionWaits();
+    assertThat(end).isNotDone();
     assertThat(backend.attached.get()).isEqualTo(1);
     backend.permits.release(1);
-    assertThatThrownBy(() -> end.get(10, TimeUnit.SECONDS))
+    assertThatThrownBy(() -> end.get(5, TimeUnit.MINUTES))
         .hasCauseInstanceOf(ProtocolException.class);
     assertThat(backend.attached.get()).isZero();
+    assertThat(backend.events).containsExactly("begin forward", "end forward", "detach");
   }
 
   @Test
@@ -249,7 +267,7 @@ class OverlappingRequestsTest {
     awaitBegun(1);
     backend.permits.release(1);
     assertThat(receive()).isInstanceOf(Message.Done.class);
-    end.get(10, TimeUnit.SECONDS);
+    end.get(5, TimeUnit.MINUTES);
     assertThat(backend.attached.get()).isZero();
   }
 }

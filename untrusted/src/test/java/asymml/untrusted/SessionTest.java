@@ -54,7 +54,7 @@ class SessionTest {
     Path socket = folder.resolve("s");
     CompletableFuture<Void> listening = new CompletableFuture<>();
     Thread.ofPlatform().daemon().start(() -> serve(socket, listening));
-    listening.get(10, TimeUnit.SECONDS);
+    listening.get(5, TimeUnit.MINUTES);
     link = new Link(UnixTransport.connect(socket));
   }
 
@@ -99,7 +99,7 @@ class SessionTest {
   }
 
   private void endsWith(Reason reason) {
-    assertThatThrownBy(() -> end.get(10, TimeUnit.SECONDS))
+    assertThatThrownBy(() -> end.get(5, TimeUnit.MINUTES))
         .isInstanceOf(ExecutionException.class)
         .cause()
         .isInstanceOfSatisfying(
@@ -125,7 +125,7 @@ class SessionTest {
           .containsExactly(0, 100, 0, 0, 400, 0, 0, 700, 0, 0, 1000, 0);
     }
     link.send(new Message.Bye(sequence), soon());
-    end.get(10, TimeUnit.SECONDS);
+    end.get(5, TimeUnit.MINUTES);
   }
 
   @Test
@@ -142,7 +142,7 @@ class SessionTest {
           .isEqualTo(expected.toArray());
     }
     link.send(new Message.Bye(sequence), soon());
-    end.get(10, TimeUnit.SECONDS);
+    end.get(5, TimeUnit.MINUTES);
   }
 
   interface Ask {

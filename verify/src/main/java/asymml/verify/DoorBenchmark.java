@@ -4,12 +4,12 @@ import asymml.kernels.Tensor;
 import asymml.privacy.Channel;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.boundary.ReleaseLog;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.plan.NoiseStrength;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
 import asymml.wire.Message;
@@ -95,7 +95,7 @@ public class DoorBenchmark extends LayerBenchmark {
     return release(NO_NOISE, count);
   }
 
-  /// A release as weights and output gradients leave.
+  /// A release of weights or output gradients, unprotected.
   ///
   /// @param count how many values
   /// @return the release

@@ -5,10 +5,11 @@ import asymml.model.Shape;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.decompose.PerExampleDecomposer;
-import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
-import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.RankPolicy;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Setup;
@@ -48,19 +49,19 @@ public class LowRankBenchmark extends LayerBenchmark {
     y = tensor(shape().outputAxes());
     dy = tensor(shape().outputAxes());
     dw = tensor(shape().weightAxes());
-    decomposer = decomposer(RankPolicy.parse(rank));
+    decomposer = decomposer(RankPolicy.parse(rank).resolve(0, shape().inChannels()));
     decomposer.fit(x, 0);
     lowRank = decomposer.layer(shape());
   }
 
-  private Decomposer decomposer(RankPolicy policy) {
+  private Decomposer decomposer(Rank kept) {
     int batch = shape().batch();
     Shape input = new Shape(shape().height(), shape().width(), shape().inChannels());
     return switch (decomposition) {
-      case SHARED -> new SharedDecomposer(batch, input, 0, policy, Refresh.DEFAULT);
+      case SHARED -> new SharedDecomposer(batch, input, 0, kept, Refresh.DEFAULT);
       case PER_EXAMPLE ->
           new PerExampleDecomposer(
-              batch, input, 0, policy, Refresh.DEFAULT, PerExampleDecomposer.USUAL_ROUNDS);
+              batch, input, kept, Refresh.DEFAULT, PerExampleDecomposer.USUAL_ROUNDS);
     };
   }
 

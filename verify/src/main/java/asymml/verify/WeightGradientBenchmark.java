@@ -3,7 +3,7 @@ package asymml.verify;
 import asymml.kernels.Convolution;
 import asymml.kernels.SampledGradient;
 import asymml.kernels.Tensor;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Shield;
 import java.util.EnumSet;
 import java.util.SplittableRandom;
 import org.openjdk.jmh.annotations.Benchmark;

@@ -12,20 +12,20 @@ import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Sampling;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Basis;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.split.Workers;
 import asymml.trusted.train.EpochTotals;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
@@ -197,7 +197,8 @@ class AccountedTrainingTest {
     }
   }
 
-  /// Every door lets out what is planned, and the ledger is that of one worker: they count as one.
+  /// Every door releases what is planned, and the ledger is that of one worker: they are treated as
+  /// colluding.
   @Test
   void workers_that_share_batches_are_accounted_for_as_one() throws Exception {
     TrainConfig config =
@@ -279,7 +280,7 @@ class AccountedTrainingTest {
                 : List.of("infinite", "gradients", "weights"));
   }
 
-  /// As SIGKILL leaves them: checkpoint of the epoch before, ledger ahead of the steps done.
+  /// The files after a SIGKILL: checkpoint of the epoch before, ledger ahead of the steps done.
   @ParameterizedTest
   @CsvSource({"3", "11"})
   void a_run_killed_in_mid_epoch_and_resumed_has_cost_what_an_uninterrupted_one_costs(int step)

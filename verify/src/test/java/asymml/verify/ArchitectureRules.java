@@ -70,12 +70,28 @@ record ArchitectureRules(String root) {
         knowOnly("analysis", "wire", "kernels", "model"));
     rules.put("attacks do not see their scorers", attacksDoNotScore());
     rules.put(
+        "the report knows the files of runs and records of studies",
+        knowOnly("report", "study", "trusted", "privacy", "model"));
+    rules.put(
         "cli does not know untrusted",
-        knowOnly("cli", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
+        knowOnly(
+            "cli",
+            "report",
+            "study",
+            "analysis",
+            "trusted",
+            "privacy",
+            "wire",
+            "kernels",
+            "model"));
+    rules.put(
+        "studies know neither untrusted nor commands",
+        knowOnly("study", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
     rules.put("kernels know nothing of ours", knowOnly("kernels"));
     rules.put("model knows nothing of ours", knowOnly("model"));
     rules.put("privacy knows nothing of ours", knowOnly("privacy"));
+    rules.put("only commands parse command lines", onlyCommandsParse());
     rules.put("only the release door makes a Released", onlyTheDoorMakesReleased());
     rules.put("only the release door writes the worker's memory", onlyTheDoorWrites());
     rules.put("only the boundary speaks to the worker", onlyTheBoundarySpeaks());
@@ -110,6 +126,16 @@ record ArchitectureRules(String root) {
         .resideInAPackage(tree(module))
         .should()
         .dependOnClassesThat(resideInAPackage(root + "..").and(not(resideInAnyPackage(allowed))));
+  }
+
+  /// Library code takes records. What the worker's main parses is that and what to record.
+  private ArchRule onlyCommandsParse() {
+    return noClasses()
+        .that()
+        .resideOutsideOfPackage(tree("cli"))
+        .and(not(nameMatching(Pattern.quote(root) + "\\.untrusted\\.(Main|RecordOptions)(\\$.*)?")))
+        .should()
+        .dependOnClassesThat(resideInAPackage("picocli.."));
   }
 
   private DescribedPredicate<JavaClass> outsideTheDoor() {
@@ -156,7 +182,7 @@ record ArchitectureRules(String root) {
   private ArchRule onlyTheBoundarySpeaks() {
     return noClasses()
         .that()
-        .resideInAnyPackage(tree("trusted"), tree("cli"))
+        .resideInAnyPackage(tree("trusted"), tree("study"), tree("cli"))
         .and()
         .resideOutsideOfPackage(tree("trusted.boundary"))
         .should()

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ArchitectureTest {
   private static final String VIOLATIONS = "asymml.verify.violations";
 
-  private static final JavaClasses PRODUCT =
+  static final JavaClasses PRODUCT =
       new ClassFileImporter()
           .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
           .withImportOption(location -> !location.contains("/asymml/verify/"))
@@ -40,11 +40,19 @@ class ArchitectureTest {
               "analysis.Breaches$LinksTheWorker",
               "analysis.Breaches$AsksTheCommand"),
           breaches("attacks do not see their scorers", "analysis.Breaches$AsksItsScorer"),
+          breaches(
+              "the report knows the files of runs and records of studies",
+              "report.Breaches$AsksTheCommand"),
+          breaches("studies know neither untrusted nor commands", "study.Breaches$CallsACommand"),
           breaches("cli does not know untrusted", "cli.Breaches$LinksTheWorker"),
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
           breaches("kernels know nothing of ours", "kernels.Breaches$SendsItsResult"),
           breaches("model knows nothing of ours", "model.Breaches$RunsRemotely"),
           breaches("privacy knows nothing of ours", "privacy.Breaches$LooksAtTheData"),
+          breaches(
+              "only commands parse command lines",
+              "study.Breaches$ParsesOptions",
+              "untrusted.Breaches$ParsesOptions"),
           breaches(
               "only the release door makes a Released",
               "trusted.boundary.Breaches$ForgesAReleased"),
@@ -54,7 +62,7 @@ class ArchitectureTest {
               "trusted.boundary.Breaches$PublishesPastTheDoor"),
           breaches(
               "only the boundary speaks to the worker",
-              "trusted.execute.Breaches$SpeaksToTheWorker",
+              "trusted.split.Breaches$SpeaksToTheWorker",
               "trusted.rank.Breaches$SpeaksToTheWorker",
               "cli.Breaches$SpeaksToTheWorker"),
           breaches(
@@ -63,7 +71,7 @@ class ArchitectureTest {
               "trusted.rank.Breaches$ReleasesItsResult"),
           breaches(
               "nothing on the trusted side reads the rank analysis",
-              "trusted.execute.Breaches$DecidesByRanks"),
+              "trusted.split.Breaches$DecidesByRanks"),
           breaches(
               "only transports open sockets",
               "wire.Breaches$ListensOnTheSide",
@@ -77,13 +85,13 @@ class ArchitectureTest {
               "trusted.data.Breaches$ExecutesACommand"),
           breaches(
               "where private data live nothing is printed",
-              "trusted.execute.Breaches$PrintsToOut",
-              "trusted.execute.Breaches$PrintsToErr",
-              "trusted.execute.Breaches$PrintsAStack"),
+              "trusted.split.Breaches$PrintsToOut",
+              "trusted.split.Breaches$PrintsToErr",
+              "trusted.split.Breaches$PrintsAStack"),
           breaches(
               "where private data live nothing is logged",
-              "trusted.execute.Breaches$LogsWithTheJdk",
-              "trusted.execute.Breaches$LogsWithTheSystem"),
+              "trusted.split.Breaches$LogsWithTheJdk",
+              "trusted.split.Breaches$LogsWithTheSystem"),
           breaches(
               "the boundary uses no predictable randomness",
               "trusted.boundary.Breaches$UsesRandom",
@@ -108,7 +116,17 @@ class ArchitectureTest {
   @Test
   void every_module_of_the_product_is_looked_at() {
     for (String module :
-        List.of("wire", "kernels", "model", "privacy", "trusted", "untrusted", "analysis", "cli")) {
+        List.of(
+            "wire",
+            "kernels",
+            "model",
+            "privacy",
+            "trusted",
+            "untrusted",
+            "analysis",
+            "study",
+            "report",
+            "cli")) {
       assertThat(PRODUCT)
           .anyMatch(c -> (c.getPackageName() + ".").startsWith("asymml." + module + "."));
     }

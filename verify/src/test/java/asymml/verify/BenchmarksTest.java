@@ -38,6 +38,8 @@ class BenchmarksTest {
         .extracting(result -> result.getParams().getBenchmark())
         .extracting(name -> name.substring(name.lastIndexOf('.', name.lastIndexOf('.') - 1) + 1))
         .containsOnly(
+            "AccountantBenchmark.millionSteps",
+            "BatchBenchmark.assemble",
             "DoorBenchmark.noisy",
             "DoorBenchmark.withoutNoise",
             "DoorBenchmark.exact",
@@ -48,6 +50,7 @@ class BenchmarksTest {
             "MergeBenchmark.addFinite",
             "NoiseBenchmark.sample",
             "NoiseBenchmark.cipherStream",
+            "RoundTripBenchmark.roundTrip",
             "WeightGradientBenchmark.exact",
             "WeightGradientBenchmark.sampled");
     assertThat(results)

@@ -7,7 +7,6 @@ import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.privacy.Delta;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
@@ -16,14 +15,15 @@ import asymml.trusted.data.DataSets;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Shuffle;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Basis;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunDirectory;
+import asymml.trusted.split.Workers;
 import asymml.trusted.train.EpochTotals;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
@@ -60,7 +60,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 ///
 /// Every image has the same row of random pixels; file, class, folder and model have long names.
 class CanaryTest {
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final long SEED = 77;
   private static final int SIDE = 8;
   private static final int CHANNELS = 3;
@@ -151,7 +151,7 @@ class CanaryTest {
     return bytes.array();
   }
 
-  /// What crossed while a run of one epoch, two steps, went on.
+  /// What crossed during a run of one epoch, two steps.
   private record View(Set<String> seen, List<Received> received) {}
 
   private View train(Mode mode, Decomposition decomposition, List<String> trusted, double ratio)
@@ -238,7 +238,7 @@ class CanaryTest {
         .hasSize(2 * 21);
   }
 
-  /// Images that are no secret: without the canaries.
+  /// Public images: without the canaries.
   private static ImageSet publicImages() {
     byte[] pixels = new byte[BATCH * SIDE * SIDE * CHANNELS];
     new Random(SEED + 1).nextBytes(pixels);
@@ -295,8 +295,8 @@ class CanaryTest {
     assertThat(view.seen).containsExactly(NORMALISED);
   }
 
-  /// A known leak, see `docs/threat-model.md`: gradients leave exactly, and in that of the logits,
-  /// softmax less target, the only negative value stands at the label.
+  /// A known leak, see `docs/threat-model.md`: gradients are sent unprotected, and in that of the
+  /// logits, softmax less target, the only negative value stands at the label.
   @Test
   void labels_can_be_read_from_the_gradient_of_a_classifier_at_the_worker() throws Exception {
     View view = train(Mode.ASYMML, Decomposition.SHARED, List.of(Plan.FIRST), 0.1);

@@ -30,7 +30,7 @@ final class FaultyWorker implements AutoCloseable {
   private int results;
 
   private static Deadline soon() {
-    return Deadline.in(Duration.ofMinutes(1));
+    return Deadline.in(Duration.ofMinutes(5));
   }
 
   /// @param folder where its socket goes
@@ -47,7 +47,7 @@ final class FaultyWorker implements AutoCloseable {
     this.healthyResults = healthyResults;
     this.value = value;
     this.thread = Thread.ofPlatform().daemon().name("faulty-worker").start(this::run);
-    listening.get(10, TimeUnit.SECONDS);
+    listening.get(5, TimeUnit.MINUTES);
   }
 
   WorkerAddress address() {
@@ -108,7 +108,7 @@ final class FaultyWorker implements AutoCloseable {
   public void close() {
     thread.interrupt();
     try {
-      thread.join(5000);
+      thread.join(Duration.ofMinutes(5));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -40,9 +40,13 @@ class ModulesTest {
     "model, Graph, asymml.model",
     "privacy, Epsilon, asymml.privacy",
     "trusted, train.Trainer, asymml.trusted.bench asymml.trusted.boundary asymml.trusted.data"
-        + " asymml.trusted.decompose asymml.trusted.execute asymml.trusted.rank asymml.trusted.run asymml.trusted.train",
+        + " asymml.trusted.decompose asymml.trusted.memory asymml.trusted.network asymml.trusted.ops"
+        + " asymml.trusted.passes asymml.trusted.plan asymml.trusted.rank asymml.trusted.run"
+        + " asymml.trusted.split asymml.trusted.train",
     "untrusted, Main, -",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
+    "report, ReportPage, asymml.report",
+    "study, NoiseAlone, asymml.study asymml.study.bench asymml.study.compare asymml.study.tradeoff",
     "cli, Main, -",
   })
   void a_module_exports_no_more_than_others_need(String module, String type, String exports)
@@ -62,7 +66,9 @@ class ModulesTest {
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
-    "cli, Main, asymml.analysis asymml.privacy asymml.trusted",
+    "study, NoiseAlone, asymml.analysis asymml.privacy asymml.trusted",
+    "report, ReportPage, asymml.privacy asymml.study asymml.trusted",
+    "cli, Main, asymml.analysis asymml.privacy asymml.report asymml.study asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
       throws ReflectiveOperationException {
@@ -81,6 +87,7 @@ class ModulesTest {
     "trusted, train.Trainer, -",
     // CUDA only where the launcher adds it.
     "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
+    "report, ReportPage, -",
     "cli, Main, -",
   })
   void bindings_are_read_by_the_kernels_and_the_worker_alone(
@@ -106,6 +113,8 @@ class ModulesTest {
     "trusted, train.Trainer, -",
     "untrusted, Main, info.picocli",
     "analysis, WorkerView, -",
+    "report, ReportPage, -",
+    "study, NoiseAlone, -",
     "cli, Main, info.picocli",
   })
   void only_commands_are_open_to_reflection_and_only_to_their_parser(

@@ -8,7 +8,6 @@ import asymml.kernels.Convolution;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
 import asymml.model.Zoo;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
@@ -16,10 +15,11 @@ import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
@@ -53,7 +53,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// Worker processes that keep what they see.
 class RecorderTest {
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final long SEED = 41;
   private static final Shape SHAPE = new Shape(8, 8, 3);
 
@@ -343,9 +343,7 @@ class RecorderTest {
       Ticket ticket = exchange.forward(exchange.releaseX());
       worker.await(ticket);
       ProcessHandle.of(process.pid()).ifPresent(ProcessHandle::destroyForcibly);
-      for (int i = 0; i < 1000 && process.isAlive(); i++) {
-        Thread.sleep(10);
-      }
+      LocalWorker.awaitEnd(process);
       try (Recording view = Recording.open(recording())) {
         assertThat(view.ending()).isEqualTo(Ending.CUT_OFF);
         assertThat(view.events()).hasSize(3);

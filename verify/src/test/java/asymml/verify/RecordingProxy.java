@@ -168,7 +168,7 @@ final class RecordingProxy implements AutoCloseable {
   @Override
   public void close() throws IOException {
     try {
-      toWorker.get(5, TimeUnit.SECONDS);
+      toWorker.get(5, TimeUnit.MINUTES);
     } catch (InterruptedException | ExecutionException | TimeoutException e) {
       throw new IOException("the proxy broke", e);
     } finally {

@@ -6,21 +6,21 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import asymml.model.Shape;
 import asymml.model.Zoo;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.split.Workers;
 import asymml.trusted.train.EpochTotals;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
@@ -304,7 +304,7 @@ class SplitTrainingTest {
   void a_worker_that_returns_what_is_not_finite_ends_the_run_with_one_line(
       int healthyResults, float value) throws Exception {
     RunLayout layout = fresh("faulty");
-    Duration limit = Duration.ofSeconds(20);
+    Duration limit = Duration.ofMinutes(5);
     try (FaultyWorker worker = new FaultyWorker(folder, healthyResults, value);
         RemoteWorker remote = RemoteWorker.connect(worker.address(), null, limit);
         ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 1);

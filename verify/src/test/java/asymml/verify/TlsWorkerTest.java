@@ -29,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// A worker that is reached by TLS: tensors go through the stream.
 class TlsWorkerTest {
-  private static final Duration LIMIT = Duration.ofSeconds(60);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final ConvShape SMALL = new ConvShape(3, 7, 5, 6, 9, 3, 3, 2, 1);
 
   // 8 MB each way per request: far beyond what sockets buffer.
@@ -92,7 +92,7 @@ class TlsWorkerTest {
             "--threads",
             "2",
             "--accept-seconds",
-            "60",
+            "300",
             "--tls-keystore",
             folder.resolve(name + ".p12").toString(),
             "--tls-password-file",
@@ -104,7 +104,7 @@ class TlsWorkerTest {
     Matcher ready =
         Pattern.compile(
                 "worker listening on (tls:127\\.0\\.0\\.1:\\d+), backend cpu \\(oneDNN [0-9.]+\\),"
-                    + " float32, UNTRUSTED: sees what the release door lets out")
+                    + " float32, UNTRUSTED: receives what the release door releases")
             .matcher(String.valueOf(lines.readLine()));
     assertThat(ready.matches()).isTrue();
     return WorkerAddress.parse(ready.group(1));
@@ -113,7 +113,7 @@ class TlsWorkerTest {
   @AfterEach
   void the_workers_have_left() throws InterruptedException {
     for (Process process : processes) {
-      boolean left = process.waitFor(5, TimeUnit.SECONDS);
+      boolean left = process.waitFor(5, TimeUnit.MINUTES);
       process.destroyForcibly();
       assertThat(left).isTrue();
     }

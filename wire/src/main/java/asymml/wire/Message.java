@@ -166,7 +166,7 @@ public sealed interface Message {
     }
   }
 
-  /// The trusted side is done; the worker leaves without an answer.
+  /// The trusted side is done; the worker exits without an answer.
   ///
   /// @param sequence its number
   record Bye(long sequence) implements Request {

@@ -53,7 +53,7 @@ public final class Recording implements AutoCloseable {
       at = next;
     }
     if (ending != Ending.CUT_OFF && at != bytes.byteSize()) {
-      throw damaged(at, "goes on after its end");
+      throw damaged(at, "has bytes after its end");
     }
   }
 

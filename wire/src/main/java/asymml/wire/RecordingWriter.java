@@ -66,7 +66,7 @@ public final class RecordingWriter implements AutoCloseable {
   /// @param backend what computes, in one line
   /// @param precision its arithmetic, in one line
   /// @return a new writer; the caller closes it
-  /// @throws IllegalArgumentException if the limit leaves no room for any event
+  /// @throws IllegalArgumentException if the limit is too small for any event
   /// @throws IOException one line that names the file, if it cannot be created or written, or is
   ///   there already
   public static RecordingWriter create(Path file, long limitBytes, String backend, String precision)

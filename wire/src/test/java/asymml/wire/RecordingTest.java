@@ -227,7 +227,7 @@ class RecordingTest {
     refuses(whole, b -> b.putInt(load + 4, 3), "uses op 3, which is not defined");
     refuses(whole, b -> b.putLong(load + 64 + 24, 7), "mark that does not fit");
     byte[] longer = Arrays.copyOf(whole, whole.length + 64);
-    refuses(longer, _ -> {}, "goes on after its end");
+    refuses(longer, _ -> {}, "has bytes after its end");
   }
 
   @ParameterizedTest

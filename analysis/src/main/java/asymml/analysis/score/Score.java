@@ -1,6 +1,6 @@
 package asymml.analysis.score;
 
-/// One figure of one attack on one layer.
+/// One measure of one attack on one layer.
 ///
 /// @param attack which
 /// @param layer where

@@ -10,7 +10,7 @@ import org.hipparchus.linear.SingularValueDecomposition;
 public final class SpanScores {
   private SpanScores() {}
 
-  /// The span that holds most of what was kept back.
+  /// The span that holds most of the removed low-rank part.
   ///
   /// @param hidden the true input less what was sent, `[N, H, W, C]`
   /// @param rank r

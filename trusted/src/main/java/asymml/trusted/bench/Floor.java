@@ -14,13 +14,13 @@ import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
 import asymml.model.Parameter;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Placement.Split;
-import asymml.trusted.execute.Placement.Trusted;
-import asymml.trusted.execute.Placement.Untrusted;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Placement.Trusted;
+import asymml.trusted.plan.Placement.Untrusted;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.Shield;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -115,12 +115,12 @@ public final class Floor {
               .plus(Work.passes(flowsOn ? 3 : 2, y))
               .plus(Work.passes(flowsOn ? 1 : 0, x))
               .plus(Work.passes(flowsOn ? 3 : 2, weights));
-      // What comes back is read and stored, what leaves too; the gradient leaves as it is.
+      // Results are read and stored, releases too; the gradient is sent unprotected.
       case Untrusted _ ->
           Work.passes(4, y).plus(Work.passes(flowsOn ? 2 : 0, x)).plus(Work.passes(4, weights));
-      case Split(Decomposition decomposition, var policy) -> {
+      case Split(Decomposition decomposition, var kept) -> {
         int channels = graph.inputShape(index).channels();
-        int rank = policy.rank(graph.linearLayers().indexOf(index), channels);
+        int rank = kept.most();
         Work crossing =
             shield instanceof Shield.Shares(double positions)
                 ? shared(index, positions)
@@ -128,17 +128,17 @@ public final class Floor {
         if (rank == 0) {
           yield crossing;
         }
-        double kept = kept(decomposition, rank);
+        double directions = directions(decomposition, rank);
         double folds = decomposition == Decomposition.SHARED ? 1 : batch;
         if (shield instanceof Shield.Shares) {
           yield crossing
-              .plus(Work.flops(products * kept / channels))
-              .plus(Work.flops(folds * 2 * weights * kept))
+              .plus(Work.flops(products * directions / channels))
+              .plus(Work.flops(folds * 2 * weights * directions))
               .plus(Work.passes(1, weights));
         }
         yield crossing
-            .plus(Work.flops(2 * products * kept / channels)) // forward and backward weights
-            .plus(Work.flops(folds * 4 * weights * kept)) // fold and unfold
+            .plus(Work.flops(2 * products * directions / channels)) // forward and backward weights
+            .plus(Work.flops(folds * 4 * weights * directions)) // fold and unfold
             .plus(Work.passes(1, y)) // the gradient, for the weights' part
             .plus(Work.passes(2, weights)); // to fold, and to take the unfolded gradient
       }
@@ -178,20 +178,19 @@ public final class Floor {
     return switch (placement) {
       case Trusted _ -> Work.NONE;
       case Untrusted _ -> written;
-      case Split(Decomposition decomposition, var policy) -> {
-        int rank =
-            policy.rank(graph.linearLayers().indexOf(index), graph.inputShape(index).channels());
+      case Split(Decomposition decomposition, var kept) -> {
+        int rank = kept.most();
         // Projection and residual; a light SVD goes through the input four times a direction more.
         double products = decomposition == Decomposition.SHARED ? 4 : 4 + 8;
         yield written
             .plus(Work.noise(x))
-            .plus(Work.flops(rank == 0 ? 0 : products * x * kept(decomposition, rank)));
+            .plus(Work.flops(rank == 0 ? 0 : products * x * directions(decomposition, rank)));
       }
     };
   }
 
   /// Directions with the mean, which a shared basis carries as one more.
-  private static double kept(Decomposition decomposition, int rank) {
+  private static double directions(Decomposition decomposition, int rank) {
     return decomposition == Decomposition.SHARED ? rank + 1 : rank;
   }
 

@@ -4,16 +4,16 @@ import asymml.kernels.ProcessorTime;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
-import asymml.trusted.execute.Network;
-import asymml.trusted.execute.Parameters;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.PublicPass;
-import asymml.trusted.execute.ReleasePlan;
-import asymml.trusted.execute.ReleaseTerms;
-import asymml.trusted.execute.SplitContext;
-import asymml.trusted.execute.StepProfile;
-import asymml.trusted.execute.StepProfile.Phase;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.network.Network;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.StepProfile;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.passes.PublicPass;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.ReleasePlan;
+import asymml.trusted.plan.ReleaseTerms;
+import asymml.trusted.split.SplitContext;
+import asymml.trusted.split.Workers;
 import asymml.wire.ProtocolException;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
@@ -38,7 +38,7 @@ public final class StepBench implements AutoCloseable {
   /// @param graph the network
   /// @param plan where its linear layers run
   /// @param batch number of examples N
-  /// @param terms on what terms tensors leave
+  /// @param terms on what terms tensors are released
   /// @param workers who compute the untrusted parts; null if the plan needs none
   /// @throws ProtocolException if the worker refuses an operation
   public StepBench(Graph graph, Plan plan, int batch, ReleaseTerms terms, @Nullable Workers workers)

@@ -1,11 +1,9 @@
 package asymml.trusted.boundary;
 
-/// A batch that has left under masks, and how results computed on it are scaled back.
-public final class Masked {
-  /// The L2 norm that every example is scaled to before masks are added: the bound C of the
-  /// mechanism that they are. Its value is of no matter, since masks are in proportion.
-  public static final double NORM = 1;
+import asymml.trusted.plan.Shield;
 
+/// A batch that has been released under masks, and how results computed on it are scaled back.
+public final class Masked {
   private final Released released;
   private final float[] scales;
 
@@ -13,7 +11,7 @@ public final class Masked {
     this.released = released;
     this.scales = new float[norms.length];
     for (int i = 0; i < norms.length; i++) {
-      scales[i] = (float) (norms[i] / (NORM * scaledTo));
+      scales[i] = (float) (norms[i] / (Shield.Shares.NORM * scaledTo));
     }
   }
 

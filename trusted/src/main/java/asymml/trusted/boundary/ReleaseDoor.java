@@ -5,6 +5,8 @@ import asymml.kernels.GaussianMasks;
 import asymml.kernels.Tensor;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Release;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Shield;
 import asymml.wire.MaskKey;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
@@ -138,14 +140,14 @@ public final class ReleaseDoor implements AutoCloseable {
   ///
   /// @param examples n, at least 1
   /// @param values of one example, at least 1
-  /// @param deviation their standard deviation, where examples have the norm [Masked#NORM]
+  /// @param deviation their standard deviation, where examples have the norm [Shield.Shares#NORM]
   /// @return the masks, to be used once here and once at another worker's door
   public Mask newMask(int examples, int values, double deviation) {
-    if (!(deviation >= Masked.NORM * SMALLEST_MASK)) {
+    if (!(deviation >= Shield.Shares.NORM * SMALLEST_MASK)) {
       throw new IllegalArgumentException(
           "masks below a millionth of what they hide hide nothing: " + deviation);
     }
-    return new Mask(random, worker, examples, values, requireUsable(deviation, Masked.NORM));
+    return new Mask(random, worker, examples, values, requireUsable(deviation, Shield.Shares.NORM));
   }
 
   /// Has this door's worker write masks that another door's worker gets added to what it receives.
@@ -178,9 +180,9 @@ public final class ReleaseDoor implements AutoCloseable {
     return new Released(slot);
   }
 
-  /// Releases a batch under masks: every example is scaled to the norm [Masked#NORM], so that
-  /// nothing is clipped away, and to this worker the masks are the noise of a Gaussian mechanism
-  /// whose bound that norm is.
+  /// Releases a batch under masks: every example is scaled to the norm [Shield.Shares#NORM], so
+  /// that nothing is clipped away, and to this worker the masks are the noise of a Gaussian
+  /// mechanism whose bound that norm is.
   ///
   /// @param what leaves; noise for that norm, of at most the masks' deviation
   /// @param slot where the worker reads it; float32 `[n, ...]`
@@ -200,7 +202,7 @@ public final class ReleaseDoor implements AutoCloseable {
     }
     int dim = mask.values();
     requireValues(what, dim);
-    if (clipNorm.value() != Masked.NORM
+    if (clipNorm.value() != Shield.Shares.NORM
         || mask.deviation() < clipNorm.noiseDeviation(noise)
         || slot.floats() != (long) mask.examples() * dim) {
       throw new IllegalArgumentException("the masks are not those that are accounted for: " + what);
@@ -221,7 +223,7 @@ public final class ReleaseDoor implements AutoCloseable {
             norms[i] = nothing && Double.isFinite(norm) ? 0 : norm;
             // A task that threw would leave the others running on memory the caller may free.
             if (Double.isFinite(norm)) {
-              double scale = nothing ? 0 : Masked.NORM * BELOW / norm;
+              double scale = nothing ? 0 : Shield.Shares.NORM * BELOW / norm;
               lane.masks()
                   .add(
                       values,

@@ -38,4 +38,18 @@ public final class ReleaseLog {
       outstanding.put(release, left - 1);
     }
   }
+
+  /// Requires that releases have happened.
+  ///
+  /// @param releases planned for this step
+  /// @throws IllegalStateException if one of them is still to come
+  public void requireDone(List<Release> releases) {
+    for (Release release : releases) {
+      if (outstanding.containsKey(release)) {
+        throw new IllegalStateException(
+            "the noise planned for the %s of %s was not added"
+                .formatted(release.channel().label(), release.layer()));
+      }
+    }
+  }
 }

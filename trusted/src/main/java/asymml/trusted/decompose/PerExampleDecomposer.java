@@ -5,13 +5,15 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.LowRank;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.Map;
 import java.util.stream.IntStream;
 
 /// The paper's decomposition: each example's `X_i [P, C]` gets its own `V_i U_i^T`, by the light
-/// SVD of [LightSvd] [3LegRace]. Its residual is the closest to optimal; its price is a kernel
-/// folded for every example.
+/// SVD of [LightSvd] (3LegRace, arXiv 2110.01229). Its residual is the closest to optimal; its
+/// price is a kernel folded for every example.
 public final class PerExampleDecomposer implements Decomposer {
   /// Rounds of alternation in a run: 2 come within 15 % of the optimum.
   public static final int USUAL_ROUNDS = 2;
@@ -21,7 +23,7 @@ public final class PerExampleDecomposer implements Decomposer {
   private final int channels;
   private final int cap;
   private final int rounds;
-  private final RankPolicy policy;
+  private final double residualShare;
   private final Refresh refresh;
   private final Arena arena = Arena.ofShared(); // written by the threads that share the examples
   private final Tensor left; // [maxBatch, cap, C], holds U^T
@@ -35,21 +37,19 @@ public final class PerExampleDecomposer implements Decomposer {
   ///
   /// @param batch largest number of examples
   /// @param input shape of one example
-  /// @param layer the layer's place among the linear layers, from 0
-  /// @param policy how many directions to keep; at most the pixels
-  /// @param refresh how often an energy policy chooses its rank anew
+  /// @param rank the rank, at least 1; of an example at most its pixels
+  /// @param refresh how often an energy bound chooses its rank anew
   /// @param rounds rounds of alternation a direction, at least 1; in a run [#USUAL_ROUNDS]
-  public PerExampleDecomposer(
-      int batch, Shape input, int layer, RankPolicy policy, Refresh refresh, int rounds) {
+  public PerExampleDecomposer(int batch, Shape input, Rank rank, Refresh refresh, int rounds) {
     this.maxBatch = batch;
     this.pixels = input.pixels();
     this.channels = input.channels();
-    this.cap = Math.min(policy.rank(layer, channels), pixels);
+    this.cap = Math.min(Math.min(rank.most(), channels), pixels);
     if (cap < 1 || rounds < 1) {
       throw new IllegalArgumentException(
           "a decomposition needs a rank and rounds of at least 1: " + cap + ", " + rounds);
     }
-    this.policy = policy;
+    this.residualShare = rank.residualShare();
     this.refresh = refresh;
     this.rounds = rounds;
     this.left = Tensor.allocate(arena, batch, cap, channels);
@@ -101,7 +101,7 @@ public final class PerExampleDecomposer implements Decomposer {
               + x);
     }
     batch = x.length(0);
-    if (policy.residualShare() > 0 && (!chosen || refresh.due(step))) {
+    if (residualShare > 0 && (!chosen || refresh.due(step))) {
       rank = cap;
       rank = fewest(factorize(x));
       chosen = true;
@@ -123,7 +123,7 @@ public final class PerExampleDecomposer implements Decomposer {
     return left;
   }
 
-  /// The fewest directions that leave at most the policy's share of the batch's energy.
+  /// The fewest directions that leave at most the share allowed of the batch's energy.
   private int fewest(double[][] left) {
     double[] sums = new double[cap + 1];
     for (double[] example : left) {
@@ -132,7 +132,7 @@ public final class PerExampleDecomposer implements Decomposer {
       }
     }
     int fewest = Math.min(RankPolicy.MIN_RANK, cap);
-    while (fewest < cap && sums[fewest] > policy.residualShare() * sums[0]) {
+    while (fewest < cap && sums[fewest] > residualShare * sums[0]) {
       fewest++;
     }
     return fewest;

@@ -6,6 +6,8 @@ import asymml.kernels.Gemm;
 import asymml.kernels.LowRank;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.Map;
@@ -23,7 +25,8 @@ import java.util.function.IntPredicate;
 ///
 /// The basis is refreshed by subspace iteration on the centred covariance, warm-started from the
 /// last one: exact convergence is not needed, since whatever the basis misses goes into the
-/// residual. A Rayleigh-Ritz step orders its columns by energy, which is what lets a policy cut it.
+/// residual. A Rayleigh-Ritz step orders its columns by energy, which is what lets an energy bound
+/// cut it.
 public final class SharedDecomposer implements Decomposer {
   /// Rounds from a random start: 4 leave up to 8 % more than the optimum where few directions of
   /// nearly equal energy are kept, 12 less than 2 %. Paid once in a run.
@@ -43,7 +46,7 @@ public final class SharedDecomposer implements Decomposer {
   private final int pixels;
   private final int channels;
   private final int cap;
-  private final RankPolicy policy;
+  private final double residualShare;
   private final Refresh refresh;
   private final boolean fitsBatches;
   private final Arena arena = Arena.ofShared(); // read by worker threads of the kernels
@@ -63,10 +66,10 @@ public final class SharedDecomposer implements Decomposer {
   /// @param batch largest number of examples
   /// @param input shape of one example
   /// @param layer the layer's place among the linear layers, from 0; fixes the random start
-  /// @param policy how many directions to keep
+  /// @param rank the rank, at least 1
   /// @param refresh how often to renew the basis
-  public SharedDecomposer(int batch, Shape input, int layer, RankPolicy policy, Refresh refresh) {
-    this(batch, input, layer, policy, refresh, true);
+  public SharedDecomposer(int batch, Shape input, int layer, Rank rank, Refresh refresh) {
+    this(batch, input, layer, rank, refresh, true);
   }
 
   /// Creates a decomposer without a basis.
@@ -74,21 +77,21 @@ public final class SharedDecomposer implements Decomposer {
   /// @param batch largest number of examples
   /// @param input shape of one example
   /// @param layer the layer's place among the linear layers, from 0; fixes the random start
-  /// @param policy how many directions to keep
+  /// @param rank the rank, at least 1
   /// @param refresh how often to renew the basis
   /// @param fitsBatches whether [#fit] finds and renews the basis; if not, a `refit` has to come
   ///   first
   public SharedDecomposer(
-      int batch, Shape input, int layer, RankPolicy policy, Refresh refresh, boolean fitsBatches) {
+      int batch, Shape input, int layer, Rank rank, Refresh refresh, boolean fitsBatches) {
     this.fitsBatches = fitsBatches;
     this.maxBatch = batch;
     this.pixels = input.pixels();
     this.channels = input.channels();
-    this.cap = policy.rank(layer, channels);
+    this.cap = Math.min(rank.most(), channels);
     if (cap < 1) {
       throw new IllegalArgumentException("a decomposition needs a rank of at least 1");
     }
-    this.policy = policy;
+    this.residualShare = rank.residualShare();
     this.refresh = refresh;
     this.full = Tensor.allocate(arena, channels, cap);
     this.directionMemory = Tensor.allocate(arena, cap + 1, channels);
@@ -316,15 +319,14 @@ public final class SharedDecomposer implements Decomposer {
     return image;
   }
 
-  /// Keeps all columns, or the fewest that the policy's energy bound allows.
+  /// Keeps all columns, or the fewest that the energy bound allows.
   private void cut(RayleighRitz ritz, double centredEnergy, double energy) {
     int rank = cap;
-    if (policy.residualShare() > 0) {
+    if (residualShare > 0) {
       double left = centredEnergy;
       rank = 0;
       while (rank < cap
-          && (rank < Math.min(RankPolicy.MIN_RANK, cap)
-              || left > policy.residualShare() * energy)) {
+          && (rank < Math.min(RankPolicy.MIN_RANK, cap) || left > residualShare * energy)) {
         left -= ritz.values()[rank];
         rank++;
       }

@@ -5,33 +5,32 @@ import asymml.kernels.Tensor;
 import asymml.model.Shape;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.PerExampleDecomposer;
-import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
-import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Rank;
 import java.lang.foreign.Arena;
 import java.util.List;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.SingularValueDecomposition;
 
-/// What the product's decompositions leave of a batch, and what the best ones would.
+/// The residual energies of a batch by the product's decompositions, and by the best ones.
 public final class EnergyShares {
   private EnergyShares() {}
 
-  /// The rank that a policy comes to on a batch: where it depends on the data, that of the plan's
-  /// own decomposition.
+  /// What a rank comes to on a batch: where it depends on the data, that of the plan's own
+  /// decomposition.
   ///
   /// @param x `[n, H, W, C]`, the layer's input; read only
   /// @param layer its place among the linear layers
-  /// @param policy of the plan
+  /// @param rank of the plan
   /// @param decomposition of the plan
   /// @return directions that stay, 0 to C
-  public static int rank(Tensor x, int layer, RankPolicy policy, Decomposition decomposition) {
-    int cap = policy.rank(layer, x.length(3));
-    if (cap == 0 || policy.residualShare() == 0) {
-      return cap;
+  public static int rank(Tensor x, int layer, Rank rank, Decomposition decomposition) {
+    if (rank.most() == 0 || rank.residualShare() == 0) {
+      return rank.most();
     }
-    try (Decomposer decomposer = decomposer(x, layer, policy, decomposition)) {
+    try (Decomposer decomposer = decomposer(x, layer, rank, decomposition)) {
       decomposer.fit(x, 0);
       return decomposer.rank();
     }
@@ -41,14 +40,14 @@ public final class EnergyShares {
   ///
   /// @param x `[n, H, W, C]`
   /// @param layer the layer's place among the linear layers
-  /// @param rank directions to keep
+  /// @param rank the rank
   /// @param spectra exact ones, of the first examples of the batch
   static Shares of(Tensor x, int layer, int rank, List<Spectrum> spectra) {
     if (rank == 0) {
       return new Shares(0, 1, 1, 1, 1);
     }
     Tensor first = x.examples(0, spectra.size());
-    RankPolicy fixed = new RankPolicy.Fixed(rank);
+    Rank fixed = new Rank.Fixed(rank);
     double energy = spectra.stream().mapToDouble(Spectrum::energy).sum();
     double left = spectra.stream().mapToDouble(s -> s.energyFrom(rank)).sum();
     return new Shares(
@@ -60,22 +59,22 @@ public final class EnergyShares {
   }
 
   private static Decomposer decomposer(
-      Tensor x, int layer, RankPolicy policy, Decomposition decomposition) {
+      Tensor x, int layer, Rank rank, Decomposition decomposition) {
     Shape shape = new Shape(x.length(1), x.length(2), x.length(3));
     int batch = x.length(0);
     return switch (decomposition) {
-      case SHARED -> new SharedDecomposer(batch, shape, layer, policy, Refresh.DEFAULT);
+      case SHARED -> new SharedDecomposer(batch, shape, layer, rank, Refresh.DEFAULT);
       case PER_EXAMPLE ->
           new PerExampleDecomposer(
-              batch, shape, layer, policy, Refresh.DEFAULT, PerExampleDecomposer.USUAL_ROUNDS);
+              batch, shape, rank, Refresh.DEFAULT, PerExampleDecomposer.USUAL_ROUNDS);
     };
   }
 
-  private static double left(Tensor x, int layer, RankPolicy policy, Decomposition decomposition) {
+  private static double left(Tensor x, int layer, Rank rank, Decomposition decomposition) {
     double left = 0;
     double energy = 0;
     try (Arena memory = Arena.ofShared(); // written by worker threads of the kernels
-        Decomposer decomposer = decomposer(x, layer, policy, decomposition)) {
+        Decomposer decomposer = decomposer(x, layer, rank, decomposition)) {
       decomposer.fit(x, 0);
       Tensor residual = Tensor.allocate(memory, x.examples(0, 1).shape());
       for (int i = 0; i < x.length(0); i++) {
@@ -88,8 +87,8 @@ public final class EnergyShares {
     return energy == 0 ? 0 : left / energy;
   }
 
-  /// The share that mean and first principal components leave: the least of all affine subspaces of
-  /// that dimension (Pearson 1901).
+  /// The residual energy of mean and first principal components: the least of all affine subspaces
+  /// of that dimension (Pearson 1901).
   ///
   /// By the centred rows themselves where they are fewer than the channels, else by their
   /// covariance, whose singular values are its eigenvalues. (Hipparchus' symmetric eigenvalue

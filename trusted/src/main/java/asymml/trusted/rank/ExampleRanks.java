@@ -17,7 +17,7 @@ import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Node;
 import asymml.model.Shape;
-import asymml.trusted.execute.LayerPass;
+import asymml.trusted.passes.LayerPass;
 import asymml.trusted.rank.RankBounds.Check;
 import java.util.HashMap;
 import java.util.LinkedHashMap;

@@ -11,11 +11,12 @@ import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.trusted.decompose.Decomposer;
-import asymml.trusted.decompose.RankPolicy;
 import asymml.trusted.decompose.Refresh;
 import asymml.trusted.decompose.SharedDecomposer;
-import asymml.trusted.execute.LayerPass;
-import asymml.trusted.execute.MaskPrecision;
+import asymml.trusted.passes.LayerPass;
+import asymml.trusted.plan.MaskPrecision;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -24,10 +25,10 @@ import java.util.List;
 
 /// What masks of a given noise multiplier cost in precision, layer by layer: values are masked,
 /// multiplied and unmasked as two workers and the trusted side do it, in this process, and compared
-/// with the product of the values themselves. No worker is started and nothing leaves.
+/// with the product of the values themselves. No worker is started and nothing is sent to a worker.
 ///
 /// Masks are in proportion to the norm of what they hide, so that what stays trusted makes them
-/// smaller: the error that they leave falls with the norm of the residual, at the same guarantee.
+/// smaller: the remaining error falls with the norm of the residual, at the same guarantee.
 public final class MaskErrors {
   private final LayerPass pass;
   private final Graph graph;
@@ -35,7 +36,7 @@ public final class MaskErrors {
 
   /// One tensor of a layer under masks.
   ///
-  /// @param normShare L2 norm of what leaves over that of the whole tensor
+  /// @param normShare L2 norm of the released part over that of the whole tensor
   /// @param masks standard deviation of the masks over the root mean square of the whole tensor
   /// @param predicted root mean square error of the product over the root mean square of that of
   ///   the whole tensor, as [MaskPrecision] predicts it
@@ -56,7 +57,7 @@ public final class MaskErrors {
   /// @param y of the input and the output
   public record AtRank(String layer, int rank, Errors y) {}
 
-  /// A layer's output gradient, which leaves whole.
+  /// A layer's output gradient, which is released whole.
   ///
   /// @param layer its name
   /// @param dx of the output gradient and the input gradient
@@ -99,7 +100,11 @@ public final class MaskErrors {
 
   /// Each once, in order.
   private static int[] ranks(List<RankPolicy> policies, int index, int channels) {
-    return policies.stream().mapToInt(p -> p.rank(index, channels)).distinct().sorted().toArray();
+    return policies.stream()
+        .mapToInt(p -> p.resolve(index, channels).most())
+        .distinct()
+        .sorted()
+        .toArray();
   }
 
   /// Measures a layer's input gradient.
@@ -129,7 +134,7 @@ public final class MaskErrors {
             x.length(0),
             new Shape(x.length(1), x.length(2), x.length(3)),
             index,
-            new RankPolicy.Fixed(rank),
+            new Rank.Fixed(rank),
             Refresh.DEFAULT)) {
       decomposer.fit(x, 0);
       decomposer.residual(x, 0, x.length(0), residual);

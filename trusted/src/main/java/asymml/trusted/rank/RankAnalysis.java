@@ -19,11 +19,11 @@ import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Shuffle;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.LayerPass;
-import asymml.trusted.execute.Parameters;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.passes.LayerPass;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.rank.LayerRanks.LowRankOutput;
 import asymml.trusted.rank.RankBounds.Check;
 import java.util.ArrayList;
@@ -44,7 +44,7 @@ import org.jspecify.annotations.Nullable;
 /// fitted to the very batch, so that a run's own residuals are a little larger.
 ///
 /// @param plan where the run has its layers
-/// @param rank how many directions its split layers keep
+/// @param rank the rank of its split layers
 /// @param decomposition how they do
 /// @param images how many examples to decompose exactly and check, at least 1; the cost grows with
 ///   it
@@ -76,7 +76,7 @@ public record RankAnalysis(
   /// @param normalization of pixels
   /// @param epoch epochs done
   /// @param step steps done
-  /// @return the figures: private statistics
+  /// @return the results: private statistics
   /// @throws asymml.trusted.boundary.NonFiniteException if an activation is NaN or infinite
   public RankReport of(
       Graph graph,
@@ -140,7 +140,12 @@ public record RankAnalysis(
       int kept = ranks.rank(node);
       List<Spectrum> inputs = examples.stream().map(e -> e.input(node)).toList();
       List<Spectrum> gradients = examples.stream().map(e -> e.gradient(node)).toList();
-      int keptOfGradient = EnergyShares.rank(pass.gradient(node), index, rank, decomposition);
+      int keptOfGradient =
+          EnergyShares.rank(
+              pass.gradient(node),
+              index,
+              rank.resolve(index, graph.shape(node).channels()),
+              decomposition);
       layers.add(
           new LayerRanks(
               it.name(),

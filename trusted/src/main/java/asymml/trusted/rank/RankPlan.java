@@ -3,9 +3,9 @@ package asymml.trusted.rank;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Layer;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.LayerPass;
-import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.passes.LayerPass;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,12 +23,13 @@ final class RankPlan {
     for (int node = 0; node < graph.nodes().size(); node++) {
       if (graph.nodes().get(node).layer() instanceof Layer.LinearLayer) {
         Tensor x = pass.output(graph.nodes().get(node).inputs().getFirst());
-        ranks.put(node, EnergyShares.rank(x, layer, policy, decomposition));
+        ranks.put(
+            node, EnergyShares.rank(x, layer, policy.resolve(layer, x.length(3)), decomposition));
         weights.put(node, filters(pass.weight(node)));
         layer++;
       } else {
         int channels = graph.inputShape(node).channels();
-        ranks.put(node, policy.rank(Math.min(layer, linear.size() - 1), channels));
+        ranks.put(node, policy.resolve(Math.min(layer, linear.size() - 1), channels).most());
       }
     }
   }

@@ -5,39 +5,49 @@ import asymml.privacy.Calibration;
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
+import asymml.privacy.Epsilon;
 import asymml.privacy.Ledger;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PldAccountant;
-import asymml.privacy.PrivacyBudget;
+import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Release;
 import asymml.privacy.Sampling;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.decompose.Refresh;
-import asymml.trusted.execute.Basis;
-import asymml.trusted.execute.MaskPrecision;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.ReleasePlan;
-import asymml.trusted.execute.ReleaseTerms;
-import asymml.trusted.execute.ReleaseTerms.Bounds;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.MaskPrecision;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.ReleasePlan;
+import asymml.trusted.plan.ReleaseTerms;
+import asymml.trusted.plan.ReleaseTerms.Bounds;
+import asymml.trusted.plan.Shield;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// What a run will release, step by step, on what terms, and for how many steps its budget lasts:
 /// all of it fixed before the first step.
 ///
-/// @param releases what leaves in each step
+/// @param releases what is released in each step
 /// @param sampling how the examples of a step are chosen
 /// @param delta at which epsilon is stated
 /// @param steps the last step that may be done
 record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long steps) {
   /// The share of delta that overflow of the slots may use up. More would save a few slots.
   private static final double OVERFLOW_SHARE = 0.01;
+
+  /// How far bounds and calibrated noise of a ledger may be from those found again, as a share:
+  /// more than what the order of float32 sums and the last digit of a search come to.
+  private static final double ROUNDING = 1e-3;
+
+  /// So much that shifts no longer matter.
+  private static final double LARGE_NOISE = 1e6;
 
   /// Plans a run.
   ///
@@ -46,8 +56,25 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
   /// @param plan where its layers run
   /// @param examples number of training examples
   /// @param calibrated clip bounds from public images; asked only where they are needed
-  /// @param earlier the ledger of a run that is resumed: its bounds and noise hold on
+  /// @param earlier the ledger of a run that is resumed, which has to say what this one releases
+  /// @throws IllegalArgumentException if it does not, or the run cannot be inside its budget
   static Accounting of(
+      TrainConfig config,
+      Graph graph,
+      Plan plan,
+      int examples,
+      Supplier<Bounds> calibrated,
+      @Nullable Ledger earlier) {
+    Accounting run = planned(config, graph, plan, examples, calibrated, earlier);
+    if (earlier != null && !run.ledger(earlier.steps()).equals(earlier)) {
+      throw new IllegalArgumentException(
+          "the ledger does not say what this run releases: it was changed, or it is of another run,"
+              + " of other public images or of another version of the program; start a new run");
+    }
+    return run;
+  }
+
+  private static Accounting planned(
       TrainConfig config,
       Graph graph,
       Plan plan,
@@ -63,17 +90,17 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
           new ReleaseTerms.Unaccounted(config.noise(), config.gradientNoise(), whyNot(config));
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
-    Bounds bounds =
-        earlier != null ? boundsOf(earlier) : overridden(calibrated.get(), privacy.clip());
+    Bounds bounds = confirmed(overridden(calibrated.get(), privacy.clip()), earlier);
     Budgeting budgeting = new Budgeting(graph, plan, privacy, config.shield(), sampling, bounds);
+    budgeting.requireDelta(steps);
     if (!(config.noise() instanceof NoiseStrength.None)) {
       Accounting whole = budgeting.with(config.noise(), steps);
       return privacy.target() == null || budgeting.affords(whole, steps)
           ? whole
           : budgeting.with(config.noise(), budgeting.affordable(whole, steps));
     }
-    NoiseMultiplier noise = earlier != null ? multiplierOf(earlier) : budgeting.calibrate(steps);
-    return budgeting.with(new NoiseStrength.Multiplier(noise.value()), steps);
+    NoiseMultiplier noise = budgeting.confirmed(budgeting.calibrate(steps), earlier, steps);
+    return budgeting.with(Budgeting.strength(noise), steps);
   }
 
   private static Sampling sampling(TrainConfig config, int examples, int batchSize, long steps) {
@@ -89,7 +116,7 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
   private static String whyNot(TrainConfig config) {
     String why =
         config.noise() instanceof NoiseStrength.None
-            ? "leave without noise"
+            ? "are released without noise"
             : "the clip bound follows private data";
     return switch (config.norm()) {
       case BATCH -> why + ", batch norm mixes the examples of a batch";
@@ -111,29 +138,68 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
 
-    /// At what the run's own ledger will have left of delta after so many steps, to the bit: what
-    /// is reported is what was planned.
-    private Calibration calibration(long steps) {
+    /// Refuses a delta that no noise could serve.
+    void requireDelta(long steps) {
+      double leftOut =
+          with(new NoiseStrength.Multiplier(LARGE_NOISE), steps).ledger(steps).leftOut(_ -> true);
+      if (leftOut >= privacy.delta().value()) {
+        throw new IllegalArgumentException(
+            String.format(
+                Locale.ROOT,
+                "delta %s is below what the noise sampler leaves out of this run, %.1e: a larger"
+                    + " delta, or fewer epochs",
+                privacy.delta().value(),
+                leftOut));
+      }
+    }
+
+    /// By the run's own ledger: what is reported at its end is what was planned.
+    boolean affords(Accounting run, long steps) {
+      return cost(run, steps).isWithin(target());
+    }
+
+    private static Epsilon cost(Accounting run, long steps) {
+      return run.ledger(steps).epsilon(Budgeting::isNoised, new PldAccountant());
+    }
+
+    private Epsilon target() {
       if (privacy.target() == null) {
         throw new IllegalStateException("there is no budget");
       }
-      Ledger run =
-          new Ledger(
-              sampling, privacy.delta(), List.of(new Ledger.Entry(List.<Release>of(), steps)));
-      return new Calibration(
-          new PldAccountant(), new PrivacyBudget(privacy.target(), run.accountedDelta()));
+      return privacy.target();
     }
 
-    boolean affords(Accounting run, long steps) {
-      return calibration(steps).affords(run.ledger(steps).event(Budgeting::isNoised));
-    }
-
+    /// The smallest noise that the budget allows. If even twice the cost would be inside, noise is
+    /// not what sets the limit: less of it would end before it covers an example.
     NoiseMultiplier calibrate(long steps) {
-      return calibration(steps)
-          .noiseMultiplier(z ->
-              with(new NoiseStrength.Multiplier(z.value()), steps)
-                  .ledger(steps)
-                  .event(Budgeting::isNoised));
+      NoiseMultiplier noise =
+          Calibration.smallest(z -> affords(with(strength(z), steps), steps))
+              .orElseThrow(() ->
+                  new IllegalArgumentException(
+                      "no noise keeps this run inside epsilon " + target().value()));
+      double cost = cost(with(strength(noise), steps), steps).value();
+      if (cost < target().value() / 2) {
+        throw new IllegalArgumentException(
+            "no noise promises epsilon %s: with less than now, for epsilon %s, the noise sampler leaves out more than delta; lower the target"
+                .formatted(target().value(), PrivacyStatement.text(new Epsilon(cost))));
+      }
+      return noise;
+    }
+
+    /// The noise that a ledger has, if this run would have found it but for rounding, and it is
+    /// inside the budget.
+    NoiseMultiplier confirmed(NoiseMultiplier found, @Nullable Ledger earlier, long steps) {
+      if (earlier == null) {
+        return found;
+      }
+      return smallestOf(earlier)
+          .filter(z -> isClose(z.value(), found.value()))
+          .filter(z -> affords(with(strength(z), steps), steps))
+          .orElse(found);
+    }
+
+    private static NoiseStrength strength(NoiseMultiplier z) {
+      return new NoiseStrength.Multiplier(z.value());
     }
 
     long affordable(Accounting run, long steps) {
@@ -185,29 +251,40 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     return new Bounds(norms);
   }
 
-  private static Bounds boundsOf(Ledger ledger) {
+  /// Bounds as a ledger has them, where this run would have found them but for rounding: sums over
+  /// public images depend on the number of threads in their last bits.
+  private static Bounds confirmed(Bounds found, @Nullable Ledger earlier) {
+    if (earlier == null) {
+      return found;
+    }
     Map<Channel, Map<String, ClipNorm>> norms = new EnumMap<>(Channel.class);
-    for (Ledger.Entry entry : ledger.entries()) {
+    found.norms().forEach((channel, byLayer) -> norms.put(channel, new LinkedHashMap<>(byLayer)));
+    for (Ledger.Entry entry : earlier.entries()) {
       for (Release release : entry.releases()) {
         if (release.mechanism() instanceof Release.Gaussian(var clipNorm, var _)) {
           norms
-              .computeIfAbsent(release.channel(), _ -> new LinkedHashMap<>())
-              .put(release.layer(), clipNorm);
+              .getOrDefault(release.channel(), Map.of())
+              .computeIfPresent(
+                  release.layer(),
+                  (_, own) -> isClose(own.value(), clipNorm.value()) ? clipNorm : own);
         }
       }
     }
     return new Bounds(norms);
   }
 
+  private static boolean isClose(double a, double b) {
+    return Math.abs(a - b) <= ROUNDING * Math.min(a, b);
+  }
+
   /// The noise that was calibrated: the same on every release, but for masks, which may be larger.
-  private static NoiseMultiplier multiplierOf(Ledger ledger) {
+  private static Optional<NoiseMultiplier> smallestOf(Ledger ledger) {
     return ledger.entries().stream()
         .flatMap(entry -> entry.releases().stream())
         .map(Release::mechanism)
         .filter(Release.Gaussian.class::isInstance)
         .map(mechanism -> ((Release.Gaussian) mechanism).noiseMultiplier())
-        .min(Comparator.comparingDouble(NoiseMultiplier::value))
-        .orElseThrow(() -> new IllegalArgumentException("the ledger has no release with noise"));
+        .min(Comparator.comparingDouble(NoiseMultiplier::value));
   }
 
   /// How many places a step has.

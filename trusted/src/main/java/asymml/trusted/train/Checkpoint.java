@@ -3,8 +3,8 @@ package asymml.trusted.train;
 import asymml.model.NamedTensor;
 import asymml.model.Parameter;
 import asymml.model.SafeTensors;
-import asymml.trusted.execute.Parameters;
-import asymml.trusted.execute.SplitContext;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.split.SplitContext;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -35,8 +35,8 @@ final class Checkpoint {
 
   /// Writes a checkpoint.
   ///
-  /// @param identity describes the model, and the run that alone may go on from here
-  /// @throws IOException if it cannot be written; the old one then stands
+  /// @param identity describes the model, and the run that alone may continue from here
+  /// @throws IOException if it cannot be written; the old one then remains
   static void write(
       Path file,
       Map<String, String> identity,

@@ -9,13 +9,14 @@ import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.execute.Network;
-import asymml.trusted.execute.Parameters;
+import asymml.trusted.network.Network;
+import asymml.trusted.ops.Parameters;
 import asymml.wire.ProtocolException;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Runs a network on images, wholly on the trusted side: nothing leaves, and no noise is added.
+/// Runs a network on images, wholly on the trusted side: nothing is sent to a worker, and no noise
+/// is added.
 public final class Evaluator implements AutoCloseable {
   private final Graph graph;
   private final Parameters parameters;

@@ -5,13 +5,13 @@ import asymml.model.Layer;
 import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.privacy.Channel;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Basis;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Placement.Untrusted;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.Shield;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -84,7 +84,7 @@ public final class FormalCheck {
     if (!plan.needsWorker()) {
       found.add(new Finding(Rule.NOTHING_RELEASED, "nothing is released in this mode"));
     }
-    if (config.mode() == Mode.UNTRUSTED_ONLY) {
+    if (plan.layers().containsValue(new Untrusted())) {
       found.add(
           new Finding(
               Rule.INPUTS_UNPROTECTED, "inputs are sent unprotected in untrusted-only mode"));
@@ -120,7 +120,7 @@ public final class FormalCheck {
               Rule.DELTA_TOO_LARGE,
               "delta is not below 1 over the %d examples".formatted(examples)));
     }
-    if (!config.needsPublicImages()) {
+    if (!config.needsPublicImages(plan)) {
       // Nothing is taken from them.
     } else if (publicShape == null) {
       found.add(new Finding(Rule.NO_PUBLIC_IMAGES, "there are no public images"));
@@ -152,15 +152,10 @@ public final class FormalCheck {
               Rule.MIXED_EXAMPLES,
               "batch norm mixes the examples of a batch in %s".formatted(some(mixing))));
     }
-    boolean shared = false;
-    boolean energy = false;
-    for (Placement placement : plan.layers().values()) {
-      if (placement instanceof Placement.Split(var decomposition, var rank)) {
-        shared |= decomposition == Placement.Decomposition.SHARED && rank.rank(0, 1) > 0;
-        energy |= rank instanceof RankPolicy.Energy;
-      }
-    }
-    if (shared && config.privacy().basis() == Basis.BATCH) {
+    boolean energy =
+        plan.layers().values().stream()
+            .anyMatch(p -> p instanceof Split split && split.rank() instanceof Rank.Energy);
+    if (plan.sharesBases() && config.privacy().basis() == Basis.BATCH) {
       found.add(new Finding(Rule.PRIVATE_BASIS, "shared bases are fitted to private batches"));
     }
     if (energy) {

@@ -15,7 +15,6 @@ final class LedgerKeeper {
 
   private final Accounting accounting;
   private final boolean accounted;
-  private final @Nullable Ledger earlier;
 
   /// Steps that the ledger on disk covers.
   private long reserved;
@@ -31,7 +30,6 @@ final class LedgerKeeper {
   LedgerKeeper(Accounting accounting, boolean accounted, @Nullable Ledger earlier) {
     this.accounting = accounting;
     this.accounted = accounted;
-    this.earlier = earlier;
     this.reserved = earlier == null ? 0 : earlier.steps();
   }
 
@@ -40,9 +38,10 @@ final class LedgerKeeper {
     LedgerFile.write(layout.ledger(), accounting.ledger(0));
   }
 
-  /// Where a resumed run goes on. What was released after the checkpoint has been seen, whether or
-  /// not it led to anything. Where releases are accounted for, those steps are spent: they are not
-  /// repeated, so that the run costs what it would have cost. Elsewhere they are, and count twice.
+  /// Where a resumed run continues. What was released after the checkpoint has been seen, whether
+  /// or not it led to anything. Where releases are accounted for, those steps are spent: they are
+  /// not repeated, so that the run costs what it would have cost. Elsewhere they are, and count
+  /// twice.
   ///
   /// @param saved the checkpoint's position
   /// @param batches of an epoch
@@ -53,11 +52,6 @@ final class LedgerKeeper {
       throw new TrainingException(
           "the ledger is behind the checkpoint: it is not the one of this run, and what the run has"
               + " released is not known");
-    }
-    if (earlier != null && !accounting.ledger(reserved).equals(earlier)) {
-      throw new TrainingException(
-          "the ledger does not say what this run releases: it is not the one of this run, or another"
-              + " version of the program wrote it; start a new run");
     }
     if (!accounted) {
       repeated = lost;
@@ -81,7 +75,7 @@ final class LedgerKeeper {
     }
   }
 
-  /// Takes back what was reserved and not used.
+  /// Releases what was reserved and not used.
   ///
   /// @param done steps
   void settle(RunLayout layout, long done) throws IOException {

@@ -4,7 +4,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
-import asymml.trusted.execute.Basis;
+import asymml.trusted.plan.Basis;
 import java.util.EnumSet;
 import java.util.Locale;
 import java.util.Set;
@@ -36,7 +36,7 @@ public record PrivacyConfig(
   public enum Drawing {
     /// A random partition of the data set an epoch; nothing is amplified.
     SHUFFLE,
-    /// Each example by itself, in secret.
+    /// Each example independently, in secret.
     POISSON;
 
     /// The name as the command line writes it.

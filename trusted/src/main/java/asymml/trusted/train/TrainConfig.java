@@ -2,11 +2,12 @@ package asymml.trusted.train;
 
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
-import asymml.trusted.boundary.NoiseStrength;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import java.util.List;
 import java.util.function.Consumer;
 
@@ -99,7 +100,7 @@ public record TrainConfig(
         new Shield.Residual());
   }
 
-  /// A run that accounts for nothing, whose output gradients leave as they are.
+  /// A run that accounts for nothing, whose output gradients are sent unprotected.
   ///
   /// @param model a name of the zoo
   /// @param norm its normalisation
@@ -224,14 +225,13 @@ public record TrainConfig(
 
   /// Whether clip bounds or bases come from public images.
   ///
+  /// @param plan where the layers of this run are, with their ranks
   /// @return true if the run needs some
-  public boolean needsPublicImages() {
+  public boolean needsPublicImages(Plan plan) {
     return privacy.accounted()
         && (shield instanceof Shield.Residual
             || privacy.protect().contains(Channel.WEIGHTS)
-            || (mode == Mode.ASYMML
-                && decomposition == Decomposition.SHARED
-                && rank.rank(0, 1) > 0));
+            || plan.sharesBases());
   }
 
   /// This configuration with another `model`.

@@ -10,7 +10,7 @@ import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.execute.Parameters;
+import asymml.trusted.ops.Parameters;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;

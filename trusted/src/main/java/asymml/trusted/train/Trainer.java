@@ -7,7 +7,6 @@ import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.privacy.Ledger;
 import asymml.privacy.Sampling;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
@@ -19,17 +18,18 @@ import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.PoissonDraw;
 import asymml.trusted.data.Shuffle;
-import asymml.trusted.execute.Network;
-import asymml.trusted.execute.Parameters;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.PublicPass;
-import asymml.trusted.execute.ReleaseTerms;
-import asymml.trusted.execute.Shield;
-import asymml.trusted.execute.SplitContext;
-import asymml.trusted.execute.Workers;
+import asymml.trusted.network.Network;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.passes.PublicPass;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.ReleaseTerms;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.split.SplitContext;
+import asymml.trusted.split.Workers;
 import asymml.trusted.train.Checkpoint.Position;
 import asymml.trusted.train.EpochTotals.Cost;
 import asymml.wire.ProtocolException;
@@ -147,7 +147,7 @@ public final class Trainer implements AutoCloseable {
     parameters = new Parameters(graph, new Initializer(config.seed()), true);
     boolean planned = false;
     try {
-      publicPass = config.needsPublicImages() ? publicPass(publicImages) : null;
+      publicPass = config.needsPublicImages(plan) ? publicPass(publicImages) : null;
       accounting =
           workers == null
               ? null

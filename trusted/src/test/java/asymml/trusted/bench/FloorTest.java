@@ -13,14 +13,15 @@ import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
-import asymml.trusted.execute.Placement.Split;
-import asymml.trusted.execute.Placement.Trusted;
-import asymml.trusted.execute.Placement.Untrusted;
-import asymml.trusted.execute.Plan;
-import asymml.trusted.execute.Shield;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Placement.Trusted;
+import asymml.trusted.plan.Placement.Untrusted;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -55,7 +56,7 @@ class FloorTest {
   @Test
   void a_split_layer_has_two_narrow_products_and_the_folds() {
     Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
-    Split split = new Split(Decomposition.SHARED, new RankPolicy.Fixed(2));
+    Split split = new Split(Decomposition.SHARED, new Rank.Fixed(2));
     Work conv = floor.linear(1, split);
     double kept = 3; // two directions and the mean
     assertThat(conv.flops())
@@ -73,7 +74,7 @@ class FloorTest {
   void an_untrusted_layer_and_noise_alone_have_no_products() {
     Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
     assertThat(floor.linear(1, new Untrusted()).flops()).isZero();
-    Split noise = new Split(Decomposition.SHARED, new RankPolicy.Fixed(0));
+    Split noise = new Split(Decomposition.SHARED, Rank.NONE);
     assertThat(floor.linear(1, noise)).isEqualTo(floor.linear(1, new Untrusted()));
     assertThat(floor.release(1, noise).flops()).isZero();
     assertThat(floor.release(1, noise).noiseValues()).isEqualTo(X);

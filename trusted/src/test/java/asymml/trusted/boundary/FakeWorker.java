@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /// A worker on a thread of the test, that behaves as a script says.
 final class FakeWorker implements AutoCloseable {
@@ -22,9 +23,10 @@ final class FakeWorker implements AutoCloseable {
     void serve(Link link, Transport raw) throws Exception;
   }
 
+  private static final AtomicInteger STARTED = new AtomicInteger();
+
   private final WorkerAddress address;
   private final CompletableFuture<Void> end = new CompletableFuture<>();
-  private final Thread thread;
 
   static Deadline soon() {
     return Deadline.in(Duration.ofMinutes(5));
@@ -32,15 +34,15 @@ final class FakeWorker implements AutoCloseable {
 
   private FakeWorker(Path socket, CompletableFuture<Void> listening, Script script) {
     this.address = new WorkerAddress.Unix(socket);
-    this.thread = Thread.ofPlatform().daemon().start(() -> run(socket, listening, script));
+    Thread.ofPlatform().daemon().start(() -> run(socket, listening, script));
   }
 
   /// Starts one that leaves at the end of its script.
   static FakeWorker start(Path folder, Script script) throws Exception {
     CompletableFuture<Void> listening = new CompletableFuture<>();
-    Path socket = folder.resolve("fake-" + System.nanoTime());
+    Path socket = folder.resolve("fake-" + STARTED.getAndIncrement());
     FakeWorker worker = new FakeWorker(socket, listening, script);
-    listening.get(10, TimeUnit.SECONDS);
+    listening.get(5, TimeUnit.MINUTES);
     return worker;
   }
 
@@ -61,8 +63,8 @@ final class FakeWorker implements AutoCloseable {
     try (Transport raw = UnixTransport.accept(socket, soon(), () -> listening.complete(null))) {
       script.serve(new Link(raw), raw);
       end.complete(null);
-    } catch (ProtocolException | InterruptedException e) {
-      // The trusted side has left, as it may, or the test is over.
+    } catch (ProtocolException e) {
+      // The trusted side has left, as it may.
       end.complete(null);
     } catch (Exception e) {
       end.completeExceptionally(e);
@@ -80,14 +82,12 @@ final class FakeWorker implements AutoCloseable {
     return address;
   }
 
-  /// Waits for the end of the script, interrupts it if it stalls, and throws what it threw.
+  /// Waits for the end of the script, which a connection that ends brings about, and throws what it
+  /// threw.
   @Override
   public void close() throws IOException {
     try {
-      if (!thread.join(Duration.ofMillis(300))) {
-        thread.interrupt();
-      }
-      end.get(10, TimeUnit.SECONDS);
+      end.get(5, TimeUnit.MINUTES);
     } catch (InterruptedException | ExecutionException | TimeoutException e) {
       throw new IOException("the fake worker failed", e);
     }

@@ -9,6 +9,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
+import asymml.trusted.plan.Shield;
 import asymml.wire.Slot;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -28,7 +29,7 @@ class MaskedReleaseTest {
   private static final double NOISE = 5;
   private static final Slot SLOT = new Slot(0, (long) EXAMPLES * VALUES);
 
-  private static final Release RELEASE = release(Masked.NORM, NOISE);
+  private static final Release RELEASE = release(Shield.Shares.NORM, NOISE);
 
   @TempDir Path folder;
 
@@ -120,7 +121,7 @@ class MaskedReleaseTest {
         .hasMessageContaining("the masks are not those that are accounted for");
     assertThatThrownBy(() -> masked(release(2, NOISE), mask(), Occupancy.FULL))
         .hasMessageContaining("the masks are not those that are accounted for");
-    assertThatThrownBy(() -> masked(release(Masked.NORM, NOISE / 2), mask(), Occupancy.FULL))
+    assertThatThrownBy(() -> masked(release(Shield.Shares.NORM, NOISE / 2), mask(), Occupancy.FULL))
         .hasMessageContaining("no such release is planned");
     assertThatThrownBy(() -> first.door().newMask(1, 1, 1e-7)).hasMessageContaining("millionth");
     assertThat(first.worker().bytesToWorker()).isZero();

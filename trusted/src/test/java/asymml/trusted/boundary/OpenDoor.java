@@ -30,7 +30,7 @@ public final class OpenDoor implements AutoCloseable {
                 // Every request is done as soon as it comes.
               }
             });
-    worker = RemoteWorker.connect(peer.address(), null, Duration.ofSeconds(10));
+    worker = RemoteWorker.connect(peer.address(), null, Duration.ofMinutes(5));
     worker.mapRegion(REGION_BYTES);
     door = new ReleaseDoor(worker, new SeededSecureRandom(seed), threads);
     door.log(log);

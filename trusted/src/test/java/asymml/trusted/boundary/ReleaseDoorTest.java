@@ -8,10 +8,11 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.privacy.Channel;
 import asymml.privacy.Release;
-import asymml.trusted.boundary.NoiseStrength.Multiplier;
-import asymml.trusted.boundary.NoiseStrength.None;
-import asymml.trusted.boundary.NoiseStrength.Ratio;
 import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.NoiseStrength.Multiplier;
+import asymml.trusted.plan.NoiseStrength.None;
+import asymml.trusted.plan.NoiseStrength.Ratio;
 import asymml.wire.Message;
 import asymml.wire.Slot;
 import java.lang.foreign.Arena;
@@ -65,7 +66,7 @@ class ReleaseDoorTest {
                 // Every request is done as soon as it comes.
               }
             });
-    worker = RemoteWorker.connect(peer.address(), null, Duration.ofSeconds(10));
+    worker = RemoteWorker.connect(peer.address(), null, Duration.ofMinutes(5));
     worker.mapRegion(REGION_BYTES);
     door = new ReleaseDoor(worker, new SeededSecureRandom(41), THREADS);
     ReleaseLog log = new ReleaseLog();

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class RemoteWorkerTest {
-  private static final Duration LIMIT = Duration.ofSeconds(10);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
   private static final ConvShape LINEAR = ConvShape.linear(2, 4, 4);
 
   @TempDir Path folder;

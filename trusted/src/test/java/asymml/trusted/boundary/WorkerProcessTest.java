@@ -4,17 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.wire.ProtocolException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Shell scripts stand in for workers here; the real one is run by the two-process tests.
 class WorkerProcessTest {
-  private static final Duration LIMIT = Duration.ofSeconds(10);
+  private static final Duration LIMIT = Duration.ofMinutes(5);
 
   @TempDir Path folder;
 
@@ -40,13 +46,19 @@ class WorkerProcessTest {
   }
 
   @Test
-  void a_command_that_says_nothing_is_killed_at_the_time_limit() throws Exception {
-    Path pid = folder.resolve("pid");
-    assertThatThrownBy(() -> start("echo $$ > " + pid + "; exec sleep 60", Duration.ofMillis(500)))
+  void a_command_that_says_nothing_is_killed_at_the_time_limit() {
+    Set<Long> before = children();
+    assertThatThrownBy(() -> start("exec sleep 600", Duration.ofMillis(500)))
         .isInstanceOf(ProtocolException.class)
         .hasMessageContaining("did not start within");
-    long id = Long.parseLong(Files.readString(pid).strip());
-    assertThat(ProcessHandle.of(id).map(ProcessHandle::isAlive).orElse(false)).isFalse();
+    assertThat(before).containsAll(children());
+  }
+
+  private static Set<Long> children() {
+    return ProcessHandle.current()
+        .children()
+        .map(ProcessHandle::pid)
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   @Test
@@ -58,7 +70,7 @@ class WorkerProcessTest {
     try (WorkerProcess worker =
         start("env > " + env + "; echo \"$@\" > " + args + "; echo ready", LIMIT)) {
       assertThat(Files.readString(args))
-          .isEqualTo("--listen " + worker.address() + " --threads 3 --accept-seconds 10\n");
+          .isEqualTo("--listen " + worker.address() + " --threads 3 --accept-seconds 300\n");
       assertThat(Files.readAllLines(env))
           .extracting(line -> line.substring(0, line.indexOf('=')))
           .contains("PATH")
@@ -75,18 +87,57 @@ class WorkerProcessTest {
   }
 
   @Test
-  void a_worker_that_stays_is_killed_and_an_interrupt_of_the_terminal_does_not_reach_it()
-      throws Exception {
-    WorkerProcess worker = start("echo ready; exec sleep 60", LIMIT);
-    new ProcessBuilder("/bin/sh", "-c", "kill -INT " + worker.pid()).start().waitFor();
-    Thread.sleep(100);
+  void an_interrupt_of_the_terminal_does_not_reach_a_worker() throws Exception {
+    Path question = fifo("question");
+    Path answer = fifo("answer");
+    String script = "echo ready; read word < " + question + "; echo $word > " + answer;
+    try (WorkerProcess worker = start(script, LIMIT)) {
+      run("kill -INT " + worker.pid());
+      run("kill -TERM " + worker.pid());
+      // Both ends of a pipe wait for each other: a worker that had died would answer nothing.
+      CompletableFuture<String> said =
+          CompletableFuture.supplyAsync(() -> {
+            try {
+              Files.writeString(question, "alive\n");
+              return Files.readString(answer);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
+      assertThat(said.get(5, TimeUnit.MINUTES)).isEqualTo("alive\n");
+    }
+  }
+
+  private Path fifo(String name) throws Exception {
+    Path path = folder.resolve(name);
+    run("mkfifo " + path);
+    return path;
+  }
+
+  private static void run(String command) throws Exception {
+    assertThat(new ProcessBuilder("/bin/sh", "-c", command).start().waitFor()).isZero();
+  }
+
+  @Test
+  void a_worker_that_stays_is_killed() throws Exception {
+    WorkerProcess worker = start("echo ready; exec sleep 600", LIMIT);
+    ProcessHandle process = ProcessHandle.of(worker.pid()).orElseThrow();
     assertThat(worker.isAlive()).isTrue();
-    long start = System.nanoTime();
     worker.close();
     worker.close();
-    assertThat(Duration.ofNanos(System.nanoTime() - start))
-        .isBetween(Duration.ofMillis(1900), Duration.ofSeconds(5));
-    Thread.sleep(100);
+    process.onExit().get(5, TimeUnit.MINUTES);
     assertThat(worker.isAlive()).isFalse();
+    assertThat(worker.describeEnd()).startsWith(" (exit code 137)");
+  }
+
+  @Test
+  void a_worker_that_leaves_by_itself_is_not_killed() throws Exception {
+    WorkerProcess worker = start("echo ready; exit 4", LIMIT);
+    ProcessHandle.of(worker.pid())
+        .map(ProcessHandle::onExit)
+        .orElse(CompletableFuture.completedFuture(null))
+        .get(5, TimeUnit.MINUTES);
+    worker.close();
+    assertThat(worker.describeEnd()).isEqualTo(" (exit code 4)");
   }
 }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy.Fixed;
+import asymml.trusted.plan.Rank.Fixed;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.Map;
@@ -127,7 +127,7 @@ class KeptSquaresTest {
   @CsvSource({"5, 4, 4, 12, 3", "3, 1, 1, 40, 1", "6, 5, 7, 3, 3", "2, 3, 3, 64, 6"})
   void what_a_light_svd_keeps_is_never_told_too_small(int n, int h, int w, int c, int rank) {
     try (PerExampleDecomposer decomposer =
-        new PerExampleDecomposer(n, new Shape(h, w, c), 2, new Fixed(rank), Refresh.DEFAULT, 2)) {
+        new PerExampleDecomposer(n, new Shape(h, w, c), new Fixed(rank), Refresh.DEFAULT, 2)) {
       for (int step = 0; step < 5; step++) {
         Tensor x = examples(n, h, w, c);
         decomposer.fit(x, step);

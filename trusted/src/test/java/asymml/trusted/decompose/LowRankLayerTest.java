@@ -6,9 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy.Energy;
-import asymml.trusted.decompose.RankPolicy.Fixed;
-import asymml.trusted.decompose.RankPolicy.Fraction;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.Rank.Energy;
+import asymml.trusted.plan.Rank.Fixed;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -38,18 +39,18 @@ class LowRankLayerTest {
   enum Kind {
     SHARED {
       @Override
-      Decomposer create(int batch, Shape input, RankPolicy policy) {
-        return new SharedDecomposer(batch, input, 0, policy, ALWAYS);
+      Decomposer create(int batch, Shape input, Rank rank) {
+        return new SharedDecomposer(batch, input, 0, rank, ALWAYS);
       }
     },
     PER_EXAMPLE {
       @Override
-      Decomposer create(int batch, Shape input, RankPolicy policy) {
-        return new PerExampleDecomposer(batch, input, 0, policy, ALWAYS, 2);
+      Decomposer create(int batch, Shape input, Rank rank) {
+        return new PerExampleDecomposer(batch, input, rank, ALWAYS, 2);
       }
     };
 
-    abstract Decomposer create(int batch, Shape input, RankPolicy policy);
+    abstract Decomposer create(int batch, Shape input, Rank rank);
   }
 
   /// A sum of products and the sum of their magnitudes, which bounds its rounding errors.
@@ -191,7 +192,7 @@ class LowRankLayerTest {
     Tensor poor = Tensor.allocate(arena, s.inputAxes());
     poor.fill(1);
     poor.set(5, 2);
-    try (Decomposer decomposer = kind.create(2, shape(s), new Energy(0.02, new Fraction(1, 1)));
+    try (Decomposer decomposer = kind.create(2, shape(s), new Energy(0.02, s.inChannels()));
         LowRankLayer layer = decomposer.layer(s)) {
       int step = 0;
       for (Tensor x : List.of(poor, rich, rich, poor, rich)) {

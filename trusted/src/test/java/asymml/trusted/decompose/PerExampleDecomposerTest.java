@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy.Energy;
-import asymml.trusted.decompose.RankPolicy.Fixed;
-import asymml.trusted.decompose.RankPolicy.Fraction;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.Rank.Fixed;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.RankPolicy.Energy;
+import asymml.trusted.plan.RankPolicy.Fraction;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Map;
@@ -35,8 +37,12 @@ class PerExampleDecomposerTest {
   }
 
   private static PerExampleDecomposer decomposer(Tensor x, RankPolicy policy, Refresh refresh) {
+    return decomposer(x, policy.resolve(3, x.length(3)), refresh);
+  }
+
+  private static PerExampleDecomposer decomposer(Tensor x, Rank rank, Refresh refresh) {
     Shape shape = new Shape(x.length(1), x.length(2), x.length(3));
-    return new PerExampleDecomposer(x.length(0), shape, 3, policy, refresh, ROUNDS);
+    return new PerExampleDecomposer(x.length(0), shape, rank, refresh, ROUNDS);
   }
 
   private static double share(PerExampleDecomposer decomposer, Tensor x) {
@@ -196,7 +202,7 @@ class PerExampleDecomposerTest {
     assertThatThrownBy(() -> decomposer(planned, new Fixed(0), ALWAYS))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(
-            () -> new PerExampleDecomposer(1, new Shape(2, 2, 2), 0, new Fixed(1), ALWAYS, 0))
+            () -> new PerExampleDecomposer(1, new Shape(2, 2, 2), new Fixed(1), ALWAYS, 0))
         .isInstanceOf(IllegalArgumentException.class);
   }
 

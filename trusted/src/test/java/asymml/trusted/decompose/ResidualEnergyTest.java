@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy.Fixed;
+import asymml.trusted.plan.Rank.Fixed;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,7 +24,7 @@ class ResidualEnergyTest {
     Shape shape = new Shape(x.length(1), x.length(2), x.length(3));
     double[] left = new double[EXAMPLES];
     try (PerExampleDecomposer decomposer =
-        new PerExampleDecomposer(x.length(0), shape, 0, new Fixed(rank), Refresh.DEFAULT, rounds)) {
+        new PerExampleDecomposer(x.length(0), shape, new Fixed(rank), Refresh.DEFAULT, rounds)) {
       decomposer.fit(x, 0);
       Factors.assertReproduces(decomposer, x);
       double[][] residual = Factors.residual(decomposer, x);

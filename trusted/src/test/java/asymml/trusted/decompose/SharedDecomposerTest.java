@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy.Energy;
-import asymml.trusted.decompose.RankPolicy.Fixed;
-import asymml.trusted.decompose.RankPolicy.Fraction;
+import asymml.trusted.plan.Rank;
+import asymml.trusted.plan.Rank.Fixed;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.RankPolicy.Energy;
+import asymml.trusted.plan.RankPolicy.Fraction;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
@@ -36,8 +38,12 @@ class SharedDecomposerTest {
   }
 
   private static SharedDecomposer decomposer(Tensor x, RankPolicy policy, Refresh refresh) {
+    return decomposer(x, policy.resolve(3, x.length(3)), refresh);
+  }
+
+  private static SharedDecomposer decomposer(Tensor x, Rank rank, Refresh refresh) {
     Shape shape = new Shape(x.length(1), x.length(2), x.length(3));
-    return new SharedDecomposer(x.length(0), shape, 3, policy, refresh);
+    return new SharedDecomposer(x.length(0), shape, 3, rank, refresh);
   }
 
   private static double share(SharedDecomposer decomposer, Tensor x) {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
-import asymml.trusted.decompose.RankPolicy.Fixed;
+import asymml.trusted.plan.Rank.Fixed;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.SplittableRandom;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import asymml.kernels.Tensor;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
@@ -193,6 +193,6 @@ class EnergySharesTest {
   }
 
   private static int rank(Tensor x, String policy, Decomposition decomposition) {
-    return EnergyShares.rank(x, 0, RankPolicy.parse(policy), decomposition);
+    return EnergyShares.rank(x, 0, RankPolicy.parse(policy).resolve(0, x.length(3)), decomposition);
   }
 }

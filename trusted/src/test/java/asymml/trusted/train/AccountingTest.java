@@ -6,24 +6,31 @@ import static org.assertj.core.api.Assertions.within;
 
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
+import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.privacy.Ledger;
+import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.Release;
 import asymml.privacy.Sampling;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.decompose.Refresh;
-import asymml.trusted.execute.Basis;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.ReleaseTerms;
-import asymml.trusted.execute.Terms;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.ReleaseTerms;
+import asymml.trusted.plan.Terms;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -119,35 +126,150 @@ class AccountingTest {
     assertThat(accounting(CLEAN, null).steps()).isEqualTo(40); // no target, no end
   }
 
+  private static PrivacyRuns resumable(boolean calibrated) {
+    return budgeted(8, Drawing.SHUFFLE, Basis.DP)
+        .with(calibrated ? NONE : new NoiseStrength.Ratio(300))
+        .with(Clip.parse("20:0.5"));
+  }
+
+  /// Bounds that were found again, off by a share of themselves.
+  private static Accounting resumed(PrivacyRuns run, double off, Ledger earlier) {
+    return Accounting.of(
+        run.config(),
+        run.graph(),
+        run.plan(),
+        PrivacyRuns.EXAMPLES,
+        () -> {
+          Map<Channel, Map<String, ClipNorm>> norms = new EnumMap<>(Channel.class);
+          Terms.bounds(run.graph())
+              .norms()
+              .forEach((channel, byLayer) -> {
+                Map<String, ClipNorm> own = new HashMap<>(byLayer);
+                own.replaceAll((_, norm) -> new ClipNorm(norm.value() * (1 + off)));
+                norms.put(channel, own);
+              });
+          return new ReleaseTerms.Bounds(norms);
+        },
+        earlier);
+  }
+
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
-  void a_resumed_run_releases_what_the_earlier_one_did_without_new_bounds(boolean calibrated) {
-    PrivacyRuns run =
-        budgeted(8, Drawing.SHUFFLE, Basis.DP)
-            .with(calibrated ? NONE : new NoiseStrength.Ratio(300))
-            .with(Clip.parse("20:0.5"));
+  void a_resumed_run_releases_what_the_earlier_one_did_whatever_the_order_of_sums(
+      boolean calibrated) {
+    PrivacyRuns run = resumable(calibrated);
     Accounting first = accounting(run, null);
-    Supplier<ReleaseTerms.Bounds> forbidden =
-        () -> {
-          throw new AssertionError("the bounds hold on: those of other parameters would differ");
-        };
     for (long begun : new long[] {1, 7, 40}) {
-      Accounting resumed =
-          Accounting.of(
-              run.config(),
-              run.graph(),
-              run.plan(),
-              PrivacyRuns.EXAMPLES,
-              forbidden,
-              first.ledger(begun));
-      for (boolean refresh : new boolean[] {false, true}) {
-        assertThat(resumed.releases().releases(refresh))
-            .isEqualTo(first.releases().releases(refresh));
+      for (double off : new double[] {0, 1e-5, -1e-5}) {
+        Accounting resumed = resumed(run, off, first.ledger(begun));
+        for (boolean refresh : new boolean[] {false, true}) {
+          assertThat(resumed.releases().releases(refresh))
+              .isEqualTo(first.releases().releases(refresh));
+        }
+        assertThat(resumed.steps()).isEqualTo(first.steps());
+        assertThat(resumed.ledger(40)).isEqualTo(first.ledger(40));
       }
-      assertThat(resumed.steps()).isEqualTo(first.steps());
-      assertThat(resumed.sampling()).isEqualTo(first.sampling());
-      assertThat(resumed.ledger(40)).isEqualTo(first.ledger(40));
+      assertChanged(() -> resumed(run, 0.01, first.ledger(begun)));
     }
+  }
+
+  private static void assertChanged(ThrowingCallable resume) {
+    assertThatThrownBy(resume)
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("the ledger does not say what this run releases")
+        .hasMessageNotContaining("\n");
+  }
+
+  private static Ledger edited(Ledger ledger, UnaryOperator<Release> edit) {
+    return new Ledger(
+        ledger.sampling(),
+        ledger.delta(),
+        ledger.entries().stream()
+            .map(e -> new Ledger.Entry(e.releases().stream().map(edit).toList(), e.steps()))
+            .toList());
+  }
+
+  private static Release withNoise(Release release, double factor) {
+    return release.mechanism() instanceof Release.Gaussian(var clipNorm, var z)
+        ? new Release(
+            release.channel(),
+            release.layer(),
+            release.values(),
+            new Release.Gaussian(clipNorm, new NoiseMultiplier(z.value() * factor)))
+        : release;
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void an_edited_ledger_is_refused(boolean calibrated) {
+    PrivacyRuns run = resumable(calibrated);
+    Ledger honest = accounting(run, null).ledger(17);
+    List<Ledger> edits = new ArrayList<>();
+    for (double factor : new double[] {3, 1.0 / 3, 1.01, 0.99}) {
+      edits.add(edited(honest, release -> withNoise(release, factor)));
+      Release one = honest.entries().getFirst().releases().getFirst();
+      edits.add(edited(honest, r -> r.equals(one) ? withNoise(r, factor) : r));
+    }
+    edits.add(
+        edited(
+            honest,
+            r ->
+                new Release(
+                    r.channel(), r.layer(), r.values(), new Release.PostProcessing("an edit"))));
+    edits.add(
+        edited(honest, r -> new Release(r.channel(), r.layer(), r.values() + 1, r.mechanism())));
+    List<Ledger.Entry> entries = honest.entries();
+    Ledger.Entry usual = entries.getFirst();
+    Ledger.Entry renewal = entries.getLast();
+    edits.add(new Ledger(honest.sampling(), new Delta(1e-4), entries));
+    edits.add(new Ledger(honest.sampling(), honest.delta(), entries, 2));
+    edits.add(
+        new Ledger(
+            new Sampling.Poisson(PrivacyRuns.EXAMPLES, PrivacyRuns.BATCH, 200),
+            honest.delta(),
+            entries));
+    edits.add(new Ledger(new Sampling.Shuffled(PrivacyRuns.EXAMPLES, 20), honest.delta(), entries));
+    edits.add(
+        new Ledger(
+            honest.sampling(),
+            honest.delta(),
+            List.of(
+                new Ledger.Entry(
+                    usual.releases().subList(1, usual.releases().size()), usual.steps()),
+                renewal)));
+    edits.add(
+        new Ledger(
+            honest.sampling(),
+            honest.delta(),
+            List.of(
+                new Ledger.Entry(usual.releases(), usual.steps() + 1),
+                new Ledger.Entry(renewal.releases(), renewal.steps() - 1))));
+    for (Ledger edit : edits) {
+      assertChanged(() -> accounting(run, edit));
+    }
+    assertThat(accounting(run, honest).ledger(17)).isEqualTo(honest);
+  }
+
+  @Test
+  void a_target_that_only_noise_without_tails_could_reach_is_refused() {
+    assertThatThrownBy(() -> accounting(budgeted(1e9, Drawing.SHUFFLE, Basis.PUBLIC), null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("the noise sampler leaves out more than delta")
+        .hasMessageNotContaining("\n");
+  }
+
+  @Test
+  void a_delta_below_what_the_sampler_leaves_out_is_refused() {
+    assertThatThrownBy(() -> accounting(CLEAN.with(new Delta(1e-20)), null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("delta 1.0E-20 is below what the noise sampler leaves out");
+    assertThat(epsilon(accounting(CLEAN.with(new Delta(1e-12)), null), 40)).isFinite();
+  }
+
+  @Test
+  void noise_that_ends_before_it_covers_an_example_is_planned_as_infinite() {
+    Accounting run = accounting(CLEAN.with(new NoiseStrength.Multiplier(0.05)), null);
+    assertThat(epsilon(run, 1)).isInfinite();
   }
 
   @ParameterizedTest
@@ -173,7 +295,7 @@ class AccountingTest {
     Accounting poisson = accounting(CLEAN, null);
     assertThat(poisson.slots()).isBetween(PrivacyRuns.BATCH + 1, PrivacyRuns.EXAMPLES / 2);
     assertThat(poisson.sampling().failure(40)).isLessThanOrEqualTo(1e-7);
-    assertThat(poisson.ledger(40).accountedDelta().value()).isBetween(0.99e-5, 1e-5);
+    assertThat(poisson.ledger(40).accountedDelta(_ -> true).value()).isBetween(0.99e-5, 1e-5);
     PrivacyConfig shuffled =
         PrivacyRuns.protecting(PrivacyRuns.ALL, null, Drawing.SHUFFLE, Basis.PUBLIC);
     Accounting plain = accounting(CLEAN.with(shuffled), null);

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.trusted.data.DataSet;
-import asymml.trusted.execute.Plan;
+import asymml.trusted.plan.Plan;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.RunLayout;

@@ -7,7 +7,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
-import asymml.trusted.execute.Basis;
+import asymml.trusted.plan.Basis;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
 import java.util.HashSet;

@@ -2,13 +2,13 @@ package asymml.trusted.train;
 
 import asymml.model.Shape;
 import asymml.model.Zoo;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.decompose.RankPolicy;
-import asymml.trusted.execute.Mode;
-import asymml.trusted.execute.Placement.Decomposition;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;

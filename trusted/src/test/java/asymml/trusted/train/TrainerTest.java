@@ -11,11 +11,11 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import asymml.model.Zoo;
-import asymml.trusted.boundary.NoiseStrength;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Shuffle;
-import asymml.trusted.execute.Mode;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;

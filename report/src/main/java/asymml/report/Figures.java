@@ -1,0 +1,90 @@
+package asymml.report;
+
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
+import java.time.Duration;
+import java.util.Locale;
+
+/// Numbers as people read them.
+public final class Figures {
+  /// Digits of a bound. Accountants are good to four.
+  private static final int BOUND_DIGITS = 5;
+
+  private Figures() {}
+
+  /// Minutes and seconds, or hours.
+  public static String time(Duration time) {
+    long seconds = Math.max(0, Math.round(time.toMillis() / 1000.0));
+    return seconds < 3600
+        ? "%d:%02d".formatted(seconds / 60, seconds % 60)
+        : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  /// Bytes in decimal units.
+  public static String bytes(long bytes) {
+    return scaled(bytes) + "B";
+  }
+
+  /// A count with three digits and k, M, G or T.
+  public static String scaled(long value) {
+    double count = value;
+    String[] units = {" ", " k", " M", " G", " T"};
+    int unit = 0;
+    while (count >= 999.5 && unit < units.length - 1) {
+      count /= 1000;
+      unit++;
+    }
+    String number = unit == 0 || count >= 100 ? "%.0f" : count >= 10 ? "%.1f" : "%.2f";
+    return String.format(Locale.ROOT, number, count) + units[unit];
+  }
+
+  /// A count in groups of three digits, with thin spaces as the SI has them.
+  public static String grouped(long value) {
+    return String.format(Locale.ROOT, "%,d", value).replace(',', '\u2009');
+  }
+
+  /// Seconds with one digit.
+  public static String seconds(double seconds) {
+    return String.format(Locale.ROOT, "%.1f s", seconds);
+  }
+
+  /// A share as percent with one digit.
+  public static String percent(double share) {
+    return String.format(Locale.ROOT, "%.1f %%", 100 * share);
+  }
+
+  /// A loss with four digits.
+  public static String loss(double loss) {
+    return String.format(Locale.ROOT, "%.4f", loss);
+  }
+
+  /// Images a second.
+  public static String speed(double imagesPerSecond) {
+    return String.format(Locale.ROOT, "%.0f images/s", imagesPerSecond);
+  }
+
+  /// The smallest number of five digits that is at least a value.
+  public static double roundedUp(double value) {
+    return rounded(BigDecimal.valueOf(value), RoundingMode.CEILING);
+  }
+
+  /// The largest number of five digits that is at most a value.
+  public static double roundedDown(double value) {
+    return roundedDown(BigDecimal.valueOf(value));
+  }
+
+  /// The same of a value that is no `double`.
+  public static double roundedDown(BigDecimal value) {
+    return rounded(value, RoundingMode.FLOOR);
+  }
+
+  private static double rounded(BigDecimal value, RoundingMode mode) {
+    return value.round(new MathContext(BOUND_DIGITS, mode)).doubleValue();
+  }
+
+  /// A number with all of its digits and no more, from which it can be read back.
+  public static String plain(double value) {
+    return Double.toString(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
+  }
+}

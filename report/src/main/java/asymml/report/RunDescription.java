@@ -1,0 +1,97 @@
+package asymml.report;
+
+import asymml.model.Graph;
+import asymml.model.Parameter;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.train.TrainConfig;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// Runs in words: the network and what runs where.
+public final class RunDescription {
+  /// What is to be said of the trusted process.
+  public static final String NOT_PROTECTED = "not running in a TEE (simulation, not protected)";
+
+  private RunDescription() {}
+
+  /// A network in words.
+  ///
+  /// @param graph the network
+  /// @param config of its run
+  /// @return its name, norm, parameters and multiply-adds
+  public static String model(Graph graph, TrainConfig config) {
+    long macs = graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum();
+    return "%s, %s norm, %s parameters, %s multiply-adds an image"
+        .formatted(
+            graph.name(),
+            config.norm().name().toLowerCase(Locale.ROOT),
+            Figures.scaled(parameterCount(graph)).strip(),
+            Figures.scaled(macs).strip());
+  }
+
+  /// The number of trained values.
+  ///
+  /// @param graph the network
+  /// @return of all its layers
+  public static long parameterCount(Graph graph) {
+    return graph.parameters().stream()
+        .filter(p -> p.kind().trained())
+        .mapToLong(Parameter::size)
+        .sum();
+  }
+
+  /// How many layers of a network run where.
+  ///
+  /// @param graph the network
+  /// @param config of its run
+  /// @param plan of its run
+  /// @return one line
+  public static String plan(Graph graph, TrainConfig config, Plan plan) {
+    List<String> trusted = new ArrayList<>();
+    List<Integer> ranks = new ArrayList<>();
+    int untrusted = 0;
+    List<Integer> linear = graph.linearLayers();
+    for (int i = 0; i < linear.size(); i++) {
+      String name = graph.nodes().get(linear.get(i)).name();
+      switch (plan.placement(name)) {
+        case Placement.Trusted _ -> trusted.add(name);
+        case Placement.Untrusted _ -> untrusted++;
+        case Split(var _, var rank) -> ranks.add(rank.most());
+      }
+    }
+    List<String> parts = new ArrayList<>();
+    if (!ranks.isEmpty()) {
+      parts.add(
+          "%d split (%s, rank %s: %d to %d)"
+              .formatted(
+                  ranks.size(),
+                  config.decomposition().label(),
+                  config.mode() == Mode.DP_ONLY ? "0" : config.rank(),
+                  ranks.stream().mapToInt(r -> r).min().orElse(0),
+                  ranks.stream().mapToInt(r -> r).max().orElse(0)));
+    }
+    if (untrusted > 0) {
+      parts.add(untrusted + " untrusted");
+    }
+    if (!trusted.isEmpty()) {
+      parts.add(
+          trusted.size()
+              + " trusted"
+              + (trusted.size() <= 3 ? " " + String.join(" ", trusted) : ""));
+    }
+    return "%s: of %d linear layers %s"
+        .formatted(config.mode().label(), linear.size(), String.join(", ", parts));
+  }
+
+  /// What is to be said where no worker is.
+  ///
+  /// @return a line each
+  public static List<String> privacyOfTrustedOnly() {
+    return List.of(
+        "nothing is released by the trusted process; the trained model itself is not protected");
+  }
+}

@@ -1,0 +1,161 @@
+package asymml.study.bench;
+
+import asymml.model.Zoo;
+import asymml.privacy.Channel;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.ReleaseTerms;
+import asymml.trusted.plan.Shield;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/// What a benchmark measures.
+///
+/// @param network on which images
+/// @param split how its layers are split
+/// @param rounds how often
+/// @param processes who computes
+public record BenchSpec(Network network, Split split, Rounds rounds, Processes processes) {
+  /// The network.
+  ///
+  /// @param model a name of the zoo
+  /// @param norm its normalisation
+  /// @param imageSize height and width of the images, of 3 channels, in pixels, at least 1
+  /// @param batchSize images a step, at least 1
+  public record Network(String model, Zoo.Norm norm, int imageSize, int batchSize) {
+    /// Checks the ranges above.
+    public Network {
+      requirePositive("image size", imageSize);
+      requirePositive("batch size", batchSize);
+    }
+
+    /// The same with images of another size.
+    ///
+    /// @param pixels height and width
+    /// @return a copy
+    public Network withImageSize(int pixels) {
+      return new Network(model, norm, pixels, batchSize);
+    }
+
+    /// The same with another batch size.
+    ///
+    /// @param images a step
+    /// @return a copy
+    public Network withBatchSize(int images) {
+      return new Network(model, norm, imageSize, images);
+    }
+  }
+
+  /// Where its linear layers run.
+  ///
+  /// @param modes what is measured, in the order in which they take turns
+  /// @param rank of split layers
+  /// @param decomposition of their inputs
+  /// @param trustedLayers linear layers that stay trusted whole
+  /// @param noiseRatio of noise on residuals; 0 for none
+  /// @param shield what hides the data
+  public record Split(
+      List<Mode> modes,
+      RankPolicy rank,
+      Decomposition decomposition,
+      List<String> trustedLayers,
+      double noiseRatio,
+      Shield shield) {
+    /// Copies the lists.
+    public Split {
+      modes = List.copyOf(modes);
+      trustedLayers = List.copyOf(trustedLayers);
+    }
+
+    /// The same at another rank.
+    ///
+    /// @param other of split layers
+    /// @return a copy
+    public Split withRank(RankPolicy other) {
+      return new Split(modes, other, decomposition, trustedLayers, noiseRatio, shield);
+    }
+  }
+
+  /// How often steps are run.
+  ///
+  /// @param steps that count, a round, at least 1
+  /// @param warmUp steps before them that do not count in the first round, at least 0; a third of
+  ///   them later
+  /// @param rounds how often the modes take turns, at least 1, so that a disturbance does not fall
+  ///   on one of them alone
+  public record Rounds(int steps, int warmUp, int rounds) {
+    /// Checks the ranges above.
+    public Rounds {
+      requirePositive("steps", steps);
+      requirePositive("rounds", rounds);
+      if (warmUp < 0) {
+        throw new IllegalArgumentException("warm-up must be at least 0 steps: " + warmUp);
+      }
+    }
+  }
+
+  /// The processes.
+  ///
+  /// @param threads of either, at least 1
+  /// @param device what the worker computes on, as its `--device` option takes it
+  /// @param chunks in how many parts a worker gets a batch, at least 1
+  public record Processes(int threads, String device, int chunks) {
+    /// Checks the ranges above.
+    public Processes {
+      requirePositive("threads", threads);
+      requirePositive("chunks", chunks);
+    }
+
+    /// Threads that let the trusted process and the worker share this machine.
+    ///
+    /// @return half the processors, at least 1
+    public static int sharedThreads() {
+      return Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+    }
+  }
+
+  /// The same with another network.
+  ///
+  /// @param other what is measured
+  /// @return a copy
+  public BenchSpec withNetwork(Network other) {
+    return new BenchSpec(other, split, rounds, processes);
+  }
+
+  /// The same with another split.
+  ///
+  /// @param other how layers are split
+  /// @return a copy
+  public BenchSpec withSplit(Split other) {
+    return new BenchSpec(network, other, rounds, processes);
+  }
+
+  /// On what terms tensors are released.
+  ///
+  /// @return terms whose work is that of a run; nothing private is released
+  /// @throws IllegalArgumentException if the noise ratio is out of range
+  public ReleaseTerms terms() {
+    NoiseStrength noise =
+        split.noiseRatio() == 0
+            ? new NoiseStrength.None()
+            : new NoiseStrength.Ratio(split.noiseRatio());
+    return split.shield() instanceof Shield.Shares shares
+        ? new ReleaseTerms.Accounted(
+            noise,
+            Set.of(Channel.RESIDUALS, Channel.GRADIENTS),
+            Basis.PUBLIC,
+            new ReleaseTerms.Bounds(Map.of()),
+            shares)
+        : new ReleaseTerms.Unaccounted(noise, "a benchmark");
+  }
+
+  private static void requirePositive(String what, int value) {
+    if (value < 1) {
+      throw new IllegalArgumentException(what + " must be at least 1: " + value);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+package asymml.study.bench;
+
+import asymml.model.Graph;
+import asymml.trusted.bench.StepBench;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.boundary.WorkerProcess;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.ReleaseTerms;
+import asymml.trusted.plan.Shield;
+import asymml.trusted.split.Workers;
+import asymml.trusted.split.Workers.Party;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.function.Function;
+
+/// Runs benchmarks of plans, with a worker process of their own where they need one.
+///
+/// @param graph the network
+/// @param batchSize images a step
+/// @param terms on what terms tensors are released
+/// @param processes who computes
+/// @param launcher the command of a worker process on a device
+/// @param random seeds the noise
+public record BenchWorkers(
+    Graph graph,
+    int batchSize,
+    ReleaseTerms terms,
+    BenchSpec.Processes processes,
+    Function<String, List<String>> launcher,
+    SecureRandom random) {
+  private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  /// What is done with a benchmark.
+  @FunctionalInterface
+  public interface Use {
+    /// Runs and reads the benchmark.
+    ///
+    /// @param bench of the plan
+    /// @param worker the worker's process, empty without one
+    /// @throws IOException if the worker fails
+    void with(StepBench bench, OptionalLong worker) throws IOException;
+  }
+
+  /// Plans the network, hands it over, and takes all down again.
+  ///
+  /// @param plan where its linear layers run
+  /// @param use what to do with the benchmark
+  /// @throws IOException if the worker cannot be started or fails
+  public void use(Plan plan, Use use) throws IOException {
+    if (!plan.needsWorker()) {
+      try (StepBench bench = new StepBench(graph, plan, batchSize, terms, null)) {
+        use.with(bench, OptionalLong.empty());
+      }
+      return;
+    }
+    boolean shares =
+        terms instanceof ReleaseTerms.Accounted accounted
+            && accounted.shield() instanceof Shield.Shares;
+    try (Own first = new Own();
+        Own second = shares ? new Own() : null;
+        StepBench bench =
+            new StepBench(
+                graph,
+                plan,
+                batchSize,
+                terms,
+                new Workers(
+                    second == null ? List.of(first.party) : List.of(first.party, second.party),
+                    processes.chunks()))) {
+      use.with(bench, OptionalLong.of(first.process.pid()));
+    }
+  }
+
+  /// A worker process of this side's own, and the door to it.
+  private final class Own implements AutoCloseable {
+    private final Path log = Files.createTempFile("asymml-bench-worker", ".log");
+    private final WorkerProcess process;
+    private final Party party;
+
+    Own() throws IOException {
+      process =
+          WorkerProcess.start(launcher.apply(processes.device()), processes.threads(), log, LIMIT);
+      RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
+      party = new Party(worker, new ReleaseDoor(worker, random, processes.threads()));
+    }
+
+    @Override
+    public void close() throws IOException {
+      party.door().close();
+      party.worker().close();
+      process.close();
+      Files.deleteIfExists(log);
+    }
+  }
+}

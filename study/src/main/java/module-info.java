@@ -1,0 +1,14 @@
+/// Studies of training runs: attacks, accuracy against noise, noise for a guarantee, costs and
+/// plans. Each takes a specification and gives records.
+module asymml.study {
+  requires static transitive org.jspecify;
+  requires transitive asymml.analysis;
+  requires transitive asymml.privacy;
+  requires transitive asymml.trusted;
+  requires java.desktop;
+
+  exports asymml.study;
+  exports asymml.study.bench;
+  exports asymml.study.compare;
+  exports asymml.study.tradeoff;
+}

@@ -1,0 +1,164 @@
+package asymml.trusted.ops;
+
+import asymml.kernels.Elementwise;
+import asymml.kernels.Tensor;
+import asymml.kernels.WeightStandardization;
+import asymml.model.Graph;
+import asymml.model.Initializer;
+import asymml.model.Parameter;
+import java.lang.foreign.Arena;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// The parameters of a network with their gradients and the optimiser's velocities: shared by all
+/// batch sizes that the network is planned for. Kept on the trusted side.
+public final class Parameters implements AutoCloseable {
+  private final Arena arena = Arena.ofShared(); // read and written by worker threads of the kernels
+  private final List<Parameter> all;
+  private final Map<String, Tensor> values = new LinkedHashMap<>();
+  private final Map<String, Tensor> gradients = new LinkedHashMap<>();
+  private final Map<String, Tensor> velocities = new LinkedHashMap<>();
+  private final Map<String, Standardized> standardized = new LinkedHashMap<>();
+  private long version;
+  private boolean closed;
+
+  /// What a layer uses in a weight's place.
+  ///
+  /// @param weight `[O, kH, kW, C]`
+  /// @param inverseNorms `[O]`
+  private record Standardized(Tensor weight, Tensor inverseNorms) {}
+
+  /// Allocates and initialises the parameters of a graph.
+  ///
+  /// @param graph the network
+  /// @param initializer gives the first values
+  /// @param training whether gradients and velocities are wanted
+  public Parameters(Graph graph, Initializer initializer, boolean training) {
+    all = graph.parameters();
+    for (Parameter parameter : all) {
+      Tensor value = Tensor.allocate(arena, parameter.shape());
+      values.put(parameter.name(), value.copyFrom(initializer.values(parameter)));
+      if (training && parameter.kind().trained()) {
+        gradients.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
+        velocities.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
+      }
+      if (parameter.kind() == Parameter.Kind.STANDARDIZED_WEIGHT) {
+        standardized.put(
+            parameter.name(),
+            new Standardized(
+                Tensor.allocate(arena, parameter.shape()),
+                Tensor.allocate(arena, value.length(0))));
+      }
+    }
+    standardize();
+  }
+
+  /// All parameters in graph order.
+  ///
+  /// @return immutable
+  public List<Parameter> all() {
+    return all;
+  }
+
+  /// A parameter's values.
+  ///
+  /// @param name its name
+  /// @return a view; after writing to it call [#changed]
+  public Tensor value(String name) {
+    return find(values, name);
+  }
+
+  /// What a layer computes with: a parameter's values, or what they are after standardisation.
+  ///
+  /// @param name its name
+  /// @return a view, not to be written to
+  public Tensor used(String name) {
+    Standardized own = standardized.get(name);
+    return own == null ? value(name) : own.weight();
+  }
+
+  private void standardize() {
+    standardized.forEach((name, own) ->
+        WeightStandardization.forward(value(name), own.weight(), own.inverseNorms()));
+  }
+
+  /// Turns gradients by what the layers computed with into gradients by the parameters: the end of
+  /// a backward pass. It needs no example, so that it costs no privacy.
+  public void finishGradients() {
+    standardized.forEach((name, own) ->
+        WeightStandardization.backward(own.weight(), own.inverseNorms(), gradient(name)));
+  }
+
+  /// A trained parameter's gradient of the last backward pass.
+  ///
+  /// @param name its name
+  /// @return a view
+  public Tensor gradient(String name) {
+    return find(gradients, name);
+  }
+
+  /// A trained parameter's momentum.
+  ///
+  /// @param name its name
+  /// @return a view
+  public Tensor velocity(String name) {
+    return find(velocities, name);
+  }
+
+  /// One step of stochastic gradient descent with momentum, on the gradients of the last backward
+  /// pass. Weights decay, nothing else does.
+  ///
+  /// @param rate the learning rate
+  /// @param momentum 0 to below 1
+  /// @param weightDecay at least 0
+  public void update(float rate, float momentum, float weightDecay) {
+    for (Parameter p : all) {
+      if (p.kind().trained()) {
+        Elementwise.sgd(
+            value(p.name()),
+            velocity(p.name()),
+            gradient(p.name()),
+            rate,
+            momentum,
+            p.kind().weight() ? weightDecay : 0);
+      }
+    }
+    changed();
+  }
+
+  /// Says that values were written: standardised and packed copies are renewed before they are used
+  /// again.
+  public void changed() {
+    version++;
+    standardize();
+  }
+
+  /// How often values were written.
+  ///
+  /// @return rises with each [#changed]
+  long version() {
+    return version;
+  }
+
+  private static Tensor find(Map<String, Tensor> map, String name) {
+    Tensor tensor = map.get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException("no such parameter: " + name);
+    }
+    return tensor;
+  }
+
+  /// Zeroes and frees everything.
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      for (Map<String, Tensor> map : List.of(values, gradients, velocities)) {
+        map.values().forEach(t -> t.fill(0));
+      }
+      standardized.values().forEach(own -> own.weight().fill(0));
+      arena.close();
+    }
+  }
+}

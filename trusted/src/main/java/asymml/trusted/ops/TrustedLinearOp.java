@@ -1,0 +1,117 @@
+package asymml.trusted.ops;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Convolution;
+import asymml.kernels.Convolution.Pass;
+import asymml.kernels.Elementwise;
+import asymml.kernels.Tensor;
+import asymml.trusted.memory.GradientTarget;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.IntToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/// A linear layer that stays on the trusted side.
+public final class TrustedLinearOp implements Op {
+  private final String name;
+  private final Convolution layer;
+  private final Parameters parameters;
+  private final LinearParameters own;
+  private final Tensor x;
+  private final Tensor y;
+  private final @Nullable Tensor dy;
+  private final @Nullable GradientTarget dx;
+  private final @Nullable GradientGuard guard;
+  private long loadedVersion = -1;
+
+  /// Plans it.
+  ///
+  /// @param name of the node
+  /// @param shape the layer's
+  /// @param parameters of the network
+  /// @param own those of the layer
+  /// @param tensors input and output
+  /// @param guard of the parameter gradients; null if they are not protected
+  public TrustedLinearOp(
+      String name,
+      ConvShape shape,
+      Parameters parameters,
+      LinearParameters own,
+      OpTensors tensors,
+      @Nullable GradientGuard guard) {
+    this.name = name;
+    Set<Pass> passes = EnumSet.of(Pass.FORWARD);
+    if (tensors.dy() != null) {
+      passes.add(Pass.BACKWARD_WEIGHTS);
+    }
+    if (tensors.dx() != null) {
+      passes.add(Pass.BACKWARD_DATA);
+    }
+    this.layer = new Convolution(shape, passes);
+    this.parameters = parameters;
+    this.own = own;
+    this.x = tensors.x();
+    this.y = tensors.y();
+    this.dy = tensors.dy();
+    this.dx = tensors.dx();
+    this.guard = guard;
+  }
+
+  @Override
+  public void forward(long step) {
+    if (loadedVersion != parameters.version()) {
+      layer.loadWeights(own.weight());
+      loadedVersion = parameters.version();
+    }
+    layer.forward(x, y);
+    own.addBias(y);
+  }
+
+  @Override
+  public void backward() {
+    Tensor gradient = Gradients.require(dy);
+    if (dx != null) {
+      layer.backwardData(gradient, dx.destination());
+      dx.done();
+    }
+    if (guard != null) {
+      // The gradient goes nowhere else any more.
+      guard.limit(gradient, gain());
+    }
+    layer.backwardWeights(x, gradient, Gradients.require(own.weightGradient()));
+    own.biasBackward(gradient);
+    if (guard != null) {
+      guard.perturb(addedHere());
+    }
+  }
+
+  /// The node's name.
+  ///
+  /// @return as in the graph
+  public String name() {
+    return name;
+  }
+
+  /// How large each example's part in the gradients can be, over the norm of its output gradient.
+  ///
+  /// @return by example, of the last forward pass
+  public IntToDoubleFunction gain() {
+    return own.gain(layer.shape(), i -> Elementwise.sumOfSquares(x.examples(i, 1)));
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return dy == null ? List.of() : own.gradients(true);
+  }
+
+  @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.KERNELS;
+  }
+
+  @Override
+  public void close() {
+    layer.close();
+  }
+}

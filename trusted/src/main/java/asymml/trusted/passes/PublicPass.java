@@ -1,0 +1,169 @@
+package asymml.trusted.passes;
+
+import asymml.kernels.Elementwise;
+import asymml.kernels.SoftmaxCrossEntropy;
+import asymml.kernels.Tensor;
+import asymml.model.Graph;
+import asymml.model.Node;
+import asymml.privacy.Channel;
+import asymml.privacy.ClipNorm;
+import asymml.trusted.decompose.Decomposer;
+import asymml.trusted.network.Network;
+import asymml.trusted.ops.GroupNormOp;
+import asymml.trusted.ops.Op;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.TrustedLinearOp;
+import asymml.trusted.plan.DataFlow;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.ReleasePlan;
+import asymml.trusted.plan.ReleaseTerms;
+import asymml.trusted.split.SplitContext;
+import asymml.wire.ProtocolException;
+import java.lang.foreign.Arena;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.IntToDoubleFunction;
+
+/// Public images run through the network on the trusted side, for all that must not be taken from
+/// private ones: clip bounds, and bases. Nothing of it is private, as long as the parameters are
+/// not.
+public final class PublicPass implements AutoCloseable {
+  /// A layer that gives nothing would have a bound of 0.
+  private static final double SMALLEST = 1e-12;
+
+  private static final MathContext DIGITS = new MathContext(3);
+
+  private final Graph graph;
+  private final Network network;
+  private final int[] labels;
+
+  /// Plans passes over some images.
+  ///
+  /// @param graph the network
+  /// @param parameters its parameters, with gradients; the gradients are overwritten
+  /// @param images `[n, H, W, C]`, public, normalised; copied
+  /// @param labels of the images, in the network's classes
+  public PublicPass(Graph graph, Parameters parameters, Tensor images, int[] labels) {
+    this.graph = graph;
+    this.labels = labels.clone();
+    try {
+      network =
+          Network.forInspection(graph, Plan.trusted(graph), labels.length, parameters, null, 0);
+    } catch (ProtocolException e) {
+      throw new IllegalStateException("a trusted network has no worker", e);
+    }
+    network.input().copyFrom(images);
+  }
+
+  private void forward() {
+    try {
+      network.forward(0);
+    } catch (ProtocolException e) {
+      throw new IllegalStateException("a trusted network has no worker", e);
+    }
+  }
+
+  /// Fits all shared bases to these images, at the present parameters.
+  ///
+  /// @param context whose bases
+  public void fitBases(SplitContext context) {
+    forward();
+    context.fitBases(network::activation);
+  }
+
+  /// Bounds for everything that can be released or summed: medians over these images.
+  ///
+  /// @param plan where the layers are to run
+  /// @param batchSize B, the expected examples of a step, which losses will be divided by
+  /// @return a bound for each release of any terms
+  public ReleaseTerms.Bounds bounds(Plan plan, int batchSize) {
+    forward();
+    SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, batchSize, network.logitsGradient());
+    try {
+      network.backward();
+    } catch (ProtocolException e) {
+      throw new IllegalStateException("a trusted network has no worker", e);
+    }
+    Map<Channel, Map<String, ClipNorm>> norms = new EnumMap<>(Channel.class);
+    for (Channel channel : Channel.values()) {
+      norms.put(channel, new LinkedHashMap<>());
+    }
+    ReleasePlan releases =
+        new ReleasePlan(
+            graph, plan, new ReleaseTerms.Unaccounted(new NoiseStrength.None(), "public images"));
+    for (DataFlow.Input input : releases.flow().inputs()) {
+      Tensor x = network.activation(input.key().source());
+      of(norms, Channel.BASIS).put(input.name(), median(i -> squares(x, i)));
+      of(norms, Channel.RESIDUALS).put(input.name(), residual(input, x));
+    }
+    for (int node : graph.linearLayers()) {
+      linearBounds(norms, node);
+    }
+    for (Op op : network.ops()) {
+      if (op instanceof GroupNormOp norm) {
+        double[] parts = norm.gradientNorms();
+        of(norms, Channel.WEIGHTS).put(norm.name(), median(i -> parts[i]));
+      }
+    }
+    return new ReleaseTerms.Bounds(norms);
+  }
+
+  private ClipNorm residual(DataFlow.Input input, Tensor x) {
+    try (Decomposer decomposer = SplitContext.decomposer(graph, input, x.length(0), true)) {
+      if (decomposer == null) {
+        return median(i -> Math.sqrt(squares(x, i)));
+      }
+      decomposer.fit(x, 0);
+      try (Arena memory = Arena.ofShared()) { // written by worker threads of the kernels
+        Tensor out = Tensor.allocate(memory, x.examples(0, 1).shape());
+        return median(i -> {
+          decomposer.residual(x, i, 1, out);
+          return Math.sqrt(Elementwise.sumOfSquares(out));
+        });
+      }
+    }
+  }
+
+  private void linearBounds(Map<Channel, Map<String, ClipNorm>> norms, int index) {
+    Node node = graph.nodes().get(index);
+    Tensor dy = network.gradient(index);
+    IntToDoubleFunction gradient = i -> Math.sqrt(squares(dy, i));
+    of(norms, Channel.GRADIENTS).put(node.name(), median(gradient));
+    for (Op op : network.ops()) {
+      if (op instanceof TrustedLinearOp linear && linear.name().equals(node.name())) {
+        IntToDoubleFunction gain = linear.gain();
+        of(norms, Channel.WEIGHTS)
+            .put(node.name(), median(i -> gradient.applyAsDouble(i) * gain.applyAsDouble(i)));
+      }
+    }
+  }
+
+  private static Map<String, ClipNorm> of(
+      Map<Channel, Map<String, ClipNorm>> norms, Channel channel) {
+    return norms.computeIfAbsent(channel, _ -> new LinkedHashMap<>());
+  }
+
+  private static double squares(Tensor batch, int example) {
+    return Elementwise.sumOfSquares(batch.examples(example, 1));
+  }
+
+  /// The median over the images, to three digits: it says where the scale lies, no more.
+  private ClipNorm median(IntToDoubleFunction norm) {
+    double[] values = new double[labels.length];
+    Arrays.setAll(values, norm);
+    Arrays.sort(values);
+    double median = Math.max(SMALLEST, values[values.length / 2]);
+    return new ClipNorm(new BigDecimal(median).round(DIGITS).doubleValue());
+  }
+
+  /// Zeroes and frees everything.
+  @Override
+  public void close() {
+    network.close();
+  }
+}

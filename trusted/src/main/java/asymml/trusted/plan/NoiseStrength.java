@@ -1,0 +1,72 @@
+package asymml.trusted.plan;
+
+/// How strong the noise on a release is, relative to the clip bound C of one example's tensor of
+/// `dim` values.
+public sealed interface NoiseStrength {
+  /// The noise's standard deviation per value.
+  ///
+  /// @param clipNorm C, above 0
+  /// @param dim values of one example
+  /// @return sigma, 0 if there is no noise
+  double sigma(double clipNorm, int dim);
+
+  /// No noise and no clipping: the split is exact and nothing is protected.
+  record None() implements NoiseStrength {
+    @Override
+    public double sigma(double clipNorm, int dim) {
+      return 0;
+    }
+
+    @Override
+    public String toString() {
+      return "none";
+    }
+  }
+
+  /// Noise multiplier z, what accountants speak of: `sigma = z C`.
+  ///
+  /// @param z above 0
+  record Multiplier(double z) implements NoiseStrength {
+    /// Checks the range.
+    public Multiplier {
+      requirePositive(z, "noise multiplier");
+    }
+
+    @Override
+    public double sigma(double clipNorm, int dim) {
+      return z * clipNorm;
+    }
+
+    @Override
+    public String toString() {
+      return "z = " + z;
+    }
+  }
+
+  /// Noise-to-residual ratio rho, what accuracy follows: `sigma = rho C / sqrt(dim)`, at 1 as
+  /// strong as a residual at the bound.
+  ///
+  /// @param rho above 0
+  record Ratio(double rho) implements NoiseStrength {
+    /// Checks the range.
+    public Ratio {
+      requirePositive(rho, "noise ratio");
+    }
+
+    @Override
+    public double sigma(double clipNorm, int dim) {
+      return rho * clipNorm / Math.sqrt(dim);
+    }
+
+    @Override
+    public String toString() {
+      return "ratio = " + rho;
+    }
+  }
+
+  private static void requirePositive(double value, String what) {
+    if (!(value > 0) || Double.isInfinite(value)) {
+      throw new IllegalArgumentException(what + " must be finite and above 0: " + value);
+    }
+  }
+}

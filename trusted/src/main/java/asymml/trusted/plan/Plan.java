@@ -1,0 +1,139 @@
+package asymml.trusted.plan;
+
+import asymml.model.Graph;
+import asymml.model.Shape;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Placement.Split;
+import asymml.trusted.plan.Placement.Trusted;
+import asymml.trusted.plan.Placement.Untrusted;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Where each linear layer of a graph runs, and how many directions of its input stay: data beside
+/// the graph, never inside it. Ranks are resolved here, once: no other code asks a [RankPolicy]
+/// about a layer.
+///
+/// @param layers placement by node name, in graph order
+public record Plan(Map<String, Placement> layers) {
+  /// Stands for the first linear layer in a list of layers to keep trusted.
+  public static final String FIRST = "first";
+
+  /// Stands for the last linear layer, the classifier, whose output gradient spells the labels.
+  public static final String LAST = "last";
+
+  /// Copies the map.
+  public Plan {
+    layers = Collections.unmodifiableMap(new LinkedHashMap<>(layers));
+  }
+
+  /// The plan of a mode. Layers that read one input are decomposed together: the rank of the first
+  /// of them that is split is that of all.
+  ///
+  /// @param graph the network
+  /// @param mode what the run is for
+  /// @param decomposition used where layers are split
+  /// @param rank used where layers are split, except in `dp-only`, which has no low-rank part
+  /// @param trusted names of layers that stay trusted in `asymml` and `dp-only`; [#FIRST] for the
+  ///   first one
+  /// @return one placement for each linear layer
+  /// @throws IllegalArgumentException if a name is not a linear layer of the graph
+  public static Plan of(
+      Graph graph, Mode mode, Decomposition decomposition, RankPolicy rank, List<String> trusted) {
+    List<String> names =
+        graph.linearLayers().stream().map(i -> graph.nodes().get(i).name()).toList();
+    List<String> kept =
+        trusted.stream()
+            .map(name ->
+                switch (name) {
+                  case FIRST -> names.getFirst();
+                  case LAST -> names.getLast();
+                  default -> name;
+                })
+            .toList();
+    for (String name : kept) {
+      if (!names.contains(name)) {
+        throw new IllegalArgumentException(
+            "'" + name + "' is no linear layer of " + graph.name() + "; it has " + names);
+      }
+    }
+    Map<String, Placement> layers = new LinkedHashMap<>();
+    Map<Integer, Split> splits = new HashMap<>();
+    for (int place = 0; place < names.size(); place++) {
+      String name = names.get(place);
+      layers.put(
+          name,
+          switch (mode) {
+            case TRUSTED_ONLY -> new Trusted();
+            case UNTRUSTED_ONLY -> new Untrusted();
+            case ASYMML ->
+                kept.contains(name)
+                    ? new Trusted()
+                    : split(graph, place, decomposition, rank, splits);
+            case DP_ONLY ->
+                kept.contains(name) ? new Trusted() : new Split(Decomposition.SHARED, Rank.NONE);
+          });
+    }
+    return new Plan(layers);
+  }
+
+  /// Resolves a layer's rank, unless a layer before it reads the same input and has resolved it.
+  private static Split split(
+      Graph graph,
+      int place,
+      Decomposition decomposition,
+      RankPolicy policy,
+      Map<Integer, Split> bySource) {
+    int node = graph.linearLayers().get(place);
+    Shape input = graph.inputShape(node);
+    return bySource.computeIfAbsent(
+        graph.nodes().get(node).inputs().getFirst(),
+        _ -> {
+          Rank rank = policy.resolve(place, input.channels());
+          return new Split(
+              decomposition,
+              switch (decomposition) {
+                case SHARED -> rank;
+                // An example has no more directions than pixels.
+                case PER_EXAMPLE -> rank.atMost(input.pixels());
+              });
+        });
+  }
+
+  /// A plan with everything on the trusted side.
+  ///
+  /// @param graph the network
+  /// @return all layers trusted
+  public static Plan trusted(Graph graph) {
+    return of(graph, Mode.TRUSTED_ONLY, Decomposition.SHARED, new RankPolicy.Fixed(0), List.of());
+  }
+
+  /// The placement of a layer.
+  ///
+  /// @param name a linear layer's node name
+  /// @return its placement
+  /// @throws IllegalArgumentException if the plan does not name it
+  public Placement placement(String name) {
+    Placement placement = layers.get(name);
+    if (placement == null) {
+      throw new IllegalArgumentException("the plan says nothing of layer " + name);
+    }
+    return placement;
+  }
+
+  /// Whether a basis is found for whole batches anywhere.
+  ///
+  /// @return false if none is
+  public boolean sharesBases() {
+    return layers.values().stream().anyMatch(p -> p instanceof Split split && split.sharesBasis());
+  }
+
+  /// Whether any layer needs a worker.
+  ///
+  /// @return false if all layers are trusted
+  public boolean needsWorker() {
+    return layers.values().stream().anyMatch(p -> !(p instanceof Trusted));
+  }
+}

@@ -1,0 +1,272 @@
+package asymml.trusted.plan;
+
+import asymml.model.Graph;
+import asymml.model.Layer.BatchNorm;
+import asymml.privacy.Channel;
+import asymml.privacy.ClipNorm;
+import asymml.privacy.NoiseMultiplier;
+import asymml.privacy.Release;
+import asymml.trusted.plan.Placement.Untrusted;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// The releases of one step of training: a pure function of network, plan and terms, so that a run
+/// can be accounted for before it begins, and the door knows what to expect. A release is planned
+/// because data flow ([DataFlow]); the terms say what covers it.
+public final class ReleasePlan {
+  private static final String EXACT = "sent unprotected";
+  private static final String MEDIAN_NOISE = "the clip bound follows private data";
+  private static final String BATCH_BASIS =
+      "fitted to private batches, and visible as the null space of the residuals";
+
+  /// How many times larger the noise multiplier of masks is than that of weight gradients, where
+  /// both are accounted for: masks are removed again and only cost precision, so that nearly all of
+  /// the budget is for noise that stays in the weights.
+  static final double MASKS_OVER_NOISE = 10;
+
+  private static final String PUBLIC_BASIS =
+      "fitted to public images, but by a network whose weights carry private data";
+
+  private final Graph graph;
+  private final ReleaseTerms terms;
+  private final DataFlow flow;
+
+  /// Plans the releases of a network.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param terms on what terms tensors are released
+  /// @throws IllegalArgumentException if the terms account for what no mechanism covers: batch
+  ///   norm, a rank that follows the data, a basis fitted to private batches, noised sums of
+  ///   sampled weight gradients
+  public ReleasePlan(Graph graph, Plan plan, ReleaseTerms terms) {
+    this.graph = graph;
+    this.terms = terms;
+    this.flow = new DataFlow(graph, plan, shield());
+    if (terms instanceof ReleaseTerms.Accounted accounted) {
+      requireMechanisms(accounted);
+    }
+  }
+
+  /// The rules of a clipped and noised release are about one example's part in it.
+  private void requireMechanisms(ReleaseTerms.Accounted accounted) {
+    if (graph.nodes().stream().anyMatch(node -> node.layer() instanceof BatchNorm)) {
+      throw new IllegalArgumentException(
+          "batch norm mixes examples: no bound holds for one of them");
+    }
+    for (DataFlow.Input input : flow.inputs()) {
+      if (input.decomposed().filter(split -> split.rank() instanceof Rank.Energy).isPresent()) {
+        throw new IllegalArgumentException(
+            "the rank of what " + input.name() + " reads follows the data");
+      }
+      if (input.sharesBasis() && accounted.basis() == Basis.BATCH) {
+        throw new IllegalArgumentException(
+            "a basis fitted to private batches is not accounted for");
+      }
+    }
+    if (accounted.shield() instanceof Shield.Shares(var positions)
+        && positions < 1
+        && protectsWeights()) {
+      throw new IllegalArgumentException(
+          "no bound holds for one example's part in a sampled weight gradient");
+    }
+  }
+
+  /// The terms.
+  ///
+  /// @return as given
+  public ReleaseTerms terms() {
+    return terms;
+  }
+
+  /// What hides the data.
+  ///
+  /// @return the shield of the terms; [Shield.Residual] where nothing is accounted for
+  public Shield shield() {
+    return terms instanceof ReleaseTerms.Accounted accounted
+        ? accounted.shield()
+        : new Shield.Residual();
+  }
+
+  /// How many workers share the releases.
+  ///
+  /// @return 1 or 2
+  public int workers() {
+    return shield() instanceof Shield.Shares ? 2 : 1;
+  }
+
+  /// Where data flow.
+  ///
+  /// @return what all releases follow from
+  public DataFlow flow() {
+    return flow;
+  }
+
+  /// Whether noise is added to the gradient sums of all trained parameters.
+  ///
+  /// @return false if weights carry private data
+  public boolean protectsWeights() {
+    return terms instanceof ReleaseTerms.Accounted accounted
+        && accounted.channels().contains(Channel.WEIGHTS);
+  }
+
+  /// The releases to the worker that holds the masks, in every step.
+  ///
+  /// @return the weights of each layer at the workers
+  public List<Release> weights() {
+    return flow.layers().stream().filter(DataFlow.Layer::isRemote).map(this::weights).toList();
+  }
+
+  /// All releases of a step.
+  ///
+  /// @param refresh whether the step renews shared bases
+  /// @return each release as often as it happens
+  public List<Release> releases(boolean refresh) {
+    List<Release> releases = new ArrayList<>();
+    for (DataFlow.Layer layer : flow.layers()) {
+      Release gradient = weightGradient(layer);
+      if (gradient != null) {
+        releases.add(gradient);
+      }
+    }
+    for (DataFlow.Input input : flow.inputs()) {
+      Release basis = basis(input);
+      if (basis != null && (refresh || !(basis.mechanism() instanceof Release.Gaussian))) {
+        releases.add(basis);
+      }
+      releases.add(residual(input));
+    }
+    for (DataFlow.Layer layer : flow.layers()) {
+      if (layer.isRemote()) {
+        releases.add(weights(layer));
+      }
+      if (layer.sendsGradient()) {
+        releases.add(outputGradient(layer));
+      }
+    }
+    return releases;
+  }
+
+  /// The input of split layers.
+  ///
+  /// @param input where it flows
+  /// @return its release
+  public Release residual(DataFlow.Input input) {
+    String name = input.name();
+    long dim = graph.shape(input.key().source()).size();
+    return new Release(
+        Channel.RESIDUALS,
+        name,
+        dim,
+        switch (terms) {
+          case ReleaseTerms.Unaccounted(var _, var _, var reason) ->
+              new Release.Uncovered(input.key().placement() instanceof Untrusted ? EXACT : reason);
+          case ReleaseTerms.Accounted accounted ->
+              gaussian(accounted, Channel.RESIDUALS, name, dim);
+        });
+  }
+
+  /// The shared basis that the input of split layers is decomposed with.
+  ///
+  /// @param input where it flows
+  /// @return its release; null if there is none
+  public @Nullable Release basis(DataFlow.Input input) {
+    if (!input.sharesBasis()) {
+      return null;
+    }
+    String name = input.name();
+    long channels = graph.shape(input.key().source()).channels();
+    long values = channels * (channels + 1) / 2;
+    return switch (terms) {
+      case ReleaseTerms.Unaccounted _ ->
+          new Release(Channel.BASIS, name, values, new Release.Uncovered(BATCH_BASIS));
+      case ReleaseTerms.Accounted accounted ->
+          switch (accounted.basis()) {
+            case BATCH -> throw new IllegalStateException("refused before");
+            // Fitted at the present parameters: public as long as these are.
+            case PUBLIC ->
+                protectsWeights()
+                    ? null
+                    : new Release(Channel.BASIS, name, values, new Release.Uncovered(PUBLIC_BASIS));
+            case DP ->
+                new Release(
+                    Channel.BASIS, name, values, gaussian(accounted, Channel.BASIS, name, values));
+          };
+    };
+  }
+
+  /// The weights of a layer at the worker, as they are sent.
+  ///
+  /// @param layer which
+  /// @return their release
+  public Release weights(DataFlow.Layer layer) {
+    return new Release(
+        Channel.WEIGHTS,
+        layer.name(),
+        graph.parameters(layer.node()).getFirst().size(),
+        protectsWeights()
+            ? new Release.PostProcessing("a function of noised gradient sums")
+            : new Release.Uncovered(EXACT));
+  }
+
+  /// The output gradient of a layer at the worker.
+  ///
+  /// @param layer which
+  /// @return its release
+  public Release outputGradient(DataFlow.Layer layer) {
+    String name = layer.name();
+    long values = graph.shape(layer.node()).size();
+    return new Release(
+        Channel.GRADIENTS,
+        name,
+        values,
+        switch (terms) {
+          case ReleaseTerms.Unaccounted(var _, NoiseStrength.None _, var _) ->
+              new Release.Uncovered(EXACT);
+          case ReleaseTerms.Unaccounted _ -> new Release.Uncovered(MEDIAN_NOISE);
+          case ReleaseTerms.Accounted accounted ->
+              accounted.channels().contains(Channel.GRADIENTS)
+                  ? gaussian(accounted, Channel.GRADIENTS, name, values)
+                  : new Release.Uncovered(EXACT);
+        });
+  }
+
+  /// The noise on what the trusted side adds to the gradients of a layer's parameters; null if they
+  /// are not protected, or it adds nothing and they are functions of what the worker holds. All
+  /// trained parameters count, not just those that are sent: later residuals and gradients depend
+  /// on them all.
+  ///
+  /// @param layer which
+  /// @return a Gaussian mechanism, or null
+  public @Nullable Release weightGradient(DataFlow.Layer layer) {
+    long values = layer.valuesAddedHere();
+    if (values == 0 || !protectsWeights() || !(terms instanceof ReleaseTerms.Accounted accounted)) {
+      return null;
+    }
+    return new Release(
+        Channel.WEIGHTS,
+        layer.name(),
+        values,
+        gaussian(accounted, Channel.WEIGHTS, layer.name(), values));
+  }
+
+  private static Release.Mechanism gaussian(
+      ReleaseTerms.Accounted terms, Channel channel, String name, long dim) {
+    boolean masked =
+        terms.shield() instanceof Shield.Shares
+            && (channel == Channel.RESIDUALS || channel == Channel.GRADIENTS);
+    if (!masked) {
+      return new Release.Gaussian(terms.bounds().of(channel, name), multiplier(terms.noise(), dim));
+    }
+    double more = terms.channels().contains(Channel.WEIGHTS) ? MASKS_OVER_NOISE : 1;
+    return new Release.Gaussian(
+        new ClipNorm(Shield.Shares.NORM),
+        new NoiseMultiplier(more * multiplier(terms.noise(), dim).value()));
+  }
+
+  /// The noise multiplier that a strength comes to on a release of so many values.
+  static NoiseMultiplier multiplier(NoiseStrength strength, long dim) {
+    return new NoiseMultiplier(strength.sigma(1, Math.toIntExact(dim)));
+  }
+}

@@ -1,0 +1,44 @@
+package asymml.trusted.plan;
+
+/// What hides the data of split layers from the workers.
+public sealed interface Shield {
+  /// One worker, which gets noisy residuals and computes on them: the paper's. Its results keep the
+  /// noise.
+  record Residual() implements Shield {
+    @Override
+    public String toString() {
+      return "residual";
+    }
+  }
+
+  /// Two workers that do not collude: one gets values under Gaussian masks, the other the masks,
+  /// and the difference of their results is exact but for rounding. Weight gradients are computed
+  /// here: they are products of two hidden tensors, which no difference gives.
+  ///
+  /// @param positions the share of output positions that weight gradients are estimated from, above
+  ///   0; 1 for all, which is exact
+  record Shares(double positions) implements Shield {
+    /// The fewest positions of a sample for each output channel: with fewer, dY would determine the
+    /// sample.
+    public static final int POSITIONS_PER_CHANNEL = 2;
+
+    /// The L2 norm that every example is scaled to before masks are added: the bound C of the
+    /// mechanism that they are. Its value is of no matter, since masks are in proportion.
+    public static final double NORM = 1;
+
+    /// Checks the range.
+    public Shares {
+      if (!(positions > 0 && positions <= 1)) {
+        throw new IllegalArgumentException(
+            "weight gradients come from a share of positions above 0 and up to 1: " + positions);
+      }
+    }
+
+    @Override
+    public String toString() {
+      return positions == 1
+          ? "shares"
+          : "shares, weight gradients from " + positions + " of the positions";
+    }
+  }
+}

@@ -1,0 +1,31 @@
+package asymml.trusted.split;
+
+import asymml.kernels.ConvShape;
+import asymml.privacy.Release;
+import asymml.trusted.memory.SplitRegion;
+import asymml.trusted.ops.GradientGuard;
+import asymml.trusted.ops.LinearParameters;
+import asymml.trusted.ops.OpTensors;
+import org.jspecify.annotations.Nullable;
+
+/// A linear layer that workers compute a part of, whatever shield hides its data.
+///
+/// @param name of the node
+/// @param node its number
+/// @param shape on the whole batch
+/// @param weights the release of the weights
+/// @param outputGradient the release of the gradient of the output
+/// @param guard of the parameter gradients; null if they are not protected
+/// @param own the parameters
+/// @param slots where its tensors stand in the region shared with workers
+/// @param tensors input and output on the trusted side
+public record SplitLayer(
+    String name,
+    int node,
+    ConvShape shape,
+    Release weights,
+    Release outputGradient,
+    @Nullable GradientGuard guard,
+    LinearParameters own,
+    SplitRegion.Places slots,
+    OpTensors tensors) {}

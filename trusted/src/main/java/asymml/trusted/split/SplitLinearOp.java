@@ -1,0 +1,346 @@
+package asymml.trusted.split;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Elementwise;
+import asymml.kernels.Tensor;
+import asymml.privacy.Release;
+import asymml.trusted.boundary.ClipBound;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
+import asymml.trusted.boundary.Released;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.boundary.Ticket;
+import asymml.trusted.decompose.LowRankLayer;
+import asymml.trusted.memory.GradientTarget;
+import asymml.trusted.memory.SplitRegion;
+import asymml.trusted.ops.GradientGuard;
+import asymml.trusted.ops.Gradients;
+import asymml.trusted.ops.LinearParameters;
+import asymml.trusted.ops.StepProfile;
+import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.wire.ProtocolException;
+import asymml.wire.Slot;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// A linear layer whose input is split: `Y = W * X_T + W * X_U`, the first term here, the second on
+/// the worker, at the same time. Several workers share the examples, and their weight gradients add
+/// up.
+public final class SplitLinearOp implements RemoteOp {
+  /// What one worker does of the layer: the gradient of the weights on all of its examples, the
+  /// rest chunk by chunk.
+  ///
+  /// @param shard its examples
+  /// @param shape the layer's shape on them
+  /// @param opId the operation on all of them
+  /// @param pieces one for each chunk
+  private record Part(Shard shard, ConvShape shape, int opId, List<Piece> pieces) {
+    /// The operations that need weights.
+    List<Integer> weighted() {
+      return pieces.stream().map(Piece::opId).distinct().toList();
+    }
+
+    RemoteWorker worker() {
+      return shard.party().worker();
+    }
+
+    ReleaseDoor door() {
+      return shard.party().door();
+    }
+  }
+
+  /// What one worker does of the layer on one chunk.
+  ///
+  /// @param chunk its examples
+  /// @param shape the layer's shape on them
+  /// @param opId the operation on them
+  /// @param y where its part of the output goes
+  /// @param dx where its part of the input's gradient goes; null if none flows on
+  private record Piece(Shard.Chunk chunk, ConvShape shape, int opId, Slot y, @Nullable Slot dx) {}
+
+  /// A request for a piece.
+  private record Asked(Part part, Piece piece, Ticket ticket) {}
+
+  private final String name;
+  private final int node;
+  private final ConvShape shape;
+  private final SplitContext context;
+  private final StepProfile profile;
+  private final List<Part> parts;
+  private final Release weightRelease;
+  private final Release gradientRelease;
+  private final NoiseStrength gradientNoise;
+  private final ClipBound gradientBound;
+  private final @Nullable GradientGuard guard;
+  private final SplitInput input;
+  private final LinearParameters own;
+  private final SplitRegion.Places slots;
+  private final SplitRegion region;
+  private final Tensor y;
+  private final Tensor dy;
+  private final @Nullable GradientTarget dx;
+  private final @Nullable LowRankLayer lowRank;
+  private final List<Ticket> weightGradients = new ArrayList<>();
+
+  /// Plans it, and defines it at the workers.
+  ///
+  /// @param layer the layer
+  /// @param input what is released of its input
+  /// @param context workers and doors
+  /// @param shards which worker computes on which examples
+  /// @param region shared with the workers
+  /// @param profile of the network
+  /// @throws ProtocolException if a worker refuses the operation
+  public SplitLinearOp(
+      SplitLayer layer,
+      SplitInput input,
+      SplitContext context,
+      List<Shard> shards,
+      SplitRegion region,
+      StepProfile profile)
+      throws ProtocolException {
+    this.name = layer.name();
+    this.node = layer.node();
+    this.shape = layer.shape();
+    this.context = context;
+    this.profile = profile;
+    this.weightRelease = layer.weights();
+    this.gradientRelease = layer.outputGradient();
+    this.gradientNoise = context.gradientNoise(gradientRelease);
+    this.gradientBound = context.gradientBound(gradientRelease);
+    this.guard = layer.guard();
+    this.input = input;
+    this.own = layer.own();
+    this.slots = layer.slots();
+    this.region = region;
+    this.y = layer.tensors().y();
+    this.dy = layer.tensors().outputGradient();
+    this.dx = layer.tensors().dx();
+    this.parts = parts(shards);
+    this.lowRank = input.lowRank(shape);
+  }
+
+  private List<Part> parts(List<Shard> shards) throws ProtocolException {
+    int in = shape.height() * shape.width() * shape.inChannels();
+    int out = shape.outHeight() * shape.outWidth() * shape.outChannels();
+    // An operation for each number of examples, the same at all workers.
+    Map<Integer, Integer> opIds = new HashMap<>();
+    List<Part> all = new ArrayList<>();
+    for (Shard shard : shards) {
+      Set<Integer> defined = new HashSet<>();
+      List<Piece> pieces = new ArrayList<>();
+      for (Shard.Chunk chunk : shard.chunks()) {
+        pieces.add(
+            new Piece(
+                chunk,
+                shape.withBatch(chunk.count()),
+                define(shard, chunk.count(), opIds, defined),
+                chunk.place(slots.y(), out),
+                dx == null ? null : chunk.place(slots.dx(), in)));
+      }
+      int opId = define(shard, shard.count(), opIds, defined);
+      all.add(new Part(shard, shard.of(shape), opId, pieces));
+    }
+    return all;
+  }
+
+  private int define(Shard shard, int count, Map<Integer, Integer> opIds, Set<Integer> defined)
+      throws ProtocolException {
+    int opId = opIds.computeIfAbsent(count, _ -> context.takeOpId());
+    if (defined.add(count)) {
+      shard.party().worker().define(opId, shape.withBatch(count));
+    }
+    return opId;
+  }
+
+  @Override
+  public void sendWeights() throws ProtocolException {
+    profile.at(node);
+    for (Part part : parts) {
+      Released weights = part.door().exact(weightRelease, own.weight(), slots.weights());
+      profile.lap(Phase.WEIGHTS);
+      for (int opId : part.weighted()) {
+        part.worker().loadWeights(opId, weights);
+      }
+      profile.lap(Phase.SEND);
+    }
+  }
+
+  @Override
+  public void forward(long step) throws ProtocolException {
+    List<Asked> asked = new ArrayList<>();
+    // Each worker begins when it has its first examples.
+    input.release(
+        step,
+        (i, c, x) -> {
+          Part part = parts.get(i);
+          Piece piece = part.pieces.get(c);
+          asked.add(new Asked(part, piece, part.worker().forward(piece.opId, x, piece.y)));
+        });
+    if (lowRank != null) {
+      lowRank.forward(own.weight(), y);
+    }
+    profile.lap(Phase.KERNELS);
+    for (Asked each : asked) {
+      RemoteWorker worker = each.part.worker();
+      worker.await(each.ticket);
+      profile.lap(Phase.WAIT);
+      Piece piece = each.piece;
+      Tensor target = piece.chunk.of(each.part.shard.of(y));
+      take(worker, piece.y, piece.shape.outputAxes(), target, lowRank != null);
+      profile.lap(Phase.MERGE);
+    }
+    own.addBias(y);
+    profile.lap(Phase.MERGE);
+  }
+
+  /// Takes a worker's result, each value of it read once.
+  private void take(RemoteWorker worker, Slot slot, int[] axes, Tensor target, boolean add)
+      throws ProtocolException {
+    Tensor result = worker.result(slot, axes);
+    boolean finite =
+        add ? Elementwise.addFinite(result, target) : Elementwise.copyFinite(result, target);
+    if (!finite) {
+      throw new ProtocolException(
+          worker.name()
+              + " returned values that are not finite for layer "
+              + name
+              + ": it is faulty or hostile, or training diverged; the last checkpoint stands");
+    }
+  }
+
+  @Override
+  public void backward() throws ProtocolException {
+    region.awaitEarlier();
+    List<Asked> asked = new ArrayList<>();
+    for (int i = 0; i < parts.size(); i++) {
+      Part part = parts.get(i);
+      Released gradient = releaseGradient(part, asked);
+      Ticket weights =
+          part.worker().backwardWeights(part.opId, input.current(i), gradient, slots.weights());
+      region.readUntil(part.worker(), weights);
+      weightGradients.add(weights);
+      profile.lap(Phase.SEND);
+    }
+    if (guard != null) {
+      // The gradient goes nowhere else any more.
+      guard.limit(dy, own.gain(shape, input::keptSquares));
+    }
+    if (lowRank != null) {
+      lowRank.backwardWeights(dy, Gradients.require(own.weightGradient()));
+    }
+    own.biasBackward(dy);
+    profile.lap(Phase.KERNELS);
+    if (guard != null) {
+      guard.perturb(addedHere());
+      profile.lap(Phase.DOOR);
+    }
+    if (dx != null) {
+      mergeGradient(asked, dx);
+    }
+  }
+
+  private void mergeGradient(List<Asked> asked, GradientTarget target) throws ProtocolException {
+    for (Asked each : asked) {
+      RemoteWorker worker = each.part.worker();
+      worker.await(each.ticket);
+      profile.lap(Phase.WAIT);
+      Piece piece = each.piece;
+      take(
+          worker,
+          Objects.requireNonNull(piece.dx),
+          piece.shape.inputAxes(),
+          piece.chunk.of(each.part.shard.of(target.total())),
+          target.adds());
+      profile.lap(Phase.MERGE);
+    }
+    clearNullExamples(target.total());
+    profile.lap(Phase.MERGE);
+  }
+
+  /// Releases a worker's part of the output's gradient chunk by chunk, and asks for that of the
+  /// input on each, if one flows on.
+  ///
+  /// @param asked gets the requests
+  /// @return the whole part
+  private Released releaseGradient(Part part, List<Asked> asked) throws ProtocolException {
+    Shard shard = part.shard;
+    Tensor gradient = shard.of(dy);
+    int values = Math.toIntExact(gradient.size() / shard.count());
+    NoisyRelease release =
+        part.door()
+            .noisy(
+                gradientRelease,
+                shard.place(slots.dy(), values),
+                shard.count(),
+                gradientNoise,
+                gradientBound);
+    if (release.needsMeasuring()) {
+      release.measure(0, gradient);
+      release.measured();
+    }
+    for (Piece piece : part.pieces) {
+      Shard.Chunk chunk = piece.chunk;
+      release.write(chunk.from(), chunk.of(gradient), shard.of(context.occupancy()));
+      Released some = release.publish(chunk.from(), chunk.count());
+      profile.lap(Phase.DOOR);
+      if (piece.dx != null) {
+        asked.add(new Asked(part, piece, part.worker().backwardData(piece.opId, some, piece.dx)));
+      }
+      // The last one goes together with the request for the weights' gradient.
+      if (!piece.equals(part.pieces.getLast())) {
+        part.worker().flush();
+      }
+      profile.lap(Phase.SEND);
+    }
+    return release.finish();
+  }
+
+  /// Nothing is learned from a null example: what the worker made of the noise in its place ends
+  /// here.
+  private void clearNullExamples(Tensor gradient) {
+    for (int i = 0; i < gradient.length(0); i++) {
+      if (context.occupancy().isNull(i)) {
+        gradient.examples(i, 1).fill(0);
+      }
+    }
+  }
+
+  @Override
+  public void mergeWeightGradient() throws ProtocolException {
+    profile.at(node);
+    Tensor dw = Gradients.require(own.weightGradient());
+    for (int i = 0; i < parts.size(); i++) {
+      RemoteWorker worker = parts.get(i).worker();
+      worker.await(weightGradients.get(i));
+      profile.lap(Phase.WAIT);
+      take(worker, slots.weights(), shape.weightAxes(), dw, lowRank != null || i > 0);
+      profile.lap(Phase.MERGE);
+    }
+    weightGradients.clear();
+  }
+
+  @Override
+  public List<Tensor> addedHere() {
+    return own.gradients(lowRank != null);
+  }
+
+  @Override
+  public StepProfile.Phase phase() {
+    return StepProfile.Phase.KERNELS;
+  }
+
+  @Override
+  public void close() {
+    if (lowRank != null) {
+      lowRank.close();
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package asymml.trusted.split;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Convolution;
+import asymml.kernels.SampledGradient;
+import asymml.kernels.Tensor;
+import asymml.trusted.plan.Shield;
+import java.util.EnumSet;
+import java.util.SplittableRandom;
+
+/// How the trusted side computes the weight gradient of a layer on its own.
+public sealed interface WeightGradient extends AutoCloseable {
+  /// Computes dW.
+  ///
+  /// @param x X `[N, H, W, C]`
+  /// @param dy dY `[N, OH, OW, O]`
+  /// @param step the training step
+  /// @param dw dW `[O, kH, kW, C]`, overwritten
+  void compute(Tensor x, Tensor dy, long step, Tensor dw);
+
+  @Override
+  void close();
+
+  /// How many positions a layer's estimate draws.
+  ///
+  /// @param shape the layer's
+  /// @param share of the positions asked for
+  /// @return at least two for each output channel; all positions if there are no more
+  static int samples(ConvShape shape, double share) {
+    int positions = SampledGradient.positions(shape);
+    int wanted = (int) Math.ceil(share * positions);
+    return Math.min(
+        positions, Math.max(wanted, Shield.Shares.POSITIONS_PER_CHANNEL * shape.outChannels()));
+  }
+
+  /// From all positions.
+  ///
+  /// @param layer computes it, closed with this
+  record Exact(Convolution layer) implements WeightGradient {
+    /// Of a shape.
+    ///
+    /// @param shape the layer's
+    public Exact(ConvShape shape) {
+      this(new Convolution(shape, EnumSet.of(Convolution.Pass.BACKWARD_WEIGHTS)));
+    }
+
+    @Override
+    public void compute(Tensor x, Tensor dy, long step, Tensor dw) {
+      layer.backwardWeights(x, dy, dw);
+    }
+
+    @Override
+    public void close() {
+      layer.close();
+    }
+  }
+
+  /// From a sample of the positions, drawn anew in each step.
+  ///
+  /// @param gradient the estimate
+  /// @param seed of the layer's positions
+  record Sampled(SampledGradient gradient, long seed) implements WeightGradient {
+    @Override
+    public void compute(Tensor x, Tensor dy, long step, Tensor dw) {
+      // Spreads the steps over the generator's states, whatever the seed.
+      gradient.estimate(
+          x, dy, new SplittableRandom(new SplittableRandom(seed + step).nextLong()), dw);
+    }
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,214 @@
+package asymml.verify;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Convolution;
+import asymml.kernels.Convolution.Pass;
+import asymml.kernels.GaussianMasks;
+import asymml.kernels.Tensor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.wire.Deadline;
+import asymml.wire.Link;
+import asymml.wire.Message;
+import asymml.wire.OpDescriptor;
+import asymml.wire.Region;
+import asymml.wire.Slot;
+import asymml.wire.UnixTransport;
+import asymml.wire.WorkerAddress;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/// A worker on a thread of the test that computes as it should and keeps all that it is sent and
+/// all that it answers.
+final class CapturingWorker implements AutoCloseable {
+  /// What kind of tensor was sent.
+  enum Kind {
+    WEIGHTS,
+    INPUT,
+    GRADIENT
+  }
+
+  /// A tensor that an operation was asked to work on.
+  ///
+  /// @param op the operation's place in the order in which operations were defined
+  /// @param kind what it stands for
+  /// @param slot where it stood
+  /// @param values what stood there
+  record Sent(int op, Kind kind, Slot slot, float[] values) {}
+
+  /// What was seen since the last look.
+  ///
+  /// @param sent operands of requests, in order
+  /// @param weightGradients what was answered, by the operation's place
+  /// @param masks what this worker wrote itself from keys, by place in the region; the latest each
+  record Seen(List<Sent> sent, Map<Integer, float[]> weightGradients, List<float[]> masks) {}
+
+  private final Path socket;
+  private final CompletableFuture<Boolean> listening = new CompletableFuture<>();
+  private final Thread thread;
+  private final Map<Integer, Convolution> operations = new LinkedHashMap<>();
+  private final Map<Integer, Integer> places = new HashMap<>();
+  private final GaussianMasks masks = new GaussianMasks(1);
+  private final RemoteWorker remote;
+  private final List<Sent> sent = new ArrayList<>();
+  private final Map<Integer, float[]> weightGradients = new HashMap<>();
+  private final List<float[]> expanded = new ArrayList<>();
+  private @Nullable Region region;
+
+  private static Deadline soon() {
+    return Deadline.in(Duration.ofMinutes(1));
+  }
+
+  /// Starts it and connects.
+  ///
+  /// @param socket a file that does not exist
+  CapturingWorker(Path socket) throws Exception {
+    this.socket = socket;
+    this.thread = Thread.ofPlatform().daemon().name("capturing-worker").start(this::run);
+    listening.get(1, TimeUnit.MINUTES);
+    remote = RemoteWorker.connect(new WorkerAddress.Unix(socket), null, Duration.ofMinutes(1));
+  }
+
+  RemoteWorker remote() {
+    return remote;
+  }
+
+  /// Takes what was seen since the last call.
+  synchronized Seen take() {
+    Seen seen = new Seen(List.copyOf(sent), new HashMap<>(weightGradients), List.copyOf(expanded));
+    sent.clear();
+    weightGradients.clear();
+    expanded.clear();
+    return seen;
+  }
+
+  private void run() {
+    try (Link link =
+        new Link(UnixTransport.accept(socket, soon(), () -> listening.complete(true)))) {
+      Message first = link.receive(soon());
+      link.send(
+          new Message.Welcome(
+              first.sequence(), Message.PROTOCOL_VERSION, "capturing", "float32", 1),
+          soon());
+      Message request = link.receive(soon());
+      while (!(request instanceof Message.Bye)) {
+        serve(request);
+        link.send(new Message.Done(request.sequence(), 1), soon());
+        request = link.receive(soon());
+      }
+    } catch (IOException e) {
+      // The trainer has left without a goodbye, as it may.
+    } finally {
+      listening.complete(false);
+      operations.values().forEach(Convolution::close);
+      masks.close();
+      if (region != null) {
+        region.close();
+      }
+    }
+  }
+
+  private synchronized void serve(Message request) throws IOException {
+    switch (request) {
+      case Message.MapRegion m -> region = Region.open(Path.of(m.path()), m.sizeBytes());
+      case Message.DefineOp m -> {
+        places.put(m.opId(), places.size());
+        operations.put(m.opId(), new Convolution(shape(m.op()), EnumSet.allOf(Pass.class)));
+      }
+      case Message.LoadWeights m -> {
+        see(m.opId(), Kind.WEIGHTS, m.weights());
+        Convolution op = op(m.opId());
+        op.loadWeights(at(m.weights(), op.shape().weightAxes()));
+      }
+      case Message.Forward m -> {
+        see(m.opId(), Kind.INPUT, m.x());
+        Convolution op = op(m.opId());
+        op.forward(at(m.x(), op.shape().inputAxes()), at(m.y(), op.shape().outputAxes()));
+      }
+      case Message.BackwardData m -> {
+        see(m.opId(), Kind.GRADIENT, m.dy());
+        Convolution op = op(m.opId());
+        op.backwardData(at(m.dy(), op.shape().outputAxes()), at(m.dx(), op.shape().inputAxes()));
+      }
+      case Message.BackwardWeights m -> {
+        see(m.opId(), Kind.INPUT, m.x());
+        see(m.opId(), Kind.GRADIENT, m.dy());
+        Convolution op = op(m.opId());
+        Tensor dw = at(m.dw(), op.shape().weightAxes());
+        op.backwardWeights(
+            at(m.x(), op.shape().inputAxes()), at(m.dy(), op.shape().outputAxes()), dw);
+        weightGradients.put(place(m.opId()), dw.toArray());
+      }
+      case Message.ExpandMask m -> {
+        masks.write(m.key().bytes(), m.deviation(), m.examples(), mapped().at(m.masks()));
+        expanded.add(floats(m.masks()));
+      }
+      case Message.Hello _, Message.Bye _, Message.Payload _, Message.Reply _ ->
+          throw new IllegalStateException("not expected: " + request);
+    }
+  }
+
+  private static ConvShape shape(OpDescriptor op) {
+    return new ConvShape(
+        op.batch(),
+        op.height(),
+        op.width(),
+        op.inChannels(),
+        op.outChannels(),
+        op.kernelHeight(),
+        op.kernelWidth(),
+        op.stride(),
+        op.padding());
+  }
+
+  private void see(int opId, Kind kind, Slot slot) {
+    sent.add(new Sent(place(opId), kind, slot, floats(slot)));
+  }
+
+  private int place(int opId) {
+    Integer place = places.get(opId);
+    if (place == null) {
+      throw new IllegalStateException("operation " + opId + " is not defined");
+    }
+    return place;
+  }
+
+  private Convolution op(int opId) {
+    Convolution op = operations.get(opId);
+    if (op == null) {
+      throw new IllegalStateException("operation " + opId + " is not defined");
+    }
+    return op;
+  }
+
+  private Tensor at(Slot slot, int[] axes) {
+    return Tensor.of(mapped().at(slot), axes);
+  }
+
+  private float[] floats(Slot slot) {
+    return mapped().at(slot).toArray(ValueLayout.JAVA_FLOAT);
+  }
+
+  private Region mapped() {
+    if (region == null) {
+      throw new IllegalStateException("a tensor before the region");
+    }
+    return region;
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    remote.close();
+    thread.join(Duration.ofMinutes(1));
+  }
+}

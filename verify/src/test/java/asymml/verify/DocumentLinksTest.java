@@ -1,0 +1,82 @@
+package asymml.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Relative links of the documentation lead to files, and to headings, that exist.
+class DocumentLinksTest {
+  private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
+  private static final Pattern LINK = Pattern.compile("]\\(([^)\\s]+)\\)");
+  private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
+
+  @TempDir Path folder;
+
+  private static List<Path> documents() throws IOException {
+    try (Stream<Path> top = Files.list(ROOT);
+        Stream<Path> docs = Files.walk(ROOT.resolve("docs"))) {
+      return Stream.concat(top, docs).filter(p -> p.toString().endsWith(".md")).sorted().toList();
+    }
+  }
+
+  /// The names by which GitHub links to headings: lower case, hyphens for spaces, no punctuation.
+  private static Set<String> anchors(Path document) throws IOException {
+    return HEADING
+        .matcher(Files.readString(document))
+        .results()
+        .map(m -> m.group(1).strip().toLowerCase(Locale.ROOT))
+        .map(title -> title.replaceAll("[^\\p{L}\\p{N} _-]", "").replace(' ', '-'))
+        .collect(Collectors.toSet());
+  }
+
+  private static List<String> broken(Path document) throws IOException {
+    List<String> broken = new ArrayList<>();
+    for (var match : LINK.matcher(Files.readString(document)).results().toList()) {
+      String link = match.group(1);
+      if (link.matches("[a-z]+:.*")) {
+        continue;
+      }
+      String[] parts = link.split("#", 2);
+      Path target = parts[0].isEmpty() ? document : document.resolveSibling(parts[0]).normalize();
+      if (!Files.exists(target) || (parts.length == 2 && !anchors(target).contains(parts[1]))) {
+        broken.add(document.getFileName() + ": " + link);
+      }
+    }
+    return broken;
+  }
+
+  @Test
+  void every_relative_link_leads_somewhere() throws IOException {
+    List<Path> documents = documents();
+    assertThat(documents).hasSizeGreaterThan(10);
+    for (Path document : documents) {
+      assertThat(broken(document)).isEmpty();
+    }
+  }
+
+  @Test
+  void broken_links_are_noticed() throws IOException {
+    Path page = folder.resolve("page.md");
+    Files.writeString(folder.resolve("other.md"), "# A title, with `code`\n");
+    Files.writeString(
+        page,
+        """
+        # Here
+        [a](other.md) [b](other.md#a-title-with-code) [c](#here) [d](https://example.org/x)
+        [e](missing.md) [f](other.md#missing) [g](#missing)
+        """);
+    assertThat(broken(page))
+        .containsExactly("page.md: missing.md", "page.md: other.md#missing", "page.md: #missing");
+  }
+}
