@@ -42,6 +42,8 @@ public record Finding(Kind kind, @Nullable String setting, String problem) {
     MASKS_UNPROTECTED,
     /// Settings that contradict each other in another way.
     CONTRADICTION,
+    /// A resumed run that would compute something else.
+    CHANGED_ON_RESUME,
     /// A model, a plan and images that do not fit together.
     MISFIT,
     /// Public images that are the private ones.

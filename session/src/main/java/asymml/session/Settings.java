@@ -29,6 +29,19 @@ public record Settings(Map<String, Object> values) {
   /// The setting that names the run directory. It is no part of a [TrainingSpec].
   public static final String OUT = "out";
 
+  /// Settings that a resumed run may change: they do not change what it computes, but for rounding.
+  public static final List<String> FREE_ON_RESUME =
+      List.of(
+          "data",
+          "analyze-every",
+          "threads",
+          "worker",
+          "tls-trust",
+          "wire",
+          "chunks",
+          "worker-timeout",
+          OUT);
+
   private static final YAMLMapper YAML =
       YAMLMapper.builder()
           .disable(YAMLWriteFeature.WRITE_DOC_START_MARKER)
@@ -160,6 +173,23 @@ public record Settings(Map<String, Object> values) {
       }
     }
     return found;
+  }
+
+  /// Checks that a run with these settings may be resumed with a specification.
+  ///
+  /// @param resumed what it is told now
+  /// @throws InvalidSpecException if it would compute something else
+  public void requireUnchangedBy(TrainingSpec resumed) {
+    List<String> changed =
+        of(spec()).without(FREE_ON_RESUME).differences(of(resumed).without(FREE_ON_RESUME));
+    if (!changed.isEmpty()) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CHANGED_ON_RESUME,
+              "a resumed run keeps its settings, but "
+                  + String.join(", ", changed)
+                  + ": leave them out, or start a new run"));
+    }
   }
 
   private static String orNothing(String text) {
