@@ -218,8 +218,8 @@ class CommandTest {
     Path whole = folder.resolve("accounted");
     assertThat(run(0, accounted(whole)))
         .contains("budget: 24 of 24 steps", "expect an accuracy near chance")
-        .containsPattern("residuals alone: epsilon [0-9.]+ at delta 1.00e-05, counting")
-        .containsPattern("the worker's whole view: epsilon (29\\.[5-9]\\d*|30) at delta 1.00e-05");
+        .containsPattern("residuals +Gaussian, z = [0-9.]+[^\n]* own noise only")
+        .containsPattern("whole view +the worker +(29\\.[5-9]\\d*|30) +at delta 1e-5");
     assertThat(Files.readString(whole.resolve("run.json"))).contains("\"viewEpsilon\" : 29.");
 
     Path killed = folder.resolve("accounted-killed");
