@@ -311,7 +311,7 @@ class CommandTest {
     String arguments =
         "plan --model cnn --batch-size 8 --steps 2 --limit-train 64 --energy 0.4 --json " + json;
     assertThat(run(0, arguments.split(" ")))
-        .contains("kept by choice", "predicted", "measured", "use ");
+        .contains("trusted by choice", "predicted", "measured", "use ");
     JsonNode facts = new JsonMapper().readTree(Files.readString(json));
     assertThat(facts.get("layers")).hasSize(4);
     assertThat(facts.get("predictedMillis").asDouble()).isPositive();
