@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /// The paper's decomposition: each example's `X_i [P, C]` gets its own `V_i U_i^T`, by the light
-/// SVD of [LightSvd] [3LegRace]. Its residual is the closest to optimal; its price is a kernel
-/// folded for every example.
+/// SVD of [LightSvd] (3LegRace, arXiv 2110.01229). Its residual is the closest to optimal; its
+/// price is a kernel folded for every example.
 public final class PerExampleDecomposer implements Decomposer {
   /// Rounds of alternation in a run: 2 come within 15 % of the optimum.
   public static final int USUAL_ROUNDS = 2;

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The clip bound C of the release door follows the median of these norms, and the noise that a
 /// guarantee needs is `sigma = z C`; so the ratio of two medians is the ratio of the noise that two
-/// ranks need for one guarantee [3LegRace].
+/// ranks need for one guarantee (3LegRace, arXiv 2110.01229).
 ///
 /// The network runs undisturbed: in a run, clipping and noise change what later layers read, and
 /// with it their norms.

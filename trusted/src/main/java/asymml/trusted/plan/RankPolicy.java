@@ -45,7 +45,7 @@ public sealed interface RankPolicy {
   }
 
   /// The paper's code: starts small at the first layer, doubles layer by layer, up to a cap
-  /// [3LegRace].
+  /// (3LegRace, arXiv 2110.01229).
   ///
   /// @param start rank of layer 0, at least 1
   /// @param cap largest rank, at least `start`
