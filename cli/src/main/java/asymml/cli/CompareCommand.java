@@ -172,8 +172,7 @@ final class CompareCommand implements Callable<Integer> {
     if (train) {
       try (StopSignals signals = new StopSignals(spec.commandLine().getErr())) {
         Optional<Comparison> trained =
-            study.train(
-                comparison, StudyRuns.of(spec.commandLine(), display, signals), this::show);
+            study.train(comparison, StudyRuns.of(spec.commandLine(), display, signals), this::show);
         if (trained.isEmpty()) {
           return signals.exitCode();
         }
@@ -237,9 +236,7 @@ final class CompareCommand implements Callable<Integer> {
   private void show(ResolvedRun run) {
     PrintWriter out = spec.commandLine().getOut();
     out.println();
-    out.println(
-        "plan     "
-            + RunDescription.plan(run.graph(), run.spec().training(), run.plan()));
+    out.println("plan     " + RunDescription.plan(run.graph(), run.spec().training(), run.plan()));
     out.flush();
   }
 

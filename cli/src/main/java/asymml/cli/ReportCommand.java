@@ -7,6 +7,8 @@ import asymml.report.ReportedAttacks;
 import asymml.report.ReportedBench;
 import asymml.report.ReportedRun;
 import asymml.report.RunSettings;
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -114,7 +116,7 @@ final class ReportCommand implements Callable<Integer> {
   /// The settings of a run, as its `config.yaml` has them.
   static RunSettings settings(Path file) throws IOException {
     Settings settings = Settings.read(file);
-    TrainOptions options = TrainOptions.of(settings);
-    return new RunSettings(settings.values(), options.config(), options.workers().size());
+    TrainingSpec told = settings.spec();
+    return new RunSettings(settings.values(), told.training(), told.workers().workers().size());
   }
 }

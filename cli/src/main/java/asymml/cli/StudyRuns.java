@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.session.RunRecord;
 import asymml.study.StudyRun;
 import java.util.List;
 import picocli.CommandLine;
@@ -14,13 +15,7 @@ final class StudyRuns {
   static StudyRun of(CommandLine command, StudyDisplay display, StopSignals signals) {
     List<String> arguments = command.getParseResult().originalArgs();
     return new StudyRun(
-        (run, layout, outcome) ->
-            new RunRecord(
-                    layout,
-                    new RunHeader(run.spec().training(), run.data(), run.graph(), run.plan()),
-                    new Settings(asymml.session.Settings.of(run.spec()).values()),
-                    arguments)
-                .write(outcome),
+        (run, layout, outcome) -> new RunRecord(layout, run, arguments).write(outcome),
         display,
         signals::received);
   }

@@ -132,8 +132,7 @@ final class TradeoffCommand implements Callable<Integer> {
     try (StopSignals signals = new StopSignals(spec.commandLine().getErr())) {
       Optional<Tradeoff> tradeoff =
           study.run(
-              StudyRuns.of(
-                  spec.commandLine(), new StudyDisplay(options.progress(), out), signals),
+              StudyRuns.of(spec.commandLine(), new StudyDisplay(options.progress(), out), signals),
               new Lines(cells, out),
               DataOpening.reporter(out));
       if (tradeoff.isEmpty()) {

@@ -38,13 +38,11 @@ record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccurac
       RunLayout layout = run.layout();
       Path recording = directory.resolve("view.rec");
       List<String> record =
-          List.of(
-              "--record", recording.toString(), "--record-limit", Long.toString(LIMIT_BYTES));
+          List.of("--record", recording.toString(), "--record-limit", Long.toString(LIMIT_BYTES));
       TrainingSpec recorded =
           spec.withWorkers(
               spec.workers()
-                  .withLocalArguments(
-                      which == 0 ? List.of(record) : List.of(List.of(), record)));
+                  .withLocalArguments(which == 0 ? List.of(record) : List.of(List.of(), record)));
       try (WorkerPool workers = WorkerPool.open(recorded, layout);
           Trainer trainer =
               new Trainer(spec.training(), data, data.test(), workers.parties(), null)) {
