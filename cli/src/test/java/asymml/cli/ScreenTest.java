@@ -75,13 +75,13 @@ class ScreenTest {
   @Test
   void a_writer_breaks_and_colours_each_line_at_once() {
     assertThat(shown(new Screen(22, true), "worker   UNTRUSTED: at host:9000", "next"))
-        .isEqualTo("worker   " + YELLOW + "UNTRUSTED" + PLAIN + ":\n         at host:9000\nnext\n");
+        .isEqualTo("worker   " + YELLOW + "UNTRUSTED" + PLAIN + ": at\n         host:9000\nnext\n");
   }
 
   @Test
   void a_writer_without_colours_breaks_only() {
     assertThat(shown(new Screen(22, false), "worker   UNTRUSTED: at host:9000"))
-        .isEqualTo("worker   UNTRUSTED:\n         at host:9000\n");
+        .isEqualTo("worker   UNTRUSTED: at\n         host:9000\n");
   }
 
   @Test
