@@ -30,7 +30,7 @@ public final class MaskPrecision {
   /// The largest error predicted for the masked releases of a run.
   ///
   /// @param ledger of the run
-  /// @return as [#predicted], 0 if nothing leaves under masks
+  /// @return as [#predicted], 0 if nothing is sent to a worker under masks
   public static double largest(Ledger ledger) {
     return ledger.entries().stream()
         .flatMap(entry -> entry.releases().stream())
@@ -54,8 +54,8 @@ public final class MaskPrecision {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "masks of %.0f times the %s of %s leave an error of about %.2g, above %.2g, when they"
-                  + " are taken off: lower --noise-multiplier or raise --target-epsilon",
+              "at a mask-to-signal ratio of %.0f for %s of %s the error after removing masks is"
+                  + " about %.2g, above %.2g: lower --noise-multiplier or raise --target-epsilon",
               release.noiseRatio(),
               release.channel().label(),
               release.layer(),

@@ -78,7 +78,7 @@ class PlannerTest {
     choices = choose(0.1);
     assertThat(of(choices, "left").split()).isFalse();
     assertThat(of(choices, "right").split()).isFalse();
-    assertThat(of(choices, "right").reason()).isEqualTo("dearer to split");
+    assertThat(of(choices, "right").reason()).isEqualTo("more expensive to split");
     assertThat(of(choices, "right").millis()).isEqualTo(1);
   }
 
@@ -88,7 +88,7 @@ class PlannerTest {
     assertThat(choices).noneMatch(Choice::split);
     assertThat(of(choices, "left").reason()).isEqualTo("too much energy left");
     assertThat(of(choices, "left").splitMillis()).isNaN();
-    assertThat(of(choices, "first").reason()).isEqualTo("kept by choice");
+    assertThat(of(choices, "first").reason()).isEqualTo("trusted by choice");
   }
 
   @Test
