@@ -39,7 +39,7 @@ enum AttackName {
       "Span membership",
       "member",
       "AUC",
-      "Melis et al., IEEE S&P 2019; the span: design notes 02",
+      "Melis et al., IEEE S&P 2019; the span: this project",
       "residuals, and candidates' activations",
       "N^2 products of examples, N for each candidate"),
   GRADIENT_INVERSION(

@@ -92,8 +92,8 @@ record ComparisonFiles(Path directory, RunHeader header, CompareOptions options)
     facts.put("guarantee", guarantee(comparison.guarantee()));
     facts.put(
         "covers",
-        "residuals alone, counting their own noise only, and only if nothing else shows who was"
-            + " drawn, with group norm, and bounds and bases that do not depend on the data; epsilon"
+        "residuals alone, valid only if nothing else reveals which examples"
+            + " were sampled, with group norm, and bounds and bases that do not depend on the data; epsilon"
             + " of the whole view is infinite");
     if (!comparison.accuracies().isEmpty()) {
       facts.put("trainedWithNoiseRatio", options.noiseRatio());

@@ -72,13 +72,7 @@ final class ReportCommand implements Callable<Integer> {
     if (!fonts) {
       spec.commandLine().getErr().println(Charts.noFonts(out));
     }
-    said.printf(
-        "written: %s, %s; PRIVATE: %s%n",
-        out,
-        Figures.bytes(bytes),
-        page.pictures() == 0
-            ? "statistics of private images, no pictures"
-            : "it shows images of the training data (pictures: %d)".formatted(page.pictures()));
+    said.printf("written: %s, %s; PRIVATE: %s%n", out, Figures.bytes(bytes), page.contents());
     said.flush();
     return ExitCode.OK;
   }

@@ -87,7 +87,7 @@ class PrivacyOptionsTest {
         .contains("the rank follows private data", "--rank")
         .contains("there is no noise", "--target-epsilon")
         .contains("the clip bound follows private data", "--clip public")
-        .contains("who was drawn shows", "--sampling shuffle")
+        .contains("which examples were sampled", "--sampling shuffle")
         .contains("delta is not below 1 over the 50 examples", "--delta");
   }
 

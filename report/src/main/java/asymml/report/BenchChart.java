@@ -43,7 +43,7 @@ public final class BenchChart {
     return file.resolveSibling(stem + "-" + mode.label() + ".svg");
   }
 
-  private static CategoryChart draw(BenchResult result, Mode mode, ModeCosts figures) {
+  static CategoryChart draw(BenchResult result, Mode mode, ModeCosts figures) {
     CategoryChart chart =
         new CategoryChartBuilder()
             .width(WIDTH)

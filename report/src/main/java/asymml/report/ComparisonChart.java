@@ -23,7 +23,7 @@ public final class ComparisonChart {
   private final Comparison comparison;
   private final List<String> ranks;
 
-  private ComparisonChart(Comparison comparison) {
+  ComparisonChart(Comparison comparison) {
     this.comparison = comparison;
     this.ranks = comparison.ranks().stream().map(RankPolicy::toString).toList();
   }
@@ -38,7 +38,7 @@ public final class ComparisonChart {
     Charts.write(new ComparisonChart(comparison).draw(what), file);
   }
 
-  private CategoryChart draw(String what) {
+  CategoryChart draw(String what) {
     CategoryChart chart =
         Charts.lines(
             "Noise for the same guarantee, relative to noise alone: " + what,

@@ -62,6 +62,15 @@ public record ReportPage(
             .count());
   }
 
+  /// What in it is private.
+  ///
+  /// @return a phrase
+  public String contents() {
+    return pictures() == 0
+        ? "statistics of private images, no pictures"
+        : "it shows images of the training data (pictures: %d)".formatted(pictures());
+  }
+
   /// Writes the page atomically, in place of an earlier one.
   ///
   /// @param file to write
@@ -218,7 +227,7 @@ public record ReportPage(
         "worker's whole view",
         statement != null
             ? "epsilon " + PrivacyStatement.text(statement.view())
-            : run.needsWorker() ? "unknown: no ledger" : "nothing leaves");
+            : run.needsWorker() ? "unknown: no ledger" : "nothing is released");
     card.facts(facts);
   }
 
@@ -282,7 +291,7 @@ public record ReportPage(
         part.command(command(given));
       }
       if (given.contains("--resume")) {
-        part.text("The command that went on with it last. Its settings are those of config.yaml:");
+        part.text("The command that resumed it last. Its settings are those of config.yaml:");
         part.command(
             command(
                 List.of("train", "-c", each.run().directory().resolve("config.yaml").toString())));
@@ -290,7 +299,7 @@ public record ReportPage(
       if (isRepeatable(each.run())) {
         part.text("The same seed gives the same result, on the same number of threads.");
       } else {
-        part.text("The noise is drawn anew each time: figures will differ a little.");
+        part.text("The noise is drawn anew each time: results will differ a little.");
       }
     }
     for (AttackSection each : suites()) {

@@ -64,7 +64,8 @@ record RunSection(ReportedRun run, String id, String name, String program) {
             .map(said -> said + "; " + RunDescription.NOT_PROTECTED)
             .orElse(RunDescription.NOT_PROTECTED));
     facts.put(
-        "Worker", run.needsWorker() ? "UNTRUSTED: " + setting("worker") : "none: nothing leaves");
+        "Worker",
+        run.needsWorker() ? "UNTRUSTED: " + setting("worker") : "none: nothing is released");
     facts.put("Epochs", "%d of %d done".formatted(run.epochs().size(), run.config().epochs()));
     facts.put("Outcome", run.fact("outcome").orElse("not recorded"));
     provenance(facts, "AsymML", "version");
@@ -100,8 +101,8 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     if (ledger == null || statement == null) {
       if (run.needsWorker()) {
         section.missing(
-            "No ledger.json: nobody knows what this run has released, and nothing can be said of its"
-                + " privacy.");
+            "No ledger.json: what this run has released is not known, and no statement about its"
+                + " privacy can be made.");
       } else {
         section.box("statement").list(RunDescription.privacyOfTrustedOnly());
       }

@@ -25,7 +25,7 @@ public final class SweepChart {
     return List.of(file.toString());
   }
 
-  private static CategoryChart draw(SweepResult result) {
+  static CategoryChart draw(SweepResult result) {
     BenchPoint first = result.results().getFirst().point();
     String key = result.sweep().key().label();
     CategoryChart chart =

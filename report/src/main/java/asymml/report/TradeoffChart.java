@@ -30,7 +30,7 @@ public final class TradeoffChart {
     Charts.write(draw(tradeoff, sweep, what), file);
   }
 
-  private static CategoryChart draw(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what) {
+  static CategoryChart draw(Tradeoff tradeoff, Tradeoff.Sweep sweep, String what) {
     CategoryChart chart =
         Charts.lines(
             "Accuracy against noise on " + sweep.where() + ": " + what,

@@ -18,7 +18,7 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
-/// The floor under `trusted-only`: a training step of VGG16 with batch norm at 32x32 as a bare
+/// The lower bound of `trusted-only`: a training step of VGG16 with batch norm at 32x32 as a bare
 /// sequence of kernels on planned buffers. No graph, no data set, no decomposition, no checks
 /// beyond those of the kernels.
 ///

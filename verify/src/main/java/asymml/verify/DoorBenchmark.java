@@ -95,7 +95,7 @@ public class DoorBenchmark extends LayerBenchmark {
     return release(NO_NOISE, count);
   }
 
-  /// A release as weights and output gradients leave.
+  /// A release of weights or output gradients, unprotected.
   ///
   /// @param count how many values
   /// @return the release

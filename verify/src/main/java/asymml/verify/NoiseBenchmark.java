@@ -20,7 +20,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
-/// A sample of noise, and its floor: the 8 bytes of cipher stream that it is made of.
+/// A sample of noise, and its lower bound: the 8 bytes of cipher stream that it is made of.
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)

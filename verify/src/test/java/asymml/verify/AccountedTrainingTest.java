@@ -197,7 +197,8 @@ class AccountedTrainingTest {
     }
   }
 
-  /// Every door lets out what is planned, and the ledger is that of one worker: they count as one.
+  /// Every door releases what is planned, and the ledger is that of one worker: they are treated as
+  /// colluding.
   @Test
   void workers_that_share_batches_are_accounted_for_as_one() throws Exception {
     TrainConfig config =
@@ -279,7 +280,7 @@ class AccountedTrainingTest {
                 : List.of("infinite", "gradients", "weights"));
   }
 
-  /// As SIGKILL leaves them: checkpoint of the epoch before, ledger ahead of the steps done.
+  /// The files after a SIGKILL: checkpoint of the epoch before, ledger ahead of the steps done.
   @ParameterizedTest
   @CsvSource({"3", "11"})
   void a_run_killed_in_mid_epoch_and_resumed_has_cost_what_an_uninterrupted_one_costs(int step)

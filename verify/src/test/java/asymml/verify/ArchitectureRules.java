@@ -91,6 +91,7 @@ record ArchitectureRules(String root) {
     rules.put("kernels know nothing of ours", knowOnly("kernels"));
     rules.put("model knows nothing of ours", knowOnly("model"));
     rules.put("privacy knows nothing of ours", knowOnly("privacy"));
+    rules.put("only commands parse command lines", onlyCommandsParse());
     rules.put("only the release door makes a Released", onlyTheDoorMakesReleased());
     rules.put("only the release door writes the worker's memory", onlyTheDoorWrites());
     rules.put("only the boundary speaks to the worker", onlyTheBoundarySpeaks());
@@ -125,6 +126,16 @@ record ArchitectureRules(String root) {
         .resideInAPackage(tree(module))
         .should()
         .dependOnClassesThat(resideInAPackage(root + "..").and(not(resideInAnyPackage(allowed))));
+  }
+
+  /// Library code takes records. What the worker's main parses is that and what to record.
+  private ArchRule onlyCommandsParse() {
+    return noClasses()
+        .that()
+        .resideOutsideOfPackage(tree("cli"))
+        .and(not(nameMatching(Pattern.quote(root) + "\\.untrusted\\.(Main|RecordOptions)(\\$.*)?")))
+        .should()
+        .dependOnClassesThat(resideInAPackage("picocli.."));
   }
 
   private DescribedPredicate<JavaClass> outsideTheDoor() {

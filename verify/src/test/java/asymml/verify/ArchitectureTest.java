@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ArchitectureTest {
   private static final String VIOLATIONS = "asymml.verify.violations";
 
-  private static final JavaClasses PRODUCT =
+  static final JavaClasses PRODUCT =
       new ClassFileImporter()
           .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
           .withImportOption(location -> !location.contains("/asymml/verify/"))
@@ -49,6 +49,10 @@ class ArchitectureTest {
           breaches("kernels know nothing of ours", "kernels.Breaches$SendsItsResult"),
           breaches("model knows nothing of ours", "model.Breaches$RunsRemotely"),
           breaches("privacy knows nothing of ours", "privacy.Breaches$LooksAtTheData"),
+          breaches(
+              "only commands parse command lines",
+              "study.Breaches$ParsesOptions",
+              "untrusted.Breaches$ParsesOptions"),
           breaches(
               "only the release door makes a Released",
               "trusted.boundary.Breaches$ForgesAReleased"),

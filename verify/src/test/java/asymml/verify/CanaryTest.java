@@ -151,7 +151,7 @@ class CanaryTest {
     return bytes.array();
   }
 
-  /// What crossed while a run of one epoch, two steps, went on.
+  /// What crossed during a run of one epoch, two steps.
   private record View(Set<String> seen, List<Received> received) {}
 
   private View train(Mode mode, Decomposition decomposition, List<String> trusted, double ratio)
@@ -238,7 +238,7 @@ class CanaryTest {
         .hasSize(2 * 21);
   }
 
-  /// Images that are no secret: without the canaries.
+  /// Public images: without the canaries.
   private static ImageSet publicImages() {
     byte[] pixels = new byte[BATCH * SIDE * SIDE * CHANNELS];
     new Random(SEED + 1).nextBytes(pixels);
@@ -295,8 +295,8 @@ class CanaryTest {
     assertThat(view.seen).containsExactly(NORMALISED);
   }
 
-  /// A known leak, see `docs/threat-model.md`: gradients leave exactly, and in that of the logits,
-  /// softmax less target, the only negative value stands at the label.
+  /// A known leak, see `docs/threat-model.md`: gradients are sent unprotected, and in that of the
+  /// logits, softmax less target, the only negative value stands at the label.
   @Test
   void labels_can_be_read_from_the_gradient_of_a_classifier_at_the_worker() throws Exception {
     View view = train(Mode.ASYMML, Decomposition.SHARED, List.of(Plan.FIRST), 0.1);

@@ -9,17 +9,23 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Relative links of the documentation lead to files, and to headings, that exist.
+/// What the documentation refers to exists: files and headings behind relative links, and classes.
 class DocumentLinksTest {
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
   private static final Pattern LINK = Pattern.compile("]\\(([^)\\s]+)\\)");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
+
+  private static final Pattern TYPE_NAME =
+      Pattern.compile("`([A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*)(\\.\\w+)?(\\([^)`]*\\))?`");
+  private static final Pattern DECLARATION =
+      Pattern.compile("\\b(?:class|record|interface|enum) ([A-Z]\\w*)");
 
   @TempDir Path folder;
 
@@ -54,6 +60,44 @@ class DocumentLinksTest {
       }
     }
     return broken;
+  }
+
+  /// The names of all types declared in the repository, nested ones too.
+  private static Set<String> types() throws IOException {
+    try (Stream<Path> files = Files.walk(ROOT)) {
+      Set<String> types = new TreeSet<>();
+      for (Path file : files.filter(p -> p.toString().endsWith(".java")).toList()) {
+        DECLARATION.matcher(Files.readString(file)).results().forEach(m -> types.add(m.group(1)));
+      }
+      return types;
+    }
+  }
+
+  private static boolean isOfJava(String name) {
+    return Object.class.getResource(name + ".class") != null;
+  }
+
+  private static List<String> unknownTypes(Path document, Set<String> types) throws IOException {
+    return TYPE_NAME
+        .matcher(Files.readString(document))
+        .results()
+        .map(m -> m.group(1))
+        .filter(name -> !types.contains(name) && !isOfJava(name))
+        .toList();
+  }
+
+  @Test
+  void every_class_that_is_named_exists() throws IOException {
+    Set<String> types = types();
+    for (Path document : documents()) {
+      // The appendix names classes as they were called then.
+      if (!document.endsWith("results-history.md")) {
+        assertThat(unknownTypes(document, types)).as(document.toString()).isEmpty();
+      }
+    }
+    Path page = folder.resolve("page.md");
+    Files.writeString(page, "`DocumentLinksTest` `NoSuchClass` `NoSuch.method` `CONSTANT` `Graph`");
+    assertThat(unknownTypes(page, types)).containsExactly("NoSuchClass", "NoSuch");
   }
 
   @Test

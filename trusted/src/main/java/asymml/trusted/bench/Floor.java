@@ -115,7 +115,7 @@ public final class Floor {
               .plus(Work.passes(flowsOn ? 3 : 2, y))
               .plus(Work.passes(flowsOn ? 1 : 0, x))
               .plus(Work.passes(flowsOn ? 3 : 2, weights));
-      // What comes back is read and stored, what leaves too; the gradient leaves as it is.
+      // Results are read and stored, releases too; the gradient is sent unprotected.
       case Untrusted _ ->
           Work.passes(4, y).plus(Work.passes(flowsOn ? 2 : 0, x)).plus(Work.passes(4, weights));
       case Split(Decomposition decomposition, var kept) -> {

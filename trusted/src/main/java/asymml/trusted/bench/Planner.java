@@ -11,7 +11,7 @@ import java.util.NavigableMap;
 import java.util.Set;
 
 /// Chooses, for each linear layer, whether it is split and at which rank: the cheapest for the
-/// trusted side that leaves at most a share of an input's energy in the residual.
+/// trusted side whose residual has at most a share of an input's energy.
 ///
 /// The energy decides the rank, the cost the placement: more directions never cost less. Layers
 /// that read one input are decided together, since it is decomposed and released once for all.
@@ -19,12 +19,12 @@ public final class Planner {
   /// What one linear layer costs the trusted side, waiting left out.
   ///
   /// @param trustedMillis where all of it stays
-  /// @param splitMillis where it is split, with no direction kept
+  /// @param splitMillis where it is split, at rank 0
   /// @param millisPerDirection what each direction adds
   public record Cost(double trustedMillis, double splitMillis, double millisPerDirection) {
     /// The cost at a rank.
     ///
-    /// @param rank directions kept
+    /// @param rank the rank
     /// @return milliseconds a step
     public double split(int rank) {
       return splitMillis + rank * millisPerDirection;
@@ -53,7 +53,7 @@ public final class Planner {
   /// What is to be done with one linear layer.
   ///
   /// @param layer its name
-  /// @param rank directions kept if it is split; 0 if it stays trusted
+  /// @param rank the rank if it is split; 0 if it stays trusted
   /// @param energyLeft share of its input's energy in the residual; 0 if it stays trusted
   /// @param trustedMillis predicted where all of it stays
   /// @param splitMillis predicted at the rank that the energy asks for; NaN if there is none
@@ -142,7 +142,8 @@ public final class Planner {
     double trusted = readers.stream().mapToDouble(name -> of(costs, name).trustedMillis()).sum();
     double split = readers.stream().mapToDouble(name -> of(costs, name).split(rank)).sum();
     boolean splits = rank > 0 && split < trusted;
-    String reason = rank == 0 ? "too much energy left" : splits ? "cheaper" : "dearer to split";
+    String reason =
+        rank == 0 ? "too much energy left" : splits ? "less expensive" : "more expensive to split";
     for (String name : readers) {
       Cost cost = of(costs, name);
       chosen.put(

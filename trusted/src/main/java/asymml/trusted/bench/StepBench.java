@@ -38,7 +38,7 @@ public final class StepBench implements AutoCloseable {
   /// @param graph the network
   /// @param plan where its linear layers run
   /// @param batch number of examples N
-  /// @param terms on what terms tensors leave
+  /// @param terms on what terms tensors are released
   /// @param workers who compute the untrusted parts; null if the plan needs none
   /// @throws ProtocolException if the worker refuses an operation
   public StepBench(Graph graph, Plan plan, int batch, ReleaseTerms terms, @Nullable Workers workers)

@@ -8,7 +8,7 @@ import java.util.List;
 /// @param trustedCpuMillis processor time of this process, all of its threads
 /// @param workerCpuMillis processor time of the worker process, as it says; 0 without one
 /// @param bytesToWorker tensor bytes released
-/// @param bytesFromWorker tensor bytes that came back
+/// @param bytesFromWorker tensor bytes received
 public record StepCost(
     double wallMillis,
     double trustedCpuMillis,
@@ -18,7 +18,7 @@ public record StepCost(
   /// The mean of several.
   ///
   /// @param costs at least one, of equally many steps
-  /// @return each figure's mean
+  /// @return the mean of each value
   public static StepCost mean(List<StepCost> costs) {
     return new StepCost(
         costs.stream().mapToDouble(StepCost::wallMillis).average().orElseThrow(),

@@ -6,7 +6,7 @@ import java.security.SecureRandom;
 
 /// Gaussian masks of one batch under a key of their own: added once to what one worker gets, and
 /// written once by another, which gets the key and nothing else. A second use of either kind is
-/// refused: two tensors under one mask would betray their difference.
+/// refused: two tensors under one mask would reveal their difference.
 public final class Mask {
   private final RemoteWorker hides;
   private final byte[] key = new byte[GaussianNoise.KEY_BYTES];

@@ -2,7 +2,7 @@ package asymml.trusted.boundary;
 
 import asymml.trusted.plan.Shield;
 
-/// A batch that has left under masks, and how results computed on it are scaled back.
+/// A batch that has been released under masks, and how results computed on it are scaled back.
 public final class Masked {
   private final Released released;
   private final float[] scales;

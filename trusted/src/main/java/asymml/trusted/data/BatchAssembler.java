@@ -43,7 +43,7 @@ final class BatchAssembler {
   }
 
   /// Fills `target [n, H, W, C]` with the examples of n indices; returns early on interruption,
-  /// when nobody will read the batch.
+  /// when the batch will not be read.
   void assemble(int[] indices, Tensor target) {
     for (int n = 0; n < indices.length && !Thread.currentThread().isInterrupted(); n++) {
       if (indices[n] == PoissonDraw.NULL_EXAMPLE) {
@@ -97,7 +97,7 @@ final class BatchAssembler {
     }
   }
 
-  /// Zeroes the private values that are left over.
+  /// Zeroes the remaining private values.
   void clear() {
     Arrays.fill(pixels, (byte) 0);
     Arrays.fill(values, 0);

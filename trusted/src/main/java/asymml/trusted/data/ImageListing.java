@@ -19,7 +19,7 @@ final class ImageListing {
 
   private static final Set<String> ENDINGS = Set.of("jpg", "jpeg", "png");
 
-  /// What file managers leave behind.
+  /// Files that file managers create.
   private static final Set<String> LITTER = Set.of("thumbs.db", "desktop.ini", "__macosx");
 
   private final ImageTree tree;

@@ -25,7 +25,7 @@ public final class ImageSet {
   /// Where each example's pixels are stored: subsets share the storage.
   private final int[] rows;
 
-  /// Takes over the labels and decoded pixels; nobody may write to them afterwards.
+  /// Takes over the labels and decoded pixels; they must not be written to afterwards.
   ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels) {
     this(shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray());
   }

@@ -8,9 +8,9 @@ import java.util.Arrays;
 /// Draws the batches of Poisson sampling: each example takes part in a step with the same
 /// probability, by itself, and takes a random slot.
 ///
-/// The draw is PRIVATE and cannot be repeated: amplification by sampling holds only as long as
-/// nobody else knows who was drawn, so it comes from a cryptographic generator and not from a run's
-/// seed.
+/// The draw is PRIVATE and cannot be repeated: amplification by sampling holds only as long as only
+/// the trusted side knows which examples were sampled, so it comes from a cryptographic generator
+/// and not from a run's seed.
 public final class PoissonDraw {
   /// Stands for a null example, which fills a slot that is left empty.
   public static final int NULL_EXAMPLE = -1;

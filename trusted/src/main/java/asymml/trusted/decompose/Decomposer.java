@@ -4,18 +4,18 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import java.util.Map;
 
-/// Splits the input `X [N, H, W, C]` of linear layers into a low-rank part that is kept as factors
-/// and a residual: `X = X_T + X_U`. One decomposer serves one place in a network, that is all
-/// layers that read the same `X`, and any batch size up to the one it was made for.
+/// Splits the input `X [N, H, W, C]` of linear layers into a low-rank part that stays trusted as
+/// factors and a residual: `X = X_T + X_U`. One decomposer serves one place in a network, that is
+/// all layers that read the same `X`, and any batch size up to the one it was made for.
 public sealed interface Decomposer extends AutoCloseable
     permits SharedDecomposer, PerExampleDecomposer {
 
-  /// The most directions that it ever keeps.
+  /// The largest rank that it can have.
   ///
   /// @return at least 1
   int largestRank();
 
-  /// The number of directions kept now.
+  /// The present rank.
   ///
   /// @return at least 1
   int rank();
@@ -58,12 +58,12 @@ public sealed interface Decomposer extends AutoCloseable
   /// @return its low-rank arithmetic; closed by the caller, before this decomposer
   LowRankLayer layer(ConvShape shape);
 
-  /// What a later run needs to go on with the same basis.
+  /// What a later run needs to continue with the same basis.
   ///
   /// @return name to values; empty before the first fit
   Map<String, float[]> state();
 
-  /// Puts back what [#state] gave.
+  /// Restores what [#state] gave.
   ///
   /// @param state from a decomposer of the same shape
   void restore(Map<String, float[]> state);

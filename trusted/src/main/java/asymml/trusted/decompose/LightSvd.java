@@ -8,11 +8,11 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/// The light SVD of one example [3LegRace, section on asymmetric decomposition]: alternate `v <- X
-/// u / |u|` and `u <- X^T v / |v|^2` for a round or two from a cheap start, subtract `v u^T`, go on
-/// with the rest, r times. Each pass over `X [P, C]` costs `2 P C` operations. (The paper divides
-/// by `|u|^2`, which gives the same product; this way no intermediate value leaves float32's range
-/// when the rest has become tiny.)
+/// The light SVD of one example (3LegRace, arXiv 2110.01229, section on asymmetric decomposition):
+/// alternate `v <- X u / |u|` and `u <- X^T v / |v|^2` for a round or two from an inexpensive
+/// start, subtract `v u^T`, continue with the rest, r times. Each pass over `X [P, C]` costs `2 P
+/// C` operations. (The paper divides by `|u|^2`, which gives the same product; this way no
+/// intermediate value leaves float32's range when the rest has become tiny.)
 ///
 /// The start of the first direction is the channel mean: after a ReLU all entries are at least 0
 /// and the mean is close to the first singular vector. Later directions, and the first of an input

@@ -4,7 +4,7 @@ import asymml.kernels.Tensor;
 
 /// The trusted part of one linear layer: its arithmetic on the low-rank part of the input, without
 /// ever forming that part: `W * (U V^T) = (W.U) * V` and `dY (x) (U V^T) = (dY (x) V).U^T`
-/// [3LegRace].
+/// (3LegRace, arXiv 2110.01229).
 public sealed interface LowRankLayer extends AutoCloseable
     permits SharedLowRankLayer, PerExampleLowRankLayer {
 

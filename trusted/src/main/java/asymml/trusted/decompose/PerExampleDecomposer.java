@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /// The paper's decomposition: each example's `X_i [P, C]` gets its own `V_i U_i^T`, by the light
-/// SVD of [LightSvd] [3LegRace]. Its residual is the closest to optimal; its price is a kernel
-/// folded for every example.
+/// SVD of [LightSvd] (3LegRace, arXiv 2110.01229). Its residual is the closest to optimal; its
+/// price is a kernel folded for every example.
 public final class PerExampleDecomposer implements Decomposer {
   /// Rounds of alternation in a run: 2 come within 15 % of the optimum.
   public static final int USUAL_ROUNDS = 2;
@@ -37,7 +37,7 @@ public final class PerExampleDecomposer implements Decomposer {
   ///
   /// @param batch largest number of examples
   /// @param input shape of one example
-  /// @param rank how many directions to keep, at least 1; of an example at most its pixels
+  /// @param rank the rank, at least 1; of an example at most its pixels
   /// @param refresh how often an energy bound chooses its rank anew
   /// @param rounds rounds of alternation a direction, at least 1; in a run [#USUAL_ROUNDS]
   public PerExampleDecomposer(int batch, Shape input, Rank rank, Refresh refresh, int rounds) {

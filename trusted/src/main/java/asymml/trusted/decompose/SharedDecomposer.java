@@ -66,7 +66,7 @@ public final class SharedDecomposer implements Decomposer {
   /// @param batch largest number of examples
   /// @param input shape of one example
   /// @param layer the layer's place among the linear layers, from 0; fixes the random start
-  /// @param rank how many directions to keep, at least 1
+  /// @param rank the rank, at least 1
   /// @param refresh how often to renew the basis
   public SharedDecomposer(int batch, Shape input, int layer, Rank rank, Refresh refresh) {
     this(batch, input, layer, rank, refresh, true);
@@ -77,7 +77,7 @@ public final class SharedDecomposer implements Decomposer {
   /// @param batch largest number of examples
   /// @param input shape of one example
   /// @param layer the layer's place among the linear layers, from 0; fixes the random start
-  /// @param rank how many directions to keep, at least 1
+  /// @param rank the rank, at least 1
   /// @param refresh how often to renew the basis
   /// @param fitsBatches whether [#fit] finds and renews the basis; if not, a `refit` has to come
   ///   first

@@ -1,6 +1,6 @@
 /// Asymmetric decomposition of a linear layer's input into a low-rank part that stays and a
-/// residual that leaves. Trust level: TRUSTED. It sees activations in clear; nothing here sends
-/// anything.
+/// residual that is released. Trust level: TRUSTED. It sees activations in clear; nothing here
+/// sends anything.
 @NullMarked
 package asymml.trusted.decompose;
 

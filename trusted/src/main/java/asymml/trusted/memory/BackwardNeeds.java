@@ -46,7 +46,7 @@ record BackwardNeeds(boolean input, boolean output, InputGradient inputGradient)
   /// @param layer the layer
   /// @param relu whether the ReLU behind it is fused in
   /// @param placement where it runs
-  /// @param shares whether what leaves is shared out under masks
+  /// @param shares whether releases are under masks
   static BackwardNeeds of(Layer layer, boolean relu, Placement placement, boolean shares) {
     return switch (layer) {
       case LinearLayer _ ->

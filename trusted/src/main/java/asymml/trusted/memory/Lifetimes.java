@@ -62,7 +62,7 @@ public final class Lifetimes {
   /// @param plan where its linear layers run
   /// @param batch number of examples N
   /// @param purpose what for
-  /// @param shares whether what leaves is shared out under masks
+  /// @param shares whether releases are under masks
   Lifetimes(Graph graph, Plan plan, int batch, Purpose purpose, boolean shares) {
     this.graph = graph;
     this.plan = plan;
@@ -132,7 +132,7 @@ public final class Lifetimes {
         use(output(source), moment);
       }
       if (source == Graph.INPUT) {
-        // The kernels of normalisation compute this gradient in any case; nobody reads it.
+        // The kernels of normalisation compute this gradient in any case; it is not read.
         if (isNorm(node)) {
           int unread = free ? own : buffer(source, moment);
           flows.put(new Edge(i, source), new Flow(unread, false, null));

@@ -26,7 +26,7 @@ public final class NetworkBuffers {
   /// @param batch number of examples N
   /// @param arena owner of the memory
   /// @param purpose what for
-  /// @param shares whether what leaves is shared out under masks
+  /// @param shares whether releases are under masks
   public NetworkBuffers(
       Graph graph, Plan plan, int batch, Arena arena, Purpose purpose, boolean shares) {
     this.graph = graph;
@@ -110,9 +110,9 @@ public final class NetworkBuffers {
     return Tensor.of(slab.asSlice(layout.offset(buffer), Tensor.sizeOf(axes) * Float.BYTES), axes);
   }
 
-  /// What is kept may be looked at after a pass.
+  /// What is retained may be read after a pass.
   ///
-  /// @throws IllegalStateException unless everything is kept
+  /// @throws IllegalStateException unless everything is retained
   public void requireKept() {
     if (purpose != Purpose.INSPECTION) {
       throw new IllegalStateException(

@@ -82,7 +82,7 @@ public final class Network implements AutoCloseable {
     return new Network(graph, plan, batch, parameters, context, seed, Purpose.TRAINING);
   }
 
-  /// Plans a network for training that keeps all outputs and gradients to the end of a step, so
+  /// Plans a network for training that retains all outputs and gradients to the end of a step, so
   /// that they can be looked at. It computes what one [#forTraining] does, to the bit, and takes
   /// two to three times its memory.
   ///
@@ -105,7 +105,7 @@ public final class Network implements AutoCloseable {
     return new Network(graph, plan, batch, parameters, context, seed, Purpose.INSPECTION);
   }
 
-  /// Plans a network for inference, wholly on the trusted side: nothing leaves.
+  /// Plans a network for inference, wholly on the trusted side: nothing is sent to a worker.
   ///
   /// @param graph the network
   /// @param batch number of examples N

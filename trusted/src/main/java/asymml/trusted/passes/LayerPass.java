@@ -18,9 +18,9 @@ import asymml.wire.ProtocolException;
 
 /// One batch run forward and backward wholly on the trusted side, as a training step would without
 /// a worker: batch norm takes the batch's own statistics. Everything between the layers can then be
-/// looked at. There is no worker and nothing leaves.
+/// looked at. There is no worker and nothing is sent to a worker.
 ///
-/// It works on a copy of the parameters: whoever trains them does not notice.
+/// It works on a copy of the parameters: training does not notice.
 ///
 /// PRIVATE: activations and gradients of private data.
 public final class LayerPass implements AutoCloseable {

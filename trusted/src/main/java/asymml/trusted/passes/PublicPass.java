@@ -76,7 +76,7 @@ public final class PublicPass implements AutoCloseable {
     context.fitBases(network::activation);
   }
 
-  /// Bounds for everything that can leave or be summed: medians over these images.
+  /// Bounds for everything that can be released or summed: medians over these images.
   ///
   /// @param plan where the layers are to run
   /// @param batchSize B, the expected examples of a step, which losses will be divided by

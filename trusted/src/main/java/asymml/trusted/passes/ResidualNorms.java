@@ -24,13 +24,13 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// Measures what would leave a network at several ranks: at every input of a split layer, the norm
-/// of each example's residual. The network itself runs on the trusted side; there is no worker and
-/// nothing leaves.
+/// Measures what a network would release at several ranks: at every input of a split layer, the
+/// norm of each example's residual. The network itself runs on the trusted side; there is no worker
+/// and nothing is sent to a worker.
 ///
 /// The clip bound C of the release door follows the median of these norms, and the noise that a
 /// guarantee needs is `sigma = z C`; so the ratio of two medians is the ratio of the noise that two
-/// ranks need for one guarantee [3LegRace].
+/// ranks need for one guarantee (3LegRace, arXiv 2110.01229).
 ///
 /// The network runs undisturbed: in a run, clipping and noise change what later layers read, and
 /// with it their norms.
@@ -41,14 +41,14 @@ public final class ResidualNorms implements AutoCloseable {
   /// and 0 has no ratio.
   private static final double SMALLEST = 1e-30;
 
-  /// What a rank leaves of one input.
+  /// The residual of one input at a rank.
   ///
-  /// @param rank directions kept, at most the channels however many were asked for; 0 keeps nothing
+  /// @param rank the rank, at most the channels however many were asked for; 0 for no low-rank part
   /// @param medianNorm the median over examples of `|X_U|`, above 0
   /// @param energyShare the mean over examples of `|X_U|^2 / |X|^2`
   public record Residual(int rank, double medianNorm, double energyShare) {}
 
-  /// One input that would leave, however many layers read it.
+  /// One input that would be released, however many layers read it.
   ///
   /// @param layer the first layer that reads it
   /// @param input its shape
@@ -86,9 +86,9 @@ public final class ResidualNorms implements AutoCloseable {
   /// Plans the measuring.
   ///
   /// @param graph the network
-  /// @param plan says which layers' inputs would leave and how they are decomposed; its ranks do
-  ///   not matter
-  /// @param ranks how many directions to keep; at least one
+  /// @param plan says which layers' inputs would be released and how they are decomposed; its ranks
+  ///   do not matter
+  /// @param ranks the ranks; at least one
   /// @param batch number of examples at a time
   /// @param parameters of the network, with gradients; batch norm moves their running statistics
   /// @throws IllegalArgumentException if the plan splits no layer, or there is no rank
@@ -136,7 +136,7 @@ public final class ResidualNorms implements AutoCloseable {
       }
     }
     if (sites.isEmpty()) {
-      throw new IllegalArgumentException("no layer is split: nothing would leave");
+      throw new IllegalArgumentException("no layer is split: nothing would be released");
     }
   }
 
@@ -187,7 +187,7 @@ public final class ResidualNorms implements AutoCloseable {
 
   /// What was measured so far.
   ///
-  /// @return one entry for each input that would leave, in graph order
+  /// @return one entry for each input that would be released, in graph order
   /// @throws IllegalStateException before the first batch
   public List<Place> places() {
     if (steps == 0) {
@@ -219,7 +219,7 @@ public final class ResidualNorms implements AutoCloseable {
     return Math.max(SMALLEST, median);
   }
 
-  /// An example without energy leaves none.
+  /// An example without energy has a residual of none.
   private static double meanShare(double[] residuals, double[] inputs) {
     double sum = 0;
     for (int i = 0; i < inputs.length; i++) {

@@ -2,7 +2,7 @@ package asymml.trusted.plan;
 
 /// What a shared basis is fitted to.
 public enum Basis {
-  /// The private batches themselves: nothing covers what it tells of them.
+  /// The private batches themselves: no mechanism bounds what it reveals of them.
   BATCH("batch"),
   /// Public images, run through the same network.
   PUBLIC("public"),

@@ -48,7 +48,7 @@ public final class DataFlow {
     /// Whether it is decomposed with a basis for the whole batch, which shows as the null space of
     /// what is sent.
     ///
-    /// @return false if each example has directions of its own, or nothing is kept
+    /// @return false if each example has directions of its own, or there is no low-rank part
     public boolean sharesBasis() {
       return decomposed().filter(Split::sharesBasis).isPresent();
     }

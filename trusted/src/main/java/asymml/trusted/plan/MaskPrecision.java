@@ -30,7 +30,7 @@ public final class MaskPrecision {
   /// The largest error predicted for the masked releases of a run.
   ///
   /// @param ledger of the run
-  /// @return as [#predicted], 0 if nothing leaves under masks
+  /// @return as [#predicted], 0 if nothing is sent to a worker under masks
   public static double largest(Ledger ledger) {
     return ledger.entries().stream()
         .flatMap(entry -> entry.releases().stream())

@@ -2,7 +2,7 @@ package asymml.trusted.plan;
 
 /// Where a linear layer's arithmetic runs.
 public sealed interface Placement {
-  /// All of it on the trusted side; nothing leaves.
+  /// All of it on the trusted side; nothing is sent to a worker.
   record Trusted() implements Placement {
     @Override
     public String toString() {
@@ -10,10 +10,10 @@ public sealed interface Placement {
     }
   }
 
-  /// The low-rank part of the input stays, the residual leaves with noise.
+  /// The low-rank part of the input stays trusted, the residual is released with noise.
   ///
   /// @param decomposition how the input is split
-  /// @param rank how many directions stay, resolved for this layer; rank 0 keeps none (noise alone)
+  /// @param rank how many directions stay, resolved for this layer; rank 0 is noise alone
   record Split(Decomposition decomposition, Rank rank) implements Placement {
     /// Whether anything of the input stays.
     ///
@@ -24,7 +24,7 @@ public sealed interface Placement {
 
     /// Whether one basis is found for the whole batch.
     ///
-    /// @return false if each example has directions of its own, or nothing is kept
+    /// @return false if each example has directions of its own, or there is no low-rank part
     public boolean sharesBasis() {
       return keepsPart() && decomposition == Decomposition.SHARED;
     }

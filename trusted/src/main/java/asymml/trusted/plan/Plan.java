@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /// Where each linear layer of a graph runs, and how many directions of its input stay: data beside
-/// the graph, never inside it. Ranks are resolved here, once: nobody else asks a [RankPolicy] what
-/// a layer keeps.
+/// the graph, never inside it. Ranks are resolved here, once: no other code asks a [RankPolicy]
+/// about a layer.
 ///
 /// @param layers placement by node name, in graph order
 public record Plan(Map<String, Placement> layers) {
@@ -35,7 +35,7 @@ public record Plan(Map<String, Placement> layers) {
   /// @param graph the network
   /// @param mode what the run is for
   /// @param decomposition used where layers are split
-  /// @param rank used where layers are split, except in `dp-only`, which keeps nothing
+  /// @param rank used where layers are split, except in `dp-only`, which has no low-rank part
   /// @param trusted names of layers that stay trusted in `asymml` and `dp-only`; [#FIRST] for the
   ///   first one
   /// @return one placement for each linear layer
@@ -102,7 +102,7 @@ public record Plan(Map<String, Placement> layers) {
         });
   }
 
-  /// A plan that keeps everything on the trusted side.
+  /// A plan with everything on the trusted side.
   ///
   /// @param graph the network
   /// @return all layers trusted

@@ -3,17 +3,17 @@ package asymml.trusted.plan;
 import java.math.BigDecimal;
 
 /// How many directions of one input stay on the trusted side: a [RankPolicy], resolved for one
-/// layer. A plan holds these, so that nobody has to ask a policy about a layer again.
+/// layer. A plan holds these, so that no code asks a policy about a layer again.
 public sealed interface Rank {
   /// Keeps nothing: the whole input is sent, with noise.
   Rank NONE = new Fixed(0);
 
-  /// The most directions that are ever kept.
+  /// The largest possible rank.
   ///
-  /// @return at least 0; 0 if nothing is kept
+  /// @return at least 0; 0 if there is no low-rank part
   int most();
 
-  /// The share of `|X|^2` that the residual may keep.
+  /// The largest share of `|X|^2` in the residual.
   ///
   /// @return 0 where the rank does not depend on the data
   double residualShare();
@@ -21,12 +21,12 @@ public sealed interface Rank {
   /// The same with another limit.
   ///
   /// @param limit at least 1
-  /// @return this, or a rank that keeps no more than the limit
+  /// @return this, or a rank of at most the limit
   Rank atMost(int limit);
 
   /// A number.
   ///
-  /// @param most directions kept, at least 0
+  /// @param largest rank, at least 0
   record Fixed(int most) implements Rank {
     /// Checks the range.
     public Fixed {
@@ -51,8 +51,7 @@ public sealed interface Rank {
     }
   }
 
-  /// The smallest rank whose residual keeps at most a share of the input's energy: follows the
-  /// data.
+  /// The smallest rank whose residual has at most a share of the input's energy: follows the data.
   ///
   /// @param residualShare largest `|residual|^2 / |X|^2`, in (0, 1)
   /// @param most upper limit, at least 1

@@ -10,7 +10,7 @@ import java.util.stream.Stream;
 /// How many directions of a layer's input stay on the trusted side, for all layers of a network:
 /// what a user asks for. A plan resolves it to a [Rank] for each layer.
 public sealed interface RankPolicy {
-  /// The smallest rank that a fraction or an energy bound gives: one direction alone keeps too
+  /// The smallest rank that a fraction or an energy bound gives: one direction alone retains too
   /// little.
   int MIN_RANK = 2;
 
@@ -22,7 +22,7 @@ public sealed interface RankPolicy {
   /// @return at most C directions
   Rank resolve(int layer, int channels);
 
-  /// The same rank in every layer; 0 keeps nothing (noise alone, mode `dp-only`).
+  /// The same rank in every layer; 0 is noise alone (mode `dp-only`).
   ///
   /// @param value at least 0
   record Fixed(int value) implements RankPolicy {
@@ -45,7 +45,7 @@ public sealed interface RankPolicy {
   }
 
   /// The paper's code: starts small at the first layer, doubles layer by layer, up to a cap
-  /// [3LegRace].
+  /// (3LegRace, arXiv 2110.01229).
   ///
   /// @param start rank of layer 0, at least 1
   /// @param cap largest rank, at least `start`
@@ -99,8 +99,8 @@ public sealed interface RankPolicy {
     }
   }
 
-  /// The smallest rank whose residual keeps at most a share of the input's energy; measured when
-  /// the basis is refreshed.
+  /// The smallest rank whose residual has at most a share of the input's energy; measured when the
+  /// basis is refreshed.
   ///
   /// @param residualShare largest `|residual|^2 / |X|^2`, in (0, 1)
   /// @param cap upper limit
@@ -130,7 +130,7 @@ public sealed interface RankPolicy {
 
   /// A number for each linear layer, as a planner finds them.
   ///
-  /// @param ranks by the layer's place, each at least 0; the last one stands for all that follow
+  /// @param ranks by the layer's place, each at least 0; the last one holds for all that follow
   record PerLayer(List<Integer> ranks) implements RankPolicy {
     /// Checks the ranges.
     public PerLayer {

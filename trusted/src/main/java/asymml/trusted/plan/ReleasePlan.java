@@ -11,9 +11,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// What leaves in one step of training, release by release: a pure function of network, plan and
-/// terms, so that a run can be accounted for before it begins, and the door knows what to expect. A
-/// release is planned because data flow ([DataFlow]); the terms say what covers it.
+/// The releases of one step of training: a pure function of network, plan and terms, so that a run
+/// can be accounted for before it begins, and the door knows what to expect. A release is planned
+/// because data flow ([DataFlow]); the terms say what covers it.
 public final class ReleasePlan {
   private static final String EXACT = "sent unprotected";
   private static final String MEDIAN_NOISE = "the clip bound follows private data";
@@ -21,8 +21,8 @@ public final class ReleasePlan {
       "fitted to private batches, and visible as the null space of the residuals";
 
   /// How many times larger the noise multiplier of masks is than that of weight gradients, where
-  /// both are accounted for: masks come off again and cost but bits, so that nearly all of the
-  /// budget is for what stays in the weights.
+  /// both are accounted for: masks are removed again and only cost precision, so that nearly all of
+  /// the budget is for noise that stays in the weights.
   static final double MASKS_OVER_NOISE = 10;
 
   private static final String PUBLIC_BASIS =
@@ -36,7 +36,7 @@ public final class ReleasePlan {
   ///
   /// @param graph the network
   /// @param plan where its linear layers run
-  /// @param terms on what terms tensors leave
+  /// @param terms on what terms tensors are released
   /// @throws IllegalArgumentException if the terms account for what no mechanism covers: batch
   ///   norm, a rank that follows the data, a basis fitted to private batches, noised sums of
   ///   sampled weight gradients
@@ -89,7 +89,7 @@ public final class ReleasePlan {
         : new Shield.Residual();
   }
 
-  /// How many workers share what leaves.
+  /// How many workers share the releases.
   ///
   /// @return 1 or 2
   public int workers() {
@@ -118,7 +118,7 @@ public final class ReleasePlan {
     return flow.layers().stream().filter(DataFlow.Layer::isRemote).map(this::weights).toList();
   }
 
-  /// All that leaves in a step.
+  /// All releases of a step.
   ///
   /// @param refresh whether the step renews shared bases
   /// @return each release as often as it happens

@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// On what terms tensors leave: data beside the plan.
+/// On what terms tensors are released: data beside the plan.
 public sealed interface ReleaseTerms {
   /// Nothing is accounted for: residuals and output gradients get noise around bounds that follow
   /// the data, the rest is sent unprotected.
@@ -16,7 +16,7 @@ public sealed interface ReleaseTerms {
   /// @param reason why the residuals' noise guarantees nothing
   record Unaccounted(NoiseStrength residuals, NoiseStrength gradients, String reason)
       implements ReleaseTerms {
-    /// The same with output gradients that leave as they are.
+    /// The same with output gradients sent unprotected.
     ///
     /// @param residuals strength of the noise on residuals
     /// @param reason why it guarantees nothing
@@ -25,7 +25,8 @@ public sealed interface ReleaseTerms {
     }
   }
 
-  /// What leaves through a protected channel is clipped to a fixed bound, noised and accounted for.
+  /// What is released through a protected channel is clipped to a fixed bound, noised and accounted
+  /// for.
   ///
   /// @param noise its strength, the same on every release; not [NoiseStrength.None]
   /// @param channels which are protected; residuals always are, and weights only with gradients,

@@ -18,8 +18,8 @@ public sealed interface Shield {
   /// @param positions the share of output positions that weight gradients are estimated from, above
   ///   0; 1 for all, which is exact
   record Shares(double positions) implements Shield {
-    /// The fewest positions of a sample for each output channel: with fewer, who knows dY could
-    /// find the sample.
+    /// The fewest positions of a sample for each output channel: with fewer, dY would determine the
+    /// sample.
     public static final int POSITIONS_PER_CHANNEL = 2;
 
     /// The L2 norm that every example is scaled to before masks are added: the bound C of the

@@ -14,7 +14,7 @@ import java.util.List;
 import org.hipparchus.linear.Array2DRowRealMatrix;
 import org.hipparchus.linear.SingularValueDecomposition;
 
-/// What the product's decompositions leave of a batch, and what the best ones would.
+/// The residual energies of a batch by the product's decompositions, and by the best ones.
 public final class EnergyShares {
   private EnergyShares() {}
 
@@ -40,7 +40,7 @@ public final class EnergyShares {
   ///
   /// @param x `[n, H, W, C]`
   /// @param layer the layer's place among the linear layers
-  /// @param rank directions to keep
+  /// @param rank the rank
   /// @param spectra exact ones, of the first examples of the batch
   static Shares of(Tensor x, int layer, int rank, List<Spectrum> spectra) {
     if (rank == 0) {
@@ -87,8 +87,8 @@ public final class EnergyShares {
     return energy == 0 ? 0 : left / energy;
   }
 
-  /// The share that mean and first principal components leave: the least of all affine subspaces of
-  /// that dimension (Pearson 1901).
+  /// The residual energy of mean and first principal components: the least of all affine subspaces
+  /// of that dimension (Pearson 1901).
   ///
   /// By the centred rows themselves where they are fewer than the channels, else by their
   /// covariance, whose singular values are its eigenvalues. (Hipparchus' symmetric eigenvalue

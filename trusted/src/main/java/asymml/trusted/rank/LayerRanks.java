@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
 /// @param input shape of X for one example, `HxWxC`
 /// @param output shape of Y and dY for one example, `HxWxO`
 /// @param x its input X; null if that is zero for every example
-/// @param xShares what decompositions of X leave
+/// @param xShares residual energies of decompositions of X
 /// @param dy the gradient dY of its output; null if that is zero for every example
-/// @param dyShares what decompositions of dY would leave
+/// @param dyShares residual energies of decompositions of dY
 /// @param y its output Y; null if that is zero for every example
 /// @param lowRank what becomes of the low-rank part of X
 public record LayerRanks(

@@ -25,10 +25,10 @@ import java.util.List;
 
 /// What masks of a given noise multiplier cost in precision, layer by layer: values are masked,
 /// multiplied and unmasked as two workers and the trusted side do it, in this process, and compared
-/// with the product of the values themselves. No worker is started and nothing leaves.
+/// with the product of the values themselves. No worker is started and nothing is sent to a worker.
 ///
 /// Masks are in proportion to the norm of what they hide, so that what stays trusted makes them
-/// smaller: the error that they leave falls with the norm of the residual, at the same guarantee.
+/// smaller: the remaining error falls with the norm of the residual, at the same guarantee.
 public final class MaskErrors {
   private final LayerPass pass;
   private final Graph graph;
@@ -36,7 +36,7 @@ public final class MaskErrors {
 
   /// One tensor of a layer under masks.
   ///
-  /// @param normShare L2 norm of what leaves over that of the whole tensor
+  /// @param normShare L2 norm of the released part over that of the whole tensor
   /// @param masks standard deviation of the masks over the root mean square of the whole tensor
   /// @param predicted root mean square error of the product over the root mean square of that of
   ///   the whole tensor, as [MaskPrecision] predicts it
@@ -57,7 +57,7 @@ public final class MaskErrors {
   /// @param y of the input and the output
   public record AtRank(String layer, int rank, Errors y) {}
 
-  /// A layer's output gradient, which leaves whole.
+  /// A layer's output gradient, which is released whole.
   ///
   /// @param layer its name
   /// @param dx of the output gradient and the input gradient

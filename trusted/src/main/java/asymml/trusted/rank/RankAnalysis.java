@@ -44,7 +44,7 @@ import org.jspecify.annotations.Nullable;
 /// fitted to the very batch, so that a run's own residuals are a little larger.
 ///
 /// @param plan where the run has its layers
-/// @param rank how many directions its split layers keep
+/// @param rank the rank of its split layers
 /// @param decomposition how they do
 /// @param images how many examples to decompose exactly and check, at least 1; the cost grows with
 ///   it
@@ -76,7 +76,7 @@ public record RankAnalysis(
   /// @param normalization of pixels
   /// @param epoch epochs done
   /// @param step steps done
-  /// @return the figures: private statistics
+  /// @return the results: private statistics
   /// @throws asymml.trusted.boundary.NonFiniteException if an activation is NaN or infinite
   public RankReport of(
       Graph graph,

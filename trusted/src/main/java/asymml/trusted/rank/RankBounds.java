@@ -35,8 +35,8 @@ final class RankBounds {
   /// rounding: that of forming X_T, each pixel of which is in at most k^2 patches, so `k |W|` times
   /// its error; and that of convolving, sums of `k^2 C` products, `g(k^2 C) k |W| |X_T|`.
   ///
-  /// The estimate is [3LegRace]'s argument with entropies in the place of ranks: `sum_j 2^mu` of
-  /// the patch matrices, at most O and P_out. It is no bound.
+  /// The estimate is the argument of 3LegRace (arXiv 2110.01229) with entropies in the place of
+  /// ranks: `sum_j 2^mu` of the patch matrices, at most O and P_out. It is no bound.
   static Check convolution(LowRank input, double[][] weights, ConvShape shape) {
     double[][] x = input.product();
     return convolution(input, x, Patches.convolve(weights, x, shape), weights, shape);

@@ -1,10 +1,10 @@
 package asymml.trusted.rank;
 
-/// The share of the energy `|X|^2` that a decomposition of some rank leaves in the residual.
+/// The residual energy, as a share of `|X|^2`, of a decomposition of some rank.
 ///
 /// PRIVATE: statistics of private data.
 ///
-/// @param rank directions kept, at least 0
+/// @param rank at least 0
 /// @param perExample by the light SVD of each example, over the examples that are decomposed
 ///   exactly
 /// @param perExampleOptimum by exact SVD of the same examples

@@ -32,7 +32,7 @@ final class Spectrum {
     return energyFrom(0);
   }
 
-  /// What the best approximation of a rank leaves of [#energy] (Eckart-Young).
+  /// The residual of [#energy] under the best approximation of a rank (Eckart-Young).
   double energyFrom(int rank) {
     double sum = 0;
     for (int j = values.length - 1; j >= rank; j--) { // the small ones first
@@ -47,8 +47,8 @@ final class Spectrum {
     return Arrays.stream(values).map(s -> s / sum).toArray();
   }
 
-  /// The SVD-channel entropy `mu = -log2(sum p_j^2)` [3LegRace]: 0 for rank 1, `log2 r` for r equal
-  /// values.
+  /// The SVD-channel entropy `mu = -log2(sum p_j^2)` (3LegRace, arXiv 2110.01229): 0 for rank 1,
+  /// `log2 r` for r equal values.
   double entropy() {
     double squares = Arrays.stream(normalised()).map(p -> p * p).sum();
     return -Math.log(squares) / Math.log(2);

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// `ledger.json`: what a run has released, enough to compute its cost from. It is written before a
-/// step is begun, so that a run that is killed has spent at most what stands there.
+/// step is begun, so that a run that is killed has spent at most what it lists.
 public final class LedgerFile {
   private static final String FORMAT = "asymml-ledger-2";
 
@@ -86,7 +86,7 @@ public final class LedgerFile {
     return map;
   }
 
-  /// Reads a ledger where there is one: a run that lets nothing out has none.
+  /// Reads a ledger where there is one: a run that releases nothing has none.
   ///
   /// @param file source
   /// @return the ledger, or null

@@ -20,9 +20,9 @@ import tools.jackson.databind.json.JsonMapper;
 /// `metrics.jsonl`: one JSON object per line and epoch, on disk before [#append] returns.
 ///
 /// A process that is killed while it appends can leave a torn last line, one without its line feed.
-/// [#readAll] passes over it, so that a run can be watched while it goes on; [#truncateAfter]
-/// removes it. A trainer that writes an epoch's line before the epoch's checkpoint finds, when it
-/// resumes from a checkpoint, the lines of all its epochs.
+/// [#readAll] passes over it, so that a run can be watched in progress; [#truncateAfter] removes
+/// it. A trainer that writes an epoch's line before the epoch's checkpoint finds, when it resumes
+/// from a checkpoint, the lines of all its epochs.
 ///
 /// Doubles are written with the fewest digits that read back to the same bits.
 public final class MetricsLog implements AutoCloseable {

@@ -89,17 +89,19 @@ public record Shard(Workers.Party party, int from, int count, List<Chunk> chunks
   }
 
   /// Makes sure that every example goes to one worker: a door refuses a second release of a tensor,
-  /// and no door knows what another lets out.
+  /// and no door knows what another releases.
   static void requireEachOnce(List<Shard> shards, int batch) {
     int next = 0;
     for (Shard shard : shards) {
       if (shard.from != next) {
-        throw new IllegalStateException("an example would leave twice, or not at all: " + shards);
+        throw new IllegalStateException(
+            "an example would be released twice, or not at all: " + shards);
       }
       next += shard.count;
     }
     if (next != batch) {
-      throw new IllegalStateException("not all of " + batch + " examples would leave: " + shards);
+      throw new IllegalStateException(
+          "not all of " + batch + " examples would be released: " + shards);
     }
   }
 
@@ -143,7 +145,7 @@ public record Shard(Workers.Party party, int from, int count, List<Chunk> chunks
     return (i, scratch) -> source.values(from + i, scratch);
   }
 
-  /// The same occupancy, counted from this worker's first example.
+  /// The same null examples, counted from this worker's first example.
   ///
   /// @param occupancy of the whole batch
   /// @return of this worker's examples

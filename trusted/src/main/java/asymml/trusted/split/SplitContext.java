@@ -34,7 +34,7 @@ import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /// What the split layers of all batch sizes have in common: the workers, the doors, and at each
-/// place where data leave the decomposition and the clip bound.
+/// place where data are released the decomposition and the clip bound.
 public final class SplitContext implements AutoCloseable {
   /// Before a layer's name in [#state]; no layer has a slash in its name.
   private static final String GRADIENT_CLIP = "gradient-clip/";
@@ -80,8 +80,8 @@ public final class SplitContext implements AutoCloseable {
   ///
   /// @param graph the network
   /// @param batch largest number of examples
-  /// @param releases what leaves in each step, and on what terms
-  /// @param workers who compute the untrusted parts; from now on their doors let out what is
+  /// @param releases what is released in each step, and on what terms
+  /// @param workers who compute the untrusted parts; from now on their doors release what is
   ///   planned here
   /// @throws IllegalArgumentException if the terms need another number of workers
   public SplitContext(Graph graph, int batch, ReleasePlan releases, Workers workers) {
@@ -167,7 +167,7 @@ public final class SplitContext implements AutoCloseable {
     return occupancy;
   }
 
-  /// Begins a step: the doors now let out what is planned for it, each once. Workers that share a
+  /// Begins a step: the doors now release what is planned for it, each once. Workers that share a
   /// batch get each release once for their own examples.
   ///
   /// @param step from 0
@@ -213,7 +213,7 @@ public final class SplitContext implements AutoCloseable {
     });
   }
 
-  /// What leaves in each step.
+  /// What is released in each step.
   ///
   /// @return the plan
   public ReleasePlan releases() {
@@ -284,7 +284,7 @@ public final class SplitContext implements AutoCloseable {
     return nextOpId++;
   }
 
-  /// What a later run needs to go on with the same bases and bounds.
+  /// What a later run needs to continue with the same bases and bounds.
   ///
   /// @return name to values, always in the same order
   public Map<String, float[]> state() {
@@ -307,7 +307,7 @@ public final class SplitContext implements AutoCloseable {
     return state;
   }
 
-  /// Puts back what [#state] gave.
+  /// Restores what [#state] gave.
   ///
   /// @param state of a run of the same plan
   public void restore(Map<String, float[]> state) {

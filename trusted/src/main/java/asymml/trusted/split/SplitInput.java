@@ -20,8 +20,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// One input that leaves for split layers: decomposed and released once a step, however many layers
-/// read it. Two releases of one input under two noises would cost the budget of both.
+/// One input that is released for split layers: decomposed and released once a step, however many
+/// layers read it. Two releases of one input under two noises would cost the budget of both.
 public final class SplitInput {
   private final SplitSite site;
   private final SplitContext context;
@@ -32,7 +32,7 @@ public final class SplitInput {
   private @Nullable List<Sent> released;
   private @Nullable Shares shares;
 
-  /// An input that has left for two workers.
+  /// An input that has been released to two workers.
   ///
   /// @param masked for the one
   /// @param masks for the other
@@ -71,7 +71,7 @@ public final class SplitInput {
   /// What a worker has got.
   ///
   /// @param whole all of its examples
-  /// @param chunks the parts in which they left
+  /// @param chunks the parts in which they were released
   private record Sent(Released whole, List<Released> chunks) {}
 
   /// What is asked of a worker once it has some of its examples.
@@ -190,7 +190,7 @@ public final class SplitInput {
     return new Shares(masked, masks);
   }
 
-  /// Splits the input, and says where to find what leaves.
+  /// Splits the input, and says where to find the released part.
   private ReleaseSource decompose(long step) {
     Decomposer decomposer = site.decomposer();
     if (site.basis() != null) {
@@ -221,7 +221,7 @@ public final class SplitInput {
     return context.workers().first().door();
   }
 
-  /// A bound on the squared norm of what stays here of one example's input.
+  /// A bound on the squared norm of one example's trusted low-rank part.
   ///
   /// @param example its place in the batch
   double keptSquares(int example) {
@@ -231,7 +231,7 @@ public final class SplitInput {
 
   /// The trusted part of a layer that reads this input.
   ///
-  /// @return null if nothing is kept
+  /// @return null if there is no low-rank part
   @Nullable LowRankLayer lowRank(ConvShape shape) {
     Decomposer decomposer = site.decomposer();
     return decomposer == null ? null : decomposer.layer(shape);

@@ -6,10 +6,10 @@ import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.plan.NoiseStrength;
 import org.jspecify.annotations.Nullable;
 
-/// What lasts from step to step at one place where data leave, for all batch sizes.
+/// What lasts from step to step at one place where data are released, for all batch sizes.
 ///
-/// @param decomposer splits the input, or null if nothing is kept
-/// @param residual the release of what leaves
+/// @param decomposer splits the input, or null if there is no low-rank part
+/// @param residual the release of the residual
 /// @param strength of the noise on it
 /// @param bound the clip bound of one example's residual
 /// @param basis the release of a shared basis, or null if there is none

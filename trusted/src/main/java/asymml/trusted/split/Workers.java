@@ -108,7 +108,7 @@ public record Workers(List<Party> all, int chunks) {
     return sum(RemoteWorker::bytesToWorker);
   }
 
-  /// Tensor bytes that came back.
+  /// Tensor bytes received.
   ///
   /// @return the sum over the workers
   public long bytesBack() {

@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
 /// What a run will release, step by step, on what terms, and for how many steps its budget lasts:
 /// all of it fixed before the first step.
 ///
-/// @param releases what leaves in each step
+/// @param releases what is released in each step
 /// @param sampling how the examples of a step are chosen
 /// @param delta at which epsilon is stated
 /// @param steps the last step that may be done
@@ -116,7 +116,7 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
   private static String whyNot(TrainConfig config) {
     String why =
         config.noise() instanceof NoiseStrength.None
-            ? "leave without noise"
+            ? "are released without noise"
             : "the clip bound follows private data";
     return switch (config.norm()) {
       case BATCH -> why + ", batch norm mixes the examples of a batch";

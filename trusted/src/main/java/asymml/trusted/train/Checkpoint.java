@@ -35,8 +35,8 @@ final class Checkpoint {
 
   /// Writes a checkpoint.
   ///
-  /// @param identity describes the model, and the run that alone may go on from here
-  /// @throws IOException if it cannot be written; the old one then stands
+  /// @param identity describes the model, and the run that alone may continue from here
+  /// @throws IOException if it cannot be written; the old one then remains
   static void write(
       Path file,
       Map<String, String> identity,

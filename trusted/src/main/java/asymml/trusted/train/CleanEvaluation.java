@@ -20,7 +20,8 @@ import java.util.List;
 
 /// Tests a model that was trained under noise without noise: the running statistics of its batch
 /// norms, which were gathered under noise, are first replaced by those of clean passes over the
-/// training images. Wholly on the trusted side: nothing leaves. PRIVATE: so are the results.
+/// training images. Wholly on the trusted side: nothing is sent to a worker. PRIVATE: so are the
+/// results.
 ///
 /// The new statistics are the means over batches of what training would take from each ("precise
 /// batch norm", Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, section 3). Group norm

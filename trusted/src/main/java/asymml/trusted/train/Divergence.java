@@ -5,11 +5,11 @@ import asymml.model.Parameter;
 import asymml.trusted.ops.Parameters;
 import org.jspecify.annotations.Nullable;
 
-/// Training that went out of bounds: found before it reaches a checkpoint, told in one line.
+/// Training that diverged: found before it reaches a checkpoint, reported in one line.
 final class Divergence {
   private Divergence() {}
 
-  /// Refuses parameters that are lost. The outputs can look well all the same: a fused ReLU turns
+  /// Refuses parameters that are lost. The outputs can look right all the same: a fused ReLU turns
   /// NaN into 0.
   ///
   /// @param step the last one done

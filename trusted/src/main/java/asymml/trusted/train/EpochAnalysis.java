@@ -6,7 +6,7 @@ import asymml.trusted.ops.Parameters;
 import java.io.IOException;
 
 /// Looks at a network in training after an epoch. Called on the training thread, when the epoch's
-/// checkpoint is written; training waits, and goes on as if nothing had happened.
+/// checkpoint is written; training waits, and continues as if nothing had happened.
 @FunctionalInterface
 public interface EpochAnalysis {
   /// Looks at nothing.
@@ -20,7 +20,7 @@ public interface EpochAnalysis {
   /// @param parameters as trained so far; to be read only
   /// @param normalization of pixels
   /// @throws IOException if the result cannot be written
-  /// @throws TrainingException if what was found forbids to go on
+  /// @throws TrainingException if the finding forbids to continue
   void analyze(
       int epoch, long step, Graph graph, Parameters parameters, Normalization normalization)
       throws IOException, TrainingException;

@@ -4,7 +4,7 @@ import asymml.kernels.SoftmaxCrossEntropy;
 import java.util.Map;
 
 /// Sums over the steps of one epoch; part of a checkpoint, so that an epoch that was interrupted
-/// ends with the same figures.
+/// ends with the same values.
 ///
 /// @param batches done
 /// @param images seen

@@ -15,7 +15,8 @@ import asymml.wire.ProtocolException;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Runs a network on images, wholly on the trusted side: nothing leaves, and no noise is added.
+/// Runs a network on images, wholly on the trusted side: nothing is sent to a worker, and no noise
+/// is added.
 public final class Evaluator implements AutoCloseable {
   private final Graph graph;
   private final Parameters parameters;

@@ -14,8 +14,9 @@ import asymml.trusted.plan.Plan;
 import java.lang.foreign.Arena;
 
 /// The first step of a run once more, wholly on the trusted side: initial parameters, order and
-/// augmentation follow from the seed, so that nothing of a run need be kept to know what was in it.
-/// It is what attacks on a recording are scored against. There is no worker and nothing leaves.
+/// augmentation follow from the seed, so that nothing of a run need be stored to know what was in
+/// it. It is what attacks on a recording are scored against. There is no worker and nothing is sent
+/// to a worker.
 ///
 /// Activations are those of an undisturbed pass: where noise was added on the way, the run's own
 /// differ by what it made of it.
@@ -37,8 +38,8 @@ public final class FirstStep implements AutoCloseable {
   ///
   /// @param config of the run
   /// @param data of the run
-  /// @throws IllegalArgumentException if the run drew its batches by Poisson sampling, which nobody
-  ///   can repeat, or model and images do not fit together
+  /// @throws IllegalArgumentException if the run drew its batches by Poisson sampling, which cannot
+  ///   be repeated, or model and images do not fit together
   /// @throws asymml.trusted.boundary.NonFiniteException if an activation is NaN or infinite
   public FirstStep(TrainConfig config, DataSet data) {
     if (config.privacy().drawing() == PrivacyConfig.Drawing.POISSON) {

@@ -54,11 +54,11 @@ public final class FormalCheck {
     if (!plan.needsWorker()) {
       found.add(
           new Finding(
-              "nothing leaves in this mode",
+              "nothing is released in this mode",
               "--mode asymml, or neither --protect nor --shield shares nor --target-epsilon"));
     }
     if (plan.layers().containsValue(new Untrusted())) {
-      found.add(new Finding("inputs leave whole in untrusted-only mode", "--mode asymml"));
+      found.add(new Finding("inputs are released whole in untrusted-only mode", "--mode asymml"));
     }
     lookAtLayers(found, config, graph, plan);
     if (config.noise() instanceof NoiseStrength.None && privacy.target() == null) {
@@ -83,8 +83,8 @@ public final class FormalCheck {
         && !privacy.protect().contains(Channel.WEIGHTS)) {
       found.add(
           new Finding(
-              "who was drawn shows in a channel that leaves without a mechanism, so that sampling"
-                  + " amplifies nothing",
+              "a channel without a mechanism reveals which examples were sampled, so that"
+                  + " sampling amplifies nothing",
               "--protect all or --sampling shuffle"));
     }
     if (privacy.delta().value() * examples >= 1) {

@@ -35,8 +35,9 @@ public sealed interface LearningRateSchedule {
     }
   }
 
-  /// Half a cosine from the base to the minimum (Loshchilov and Hutter, "SGDR", ICLR 2017, equation
-  /// 5, without restarts): `minimum + (base - minimum) (1 + cos(pi t)) / 2` with `t = (s - W) / (T
+  /// Half a cosine from the base to the minimum (Loshchilov and Hutter, "SGDR", ICLR 2017, arXiv
+  /// 1608.03983, equation 5, without restarts): `minimum + (base - minimum) (1 + cos(pi t)) / 2`
+  /// with `t = (s - W) / (T
   /// - W)`, and the minimum from step T on.
   ///
   /// @param base the highest rate, positive and finite

@@ -38,9 +38,10 @@ final class LedgerKeeper {
     LedgerFile.write(layout.ledger(), accounting.ledger(0));
   }
 
-  /// Where a resumed run goes on. What was released after the checkpoint has been seen, whether or
-  /// not it led to anything. Where releases are accounted for, those steps are spent: they are not
-  /// repeated, so that the run costs what it would have cost. Elsewhere they are, and count twice.
+  /// Where a resumed run continues. What was released after the checkpoint has been seen, whether
+  /// or not it led to anything. Where releases are accounted for, those steps are spent: they are
+  /// not repeated, so that the run costs what it would have cost. Elsewhere they are, and count
+  /// twice.
   ///
   /// @param saved the checkpoint's position
   /// @param batches of an epoch
@@ -74,7 +75,7 @@ final class LedgerKeeper {
     }
   }
 
-  /// Takes back what was reserved and not used.
+  /// Releases what was reserved and not used.
   ///
   /// @param done steps
   void settle(RunLayout layout, long done) throws IOException {

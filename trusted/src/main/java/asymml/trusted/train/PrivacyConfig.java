@@ -36,7 +36,7 @@ public record PrivacyConfig(
   public enum Drawing {
     /// A random partition of the data set an epoch; nothing is amplified.
     SHUFFLE,
-    /// Each example by itself, in secret.
+    /// Each example independently, in secret.
     POISSON;
 
     /// The name as the command line writes it.

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /// Takes [ResidualNorms] of a trained model over a set of images, wholly on the trusted side:
-/// nothing leaves. PRIVATE: so are the results.
+/// nothing is sent to a worker. PRIVATE: so are the results.
 public final class ResidualSurvey {
   private ResidualSurvey() {}
 
@@ -24,11 +24,11 @@ public final class ResidualSurvey {
   ///
   /// @param model not changed
   /// @param images at least one
-  /// @param plan which layers' inputs would leave, and how they are decomposed
-  /// @param ranks how many directions to keep
+  /// @param plan which layers' inputs would be released, and how they are decomposed
+  /// @param ranks the ranks to measure
   /// @param batchSize examples at a time, at least 1; fewer if there are no more images
   /// @param progress hears how far it is
-  /// @return one entry for each input that would leave, in graph order
+  /// @return one entry for each input that would be released, in graph order
   /// @throws IllegalArgumentException if the plan splits no layer, or there is no rank
   /// @throws TrainingException if an activation is NaN or infinite
   public static List<ResidualNorms.Place> of(

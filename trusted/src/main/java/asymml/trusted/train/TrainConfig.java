@@ -100,7 +100,7 @@ public record TrainConfig(
         new Shield.Residual());
   }
 
-  /// A run that accounts for nothing, whose output gradients leave as they are.
+  /// A run that accounts for nothing, whose output gradients are sent unprotected.
   ///
   /// @param model a name of the zoo
   /// @param norm its normalisation

@@ -10,7 +10,7 @@ public interface TrainListener {
   /// @param steps how many are spent for nothing
   default void stepsSkipped(long steps) {}
 
-  /// An epoch begins or goes on after a resume.
+  /// An epoch begins or continues after a resume.
   ///
   /// @param epoch from 1
   /// @param batches in the whole epoch

@@ -2,8 +2,8 @@ package asymml.trusted.train;
 
 import org.jspecify.annotations.Nullable;
 
-/// Training cannot go on. Its message is one line that says why and what to do, without any private
-/// value.
+/// Training cannot continue. Its message is one line with the reason and the remedy, without any
+/// private value.
 public final class TrainingException extends Exception {
   private static final long serialVersionUID = 1;
 

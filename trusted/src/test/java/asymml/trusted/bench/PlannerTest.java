@@ -78,7 +78,7 @@ class PlannerTest {
     choices = choose(0.1);
     assertThat(of(choices, "left").split()).isFalse();
     assertThat(of(choices, "right").split()).isFalse();
-    assertThat(of(choices, "right").reason()).isEqualTo("dearer to split");
+    assertThat(of(choices, "right").reason()).isEqualTo("more expensive to split");
     assertThat(of(choices, "right").millis()).isEqualTo(1);
   }
 

@@ -249,7 +249,7 @@ class ResidualNormsTest {
       assertThatThrownBy(
               () -> new ResidualNorms(PLANTED, Plan.trusted(PLANTED), ranks("0"), 4, parameters))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("nothing would leave");
+          .hasMessageContaining("nothing would be released");
       Plan plan = plan(PLANTED, Decomposition.SHARED);
       assertThatThrownBy(() -> new ResidualNorms(PLANTED, plan, List.of(), 4, parameters))
           .isInstanceOf(IllegalArgumentException.class);

@@ -51,7 +51,8 @@ class ShardTest {
         assertThat(Shard.largest(shards)).isEqualTo(Math.ceilDiv(batch, 3));
       }
       List<Shard> twice = List.of(shard(one, 0, 3), shard(two, 2, 2));
-      assertThatThrownBy(() -> Shard.requireEachOnce(twice, 4)).hasMessageContaining("leave twice");
+      assertThatThrownBy(() -> Shard.requireEachOnce(twice, 4))
+          .hasMessageContaining("released twice");
       List<Shard> missing = List.of(shard(one, 0, 3));
       assertThatThrownBy(() -> Shard.requireEachOnce(missing, 4)).hasMessageContaining("not all");
     }

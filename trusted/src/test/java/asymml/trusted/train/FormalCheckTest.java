@@ -65,7 +65,7 @@ class FormalCheckTest {
   void nothing_to_account_for_is_found() {
     assertOnly(
         look(CLEAN.with(Mode.TRUSTED_ONLY)),
-        "nothing leaves in this mode",
+        "nothing is released in this mode",
         "--mode asymml, or neither --protect nor --shield shares nor --target-epsilon");
   }
 
@@ -73,7 +73,7 @@ class FormalCheckTest {
   void whole_inputs_are_found() {
     assertOnly(
         look(CLEAN.with(Mode.UNTRUSTED_ONLY)),
-        "inputs leave whole in untrusted-only mode",
+        "inputs are released whole in untrusted-only mode",
         "--mode asymml");
   }
 

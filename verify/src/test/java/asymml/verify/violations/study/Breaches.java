@@ -1,6 +1,7 @@
 package asymml.verify.violations.study;
 
 import asymml.verify.violations.cli.Command;
+import picocli.CommandLine.Option;
 
 /// What a study must not do.
 final class Breaches {
@@ -8,5 +9,10 @@ final class Breaches {
 
   static final class CallsACommand {
     Command command = new Command();
+  }
+
+  static final class ParsesOptions {
+    @Option(names = "--epochs")
+    int epochs = 1;
   }
 }

@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import asymml.trusted.run.RunFile;
 import java.awt.image.BufferedImage;

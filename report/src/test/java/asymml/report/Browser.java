@@ -1,4 +1,4 @@
-package asymml.cli;
+package asymml.report;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -71,7 +71,7 @@ record Browser(Path program) {
   /// @param console errors and other lines on the console
   /// @param frames at 390 and at 1280 pixels: `width`, `contentWidth`, `paper` (luminance),
   ///   `charts` (count), `tooWide`, `faint`, `broken` (names)
-  record Look(List<String> console, List<JsonNode> frames) {}
+  record Rendering(List<String> console, List<JsonNode> frames) {}
 
   /// The browser of this machine, if it has one.
   static Optional<Browser> find() {
@@ -86,7 +86,7 @@ record Browser(Path program) {
   ///
   /// @param page its file
   /// @param dark what the reader prefers
-  Look open(Path page, boolean dark) throws IOException, InterruptedException {
+  Rendering open(Path page, boolean dark) throws IOException, InterruptedException {
     Path work = Files.createTempDirectory(page.getParent(), "browser");
     Path frames = work.resolve("frames.html");
     Files.writeString(frames, FRAMES.replace("PAGE", page.toUri().toString()));
@@ -120,7 +120,7 @@ record Browser(Path program) {
     }
     JsonNode found =
         JsonMapper.shared().readTree(Jsoup.parse(Files.readString(out)).select("#found").text());
-    return new Look(
+    return new Rendering(
         Files.readString(err).lines().filter(line -> line.contains("CONSOLE")).toList(),
         found.valueStream().toList());
   }

@@ -1,0 +1,84 @@
+package asymml.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.trusted.plan.Mode;
+import asymml.trusted.run.RunFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ReportedRunTest {
+  @TempDir Path folder;
+
+  @Test
+  void a_run_is_read_from_its_files() throws Exception {
+    PlantedRun planted =
+        new PlantedRun(folder.resolve("mine"), Mode.ASYMML, 2).write("train", "--seed", "1");
+    ReportedRun run = planted.read();
+    assertThat(run.name()).isEqualTo("mine");
+    assertThat(run.arguments()).containsExactly("train", "--seed", "1");
+    assertThat(run.trainingImages()).contains(48L);
+    assertThat(run.epochs()).containsExactly(planted.metrics(1), planted.metrics(2));
+    assertThat(run.ledger()).isEqualTo(PlantedRun.unaccounted());
+    assertThat(run.ranks()).containsExactly(PlantedRun.ranks(2, 0));
+    assertThat(run.graph().nodes()).isEqualTo(PlantedRun.graph().nodes());
+    assertThat(run.needsWorker()).isTrue();
+  }
+
+  @Test
+  void a_trusted_run_needs_no_worker_and_has_no_statement() throws Exception {
+    ReportedRun run = new PlantedRun(folder, Mode.TRUSTED_ONLY, 1).write().read();
+    assertThat(run.needsWorker()).isFalse();
+    assertThat(run.statement()).isNull();
+    assertThat(run.ranks()).isEmpty();
+  }
+
+  @Test
+  void a_directory_without_settings_or_facts_is_no_run() throws Exception {
+    new PlantedRun(folder, Mode.ASYMML, 1).write();
+    assertThat(ReportedRun.isOne(folder)).isTrue();
+    Files.delete(folder.resolve("config.yaml"));
+    assertThat(ReportedRun.isOne(folder)).isFalse();
+  }
+
+  @Test
+  void unusable_settings_are_named_with_their_file() throws Exception {
+    new PlantedRun(folder, Mode.ASYMML, 1).write();
+    assertThatThrownBy(() ->
+            ReportedRun.read(
+                folder,
+                _ -> {
+                  throw new IllegalArgumentException("epochs must be at least 1: 0");
+                }))
+        .isInstanceOf(IOException.class)
+        .hasMessage(
+            folder.resolve("config.yaml") + " has unusable settings: epochs must be at least 1: 0");
+  }
+
+  @Test
+  void facts_that_an_earlier_version_did_not_write_are_empty() throws Exception {
+    PlantedRun planted = new PlantedRun(folder, Mode.ASYMML, 1).write("train");
+    Map<String, Object> facts = new LinkedHashMap<>(RunFile.read(folder.resolve("run.json")));
+    facts.keySet().removeAll(List.of("trainingImages", "provenance", "plan"));
+    RunFile.write(folder.resolve("run.json"), facts);
+    ReportedRun run = planted.read();
+    assertThat(run.trainingImages()).isEmpty();
+    assertThat(run.arguments()).isEmpty();
+    assertThat(run.placements()).isEmpty();
+    assertThat(new RunCosts(run).trainingSeconds()).isEmpty();
+  }
+
+  @Test
+  void settings_name_at_least_one_worker() {
+    assertThatThrownBy(() -> new RunSettings(Map.of(), PlantedRun.CONFIG, 0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("got 0");
+  }
+}

@@ -1,0 +1,4 @@
+package asymml.verify.violations.cycles.three;
+
+/// Knows nobody.
+public final class Leaf {}
