@@ -241,8 +241,8 @@ class CommandTest {
     Path whole = folder.resolve("accounted");
     assertThat(run(0, accounted(whole)))
         .contains("budget: 24 of 24 steps", "expect an accuracy near chance")
-        .containsPattern("residuals alone: epsilon [0-9.]+ at delta 1.00e-05, counting")
-        .containsPattern("the worker's whole view: epsilon (29\\.[5-9]\\d*|30) at delta 1.00e-05");
+        .containsPattern("residuals +Gaussian, z = [0-9.]+[^\n]* own noise only")
+        .containsPattern("whole view +the worker +(29\\.[5-9]\\d*|30) +at delta 1e-5");
     assertThat(Files.readString(whole.resolve("run.json"))).contains("\"viewEpsilon\" : 29.");
 
     Path killed = folder.resolve("accounted-killed");
@@ -334,7 +334,7 @@ class CommandTest {
     String arguments =
         "plan --model cnn --batch-size 8 --steps 2 --limit-train 64 --energy 0.4 --json " + json;
     assertThat(run(0, arguments.split(" ")))
-        .contains("kept by choice", "predicted", "measured", "use ");
+        .contains("trusted by choice", "predicted", "measured", "use ");
     JsonNode facts = new JsonMapper().readTree(Files.readString(json));
     assertThat(facts.get("layers")).hasSize(4);
     assertThat(facts.get("predictedMillis").asDouble()).isPositive();

@@ -44,8 +44,8 @@ public final class FirstStep implements AutoCloseable {
   public FirstStep(TrainConfig config, DataSet data) {
     if (config.privacy().drawing() == PrivacyConfig.Drawing.POISSON) {
       throw new IllegalArgumentException(
-          "the run drew its batches by Poisson sampling from an unpredictable generator: nobody can"
-              + " say what was in them");
+          "the run drew its batches by Poisson sampling from an unpredictable generator: they"
+              + " cannot be repeated");
     }
     this.config = config;
     this.data = data;
