@@ -133,7 +133,7 @@ class CommandTest {
     assertThat(Files.readString(run.resolve("config.yaml"))).contains("epochs: 6\n");
     assertThat(Files.readString(run.resolve("run.json")))
         .contains(
-            "\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 1/8\"");
+            "\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 2\"");
     assertThat(run.resolve("events")).isNotEmptyDirectory();
 
     assertThat(run(0, "eval", "--run", run.toString()))
@@ -207,6 +207,29 @@ class CommandTest {
       "--out",
       run.toString()
     };
+  }
+
+  /// A plan's ranks count trusted layers: the 0 is the first layer's, which keeps nothing because
+  /// it keeps all.
+  @Test
+  void ranks_by_layer_noise_the_gradient_sums_of_all_layers_that_keep_something() throws Exception {
+    Path run = folder.resolve("by-layer");
+    List<String> arguments = new ArrayList<>(List.of(accounted(run)));
+    arguments.set(arguments.indexOf("--epochs") + 1, "1");
+    arguments.addAll(List.of("--rank", "layers:0:4"));
+    run(0, arguments.toArray(String[]::new));
+    JsonNode ledger = new JsonMapper().readTree(Files.readString(run.resolve("ledger.json")));
+    List<String> noised = new ArrayList<>();
+    for (JsonNode entry : ledger.get("entries")) {
+      for (JsonNode release : entry.get("releases")) {
+        if (release.get("channel").asString().equals("weights")
+            && release.toString().contains("noiseMultiplier")) {
+          noised.add(release.get("layer").asString());
+        }
+      }
+    }
+    assertThat(noised).contains("conv1", "conv2", "conv3", "fc", "gn1");
+    assertThat(ledger(run)).containsPattern("whole view: epsilon (29\\.\\d*|30) at delta");
   }
 
   private static String ledger(Path run) throws Exception {
