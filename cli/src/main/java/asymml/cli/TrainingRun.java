@@ -6,6 +6,7 @@ import asymml.model.Shape;
 import asymml.privacy.Ledger;
 import asymml.report.Figures;
 import asymml.report.PrivacyForecast;
+import asymml.report.PrivacySummary;
 import asymml.report.RunDescription;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
@@ -242,7 +243,7 @@ final class TrainingRun {
   /// What the run has cost so far.
   private void showStatement(RunLayout layout) throws IOException {
     if (Files.exists(layout.ledger())) {
-      PrivacyLedgerCommand.statement(LedgerFile.read(layout.ledger()))
+      new PrivacySummary(PrivacyLedgerCommand.statement(LedgerFile.read(layout.ledger())))
           .lines()
           .forEach(line -> out.println("privacy  " + line));
     }

@@ -15,38 +15,53 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/// What a run is about to release and what that will cost, said before it begins.
+/// What a run is about to release and what that will cost, for its start.
 ///
 /// @param config of the run
 /// @param ledger as it will be at its end
 public record PrivacyForecast(TrainConfig config, Ledger ledger) {
-  /// Noise-to-signal ratios above this hide a residual, and also all that could be learned from it.
+  /// Noise-to-signal ratios above this hide a residual and all that could be learned from it.
   private static final double DROWNED = 3;
 
-  /// What is to be said.
+  /// All that is to be said: notes, and what the whole run will cost.
   ///
   /// @return a line each
   public List<String> lines() {
-    List<String> lines = new ArrayList<>();
+    List<String> lines = new ArrayList<>(notes());
+    lines.add("after all steps:");
+    lines.addAll(new PrivacySummary(PrivacyStatement.of(ledger, new PldAccountant())).lines());
+    return lines;
+  }
+
+  /// What the settings come to, without the cost of the whole run.
+  ///
+  /// @return a line each
+  public List<String> notes() {
     if (config.mode() == Mode.UNTRUSTED_ONLY) {
-      lines.add("NO PRIVACY: the worker sees everything, exact (a baseline)");
-      return lines;
+      return List.of("NO PRIVACY: the worker receives everything exactly (baseline)");
     }
-    if (!config.privacy().accounted()) {
+    return config.privacy().accounted() ? accounted() : unaccounted();
+  }
+
+  private List<String> unaccounted() {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "this run is not accounted for (--protect does that); no (epsilon, delta) is claimed");
+    if (!(config.noise() instanceof NoiseStrength.None)) {
       lines.add(
-          config.noise() instanceof NoiseStrength.None
-              ? "no noise: residuals leave as they are, unclipped"
-              : "noise %s on residuals; clip bound C is data-dependent (running median of norms)"
-                  .formatted(config.noise()));
-      lines.add(
-          "this run is not accounted for (--protect does that); no (epsilon, delta) is claimed");
-      lines.add(
-          config.gradientNoise() instanceof NoiseStrength.None
-              ? "weights and output gradients of layers at the worker leave as they are"
-              : "noise %s on output gradients around running medians, too; weights leave as they are"
-                  .formatted(config.gradientNoise()));
-      return lines;
+          "noise %s on residuals; clip bound C is data-dependent (running median of norms)"
+              .formatted(config.noise()));
     }
+    if (!(config.gradientNoise() instanceof NoiseStrength.None)) {
+      lines.add(
+          "noise %s on output gradients; clip bounds are running medians"
+              .formatted(config.gradientNoise()));
+    }
+    return lines;
+  }
+
+  private List<String> accounted() {
+    List<String> lines = new ArrayList<>();
     lines.add("accounted for: " + config.privacy());
     if (config.privacy().target() != null) {
       Epsilon cost =
@@ -59,21 +74,19 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
                   PrivacyStatement.text(cost),
                   PrivacyStatement.text(config.privacy().target())));
     }
-    PrivacyStatement statement = PrivacyStatement.of(ledger, new PldAccountant());
-    statement.lines().forEach(line -> lines.add("at the end, " + line));
     double ratio = ratio();
     if (config.shield() instanceof Shield.Shares) {
       lines.add(
           String.format(
               Locale.ROOT,
-              "masks are about %.3g times what they hide; rounding leaves an error of at most %.1e of"
-                  + " a result (predicted), whatever the noise: it comes off",
+              "mask-to-signal ratio about %.3g; relative rounding error of a result at most %.1e"
+                  + " (predicted); the masks are removed from results",
               ratio,
               MaskPrecision.largest(ledger)));
       if (config.privacy().protect().contains(Channel.WEIGHTS)) {
         lines.add(
-            "the noise on summed weight gradients does not come off: the accuracy falls with it, and"
-                + " may be near chance");
+            "noise on summed weight gradients is not removed: it lowers the accuracy, possibly to near"
+                + " chance");
       }
       return lines;
     }
@@ -83,8 +96,8 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
             "noise is about %.3g times a residual at its bound (ratio = z sqrt(values))%s",
             ratio,
             ratio > DROWNED
-                ? ": expect an accuracy near chance; noise that trains well has an epsilon too"
-                    + " large to mean much"
+                ? ": expect an accuracy near chance; noise low enough to train well gives an epsilon"
+                    + " too large to be useful"
                 : ""));
     return lines;
   }

@@ -113,7 +113,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     }
     section.box("statement").list(statement.lines());
     if (!run.config().privacy().accounted()) {
-      section.list(new PrivacyForecast(run.config(), ledger).lines());
+      section.list(new PrivacyForecast(run.config(), ledger).notes());
     }
     List<List<String>> rows = statement.rows();
     PageTable table =

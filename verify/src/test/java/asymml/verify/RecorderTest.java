@@ -302,7 +302,7 @@ class RecorderTest {
     Path nowhere = folder.resolve("nowhere").resolve("view.rec");
     assertThat(doesNotStart(nowhere).getMessage())
         .isEqualTo(
-            "the worker did not start (exit code 1); its last words: \"asymml worker: cannot write"
+            "the worker did not start (exit code 1); its last output: \"asymml worker: cannot write"
                 + " the recording "
                 + nowhere
                 + ": no such directory\"");

@@ -313,7 +313,7 @@ class SplitTrainingTest {
           .isInstanceOf(ProtocolException.class)
           .hasMessageMatching(
               "the worker returned values that are not finite for layer (conv2|conv3|fc): .*"
-                  + " the last checkpoint stands");
+                  + " the last checkpoint is intact");
     }
     assertThat(layout.checkpoint()).isNotEmptyFile();
     assertThat(MetricsLog.readAll(layout.metrics())).isEmpty();
@@ -342,7 +342,7 @@ class SplitTrainingTest {
     assertThatThrownBy(() -> run(config, layout, false, silent()))
         .isInstanceOfAny(TrainingException.class, ProtocolException.class)
         .hasMessageContaining("training diverged")
-        .hasMessageEndingWith("the last checkpoint stands")
+        .hasMessageEndingWith("the last checkpoint is intact")
         .message()
         .hasLineCount(1);
     assertThat(layout.checkpoint()).isNotEmptyFile();

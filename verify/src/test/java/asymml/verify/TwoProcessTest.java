@@ -120,7 +120,7 @@ class TwoProcessTest {
       assertThat(e.reason()).isEqualTo(Reason.CLOSED);
       assertThat(e.getMessage())
           .isEqualTo(
-              "the worker went away (exit code 137); its last words: \"asymml worker: a trainer"
+              "the worker went away (exit code 137); its last output: \"asymml worker: a trainer"
                   + " connected\", during forward of op 5");
     }
   }

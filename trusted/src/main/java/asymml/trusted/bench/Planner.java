@@ -123,7 +123,7 @@ public final class Planner {
         .map(name ->
             kept.contains(name)
                 ? new Choice(
-                    name, 0, 0, of(costs, name).trustedMillis(), Double.NaN, "kept by choice")
+                    name, 0, 0, of(costs, name).trustedMillis(), Double.NaN, "trusted by choice")
                 : of(chosen, name))
         .toList();
   }

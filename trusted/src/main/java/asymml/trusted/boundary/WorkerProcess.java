@@ -182,7 +182,7 @@ public final class WorkerProcess implements AutoCloseable {
     return process.isAlive();
   }
 
-  /// How the process ended, for the end of an error line: exit code and last words, as far as they
+  /// How the process ended, for the end of an error line: exit code and last output, as far as they
   /// can be known at once.
   String describeEnd() {
     String how = "";
@@ -194,7 +194,7 @@ public final class WorkerProcess implements AutoCloseable {
       Thread.currentThread().interrupt();
     }
     String last = lastLogLine();
-    return how + (last == null ? "" : "; its last words: \"" + last + "\"");
+    return how + (last == null ? "" : "; its last output: \"" + last + "\"");
   }
 
   // The log is the worker's own text: bounded, and rid of what could steer a terminal.

@@ -92,7 +92,7 @@ public final class DataSets {
     try {
       return Long.parseLong(spec.substring(GENERATED.length() + 1));
     } catch (NumberFormatException e) {
-      throw new DataException("'" + spec + "' wants a whole number as its seed; " + ACCEPTED, e);
+      throw new DataException("'" + spec + "' needs a whole number as its seed; " + ACCEPTED, e);
     }
   }
 

@@ -26,7 +26,7 @@ public record Normalization(float[] mean, float[] standardDeviation) {
       if (!Float.isFinite(mean[c])
           || !(standardDeviation[c] > 0 && standardDeviation[c] < Float.POSITIVE_INFINITY)) {
         throw new IllegalArgumentException(
-            "channel " + c + " wants a finite mean and a positive finite standard deviation");
+            "channel " + c + " needs a finite mean and a positive finite standard deviation");
       }
     }
   }

@@ -54,8 +54,8 @@ public final class MaskPrecision {
       throw new IllegalArgumentException(
           String.format(
               Locale.ROOT,
-              "masks of %.0f times the %s of %s leave an error of about %.2g, above %.2g, when they"
-                  + " are taken off: lower --noise-multiplier or raise --target-epsilon",
+              "at a mask-to-signal ratio of %.0f for %s of %s the error after removing masks is"
+                  + " about %.2g, above %.2g: lower --noise-multiplier or raise --target-epsilon",
               release.noiseRatio(),
               release.channel().label(),
               release.layer(),

@@ -169,7 +169,7 @@ public final class MaskedLinearOp implements RemoteOp {
       throw new ProtocolException(
           "a worker returned values that are not finite for layer "
               + name
-              + ": it is faulty or hostile, or training diverged; the last checkpoint stands");
+              + ": it is faulty or hostile, or training diverged; the last checkpoint is intact");
     }
   }
 

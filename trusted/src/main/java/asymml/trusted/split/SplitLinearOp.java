@@ -212,7 +212,7 @@ public final class SplitLinearOp implements RemoteOp {
           worker.name()
               + " returned values that are not finite for layer "
               + name
-              + ": it is faulty or hostile, or training diverged; the last checkpoint stands");
+              + ": it is faulty or hostile, or training diverged; the last checkpoint is intact");
     }
   }
 

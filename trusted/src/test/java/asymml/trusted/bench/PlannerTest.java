@@ -88,7 +88,7 @@ class PlannerTest {
     assertThat(choices).noneMatch(Choice::split);
     assertThat(of(choices, "left").reason()).isEqualTo("too much energy left");
     assertThat(of(choices, "left").splitMillis()).isNaN();
-    assertThat(of(choices, "first").reason()).isEqualTo("kept by choice");
+    assertThat(of(choices, "first").reason()).isEqualTo("trusted by choice");
   }
 
   @Test

@@ -33,7 +33,7 @@ class WorkerProcessTest {
   void a_command_that_fails_is_told_with_its_exit_code_and_last_words() {
     assertThatThrownBy(() -> start("echo first >&2; printf 'no \\033[2Jluck' >&2; exit 3", LIMIT))
         .isInstanceOf(ProtocolException.class)
-        .hasMessage("the worker did not start (exit code 3); its last words: \"no ?[2Jluck\"");
+        .hasMessage("the worker did not start (exit code 3); its last output: \"no ?[2Jluck\"");
   }
 
   @Test

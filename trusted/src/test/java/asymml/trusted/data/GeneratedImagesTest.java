@@ -36,7 +36,7 @@ class GeneratedImagesTest {
     assertThat(other.test().digest()).isNotEqualTo(data.test().digest());
     assertThatThrownBy(() -> DataSets.open("generated:x", SampleFiles.SILENT))
         .isInstanceOf(DataException.class)
-        .hasMessageContaining("'generated:x' wants a whole number");
+        .hasMessageContaining("'generated:x' needs a whole number");
   }
 
   @Test

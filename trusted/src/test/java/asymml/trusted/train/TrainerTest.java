@@ -269,7 +269,7 @@ class TrainerTest {
         .isInstanceOf(TrainingException.class)
         .hasMessageMatching(
             "training diverged at step \\d+: .* no longer finite; lower --learning-rate or the"
-                + " noise; the last checkpoint stands");
+                + " noise; the last checkpoint is intact");
     try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
       model
           .parameters()
