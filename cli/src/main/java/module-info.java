@@ -4,6 +4,7 @@ module asymml.cli {
   requires asymml.analysis;
   requires asymml.privacy;
   requires asymml.report;
+  requires asymml.session;
   requires asymml.study;
   requires asymml.trusted;
   requires info.picocli;

@@ -24,11 +24,41 @@ import org.jspecify.annotations.Nullable;
 public final class FormalCheck {
   private FormalCheck() {}
 
-  /// What breaks the guarantee, and how to mend it.
+  /// A rule that a run which is accounted for must keep.
+  public enum Rule {
+    /// Something is released.
+    NOTHING_RELEASED,
+    /// No input is sent unprotected.
+    INPUTS_UNPROTECTED,
+    /// No layer mixes the examples of a batch.
+    MIXED_EXAMPLES,
+    /// There is noise.
+    NO_NOISE,
+    /// A weight gradient that is accounted for is exact.
+    SAMPLED_GRADIENT,
+    /// Clip bounds do not follow private data.
+    PRIVATE_CLIP_BOUND,
+    /// Sampling is not revealed by a channel without a mechanism.
+    SAMPLING_REVEALED,
+    /// Delta is below 1 over the number of examples.
+    DELTA_TOO_LARGE,
+    /// There are public images where some are needed.
+    NO_PUBLIC_IMAGES,
+    /// Public images have the shape of the private ones.
+    PUBLIC_SHAPE,
+    /// Noise cannot be predicted.
+    PREDICTABLE_NOISE,
+    /// Shared bases are not fitted to private batches.
+    PRIVATE_BASIS,
+    /// Ranks do not follow private data.
+    PRIVATE_RANK
+  }
+
+  /// What breaks the guarantee.
   ///
+  /// @param rule that is broken
   /// @param problem in half a sentence
-  /// @param fix what to do instead
-  public record Finding(String problem, String fix) {}
+  public record Finding(Rule rule, String problem) {}
 
   /// Looks at a run.
   ///
@@ -52,19 +82,16 @@ public final class FormalCheck {
       return found;
     }
     if (!plan.needsWorker()) {
-      found.add(
-          new Finding(
-              "nothing is released in this mode",
-              "--mode asymml, or neither --protect nor --shield shares nor --target-epsilon"));
+      found.add(new Finding(Rule.NOTHING_RELEASED, "nothing is released in this mode"));
     }
     if (plan.layers().containsValue(new Untrusted())) {
-      found.add(new Finding("inputs are released whole in untrusted-only mode", "--mode asymml"));
+      found.add(
+          new Finding(
+              Rule.INPUTS_UNPROTECTED, "inputs are sent unprotected in untrusted-only mode"));
     }
     lookAtLayers(found, config, graph, plan);
     if (config.noise() instanceof NoiseStrength.None && privacy.target() == null) {
-      found.add(
-          new Finding(
-              "there is no noise", "--target-epsilon, --noise-multiplier or --noise-ratio"));
+      found.add(new Finding(Rule.NO_NOISE, "there is no noise"));
     }
     boolean masked = config.shield() instanceof Shield.Shares;
     if (config.shield() instanceof Shield.Shares(var positions)
@@ -72,43 +99,42 @@ public final class FormalCheck {
         && privacy.protect().contains(Channel.WEIGHTS)) {
       found.add(
           new Finding(
-              "one example can weigh more in a sampled weight gradient than its bound says",
-              "--weight-gradient exact"));
+              Rule.SAMPLED_GRADIENT,
+              "one example can weigh more in a sampled weight gradient than its bound says"));
     }
     if (privacy.clip() instanceof PrivacyConfig.Clip.Median
         && (!masked || privacy.protect().contains(Channel.WEIGHTS))) {
-      found.add(new Finding("the clip bound follows private data", "--clip public or a number"));
+      found.add(new Finding(Rule.PRIVATE_CLIP_BOUND, "the clip bound follows private data"));
     }
     if (privacy.drawing() == PrivacyConfig.Drawing.POISSON
         && !privacy.protect().contains(Channel.WEIGHTS)) {
       found.add(
           new Finding(
-              "a channel without a mechanism reveals which examples were sampled, so that"
-                  + " sampling amplifies nothing",
-              "--protect all or --sampling shuffle"));
+              Rule.SAMPLING_REVEALED,
+              "a channel without a mechanism reveals which examples were sampled, so that sampling"
+                  + " amplifies nothing"));
     }
     if (privacy.delta().value() * examples >= 1) {
       found.add(
           new Finding(
-              "delta is not below 1 over the %d examples".formatted(examples),
-              "a smaller --delta"));
+              Rule.DELTA_TOO_LARGE,
+              "delta is not below 1 over the %d examples".formatted(examples)));
     }
     if (!config.needsPublicImages(plan)) {
       // Nothing is taken from them.
     } else if (publicShape == null) {
-      found.add(new Finding("there are no public images", "--public-data"));
+      found.add(new Finding(Rule.NO_PUBLIC_IMAGES, "there are no public images"));
     } else if (!publicShape.equals(graph.input())) {
       found.add(
           new Finding(
+              Rule.PUBLIC_SHAPE,
               "the public images are %s and the private ones %s"
-                  .formatted(publicShape, graph.input()),
-              "--public-data with images of the same shape"));
+                  .formatted(publicShape, graph.input())));
     }
     if (!unpredictable) {
       found.add(
           new Finding(
-              "the noise comes from a generator that could be seeded",
-              "the platform's SecureRandom"));
+              Rule.PREDICTABLE_NOISE, "the noise comes from a generator that could be seeded"));
     }
     return found;
   }
@@ -123,20 +149,17 @@ public final class FormalCheck {
     if (!mixing.isEmpty()) {
       found.add(
           new Finding(
-              "batch norm mixes the examples of a batch in %s".formatted(some(mixing)),
-              "--norm group"));
+              Rule.MIXED_EXAMPLES,
+              "batch norm mixes the examples of a batch in %s".formatted(some(mixing))));
     }
     boolean energy =
         plan.layers().values().stream()
             .anyMatch(p -> p instanceof Split split && split.rank() instanceof Rank.Energy);
     if (plan.sharesBases() && config.privacy().basis() == Basis.BATCH) {
-      found.add(
-          new Finding(
-              "shared bases are fitted to private batches",
-              "--basis public, --basis dp or --decomposer per-example"));
+      found.add(new Finding(Rule.PRIVATE_BASIS, "shared bases are fitted to private batches"));
     }
     if (energy) {
-      found.add(new Finding("the rank follows private data", "--rank with a number or a fraction"));
+      found.add(new Finding(Rule.PRIVATE_RANK, "the rank follows private data"));
     }
   }
 
@@ -153,8 +176,6 @@ public final class FormalCheck {
   /// @return the refusal
   public static String refusal(List<Finding> findings) {
     return "this run cannot be accounted for: "
-        + findings.stream()
-            .map(f -> "%s (use %s)".formatted(f.problem(), f.fix()))
-            .collect(Collectors.joining("; "));
+        + findings.stream().map(Finding::problem).collect(Collectors.joining("; "));
   }
 }

@@ -1,0 +1,175 @@
+package asymml.session;
+
+import asymml.model.Graph;
+import asymml.model.Shape;
+import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
+import asymml.trusted.data.Progress;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.train.FormalCheck;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainedModel;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// A specification with its data opened: the network, and where each of its layers runs. Nothing
+/// has been released yet, and nothing that is accounted for can turn out not to be accountable
+/// later.
+public final class ResolvedRun {
+  private final TrainingSpec spec;
+  private final DataSet data;
+  private final @Nullable ImageSet publicImages;
+  private final Graph graph;
+  private final Plan plan;
+
+  private ResolvedRun(
+      TrainingSpec spec, DataSet data, @Nullable ImageSet publicImages, Graph graph, Plan plan) {
+    this.spec = spec;
+    this.data = data;
+    this.publicImages = publicImages;
+    this.graph = graph;
+    this.plan = plan;
+  }
+
+  /// Opens the data of a specification, the public images too where the run needs some, and checks
+  /// that the run can begin.
+  ///
+  /// @param spec what to run
+  /// @param progress hears how far the decoding of images is
+  /// @return the run
+  /// @throws DataException if anything is wrong with the data
+  /// @throws InvalidSpecException if model, plan and images do not fit together, or the run cannot
+  ///   be accounted for
+  public static ResolvedRun open(TrainingSpec spec, Progress progress) throws DataException {
+    DataSet data = spec.data().open(spec.training().seed(), progress);
+    // The plan first: a name that is not there shows before public images are decoded.
+    Graph graph = graph(spec.training(), data);
+    Plan plan = plan(spec.training(), graph);
+    ImageSet publicImages = null;
+    if (spec.training().needsPublicImages(plan)) {
+      DataSet opened =
+          DataSpec.of(spec.data().publicSource())
+              .withLimits(Limit.NONE, new Limit(1))
+              .open(spec.training().seed(), progress);
+      requirePublic(spec.data(), data, opened);
+      publicImages = opened.train();
+    }
+    return checked(new ResolvedRun(spec, data, publicImages, graph, plan));
+  }
+
+  /// A run on data that is open already.
+  ///
+  /// @param spec what to run; its own [TrainingSpec#data] is not opened
+  /// @param data what on
+  /// @param publicImages for clip bounds and bases of a run that is accounted for; null where it
+  ///   needs none
+  /// @return the run
+  /// @throws InvalidSpecException if model, plan and images do not fit together, or the run cannot
+  ///   be accounted for
+  public static ResolvedRun of(TrainingSpec spec, DataSet data, @Nullable ImageSet publicImages) {
+    Graph graph = graph(spec.training(), data);
+    Plan plan = plan(spec.training(), graph);
+    return checked(
+        new ResolvedRun(
+            spec,
+            data,
+            spec.training().needsPublicImages(plan) ? publicImages : null,
+            graph,
+            plan));
+  }
+
+  private static Graph graph(TrainConfig config, DataSet data) {
+    try {
+      return TrainedModel.Description.of(
+              config.model(), config.norm(), data.train(), data.normalization())
+          .graph();
+    } catch (IllegalArgumentException e) {
+      throw new InvalidSpecException(Finding.Kind.MISFIT, e);
+    }
+  }
+
+  private static Plan plan(TrainConfig config, Graph graph) {
+    try {
+      return Plan.of(
+          graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+    } catch (IllegalArgumentException e) {
+      throw new InvalidSpecException(Finding.Kind.MISFIT, e);
+    }
+  }
+
+  private static void requirePublic(DataSpec spec, DataSet data, DataSet opened) {
+    if (spec.publicSource().equals(spec.source())
+        || (spec.publicSource().startsWith("generated") && opened.name().equals(data.name()))) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.PUBLIC_DATA_PRIVATE,
+              "public-data",
+              "names the private images: give others, that are no secret"));
+    }
+  }
+
+  private static ResolvedRun checked(ResolvedRun run) {
+    @Nullable Shape shape = run.publicImages == null ? null : run.publicImages.shape();
+    List<FormalCheck.Finding> found =
+        FormalCheck.look(
+            run.spec.training(), run.graph, run.plan, run.data.train().size(), shape, true);
+    if (!found.isEmpty()) {
+      throw new InvalidSpecException(found.stream().map(FormalFindings::of).toList());
+    }
+    return run;
+  }
+
+  /// What the run was told.
+  ///
+  /// @return its specification
+  public TrainingSpec spec() {
+    return spec;
+  }
+
+  /// What it trains and tests on.
+  ///
+  /// @return the limited splits
+  public DataSet data() {
+    return data;
+  }
+
+  /// What clip bounds and bases come from.
+  ///
+  /// @return null if the run needs no public images
+  public @Nullable ImageSet publicImages() {
+    return publicImages;
+  }
+
+  /// The network.
+  ///
+  /// @return its layers
+  public Graph graph() {
+    return graph;
+  }
+
+  /// Where its linear layers run.
+  ///
+  /// @return a placement for each
+  public Plan plan() {
+    return plan;
+  }
+
+  /// How pixels are normalised: in a run that is accounted for by constants, since the statistics
+  /// of private pixels would be a release of their own.
+  ///
+  /// @return of each channel
+  public Normalization normalization() {
+    return spec.training().privacy().accounted()
+        ? Normalization.constant(data.train().shape().channels())
+        : data.normalization();
+  }
+
+  /// Whether any layer needs a worker.
+  ///
+  /// @return false if nothing is released
+  public boolean needsWorker() {
+    return plan.needsWorker();
+  }
+}

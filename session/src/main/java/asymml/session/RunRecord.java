@@ -1,0 +1,124 @@
+package asymml.session;
+
+import asymml.kernels.Kernels;
+import asymml.privacy.PldAccountant;
+import asymml.privacy.PrivacyStatement;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.LedgerFile;
+import asymml.trusted.run.MetricsLog;
+import asymml.trusted.run.Provenance;
+import asymml.trusted.run.RunFile;
+import asymml.trusted.run.RunLayout;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+
+/// Writes `run.json`: what a run was made with and how it ended.
+final class RunRecord {
+  static final String RUNNING = "running";
+
+  /// What is to be said of the trusted process.
+  static final String NOT_PROTECTED = "not running in a TEE (simulation, not protected)";
+
+  private final RunLayout layout;
+  private final ResolvedRun run;
+  private final Provenance provenance;
+
+  RunRecord(RunLayout layout, ResolvedRun run, List<String> arguments) {
+    this.layout = layout;
+    this.run = run;
+    this.provenance =
+        Provenance.ofThisProcess(
+            version(), Kernels.version(), run.data().train().digest(), arguments);
+  }
+
+  private static String version() {
+    Properties build = new Properties();
+    try (InputStream in = RunRecord.class.getResourceAsStream("build.properties")) {
+      if (in == null) {
+        throw new IllegalStateException("the build left out build.properties");
+      }
+      build.load(in);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read build.properties", e);
+    }
+    return build.getProperty("version");
+  }
+
+  /// What a run has cost so far, by the tight accountant.
+  ///
+  /// @return null if it has no ledger
+  static @Nullable PrivacyStatement statement(RunLayout layout) throws IOException {
+    return Files.exists(layout.ledger())
+        ? PrivacyStatement.of(LedgerFile.read(layout.ledger()), new PldAccountant())
+        : null;
+  }
+
+  static List<EpochMetrics> epochs(RunLayout layout) throws IOException {
+    return Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();
+  }
+
+  /// Data in words.
+  static String describe(DataSet data) {
+    return "%s: %d training and %d test images of %s, %d classes"
+        .formatted(
+            data.name(),
+            data.train().size(),
+            data.test().size(),
+            data.train().shape(),
+            data.train().classNames().size());
+  }
+
+  /// Writes the file.
+  ///
+  /// @param outcome `running`, `finished`, `stopped`, `budget spent`, or `failed: ...`
+  void write(String outcome) throws IOException {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("outcome", outcome);
+    facts.put("provenance", provenance);
+    facts.put("config", Settings.of(run.spec()).values());
+    facts.put("data", describe(run.data()));
+    facts.put("trainingImages", run.data().train().size());
+    Map<String, String> plan = new LinkedHashMap<>();
+    run.plan().layers().forEach((name, placement) -> plan.put(name, placement.toString()));
+    facts.put("plan", plan);
+    putPrivacy(facts, outcome);
+    facts.put("trustedProcess", NOT_PROTECTED);
+    List<EpochMetrics> epochs = epochs(layout);
+    facts.put("epochsDone", epochs.size());
+    if (!epochs.isEmpty()) {
+      facts.put("lastEpoch", epochs.getLast());
+    }
+    RunFile.write(layout.runFile(), facts);
+  }
+
+  private void putPrivacy(Map<String, Object> facts, String outcome) throws IOException {
+    if (outcome.equals(RUNNING)) {
+      // What it has cost changes with every step: the number of one moment would be read as the
+      // cost.
+      facts.put("privacy", "under way: see ledger.json");
+      return;
+    }
+    @Nullable PrivacyStatement statement = statement(layout);
+    if (statement != null) {
+      facts.put("privacy", statement.facts());
+    } else if (!run.needsWorker()) {
+      facts.put("privacy", TrainingResult.NOTHING_RELEASED);
+    }
+  }
+
+  /// Notes a failure. A run that never began leaves no record, so that the next attempt can use its
+  /// directory.
+  void failed(Exception e) throws IOException {
+    if (Files.exists(layout.config())) {
+      write("failed: " + e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,236 @@
+package asymml.session;
+
+import asymml.model.AtomicFile;
+import asymml.model.FileReason;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.dataformat.yaml.YAMLMapper;
+import tools.jackson.dataformat.yaml.YAMLWriteFeature;
+
+/// Settings of a run by name, as YAML files hold them: scalars and lists of scalars. What is not
+/// set has a default, which may follow from what is: [#spec] resolves it.
+///
+/// @param values in the order in which they are written
+public record Settings(Map<String, Object> values) {
+  /// The setting that names the run directory. It is no part of a [TrainingSpec].
+  public static final String OUT = "out";
+
+  /// Settings that a resumed run may change: they do not change what it computes, but for rounding.
+  public static final List<String> FREE_ON_RESUME =
+      List.of(
+          "data",
+          "analyze-every",
+          "threads",
+          "worker",
+          "tls-trust",
+          "wire",
+          "chunks",
+          "worker-timeout",
+          OUT);
+
+  private static final YAMLMapper YAML =
+      YAMLMapper.builder()
+          .disable(YAMLWriteFeature.WRITE_DOC_START_MARKER)
+          .enable(YAMLWriteFeature.MINIMIZE_QUOTES)
+          .enable(YAMLWriteFeature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
+          .build();
+
+  private static final List<String> NOISE =
+      List.of(SpecReader.NOISE_MULTIPLIER, SpecReader.NOISE_RATIO);
+
+  /// Copies the map.
+  public Settings {
+    values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
+  }
+
+  /// The names of all settings.
+  ///
+  /// @return in the order in which they are written
+  public static List<String> known() {
+    return SpecReader.KNOWN;
+  }
+
+  /// All settings of a specification.
+  ///
+  /// @param spec what a run is told
+  /// @return settings from which [#spec] makes an equal specification, but for
+  ///   [WorkerSpec#localArguments], which are no setting
+  public static Settings of(TrainingSpec spec) {
+    return new Settings(SpecWriter.values(spec));
+  }
+
+  /// Reads a YAML file.
+  ///
+  /// @param file for example the configuration of a run directory
+  /// @return what it sets
+  /// @throws IOException one line, if it cannot be read
+  /// @throws IllegalArgumentException one line, if it is not YAML or has an unknown key
+  public static Settings read(Path file) throws IOException {
+    String text;
+    try {
+      text = Files.readString(file);
+    } catch (IOException e) {
+      throw new IOException("cannot read " + file + ": " + FileReason.of(e), e);
+    }
+    return parse(file.toString(), text);
+  }
+
+  /// Parses YAML.
+  ///
+  /// @param name of the source, for errors
+  /// @param text what it holds
+  /// @return what it sets
+  /// @throws IllegalArgumentException one line, if it is not YAML or has an unknown key
+  public static Settings parse(String name, String text) {
+    Map<String, Object> values;
+    try {
+      JsonNode root = YAML.readTree(text);
+      values =
+          root.isMissingNode() || root.isNull()
+              ? Map.of()
+              : YAML.convertValue(root, new TypeReference<Map<String, Object>>() {});
+    } catch (JacksonException e) {
+      throw new IllegalArgumentException(
+          name + " is not a YAML mapping of settings: " + firstLine(e.getOriginalMessage()), e);
+    }
+    values.forEach((key, value) -> {
+      if (!known().contains(key)) {
+        throw new InvalidSpecException(
+            Finding.of(
+                Finding.Kind.UNKNOWN_SETTING,
+                "%s has an unknown setting '%s'; known are %s"
+                    .formatted(name, key, String.join(", ", known()))));
+      }
+      if (value == null || value instanceof Map) {
+        throw new IllegalArgumentException(
+            "%s gives no usable value for '%s'".formatted(name, key));
+      }
+    });
+    return new Settings(values);
+  }
+
+  private static String firstLine(String text) {
+    return text.lines().findFirst().orElse("");
+  }
+
+  /// The specification that these settings describe, with defaults for the rest.
+  ///
+  /// @return what a run is told
+  /// @throws InvalidSpecException with what is wrong
+  public TrainingSpec spec() {
+    return new SpecReader(this).spec();
+  }
+
+  /// These settings with others taking precedence. Noise counts as one setting, whichever way it is
+  /// given.
+  ///
+  /// @param others which win
+  /// @return new settings
+  public Settings overriddenBy(Settings others) {
+    Map<String, Object> merged = new LinkedHashMap<>(values);
+    if (NOISE.stream().anyMatch(others.values::containsKey)) {
+      merged.keySet().removeAll(NOISE);
+    }
+    merged.putAll(others.values);
+    return new Settings(merged);
+  }
+
+  /// These settings without some.
+  ///
+  /// @param keys of those to leave out
+  /// @return new settings
+  public Settings without(Collection<String> keys) {
+    Map<String, Object> rest = new LinkedHashMap<>(values);
+    rest.keySet().removeAll(keys);
+    return new Settings(rest);
+  }
+
+  /// Where two sets of settings differ.
+  ///
+  /// @param other settings that came later
+  /// @return one phrase each
+  public List<String> differences(Settings other) {
+    List<String> found = new ArrayList<>();
+    for (String key : known()) {
+      String here = text(key);
+      String there = other.text(key);
+      if (!here.equals(there)) {
+        found.add("%s was %s and is %s".formatted(key, orNothing(here), orNothing(there)));
+      }
+    }
+    return found;
+  }
+
+  /// Checks that a run with these settings may be resumed with a specification.
+  ///
+  /// @param resumed what it is told now
+  /// @throws InvalidSpecException if it would compute something else
+  public void requireUnchangedBy(TrainingSpec resumed) {
+    List<String> changed =
+        of(spec()).without(FREE_ON_RESUME).differences(of(resumed).without(FREE_ON_RESUME));
+    if (!changed.isEmpty()) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CHANGED_ON_RESUME,
+              "a resumed run keeps its settings, but "
+                  + String.join(", ", changed)
+                  + ": leave them out, or start a new run"));
+    }
+  }
+
+  private static String orNothing(String text) {
+    return text.isEmpty() ? "not given" : text;
+  }
+
+  /// A setting as it is written on one line: the elements of a list with commas.
+  ///
+  /// @param key of the setting
+  /// @return empty if it is not set
+  public String text(String key) {
+    return text(values.get(key));
+  }
+
+  private static String text(@Nullable Object value) {
+    return switch (value) {
+      case null -> "";
+      case List<?> list -> list.stream().map(String::valueOf).collect(Collectors.joining(","));
+      default -> value.toString();
+    };
+  }
+
+  /// The settings as YAML.
+  ///
+  /// @return a line each, or several for a list
+  public String yaml() {
+    return YAML.writeValueAsString(values);
+  }
+
+  /// Writes the settings as a YAML file.
+  ///
+  /// @param file replaced if it exists
+  /// @throws IOException if it cannot be written
+  public void write(Path file) throws IOException {
+    ByteBuffer bytes = ByteBuffer.wrap(yaml().getBytes(StandardCharsets.UTF_8));
+    AtomicFile.write(
+        file,
+        channel -> {
+          while (bytes.hasRemaining()) {
+            channel.write(bytes);
+          }
+        });
+  }
+}

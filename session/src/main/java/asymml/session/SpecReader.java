@@ -1,0 +1,322 @@
+package asymml.session;
+
+import asymml.model.Zoo;
+import asymml.privacy.Channel;
+import asymml.privacy.Delta;
+import asymml.privacy.Epsilon;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
+import asymml.trusted.train.PrivacyConfig;
+import asymml.trusted.train.PrivacyConfig.Clip;
+import asymml.trusted.train.PrivacyConfig.Drawing;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainConfig.Schedule;
+import asymml.wire.Encoding;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/// Reads specifications from settings.
+final class SpecReader {
+  static final String NOISE_MULTIPLIER = "noise-multiplier";
+  static final String NOISE_RATIO = "noise-ratio";
+  static final String NONE = "none";
+  static final String EXACT = "exact";
+  static final String SAMPLED = "sampled:";
+
+  private static final String ALL = "all";
+  private static final String SHARES = "shares";
+  private static final TrainingSpec DEFAULTS = TrainingSpec.defaults();
+  private static final Settings WRITTEN = Settings.of(DEFAULTS);
+
+  /// Every setting, in the order in which they are written.
+  static final List<String> KNOWN = known();
+
+  private final Settings settings;
+
+  SpecReader(Settings settings) {
+    this.settings = settings;
+  }
+
+  private static List<String> known() {
+    List<String> names = new ArrayList<>(WRITTEN.values().keySet());
+    names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
+    names.add(names.indexOf("delta"), "target-epsilon");
+    names.add(names.indexOf("wire"), "tls-trust");
+    names.add(Settings.OUT);
+    return List.copyOf(names);
+  }
+
+  /// A kind of value that is read from text.
+  private interface Form<T> {
+    T parse(String text);
+  }
+
+  TrainingSpec spec() {
+    TrainConfig training;
+    try {
+      training = training();
+    } catch (InvalidSpecException e) {
+      throw e;
+    } catch (IllegalArgumentException e) {
+      throw new InvalidSpecException(Finding.Kind.CONTRADICTION, e);
+    }
+    return new TrainingSpec(
+        data(),
+        training,
+        workers(),
+        given("threads", SpecReader::integer, DEFAULTS.threads()),
+        given("analyze-every", SpecReader::integer, DEFAULTS.analyzeEvery()));
+  }
+
+  private DataSpec data() {
+    DataSpec defaults = DEFAULTS.data();
+    return new DataSpec(
+        given("data", text -> text, defaults.source()),
+        given("limit-train", Limit::parse, defaults.limitTrain()),
+        given("limit-test", Limit::parse, defaults.limitTest()),
+        given("public-data", text -> text, defaults.publicSource()));
+  }
+
+  private WorkerSpec workers() {
+    WorkerSpec defaults = DEFAULTS.workers();
+    return new WorkerSpec(
+        given("worker", list(WorkerChoice::parse), defaults.workers()),
+        optional("tls-trust", Path::of),
+        given("wire", choice(Encoding.values(), SpecWriter::label), defaults.wire()),
+        given("chunks", SpecReader::integer, defaults.chunks()),
+        given("worker-timeout", text -> Duration.ofSeconds(integer(text)), defaults.timeout()),
+        List.of());
+  }
+
+  private TrainConfig training() {
+    TrainConfig defaults = DEFAULTS.training();
+    Shield shield = shield();
+    PrivacyConfig privacy = privacy(shield);
+    return new TrainConfig(
+        given("model", SpecReader::model, defaults.model()),
+        given("norm", choice(Zoo.Norm.values(), SpecWriter::label), defaults.norm()),
+        given("mode", choice(Mode.values(), Mode::label), defaults.mode()),
+        given(
+            "decomposer",
+            choice(Decomposition.values(), Decomposition::label),
+            defaults.decomposition()),
+        given("rank", RankPolicy::parse, Defaults.rank(shield)),
+        given("trusted-layers", SpecReader::layers, defaults.trustedLayers()),
+        noise(privacy, shield),
+        ratio(given("gradient-noise-ratio", SpecReader::number, 0.0)),
+        given("epochs", SpecReader::integer, defaults.epochs()),
+        given("batch-size", SpecReader::integer, defaults.batchSize()),
+        optimizer(defaults.optimizer()),
+        given("label-smoothing", SpecReader::decimal, defaults.labelSmoothing()),
+        given("augment", SpecReader::flag, defaults.augment()),
+        given("seed", SpecReader::seed, defaults.seed()),
+        privacy,
+        shield);
+  }
+
+  private TrainConfig.Optimizer optimizer(TrainConfig.Optimizer defaults) {
+    return new TrainConfig.Optimizer(
+        given("learning-rate", SpecReader::decimal, defaults.learningRate()),
+        given("momentum", SpecReader::decimal, defaults.momentum()),
+        given("weight-decay", SpecReader::decimal, defaults.weightDecay()),
+        given("schedule", choice(Schedule.values(), SpecWriter::label), defaults.schedule()),
+        given("warm-up-epochs", SpecReader::number, defaults.warmUpEpochs()),
+        given("milestones", list(SpecReader::integer), defaults.milestones()),
+        given("step-factor", SpecReader::decimal, defaults.factor()));
+  }
+
+  private NoiseStrength noise(PrivacyConfig privacy, Shield shield) {
+    @Nullable Double ratio = optional(NOISE_RATIO, SpecReader::number);
+    @Nullable Double multiplier = optional(NOISE_MULTIPLIER, SpecReader::number);
+    if (ratio != null && multiplier != null) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.NOISE_GIVEN_TWICE,
+              "a noise ratio and a noise multiplier say the same in two ways"));
+    }
+    boolean zero = (ratio != null && ratio == 0) || (multiplier != null && multiplier == 0);
+    if (zero && privacy.target() != null) {
+      throw new InvalidSpecException(
+          Finding.of(Finding.Kind.TARGET_WITHOUT_NOISE, "no noise meets a target epsilon"));
+    }
+    if (ratio != null) {
+      return ratio(ratio);
+    }
+    if (multiplier != null) {
+      return zero ? new NoiseStrength.None() : new NoiseStrength.Multiplier(multiplier);
+    }
+    return Defaults.noise(privacy, shield);
+  }
+
+  private static NoiseStrength ratio(double rho) {
+    return rho == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(rho);
+  }
+
+  private Shield shield() {
+    boolean shares =
+        given("shield", choice(List.of("residual", SHARES), text -> text), "residual")
+            .equals(SHARES);
+    double positions = given("weight-gradient", SpecReader::positions, 1.0);
+    if (!shares && positions != 1) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.SAMPLED_WITHOUT_MASKS,
+              "weight-gradient",
+              "is sampled under masks only: otherwise the worker computes weight gradients"));
+    }
+    return shares ? new Shield.Shares(positions) : new Shield.Residual();
+  }
+
+  private PrivacyConfig privacy(Shield shield) {
+    @Nullable Epsilon target = optional("target-epsilon", text -> new Epsilon(number(text)));
+    Set<Channel> protect = given("protect", SpecReader::channels, Defaults.protect(target, shield));
+    return new PrivacyConfig(
+        protect,
+        target,
+        given("delta", text -> new Delta(number(text)), DEFAULTS.training().privacy().delta()),
+        given("sampling", choice(Drawing.values(), Drawing::label), Defaults.drawing(protect)),
+        given("basis", choice(Basis.values(), Basis::label), Defaults.basis(protect)),
+        given("clip", Clip::parse, Defaults.clip(protect)));
+  }
+
+  private <T> T given(String key, Form<T> form, T otherwise) {
+    T value = optional(key, form);
+    return value == null ? otherwise : value;
+  }
+
+  private <T> @Nullable T optional(String key, Form<T> form) {
+    if (!settings.values().containsKey(key)) {
+      return null;
+    }
+    try {
+      return form.parse(settings.text(key));
+    } catch (IllegalArgumentException e) {
+      throw new InvalidSpecException(
+          Finding.of(Finding.Kind.UNREADABLE, key, String.valueOf(e.getMessage())));
+    }
+  }
+
+  private static <T> Form<List<T>> list(Form<T> element) {
+    return text ->
+        text.isEmpty() ? List.of() : Stream.of(text.split(",", -1)).map(element::parse).toList();
+  }
+
+  private static <T> Form<T> choice(T[] choices, Function<? super T, String> label) {
+    return choice(Arrays.asList(choices), label);
+  }
+
+  private static <T> Form<T> choice(List<T> choices, Function<? super T, String> label) {
+    return text ->
+        choices.stream()
+            .filter(choice -> label.apply(choice).equals(text))
+            .findFirst()
+            .orElseThrow(() -> none(text, choices.stream().map(label).toList()));
+  }
+
+  private static IllegalArgumentException none(String text, List<String> choices) {
+    return new IllegalArgumentException(
+        "'%s' is none of %s".formatted(text, String.join(", ", choices)));
+  }
+
+  private static String model(String text) {
+    if (!Zoo.names().contains(text)) {
+      throw none(text, Zoo.names());
+    }
+    return text;
+  }
+
+  private static List<String> layers(String text) {
+    return text.equals(NONE) ? List.of() : List.of(text.split(",", -1));
+  }
+
+  private static Set<Channel> channels(String text) {
+    Set<Channel> channels = EnumSet.noneOf(Channel.class);
+    for (String name : text.split(",", -1)) {
+      switch (name) {
+        case NONE -> {}
+        case "residuals" -> channels.addAll(Defaults.with(Channel.RESIDUALS));
+        case "gradients" -> channels.addAll(Defaults.with(Channel.GRADIENTS));
+        case "weights", ALL -> channels.addAll(Defaults.with(Channel.WEIGHTS));
+        default -> throw none(name, List.of(NONE, "residuals", "gradients", "weights", ALL));
+      }
+    }
+    return channels;
+  }
+
+  private static double positions(String text) {
+    Double share =
+        text.equals(EXACT)
+            ? Double.valueOf(1)
+            : text.startsWith(SAMPLED) ? share(text.substring(SAMPLED.length())) : null;
+    if (share == null || !(share > 0 && share <= 1)) {
+      throw new IllegalArgumentException(
+          "'" + text + "' is neither exact nor sampled: with a share such as sampled:1/4");
+    }
+    return share;
+  }
+
+  private static @Nullable Double share(String text) {
+    String[] parts = text.split("/", -1);
+    try {
+      return switch (parts.length) {
+        case 1 -> Double.valueOf(parts[0]);
+        case 2 -> Double.parseDouble(parts[0]) / Double.parseDouble(parts[1]);
+        default -> null;
+      };
+    } catch (NumberFormatException e) {
+      return null;
+    }
+  }
+
+  private static int integer(String text) {
+    try {
+      return Integer.parseInt(text.strip());
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("'" + text + "' is not a whole number", e);
+    }
+  }
+
+  private static long seed(String text) {
+    try {
+      return Long.parseLong(text.strip());
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("'" + text + "' is not a whole number", e);
+    }
+  }
+
+  private static double number(String text) {
+    try {
+      return Double.parseDouble(text);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("'" + text + "' is not a number", e);
+    }
+  }
+
+  private static float decimal(String text) {
+    try {
+      return Float.parseFloat(text);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("'" + text + "' is not a number", e);
+    }
+  }
+
+  private static boolean flag(String text) {
+    return switch (text) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw none(text, List.of("true", "false"));
+    };
+  }
+}

@@ -1,0 +1,125 @@
+package asymml.session;
+
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Shield;
+import asymml.trusted.train.PrivacyConfig;
+import asymml.trusted.train.TrainConfig;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/// Writes specifications as settings, each under its name.
+final class SpecWriter {
+  private final Map<String, Object> values = new LinkedHashMap<>();
+
+  private SpecWriter() {}
+
+  static Map<String, Object> values(TrainingSpec spec) {
+    SpecWriter writer = new SpecWriter();
+    writer.data(spec.data(), spec.training());
+    writer.network(spec.training());
+    writer.noise(spec.training());
+    writer.privacy(spec.training(), spec.data());
+    writer.optimisation(spec.training());
+    writer.values.put("analyze-every", spec.analyzeEvery());
+    writer.values.put("threads", spec.threads());
+    writer.workers(spec.workers());
+    return writer.values;
+  }
+
+  private void data(DataSpec data, TrainConfig training) {
+    values.put("data", data.source());
+    values.put("limit-train", data.limitTrain().toString());
+    values.put("limit-test", data.limitTest().toString());
+    values.put("augment", training.augment());
+  }
+
+  private void network(TrainConfig training) {
+    values.put("model", training.model());
+    values.put("norm", label(training.norm()));
+    values.put("mode", training.mode().label());
+    values.put("decomposer", training.decomposition().label());
+    values.put("rank", training.rank().toString());
+    values.put(
+        "trusted-layers",
+        training.trustedLayers().isEmpty() ? List.of(SpecReader.NONE) : training.trustedLayers());
+  }
+
+  private void noise(TrainConfig training) {
+    switch (training.noise()) {
+      case NoiseStrength.Ratio(double rho) -> values.put(SpecReader.NOISE_RATIO, rho);
+      case NoiseStrength.Multiplier(double z) -> values.put(SpecReader.NOISE_MULTIPLIER, z);
+      case NoiseStrength.None _ -> {
+        // In a run that is accounted for it follows from the target, and is no setting.
+        if (!training.privacy().accounted()) {
+          values.put(SpecReader.NOISE_RATIO, 0.0);
+        }
+      }
+    }
+    switch (training.gradientNoise()) {
+      case NoiseStrength.Ratio(double rho) -> values.put("gradient-noise-ratio", rho);
+      case NoiseStrength.None _ -> {}
+      case NoiseStrength.Multiplier _ ->
+          throw new IllegalArgumentException("noise on output gradients is written as a ratio");
+    }
+  }
+
+  private void privacy(TrainConfig training, DataSpec data) {
+    switch (training.shield()) {
+      case Shield.Residual _ -> {
+        values.put("shield", "residual");
+        values.put("weight-gradient", SpecReader.EXACT);
+      }
+      case Shield.Shares(double positions) -> {
+        values.put("shield", "shares");
+        values.put(
+            "weight-gradient", positions == 1 ? SpecReader.EXACT : SpecReader.SAMPLED + positions);
+      }
+    }
+    PrivacyConfig privacy = training.privacy();
+    values.put(
+        "protect",
+        privacy.accounted()
+            ? EnumSet.copyOf(privacy.protect()).stream().map(c -> c.label()).toList()
+            : List.of(SpecReader.NONE));
+    if (privacy.target() != null) {
+      values.put("target-epsilon", privacy.target().value());
+    }
+    values.put("delta", privacy.delta().value());
+    values.put("sampling", privacy.drawing().label());
+    values.put("basis", privacy.basis().label());
+    values.put("clip", privacy.clip().toString());
+    values.put("public-data", data.publicSource());
+  }
+
+  private void optimisation(TrainConfig training) {
+    TrainConfig.Optimizer optimizer = training.optimizer();
+    values.put("epochs", training.epochs());
+    values.put("batch-size", training.batchSize());
+    values.put("learning-rate", optimizer.learningRate());
+    values.put("momentum", optimizer.momentum());
+    values.put("weight-decay", optimizer.weightDecay());
+    values.put("schedule", label(optimizer.schedule()));
+    values.put("milestones", optimizer.milestones());
+    values.put("step-factor", optimizer.factor());
+    values.put("warm-up-epochs", optimizer.warmUpEpochs());
+    values.put("label-smoothing", training.labelSmoothing());
+    values.put("seed", training.seed());
+  }
+
+  private void workers(WorkerSpec workers) {
+    values.put("worker", workers.workers().stream().map(Object::toString).toList());
+    if (workers.tlsTrust() != null) {
+      values.put("tls-trust", workers.tlsTrust().toString());
+    }
+    values.put("wire", label(workers.wire()));
+    values.put("chunks", workers.chunks());
+    values.put("worker-timeout", workers.timeout().toSeconds());
+  }
+
+  static String label(Enum<?> constant) {
+    return constant.name().toLowerCase(Locale.ROOT);
+  }
+}

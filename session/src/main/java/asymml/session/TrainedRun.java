@@ -1,0 +1,191 @@
+package asymml.session;
+
+import asymml.kernels.Tensor;
+import asymml.privacy.PrivacyStatement;
+import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.ImageFiles;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Progress;
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.Evaluator;
+import asymml.trusted.train.TrainedModel;
+import asymml.trusted.train.TrainingException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// A run directory with a checkpoint, to read: settings, metrics, what the run has cost, and the
+/// model. The model runs wholly in this process; nothing is released.
+public final class TrainedRun implements AutoCloseable {
+  private final RunLayout layout;
+  private final TrainingSpec spec;
+  private final TrainedModel model;
+
+  private TrainedRun(RunLayout layout, TrainingSpec spec, TrainedModel model) {
+    this.layout = layout;
+    this.spec = spec;
+    this.model = model;
+  }
+
+  /// A class with its probability.
+  ///
+  /// @param className as the training data named it
+  /// @param probability 0 to 1
+  public record Prediction(String className, double probability) {}
+
+  /// Reads settings and model.
+  ///
+  /// @param directory of the run
+  /// @return the run, which the caller closes
+  /// @throws IOException one line, if there is no trained model, or a file is damaged
+  public static TrainedRun open(Path directory) throws IOException {
+    RunLayout layout = new RunLayout(directory);
+    if (!Files.isRegularFile(layout.checkpoint())) {
+      throw new IOException(
+          directory
+              + " holds no trained model (no "
+              + layout.checkpoint().getFileName()
+              + "): give the directory of a training run");
+    }
+    TrainingSpec spec = Settings.read(layout.config()).spec();
+    return new TrainedRun(layout, spec, TrainedModel.read(layout.checkpoint()));
+  }
+
+  /// Where it is.
+  ///
+  /// @return the files of the run directory
+  public RunLayout layout() {
+    return layout;
+  }
+
+  /// What the run was told.
+  ///
+  /// @return its specification
+  public TrainingSpec spec() {
+    return spec;
+  }
+
+  /// The model of the last checkpoint.
+  ///
+  /// @return valid until this is closed
+  public TrainedModel model() {
+    return model;
+  }
+
+  /// The epochs that are done.
+  ///
+  /// @return their metrics
+  /// @throws IOException if the file is damaged
+  public List<EpochMetrics> epochs() throws IOException {
+    return RunRecord.epochs(layout);
+  }
+
+  /// What the run has cost so far.
+  ///
+  /// @return null if it has no ledger: then it has released nothing
+  /// @throws IOException if the ledger is damaged
+  public @Nullable PrivacyStatement statement() throws IOException {
+    return RunRecord.statement(layout);
+  }
+
+  /// Opens images that fit the model.
+  ///
+  /// @param images which, for example those of [#spec]
+  /// @param progress hears how far the decoding is
+  /// @return the limited splits
+  /// @throws DataException if anything is wrong with them, or shape or classes are not the model's
+  public DataSet open(DataSpec images, Progress progress) throws DataException {
+    DataSet opened = images.open(spec.training().seed(), progress);
+    TrainedModel.Description described = model.description();
+    if (!described.input().equals(opened.test().shape())
+        || !described.classNames().equals(opened.test().classNames())) {
+      throw new DataException(
+          "%s does not fit the model: it has %s images of %d classes, the model takes %s of %s"
+              .formatted(
+                  opened.name(),
+                  opened.test().shape(),
+                  opened.test().classNames().size(),
+                  described.input(),
+                  described.classNames()));
+    }
+    return opened;
+  }
+
+  /// Tests the model.
+  ///
+  /// @param images with labels, of the model's shape and classes
+  /// @param batchSize images at a time, at least 1
+  /// @return loss, accuracy and confusions
+  /// @throws TrainingException if the outputs are not finite
+  public Evaluator.Score evaluate(ImageSet images, int batchSize) throws TrainingException {
+    try (Evaluator evaluator = new Evaluator(model.graph(), model.parameters(), batchSize)) {
+      return evaluator.score(images, model.description().normalization(), (_, _) -> {});
+    }
+  }
+
+  /// Classifies an image.
+  ///
+  /// @param image a JPEG or PNG file of the model's size
+  /// @return every class, the likeliest first
+  /// @throws DataException if it is no such image
+  public List<Prediction> predict(Path image) throws DataException {
+    return predict(ImageFiles.decode(image, model.description().input()));
+  }
+
+  /// Classifies an image.
+  ///
+  /// @param pixels `[H, W, C]`, 0 to 255 each
+  /// @return every class, the likeliest first
+  public List<Prediction> predict(byte[] pixels) {
+    TrainedModel.Description described = model.description();
+    try (Evaluator evaluator = new Evaluator(model.graph(), model.parameters(), 1);
+        Arena arena = Arena.ofConfined()) {
+      Tensor input =
+          Tensor.allocate(
+              arena,
+              1,
+              described.input().height(),
+              described.input().width(),
+              described.input().channels());
+      described.normalization().apply(pixels, input);
+      double[] probabilities = softmax(evaluator.logits(input).toArray());
+      List<Prediction> predictions = new ArrayList<>();
+      for (int c = 0; c < probabilities.length; c++) {
+        predictions.add(new Prediction(described.classNames().get(c), probabilities[c]));
+      }
+      predictions.sort(Comparator.comparingDouble(Prediction::probability).reversed());
+      return predictions;
+    }
+  }
+
+  /// Probabilities of logits.
+  static double[] softmax(float[] logits) {
+    double largest = Double.NEGATIVE_INFINITY;
+    for (float logit : logits) {
+      largest = Math.max(largest, logit);
+    }
+    double sum = 0;
+    double[] probabilities = new double[logits.length];
+    for (int i = 0; i < logits.length; i++) {
+      probabilities[i] = Math.exp(logits[i] - largest);
+      sum += probabilities[i];
+    }
+    for (int i = 0; i < logits.length; i++) {
+      probabilities[i] /= sum;
+    }
+    return probabilities;
+  }
+
+  /// Frees the model's parameters.
+  @Override
+  public void close() {
+    model.close();
+  }
+}

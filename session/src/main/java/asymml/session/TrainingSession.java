@@ -1,0 +1,238 @@
+package asymml.session;
+
+import asymml.kernels.Kernels;
+import asymml.privacy.Ledger;
+import asymml.trusted.data.DataException;
+import asymml.trusted.run.LedgerFile;
+import asymml.trusted.run.RunDirectory;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.split.Workers;
+import asymml.trusted.train.Trainer;
+import asymml.trusted.train.TrainingException;
+import asymml.wire.ProtocolException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.ZoneId;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/// One session of a training run: from an empty run directory or its last checkpoint to the end, or
+/// until it is stopped. It holds the directory's lock until it is closed.
+///
+/// The directory gets the settings (`config.yaml`), what the run was made with and how it ended
+/// (`run.json`), metrics, the privacy ledger, and a checkpoint.
+public final class TrainingSession implements AutoCloseable {
+  private final ResolvedRun run;
+  private final RunDirectory directory;
+  private final boolean resumed;
+  private SessionListener listener = new SessionListener() {};
+  private BooleanSupplier stop = () -> false;
+  private List<String> arguments = List.of();
+
+  private TrainingSession(ResolvedRun run, RunDirectory directory, boolean resumed) {
+    this.run = run;
+    this.directory = directory;
+    this.resumed = resumed;
+  }
+
+  /// Opens the data of a new run.
+  ///
+  /// @param spec what to run
+  /// @param directory of the run; created if absent, must not hold another
+  /// @return the session, which the caller closes
+  /// @throws DataException if anything is wrong with the data
+  /// @throws InvalidSpecException if the run cannot be
+  /// @throws IOException if the directory cannot be used
+  public static TrainingSession create(TrainingSpec spec, Path directory)
+      throws DataException, IOException {
+    return create(ResolvedRun.open(spec, (_, _, _) -> {}), directory);
+  }
+
+  /// A new run on data that is open.
+  ///
+  /// @param run what to run
+  /// @param directory of the run; created if absent, must not hold another
+  /// @return the session, which the caller closes
+  /// @throws IOException if the directory cannot be used
+  public static TrainingSession create(ResolvedRun run, Path directory) throws IOException {
+    return new TrainingSession(run, RunDirectory.create(directory), false);
+  }
+
+  /// A new run in a directory of its own, named by time, model and mode.
+  ///
+  /// @param run what to run
+  /// @param runs where to create it
+  /// @return the session, which the caller closes
+  /// @throws IOException if the directory cannot be created
+  public static TrainingSession createUnder(ResolvedRun run, Path runs) throws IOException {
+    return new TrainingSession(
+        run,
+        RunDirectory.createUnder(
+            runs,
+            Clock.system(ZoneId.systemDefault()),
+            run.spec().training().model(),
+            run.spec().training().mode().label()),
+        false);
+  }
+
+  /// Opens the data of a run that was stopped, with its own settings.
+  ///
+  /// @param directory of the run
+  /// @return the session, which the caller closes
+  /// @throws DataException if anything is wrong with the data
+  /// @throws IOException if the directory holds no run to resume
+  public static TrainingSession resume(Path directory) throws DataException, IOException {
+    return resume(
+        ResolvedRun.open(Settings.read(new RunLayout(directory).config()).spec(), (_, _, _) -> {}),
+        directory);
+  }
+
+  /// A run that was stopped, on data that is open.
+  ///
+  /// @param run with the settings of the directory, but for those that do not change what is
+  ///   computed ([Settings#FREE_ON_RESUME])
+  /// @param directory of the run
+  /// @return the session, which the caller closes
+  /// @throws InvalidSpecException if other settings have changed
+  /// @throws IOException if the directory holds no run to resume
+  public static TrainingSession resume(ResolvedRun run, Path directory) throws IOException {
+    RunDirectory locked = RunDirectory.resume(directory);
+    boolean same = false;
+    try {
+      Settings.read(locked.layout().config()).requireUnchangedBy(run.spec());
+      same = true;
+      return new TrainingSession(run, locked, true);
+    } finally {
+      if (!same) {
+        locked.close();
+      }
+    }
+  }
+
+  /// Who hears how it goes.
+  ///
+  /// @param listener in place of an earlier one
+  /// @return this session
+  public TrainingSession listener(SessionListener listener) {
+    this.listener = listener;
+    return this;
+  }
+
+  /// When to stop early.
+  ///
+  /// @param stop asked after each step; once it says true the run is saved and the session ends
+  /// @return this session
+  public TrainingSession stopWhen(BooleanSupplier stop) {
+    this.stop = stop;
+    return this;
+  }
+
+  /// What `run.json` says of how the run was started.
+  ///
+  /// @param arguments of the calling program
+  /// @return this session
+  public TrainingSession arguments(List<String> arguments) {
+    this.arguments = List.copyOf(arguments);
+    return this;
+  }
+
+  /// What is run.
+  ///
+  /// @return the resolved run
+  public ResolvedRun run() {
+    return run;
+  }
+
+  /// Where it is written.
+  ///
+  /// @return the files of the run directory
+  public RunLayout layout() {
+    return directory.layout();
+  }
+
+  /// Trains until the last epoch, until asked to stop, or until the privacy budget is spent. Starts
+  /// or connects the workers, and ends those that it has started.
+  ///
+  /// @return how it ended
+  /// @throws IOException if a file cannot be read or written, or a worker fails
+  /// @throws TrainingException if training diverges, or the run cannot be resumed
+  /// @throws InvalidSpecException if what the workers are does not go with the specification
+  public TrainingResult train() throws IOException, TrainingException {
+    Kernels.setThreads(run.spec().threads());
+    RunRecord record = new RunRecord(layout(), run, arguments);
+    try {
+      Trainer.Outcome outcome = trainWithWorkers(record);
+      return new TrainingResult(
+          outcome, RunRecord.epochs(layout()), RunRecord.statement(layout()), layout());
+    } catch (IOException | TrainingException e) {
+      record.failed(e);
+      throw e;
+    }
+  }
+
+  private Trainer.Outcome trainWithWorkers(RunRecord record) throws IOException, TrainingException {
+    if (!run.needsWorker()) {
+      listener.workersConnected(List.of(), layout());
+      return train(record, trainer(null, null));
+    }
+    Ledger earlier = resumed ? earlierLedger() : null;
+    try (WorkerPool workers = WorkerPool.open(run.spec(), layout())) {
+      listener.workersConnected(workers.describe(), layout());
+      return train(record, trainer(workers.parties(), earlier));
+    }
+  }
+
+  private Ledger earlierLedger() throws IOException, TrainingException {
+    if (!Files.exists(layout().ledger())) {
+      throw new TrainingException(
+          "%s cannot be resumed: without its ledger.json nobody knows what it has released; start"
+                  .formatted(layout().directory())
+              + " anew in another directory");
+    }
+    return LedgerFile.read(layout().ledger());
+  }
+
+  private Trainer trainer(@Nullable Workers workers, @Nullable Ledger earlier)
+      throws ProtocolException {
+    try {
+      return new Trainer(run.spec().training(), run.data(), run.publicImages(), workers, earlier);
+    } catch (IllegalArgumentException e) {
+      throw new InvalidSpecException(Finding.Kind.MISFIT, e);
+    }
+  }
+
+  private Trainer.Outcome train(RunRecord record, Trainer planned)
+      throws IOException, TrainingException {
+    try (Trainer trainer = planned) {
+      trainer.forecast().ifPresent(listener::forecast);
+      Settings.of(run.spec()).write(layout().config());
+      record.write(RunRecord.RUNNING);
+      Trainer.Outcome outcome =
+          trainer.run(layout(), resumed, listener, EpochRanks.of(run, layout(), listener), stop);
+      record.write(
+          switch (outcome) {
+            case FINISHED -> "finished";
+            case BUDGET_SPENT -> "budget spent";
+            case STOPPED -> "stopped";
+          });
+      return outcome;
+    }
+  }
+
+  /// The model of the last checkpoint, to evaluate it and to predict.
+  ///
+  /// @return the run as it is on disk, which the caller closes
+  /// @throws IOException if there is no checkpoint yet
+  public TrainedRun trained() throws IOException {
+    return TrainedRun.open(layout().directory());
+  }
+
+  /// Releases the directory. Idempotent.
+  @Override
+  public void close() throws IOException {
+    directory.close();
+  }
+}
