@@ -25,7 +25,7 @@ final class SpecOptions {
       names = "--data",
       paramLabel = "DATA",
       description = {
-        "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of drawn"
+        "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of generated"
             + " shapes; a folder or zip of train/<class>/*.jpg|png and test/<class>/*; a folder"
             + " of CIFAR-10/100 binary files or of the IDX files of the MNIST family."
       })
@@ -68,8 +68,8 @@ final class SpecOptions {
       names = "--mode",
       paramLabel = "MODE",
       description = {
-        "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part here, noisy"
-            + " residual at the worker; trusted-only: all here; untrusted-only: all at the"
+        "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part trusted, noisy"
+            + " residual at the worker; trusted-only: all trusted; untrusted-only: all at the"
             + " worker, NO PRIVACY; dp-only: noisy whole activations at the worker."
       })
   private @Nullable String mode;
@@ -86,7 +86,7 @@ final class SpecOptions {
       names = "--rank",
       paramLabel = "RANK",
       description =
-          "Directions of a layer's input that stay here: 8, 1/8 (of the channels),"
+          "Rank of the trusted part of a layer's input: 8, 1/8 (of the channels),"
               + " schedule:2:32, or energy:0.1:1/2 (default: 1/8, with --shield shares 0).")
   private @Nullable String rank;
 
@@ -95,7 +95,7 @@ final class SpecOptions {
       paramLabel = "LAYERS",
       split = ",",
       description =
-          "Linear layers that stay here whole: names with commas, 'first' for the first"
+          "Linear layers that stay trusted: names with commas, 'first' for the first"
               + " convolution, 'last' for the classifier, whose output gradient spells the"
               + " labels, or 'none' (default: ${DEFAULT-VALUE}).")
   private @Nullable List<String> trustedLayers;
@@ -106,7 +106,7 @@ final class SpecOptions {
       description =
           "Noise on residuals with sigma = RHO C / sqrt(values), C the clip bound (default: 0.1"
               + " unless --noise-multiplier is given; 0: neither noise nor clipping). With --shield"
-              + " shares: how many times larger masks are than what they hide.")
+              + " shares: the mask-to-signal ratio.")
   private @Nullable String noiseRatio;
 
   @Option(
@@ -114,7 +114,7 @@ final class SpecOptions {
       paramLabel = "Z",
       description =
           "Noise on residuals with sigma = Z C; instead of --noise-ratio (0: neither noise nor"
-              + " clipping). With --shield shares: that of the masks (default: 10 there).")
+              + " clipping). With --shield shares: that of the masks (then default: 10).")
   private @Nullable String noiseMultiplier;
 
   @Option(
@@ -157,7 +157,7 @@ final class SpecOptions {
       names = "--sampling",
       paramLabel = "KIND",
       description =
-          "poisson (each image by itself, in secret; only where the whole view is protected) or shuffle"
+          "poisson (each image independently, in secret; only where the whole view is protected) or shuffle"
               + " (nothing is amplified) (default: poisson with --protect all, else shuffle).")
   private @Nullable String sampling;
 
@@ -183,7 +183,7 @@ final class SpecOptions {
       names = "--public-data",
       paramLabel = "DATA",
       description =
-          "Images that are no secret, of the same shape, for bounds and bases of a run that is"
+          "Public images of the same shape, for clip norms and bases of a run that is"
               + " accounted for (default: ${DEFAULT-VALUE}).")
   private @Nullable String publicData;
 
@@ -265,7 +265,7 @@ final class SpecOptions {
       names = "--analyze-every",
       paramLabel = "N",
       description =
-          "Analyse ranks after every N epochs and the last, here, as 'asymml analyze rank' does: a"
+          "Analyse ranks after every N epochs and the last, as 'asymml analyze rank' does: a"
               + " line each, rank.json and rank.svg, private statistics; 0 for never"
               + " (default: ${DEFAULT-VALUE}).")
   private @Nullable String analyzeEvery;

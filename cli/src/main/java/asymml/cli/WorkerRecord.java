@@ -16,7 +16,7 @@ final class WorkerRecord {
       names = "--worker-record",
       paramLabel = "FILE",
       description =
-          "Have the worker started here keep all that it receives and computes in FILE, which must"
+          "Have the worker started by this command record all that it receives and computes in FILE, which must"
               + " not exist ('asymml worker --record'); of two workers, the one with the masks in"
               + " FILE.masks.")
   private @Nullable Path file;
@@ -44,16 +44,15 @@ final class WorkerRecord {
     }
     if (!workers.stream().allMatch(WorkerChoice.Local.class::isInstance)) {
       throw new IllegalArgumentException(
-          "--worker-record is for a worker that is started here: start this one with --record");
+          "--worker-record is for a worker that this command starts: start this one with --record");
     }
     if (!(spec.training().shield() instanceof Shield.Shares) && workers.size() > 1) {
       throw new IllegalArgumentException(
-          "--worker-record is for one worker: each of several would record the examples that it gets"
-              + " alone");
+          "--worker-record is for one worker: each of several would record its own examples only");
     }
     if (spec.workers().chunks() > 1) {
       throw new IllegalArgumentException(
-          "--worker-record records whole batches: record without --chunks");
+          "--worker-record records whole batches: omit --chunks");
     }
     return List.of(keeping(file.toString()), keeping(file + ".masks"));
   }
