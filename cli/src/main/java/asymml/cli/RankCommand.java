@@ -134,7 +134,7 @@ final class RankCommand implements Callable<Integer> {
   /// A broken bound is a fault of theory or code, and an error.
   ///
   /// @throws RunException one line that names the layers
-  private static void requireBounds(RankReport report) throws RunException {
+  static void requireBounds(RankReport report) throws RunException {
     List<String> violations = report.violations();
     if (!violations.isEmpty()) {
       throw new RunException("a bound on ranks is broken: " + String.join("; ", violations));

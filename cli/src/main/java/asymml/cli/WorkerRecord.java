@@ -51,8 +51,7 @@ final class WorkerRecord {
           "--worker-record is for one worker: each of several would record its own examples only");
     }
     if (spec.workers().chunks() > 1) {
-      throw new IllegalArgumentException(
-          "--worker-record records whole batches: omit --chunks");
+      throw new IllegalArgumentException("--worker-record records whole batches: omit --chunks");
     }
     return List.of(keeping(file.toString()), keeping(file + ".masks"));
   }
