@@ -189,6 +189,19 @@ public final class Trainer implements AutoCloseable {
     if (!findings.isEmpty()) {
       throw new IllegalArgumentException(FormalCheck.refusal(findings));
     }
+    if (publicImages != null && config.privacy().accounted()) {
+      requirePublic(publicImages, data);
+    }
+  }
+
+  /// Bounds and bases would be statistics of the private images that are among the public ones.
+  private static void requirePublic(ImageSet images, DataSet data) {
+    int shared = images.sharedWith(data.train(), data.test());
+    if (shared > 0) {
+      throw new IllegalArgumentException(
+          "%d of the %d public images are training or test images of this run: public images must be no secret, and others"
+              .formatted(shared, images.size()));
+    }
   }
 
   private PublicPass publicPass(@Nullable ImageSet images) {
