@@ -20,7 +20,6 @@ import asymml.trusted.passes.ResidualNorms.Residual;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
-import asymml.trusted.plan.Placement.Trusted;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.ReleaseTerms;
@@ -88,7 +87,7 @@ final class PlanRun {
     Plan low = plan(graph, LOW, options.trustedLayers);
     Set<String> kept =
         low.layers().entrySet().stream()
-            .filter(entry -> entry.getValue() instanceof Trusted)
+            .filter(entry -> !entry.getValue().needsWorker())
             .map(Map.Entry::getKey)
             .collect(Collectors.toSet());
     Planner planner = new Planner(graph, options.energy, kept);
