@@ -211,8 +211,7 @@ final class AttackCommand implements Callable<Integer> {
             run,
             recorded.training(),
             images
-                .withLimits(
-                    images.limitTrain(), new Limit(publicImages + AttackTarget.CANDIDATES))
+                .withLimits(images.limitTrain(), new Limit(publicImages + AttackTarget.CANDIDATES))
                 .open(recorded.training().seed(), DataOpening.reporter(out)));
     AttackReport report = RecordingAttack.run(target, chosen, settings);
     AttackTable.print(report, out);

@@ -9,6 +9,7 @@ import asymml.report.ComparisonChart;
 import asymml.report.RunDescription;
 import asymml.session.ResolvedRun;
 import asymml.study.Decimal;
+import asymml.study.StudyRun;
 import asymml.study.compare.CompareSpec;
 import asymml.study.compare.CompareSpec.Training;
 import asymml.study.compare.CompareStudy;
@@ -173,7 +174,10 @@ final class CompareCommand implements Callable<Integer> {
       try (StopSignals signals = new StopSignals(spec.commandLine().getErr())) {
         Optional<Comparison> trained =
             study.train(
-                comparison, StudyRuns.of(spec.commandLine(), display, signals), this::show);
+                comparison,
+                new StudyRun(
+                    spec.commandLine().getParseResult().originalArgs(), display, signals::received),
+                this::show);
         if (trained.isEmpty()) {
           return signals.exitCode();
         }
@@ -237,9 +241,7 @@ final class CompareCommand implements Callable<Integer> {
   private void show(ResolvedRun run) {
     PrintWriter out = spec.commandLine().getOut();
     out.println();
-    out.println(
-        "plan     "
-            + RunDescription.plan(run.graph(), run.spec().training(), run.plan()));
+    out.println("plan     " + RunDescription.plan(run.graph(), run.spec().training(), run.plan()));
     out.flush();
   }
 

@@ -3,7 +3,6 @@ package asymml.cli;
 import asymml.model.Zoo;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
-import asymml.session.WorkerChoice;
 import asymml.study.bench.BenchSpec;
 import asymml.study.plan.PlanResult;
 import asymml.study.plan.PlanSpec;
@@ -57,7 +56,7 @@ final class PlanCommand implements Callable<Integer> {
       names = "--limit-train",
       paramLabel = "N",
       defaultValue = "640",
-      converter = Labels.LimitConverter.class,
+      converter = StudyOptions.LimitConverter.class,
       description = "Train and measure on N images, or all (default: ${DEFAULT-VALUE}).")
   Limit limitTrain;
 

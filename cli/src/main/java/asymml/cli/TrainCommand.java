@@ -258,8 +258,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     return new PlanSpec(
         DataSpec.of("generated")
-            .withLimits(
-                new asymml.session.Limit(PlanSpec.IMAGES), asymml.session.Limit.NONE),
+            .withLimits(new asymml.session.Limit(PlanSpec.IMAGES), asymml.session.Limit.NONE),
         options.model,
         options.norm,
         options.batchSize,

@@ -140,7 +140,7 @@ class CompareCommandTest {
         "--ranks schedule:2:32      | whole numbers and shares",
         "--ranks energy:0.1         | whole numbers and shares",
         "--warm-up-epochs 0         | warm-up epochs must be at least 1",
-        "--epochs 0                 | epochs must be at least 1",
+        "--epochs 0                 | must be at least 1",
         "--batch-size 0             | batch size must be at least 1",
         "--threads 0                | threads must be at least 1",
         "--target-epsilon -1        | epsilon must be at least 0",
@@ -151,7 +151,7 @@ class CompareCommandTest {
         "--train-epochs 2           | go with --train",
         "--train --noise-ratio 0    | noise ratio must be above 0",
         "--train --noise-ratio -1   | above 0",
-        "--train --train-epochs 0   | epochs must be at least 1",
+        "--train --train-epochs 0   | must be at least 1",
         "--model lenet              | resnet20",
         "--unheard-of               | --unheard-of"
       })

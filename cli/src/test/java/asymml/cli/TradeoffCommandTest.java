@@ -147,7 +147,8 @@ class TradeoffCommandTest {
     Outcome outcome =
         tradeoff(out, "--noise", "0.5", "--learning-rate", "3e38", "--batch-size", "128");
     assertThat(outcome.code()).as(outcome.err()).isZero();
-    assertThat(outcome.out()).contains("training diverged at step", "noise 0.5: diverged", "verdict  ", ": NO");
+    assertThat(outcome.out())
+        .contains("training diverged at step", "noise 0.5: diverged", "verdict  ", ": NO");
     assertThat(Files.readString(out.resolve("tradeoff.json")))
         .contains("\"training\" : \"diverged\"")
         .doesNotContain("NaN", "testAccuracy");

@@ -17,8 +17,8 @@ import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Set;
 
-/// Records short runs of several plans and attacks each. A plan's result is written as soon as it is
-/// done: a suite that was stopped is resumed by running it again.
+/// Records short runs of several plans and attacks each. A plan's result is written as soon as it
+/// is done: a suite that was stopped is resumed by running it again.
 public final class AttackSuite {
   private static final Set<AttackName> ON_FEW = EnumSet.of(AttackName.GRADIENT_INVERSION);
 
@@ -54,8 +54,7 @@ public final class AttackSuite {
     files.prepare();
     DataSet data = open(progress);
     int candidates = data.train().size();
-    int known =
-        AttackTarget.publicImages(data, spec.settings().publicImages(), candidates);
+    int known = AttackTarget.publicImages(data, spec.settings().publicImages(), candidates);
     List<SuiteResult> results = new ArrayList<>();
     for (SuitePlan plan : SuitePlan.all()) {
       int number = 1 + names(spec.plans()).indexOf(plan.name());
@@ -81,8 +80,7 @@ public final class AttackSuite {
   private DataSet open(Progress progress) throws DataException {
     DataSpec data = spec.common().data();
     int members = data.limitTrain().images();
-    return data.withLimits(
-            data.limitTrain(), new Limit(spec.settings().publicImages() + members))
+    return data.withLimits(data.limitTrain(), new Limit(spec.settings().publicImages() + members))
         .open(spec.common().training().seed(), progress);
   }
 
@@ -91,7 +89,8 @@ public final class AttackSuite {
     long began = System.nanoTime();
     Found found = new Found();
     OptionalDouble accuracy =
-        attack(plan, spec.run(plan), data, known, EnumSet.complementOf(EnumSet.copyOf(ON_FEW)), found);
+        attack(
+            plan, spec.run(plan), data, known, EnumSet.complementOf(EnumSet.copyOf(ON_FEW)), found);
     TrainingSpec few = spec.onFewImages(plan);
     attack(plan, few, limited(data, few.data().limitTrain().images()), known, ON_FEW, found);
     return new SuiteResult(
@@ -139,13 +138,12 @@ public final class AttackSuite {
     AttackTarget target =
         new AttackTarget(recorded.recording(), recorded.layout(), run.training(), data);
     AttackContext context =
-        new RecordingAttack(target, spec.settings(), known, cache)
-            .run(attacks, listener::attacked);
+        new RecordingAttack(target, spec.settings(), known, cache).run(attacks, listener::attacked);
     found.scores.addAll(context.scores());
     context
         .notes()
-        .forEach(note ->
-            found.notes.add(new SuiteResult.Note(note.attack().label(), note.toString())));
+        .forEach(
+            note -> found.notes.add(new SuiteResult.Note(note.attack().label(), note.toString())));
     for (AttackPicture picture : context.imageScoring().pictures()) {
       found.pictures.add(files.write(plan, picture));
     }

@@ -42,7 +42,8 @@ final class ImageScoring {
   /// in PSNR where they are too small for that.
   boolean betterThanMean(Maps unordered) {
     Maps pixels = images.pixels(truths);
-    Maps mean = images.pixels(AttackImages.mean(context.known(context.publicImages()), truths.examples()));
+    Maps mean =
+        images.pixels(AttackImages.mean(context.known(context.publicImages()), truths.examples()));
     Maps found = images.pixels(MapScores.matched(unordered, truths));
     return hasSsim(pixels)
         ? ImageScores.ssim(found, pixels) > ImageScores.ssim(mean, pixels)
@@ -53,11 +54,12 @@ final class ImageScoring {
     return pixels.height() >= 8 && pixels.width() >= 8;
   }
 
-  private void add(
-      AttackName name, int node, String from, Maps found, Maps best, boolean matched) {
-    Maps strangers = matched ? MapScores.matched(context.known(truths.examples()), truths) : truths.zeros();
+  private void add(AttackName name, int node, String from, Maps found, Maps best, boolean matched) {
+    Maps strangers =
+        matched ? MapScores.matched(context.known(truths.examples()), truths) : truths.zeros();
     Maps pixels = images.pixels(truths);
-    Maps guess = images.pixels(AttackImages.mean(context.known(context.publicImages()), truths.examples()));
+    Maps guess =
+        images.pixels(AttackImages.mean(context.known(context.publicImages()), truths.examples()));
     Maps rebuilt = images.pixels(found);
     Maps possible = images.pixels(best);
     String prefix = from.isEmpty() ? "" : from + ": ";
@@ -95,7 +97,8 @@ final class ImageScoring {
     if (pictures.stream().noneMatch(p -> p.attack() == name && p.psnr() >= psnr)) {
       pictures.removeIf(picture -> picture.attack() == name);
       pictures.add(
-          new AttackPicture(name, context.architecture().name(node), pixels, context.sent(node), rebuilt, psnr));
+          new AttackPicture(
+              name, context.architecture().name(node), pixels, context.sent(node), rebuilt, psnr));
     }
   }
 }

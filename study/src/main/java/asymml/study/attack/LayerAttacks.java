@@ -130,7 +130,8 @@ final class LayerAttacks {
     }
     Maps x = context.input(truth.pass(), node);
     Maps found = GradientSolve.solve(context.operation(node).shape(), dy, gradient).x();
-    context.add(AttackName.GRADIENT_SOLVE, node, "cosine, " + from, MapScores.cosine(found, x), 0, 1);
+    context.add(
+        AttackName.GRADIENT_SOLVE, node, "cosine, " + from, MapScores.cosine(found, x), 0, 1);
     context.add(
         AttackName.GRADIENT_SOLVE,
         node,
@@ -161,7 +162,8 @@ final class LayerAttacks {
     context.add(AttackName.MASK, node, "mask accuracy", MapScores.maskAccuracy(z, active), 0.5, 1);
     if (found.scaled()) {
       Maps guess = z.relu();
-      context.add(AttackName.MASK, node, "activation cosine", MapScores.cosine(guess, active), 0, 1);
+      context.add(
+          AttackName.MASK, node, "activation cosine", MapScores.cosine(guess, active), 0, 1);
       context.add(
           AttackName.MASK,
           node,
@@ -195,16 +197,24 @@ final class LayerAttacks {
     Maps clear = ImageDecoder.normalised(Maps.of(truth.pass().output(pair.from())), pair.norm());
     Maps z = found.preActivation();
     ImageDecoder ofMasks = ImageDecoder.fit(known, features.positive(), config.seed());
-    context.imageScoring().add(
-        AttackName.IMAGE,
-        pair.from(),
-        "mask",
-        ofMasks.decode(z.positive()),
-        ofMasks.decode(clear.positive()));
+    context
+        .imageScoring()
+        .add(
+            AttackName.IMAGE,
+            pair.from(),
+            "mask",
+            ofMasks.decode(z.positive()),
+            ofMasks.decode(clear.positive()));
     if (found.scaled()) {
       ImageDecoder ofValues = ImageDecoder.fit(known, features, config.seed());
-      context.imageScoring().add(
-          AttackName.IMAGE, pair.from(), "norm leak", ofValues.decode(z), ofValues.decode(clear));
+      context
+          .imageScoring()
+          .add(
+              AttackName.IMAGE,
+              pair.from(),
+              "norm leak",
+              ofValues.decode(z),
+              ofValues.decode(clear));
     }
   }
 

@@ -37,8 +37,7 @@ final class LearnedAttacks {
   /// @param context what is attacked, and where scores go
   /// @param inversionIterations of gradient inversion
   /// @param cache from plan to plan
-  LearnedAttacks(
-      Engine engine, AttackContext context, int inversionIterations, AttackCache cache) {
+  LearnedAttacks(Engine engine, AttackContext context, int inversionIterations, AttackCache cache) {
     this.engine = engine;
     this.context = context;
     this.inversionIterations = inversionIterations;
@@ -68,7 +67,8 @@ final class LearnedAttacks {
     List<Integer> first = context.first();
     InitialNetwork network = initial();
     boolean ofImages =
-        context.architecture().readsImages(first.getFirst()) && withheld(first.getFirst()).rank() > 0;
+        context.architecture().readsImages(first.getFirst())
+            && withheld(first.getFirst()).rank() > 0;
     first.stream().limit(ofImages ? 2 : 1).forEach(node -> modelInversion(node, network));
   }
 

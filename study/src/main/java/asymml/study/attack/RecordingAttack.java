@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.function.ObjDoubleConsumer;
 import org.jspecify.annotations.Nullable;
 
-/// Attacks a recording of what a worker saw in a run's first step, and scores what comes out against
-/// the truth.
+/// Attacks a recording of what a worker saw in a run's first step, and scores what comes out
+/// against the truth.
 public final class RecordingAttack {
   private final AttackTarget target;
   private final AttackSettings settings;
@@ -44,13 +44,12 @@ public final class RecordingAttack {
       throws IOException, StudyException {
     long began = System.nanoTime();
     int known =
-        AttackTarget.publicImages(
-            target.data(), settings.publicImages(), AttackTarget.CANDIDATES);
+        AttackTarget.publicImages(target.data(), settings.publicImages(), AttackTarget.CANDIDATES);
     try {
       AttackContext context =
-          new RecordingAttack(target, settings, known, new AttackCache()).run(attacks, (_, _) -> {});
-      return new AttackReport(
-          context.scores(), context.notes(), (System.nanoTime() - began) / 1e9);
+          new RecordingAttack(target, settings, known, new AttackCache())
+              .run(attacks, (_, _) -> {});
+      return new AttackReport(context.scores(), context.notes(), (System.nanoTime() - began) / 1e9);
     } catch (IllegalArgumentException e) {
       throw new StudyException(
           "%s is no recording of %s that can be scored: %s"

@@ -42,14 +42,17 @@ final class ReleasedModelAttack {
   void attack() {
     AttackName name = AttackName.RELEASED_MEMBERSHIP;
     int members =
-        Math.min(context.data().train().size(), context.data().test().size() - context.publicImages());
+        Math.min(
+            context.data().train().size(), context.data().test().size() - context.publicImages());
     if (model == null) {
       context.note(name, ALL, "there is no released model");
       return;
     }
     if (members < context.data().train().size()) {
       context.note(
-          name, ALL, "shadows are trained on runs of at most %d images".formatted(AttackTarget.CANDIDATES));
+          name,
+          ALL,
+          "shadows are trained on runs of at most %d images".formatted(AttackTarget.CANDIDATES));
       return;
     }
     Maps candidates = context.candidates(members);
@@ -102,7 +105,13 @@ final class ReleasedModelAttack {
                   config.optimizer().weightDecay());
           // Shadows are trained without augmentation, whatever the run did.
           return ReleasedMembership.shadows(
-              engine, context.truth().graph(), candidates, labels, SHADOWS, training, config.seed());
+              engine,
+              context.truth().graph(),
+              candidates,
+              labels,
+              SHADOWS,
+              training,
+              config.seed());
         });
   }
 }

@@ -3,9 +3,9 @@ package asymml.study.attack;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.session.TrainingSpec;
+import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Shield;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -17,8 +17,7 @@ import java.util.function.UnaryOperator;
 /// @param change what it changes of the suite's other runs
 /// @param view of which worker, where there are two: 0 for the one with masked values, 1 for the
 ///   one with the masks
-public record SuitePlan(
-    String name, String words, UnaryOperator<TrainingSpec> change, int view) {
+public record SuitePlan(String name, String words, UnaryOperator<TrainingSpec> change, int view) {
   private SuitePlan(String name, String words, UnaryOperator<TrainingSpec> change) {
     this(name, words, change, 0);
   }

@@ -42,7 +42,11 @@ public final class SuiteTable {
 
   /// From the least to the largest over the plans.
   private static void range(
-      StringBuilder text, String name, int width, List<SuiteResult> results, ToDoubleFunction<Score> of) {
+      StringBuilder text,
+      String name,
+      int width,
+      List<SuiteResult> results,
+      ToDoubleFunction<Score> of) {
     line(text, name, width, attack -> values(attack, results, of));
   }
 

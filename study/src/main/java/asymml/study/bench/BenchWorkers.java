@@ -83,7 +83,8 @@ public record BenchWorkers(
 
     Own() throws IOException {
       process =
-          WorkerProcess.start(WorkerLauncher.command(processes.device()), processes.threads(), log, LIMIT);
+          WorkerProcess.start(
+              WorkerLauncher.command(processes.device()), processes.threads(), log, LIMIT);
       RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
       party = new Party(worker, new ReleaseDoor(worker, random, processes.threads()));
     }

@@ -65,7 +65,8 @@ public final class CompareStudy {
     Kernels.setThreads(spec.common().threads());
     ComparisonFile.requireFree(json(directory));
     ResolvedRun run =
-        ResolvedRun.open(spec.warmUp().withMode(Mode.ASYMML).withRank(spec.ranks().getLast()), progress);
+        ResolvedRun.open(
+            spec.warmUp().withMode(Mode.ASYMML).withRank(spec.ranks().getLast()), progress);
     if (!run.needsWorker()) {
       throw new IllegalArgumentException(
           "the plan keeps all layers here: nothing would be released, so nothing needs noise");

@@ -6,8 +6,8 @@ import asymml.session.Limit;
 import asymml.session.TrainingSpec;
 import asymml.session.WorkerChoice;
 import asymml.study.bench.BenchSpec;
-import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.train.TrainConfig;
 import java.util.List;
 

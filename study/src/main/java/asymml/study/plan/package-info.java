@@ -1,5 +1,5 @@
-/// The least expensive plan on this machine. Trust level: TRUSTED; results are
-/// statistics of private data, covered by no guarantee.
+/// The least expensive plan on this machine. Trust level: TRUSTED; results are statistics of
+/// private data, covered by no guarantee.
 @NullMarked
 package asymml.study.plan;
 

@@ -33,8 +33,8 @@ import java.util.OptionalDouble;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// Trains the same network at several ranks and noise levels, each with a worker process of its own,
-/// and tests it without noise. A grid that was stopped is resumed by running it again; what is
+/// Trains the same network at several ranks and noise levels, each with a worker process of its
+/// own, and tests it without noise. A grid that was stopped is resumed by running it again; what is
 /// finished is not run again.
 public final class TradeoffStudy {
   private final TradeoffSpec spec;
@@ -77,8 +77,7 @@ public final class TradeoffStudy {
           "the plan keeps all layers here: nothing would be released, so nothing needs noise");
     }
     TradeoffStudy study =
-        new TradeoffStudy(
-            spec, new TradeoffFiles(directory, data), training, first);
+        new TradeoffStudy(spec, new TradeoffFiles(directory, data), training, first);
     for (Point each : study.points) {
       Cell cell = study.files.read(each);
       if (cell != null) {
@@ -100,8 +99,8 @@ public final class TradeoffStudy {
       if (Files.exists(config)) {
         List<String> changed =
             Settings.read(config)
-                .without(StudyRun.FREE_ON_RESUME)
-                .differences(Settings.of(spec.run(point)).without(StudyRun.FREE_ON_RESUME));
+                .without(Settings.FREE_ON_RESUME)
+                .differences(Settings.of(spec.run(point)).without(Settings.FREE_ON_RESUME));
         if (!changed.isEmpty()) {
           throw new IOException(
               "%s holds a grid with other settings (%s): choose another directory"
@@ -186,11 +185,7 @@ public final class TradeoffStudy {
     points.forEach(point -> ordered.put(point, finished.get(point)));
     return Optional.of(
         new Tradeoff(
-            spec.ranks(),
-            spec.noise(),
-            spec.gradientNoise(),
-            data().test().size(),
-            ordered));
+            spec.ranks(), spec.noise(), spec.gradientNoise(), data().test().size(), ordered));
   }
 
   /// Trains and tests a cell, from its checkpoint if it has one.
@@ -222,8 +217,7 @@ public final class TradeoffStudy {
       throw new IOException(
           "%s: %s; run the grid again to resume it".formatted(point.describe(), e.getMessage()), e);
     }
-    Cell cell =
-        cell(accuracy, loss, evaluationSeconds, directory, training.train().size());
+    Cell cell = cell(accuracy, loss, evaluationSeconds, directory, training.train().size());
     files.write(point, cell);
     return cell;
   }
@@ -240,8 +234,8 @@ public final class TradeoffStudy {
     }
   }
 
-  /// A cell with what its epochs took, from the run's own metrics: they count what was done before a
-  /// stop, too.
+  /// A cell with what its epochs took, from the run's own metrics: they count what was done before
+  /// a stop, too.
   private static Cell cell(
       OptionalDouble accuracy,
       OptionalDouble loss,

@@ -16,9 +16,7 @@ class AttackImagesTest {
   @BeforeAll
   static void open() throws Exception {
     data =
-        DataSpec.of("generated")
-            .withLimits(new Limit(16), new Limit(20))
-            .open(1, (_, _, _) -> {});
+        DataSpec.of("generated").withLimits(new Limit(16), new Limit(20)).open(1, (_, _, _) -> {});
   }
 
   @Test

@@ -34,7 +34,6 @@ class AttackNameTest {
   @Test
   void labels_and_headings_differ() {
     assertThat(Arrays.stream(AttackName.values()).map(AttackName::label)).doesNotHaveDuplicates();
-    assertThat(Arrays.stream(AttackName.values()).map(AttackName::heading))
-        .doesNotHaveDuplicates();
+    assertThat(Arrays.stream(AttackName.values()).map(AttackName::heading)).doesNotHaveDuplicates();
   }
 }

@@ -115,7 +115,8 @@ class AttackSuiteTest {
   void the_verdict_names_them() {
     assertThat(results.getFirst().verdict())
         .startsWith("recovered: ")
-        .contains("activations by mask", "withheld directions by subspace", "images by model-inversion")
+        .contains(
+            "activations by mask", "withheld directions by subspace", "images by model-inversion")
         .doesNotContain("gradient-inversion");
   }
 

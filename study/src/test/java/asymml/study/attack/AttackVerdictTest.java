@@ -25,9 +25,7 @@ class AttackVerdictTest {
   void half_of_the_way_from_chance_to_the_best_counts() {
     assertThat(AttackVerdict.succeeds(score(AttackName.MEMBERSHIP, "AUC", 0.75, 0.5))).isTrue();
     assertThat(AttackVerdict.succeeds(score(AttackName.MEMBERSHIP, "AUC", 0.74, 0.5))).isFalse();
-    assertThat(
-            AttackVerdict.succeeds(
-                new Score("decoder", "conv1", "cosine", 0.4, 0, 0.7)))
+    assertThat(AttackVerdict.succeeds(new Score("decoder", "conv1", "cosine", 0.4, 0, 0.7)))
         .isTrue();
   }
 
@@ -39,8 +37,7 @@ class AttackVerdictTest {
 
   @Test
   void where_the_best_is_chance_nothing_can_be_told() {
-    assertThat(
-            AttackVerdict.succeeds(new Score("membership", "conv1", "AUC", 0.5, 0.5, 0.5)))
+    assertThat(AttackVerdict.succeeds(new Score("membership", "conv1", "AUC", 0.5, 0.5, 0.5)))
         .isFalse();
   }
 
@@ -50,8 +47,7 @@ class AttackVerdictTest {
         AttackVerdict.of(
             List.of(
                 score(AttackName.SUBSPACE, "squared cosine of angles, r=2", 0.9, 0.1),
-                new Score(
-                    "subspace", "conv3", "squared cosine of angles, r=4", 0.99, 0.1, 1),
+                new Score("subspace", "conv3", "squared cosine of angles, r=4", 0.99, 0.1, 1),
                 score(AttackName.MODEL_INVERSION, "cosine", 0.8, 0)));
     assertThat(verdict)
         .contains("withheld directions by subspace (conv3", "; images by model-inversion")

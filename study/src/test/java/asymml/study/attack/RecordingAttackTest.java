@@ -32,7 +32,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Runs with real workers, recorded and attacked. Seeds are fixed; noise is not, where there is any.
+/// Runs with real workers, recorded and attacked. Seeds are fixed; noise is not, where there is
+/// any.
 class RecordingAttackTest {
   private static final TrainingSpec SPEC =
       TrainingSpec.defaults().withLimits(48, 320).withBatchSize(16).withEpochs(1);
@@ -49,9 +50,7 @@ class RecordingAttackTest {
   @BeforeAll
   static void attack_an_unprotected_run() throws Exception {
     data =
-        DataSpec.of("generated")
-            .withLimits(new Limit(48), new Limit(320))
-            .open(1, (_, _, _) -> {});
+        DataSpec.of("generated").withLimits(new Limit(48), new Limit(320)).open(1, (_, _, _) -> {});
     open = recorded("open", SPEC.withMode(Mode.UNTRUSTED_ONLY));
     openReport = RecordingAttack.run(open, EnumSet.allOf(AttackName.class), SETTINGS);
   }
@@ -70,8 +69,8 @@ class RecordingAttackTest {
         .filter(s -> s.layer().equals(layer) && s.measure().equals(measure))
         .mapToDouble(Score::value)
         .findFirst()
-        .orElseThrow(() ->
-            new AssertionError(layer + " " + measure + " is not in " + report.scores()));
+        .orElseThrow(
+            () -> new AssertionError(layer + " " + measure + " is not in " + report.scores()));
   }
 
   @Test
@@ -165,8 +164,7 @@ class RecordingAttackTest {
             .orElseThrow();
     try (WorkerView view = WorkerView.open(budget.recording());
         FirstStep step = new FirstStep(spec.training(), data)) {
-      AttackContext context =
-          new AttackContext(view, step, spec.training(), ledger, data, 4, 2);
+      AttackContext context = new AttackContext(view, step, spec.training(), ledger, data, 4, 2);
       int conv2 = context.first().getFirst();
       assertThat(context.architecture().name(conv2)).isEqualTo("conv2");
       assertThat(context.noiseRatio(conv2))
@@ -180,9 +178,7 @@ class RecordingAttackTest {
   @Test
   void a_shared_basis_is_read_off_its_residuals() throws Exception {
     AttackTarget split = recorded("split", SPEC.withNoise(NONE));
-    assertThat(
-            score(
-                attack(split, AttackName.SUBSPACE), "conv3", "squared cosine of angles, r=4"))
+    assertThat(score(attack(split, AttackName.SUBSPACE), "conv3", "squared cosine of angles, r=4"))
         .isGreaterThan(0.99);
     AttackReport image = attack(split, AttackName.IMAGE);
     assertThat(image.notes())

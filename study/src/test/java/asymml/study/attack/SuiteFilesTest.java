@@ -76,8 +76,7 @@ class SuiteFilesTest {
             Map.of(),
             OptionalDouble.empty(),
             1,
-            List.of(
-                new Score("image", "conv1", "PSNR, dB", 20, 10, Double.POSITIVE_INFINITY)),
+            List.of(new Score("image", "conv1", "PSNR, dB", 20, 10, Double.POSITIVE_INFINITY)),
             List.of(),
             List.of());
     SuiteFiles files = files(2);
@@ -181,8 +180,7 @@ class SuiteFilesTest {
     Maps images = new Maps(3, 4, 4, 3, new float[3 * 48]);
     Maps seen = new Maps(3, 2, 2, 5, new float[3 * 20]);
     Picture written =
-        files.write(
-            BASE, new AttackPicture(AttackName.IMAGE, "conv1", images, seen, images, 21.5));
+        files.write(BASE, new AttackPicture(AttackName.IMAGE, "conv1", images, seen, images, 21.5));
     assertThat(written.file()).isEqualTo("pictures/base-image.png");
     assertThat(written.caption()).contains("conv1", "PSNR 21.5 dB");
     var image = ImageIO.read(folder.resolve("suite").resolve(written.file()).toFile());

@@ -66,8 +66,7 @@ class SuiteSpecTest {
 
   @Test
   void the_base_is_the_default() {
-    assertThat(run("base"))
-        .isEqualTo(SuiteSpec.runs("generated", "cnn", 32, 2, 7).training());
+    assertThat(run("base")).isEqualTo(SuiteSpec.runs("generated", "cnn", 32, 2, 7).training());
     assertThat(run("base").noise()).isEqualTo(new NoiseStrength.Ratio(0.1));
     assertThat(run("base").rank()).isEqualTo(RankPolicy.parse("1/8"));
   }
@@ -132,9 +131,16 @@ class SuiteSpecTest {
   void the_settings_of_a_plan_are_the_shared_ones_and_its_own() {
     List<String> shared =
         List.of(
-            "data", "limit-train", "augment", "model", "epochs", "batch-size", "learning-rate",
+            "data",
+            "limit-train",
+            "augment",
+            "model",
+            "epochs",
+            "batch-size",
+            "learning-rate",
             "seed");
-    assertThat(suite(32).settings(plan("base")).keySet()).containsExactlyInAnyOrderElementsOf(shared);
+    assertThat(suite(32).settings(plan("base")).keySet())
+        .containsExactlyInAnyOrderElementsOf(shared);
     assertThat(suite(32).settings(plan("rank-1-4")))
         .containsEntry("rank", "1/4")
         .hasSize(shared.size() + 1);

@@ -125,7 +125,13 @@ class BenchResultTest {
         .containsEntry("trustedCostRatio", 3.0);
     assertThat(facts.get("projectionNotMeasured"))
         .isEqualTo(
-            Map.of("enclaveSlowdown", 3.0, "trusted-onlyWallMillis", 378.0, "asymmlWallMillis", 156.0));
+            Map.of(
+                "enclaveSlowdown",
+                3.0,
+                "trusted-onlyWallMillis",
+                378.0,
+                "asymmlWallMillis",
+                156.0));
     Map<?, ?> mode = (Map<?, ?>) ((Map<?, ?>) facts.get("modes")).get("asymml");
     assertThat(mode.get("trustedCpuMillisByRound")).isEqualTo(List.of(39.0, 41.0));
     assertThat(mode.get("floorCpuMillis")).isEqualTo(20.0);
@@ -157,8 +163,7 @@ class BenchResultTest {
 
   @Test
   void a_sweep_has_a_result_for_each_value() {
-    assertThatThrownBy(
-            () -> new SweepResult(BenchSweep.parse("batch-size:4,8"), List.of(result())))
+    assertThatThrownBy(() -> new SweepResult(BenchSweep.parse("batch-size:4,8"), List.of(result())))
         .hasMessage("1 results for 2 values");
   }
 }

@@ -59,8 +59,7 @@ class BenchSpecTest {
         .hasMessage("warm-up must be at least 0 steps: -1");
     assertThatThrownBy(() -> new Processes(0, "cpu", 1))
         .hasMessage("threads must be at least 1: 0");
-    assertThatThrownBy(() -> new Processes(1, "cpu", 0))
-        .hasMessage("chunks must be at least 1: 0");
+    assertThatThrownBy(() -> new Processes(1, "cpu", 0)).hasMessage("chunks must be at least 1: 0");
   }
 
   @Test
@@ -72,8 +71,7 @@ class BenchSpecTest {
   @Test
   void nothing_is_accounted_for_with_one_worker() {
     assertThat(withNoise(0.1, new Shield.Residual()).terms())
-        .isEqualTo(
-            new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(0.1), "a benchmark"));
+        .isEqualTo(new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(0.1), "a benchmark"));
     assertThat(withNoise(0, new Shield.Residual()).terms())
         .isEqualTo(new ReleaseTerms.Unaccounted(new NoiseStrength.None(), "a benchmark"));
   }

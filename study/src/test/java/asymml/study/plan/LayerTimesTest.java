@@ -16,8 +16,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class LayerTimesTest {
-  private static final Graph GRAPH =
-      Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
+  private static final Graph GRAPH = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
 
   /// The same time at each node.
   private static LayerTimes times(double each, double rest) {

@@ -125,7 +125,6 @@ class PlanStudyTest {
             new Shape(8, 8, 16),
             List.of(
                 new Residual(2, 1, 0.5), new Residual(8, 0.5, 0.2), new Residual(16, 0.1, 0.01)));
-    assertThat(PlanStudy.shares(List.of(place)))
-        .isEqualTo(Map.of("conv2", Map.of(2, 0.5, 8, 0.2)));
+    assertThat(PlanStudy.shares(List.of(place))).isEqualTo(Map.of("conv2", Map.of(2, 0.5, 8, 0.2)));
   }
 }

@@ -111,8 +111,17 @@ class TradeoffFilesTest {
     assertThat(String.valueOf(facts.get("notice"))).startsWith("PRIVATE");
     assertThat(((Map<?, ?>) facts.get("settings")).keySet().stream().map(String::valueOf))
         .containsExactly(
-            "data", "limit-train", "limit-test", "model", "norm", "decomposer", "trusted-layers",
-            "epochs", "batch-size", "learning-rate", "seed");
+            "data",
+            "limit-train",
+            "limit-test",
+            "model",
+            "norm",
+            "decomposer",
+            "trusted-layers",
+            "epochs",
+            "batch-size",
+            "learning-rate",
+            "seed");
     assertCells((List<?>) facts.get("cells"));
     assertThat(Files.readString(files.json())).doesNotContain("NaN");
   }

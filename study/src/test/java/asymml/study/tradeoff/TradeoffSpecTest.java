@@ -31,8 +31,7 @@ class TradeoffSpecTest {
 
   @Test
   void a_level_counts_once_and_minus_zero_is_zero() {
-    assertThat(spec(List.of(0.0, 0.5, -0.0, 0.5), List.of(-0.0)).noise())
-        .containsExactly(0.0, 0.5);
+    assertThat(spec(List.of(0.0, 0.5, -0.0, 0.5), List.of(-0.0)).noise()).containsExactly(0.0, 0.5);
     assertThat(spec(List.of(0.0), List.of(-0.0)).points()).hasSize(2);
   }
 

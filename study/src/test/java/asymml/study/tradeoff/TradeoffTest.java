@@ -62,8 +62,7 @@ class TradeoffTest {
   @Test
   void a_cells_directory_tells_rank_and_noise() {
     assertThat(new Point(NoiseAlone.RANK, 0.5, 0).name()).isEqualTo("rank-0-noise-0.5");
-    assertThat(new Point(EIGHTH, 0, 0.25).name())
-        .isEqualTo("rank-1_8-noise-0-gradient-noise-0.25");
+    assertThat(new Point(EIGHTH, 0, 0.25).name()).isEqualTo("rank-1_8-noise-0-gradient-noise-0.25");
     assertThat(new Point(EIGHTH, 1, 0).describe()).isEqualTo("asymml 1/8, noise 1");
     assertThat(new Point(EIGHTH, 0, 2).describe())
         .isEqualTo("asymml 1/8, noise 0, on output gradients 2");
@@ -132,8 +131,7 @@ class TradeoffTest {
     Point alone = new Point(NoiseAlone.RANK, 1, 0);
     Cell cell = new Cell(OptionalDouble.of(0.5), OptionalDouble.of(1), 1, 1, 1, 1);
     assertThat(
-            new Tradeoff(
-                    List.of(NoiseAlone.RANK), List.of(1.0), List.of(), 10, Map.of(alone, cell))
+            new Tradeoff(List.of(NoiseAlone.RANK), List.of(1.0), List.of(), 10, Map.of(alone, cell))
                 .verdict())
         .endsWith(": not measured");
   }

@@ -178,8 +178,7 @@ public record TrainConfig(
     /// @param rate above 0
     /// @return a new optimiser
     public Optimizer withLearningRate(float rate) {
-      return new Optimizer(
-          rate, momentum, weightDecay, schedule, warmUpEpochs, milestones, factor);
+      return new Optimizer(rate, momentum, weightDecay, schedule, warmUpEpochs, milestones, factor);
     }
 
     /// The learning rate's course over a run.
