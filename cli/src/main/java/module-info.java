@@ -14,6 +14,7 @@ module asymml.cli {
   // Signals, which org.jline.terminal looks up by name.
   requires jdk.unsupported;
   requires me.tongfei.progressbar;
+  requires org.jline.nativ;
   requires org.jline.terminal;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;

@@ -81,7 +81,16 @@ public final class Main implements Callable<Integer> {
   public static void main(String[] args) {
     // Charts go to files; without this a DISPLAY that nobody serves would end the program.
     System.setProperty("java.awt.headless", "true");
-    System.exit(execute(commandLine(), args));
+    CommandLine line = commandLine();
+    Screen out = Screen.behind(Screen.OUT, System.getenv());
+    Screen err = Screen.behind(Screen.ERR, System.getenv());
+    if (out != null) {
+      line.setOut(out.writer(System.out));
+    }
+    if (err != null) {
+      line.setErr(err.writer(System.err));
+    }
+    System.exit(execute(line, args));
   }
 
   /// The command line, ready to be run by [#execute].

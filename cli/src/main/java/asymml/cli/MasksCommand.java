@@ -42,9 +42,9 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     description = {
       "Shows what the masks of --shield shares cost in precision, by layer and rank, at one noise"
-          + " multiplier: masks are in proportion to what leaves, so that the error falls with the"
+          + " multiplier: masks are in proportion to what is released, so that the error falls with the"
           + " norm of the residual, at the same guarantee.",
-      "Masks, products and differences are computed here, as two workers would; nothing leaves. The"
+      "Masks, products and differences are computed here, as two workers would; nothing is released. The"
           + " results are private statistics and stay in the run directory."
     },
     footerHeading = "%nExamples:%n",
@@ -179,7 +179,7 @@ final class MasksCommand implements Callable<Integer> {
     String head = "%-24s %5s %12s %11s %7s %10s %10s%n";
     String row = "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n";
     out.printf(
-        head, "Y = W * X", "rank", "norm leaving", "masks / rms", "bits", "predicted", "error");
+        head, "Y = W * X", "rank", "norm released", "mask-to-signal", "bits", "predicted", "error");
     for (MaskErrors.AtRank at : forward) {
       MaskErrors.Errors y = at.y();
       out.printf(
@@ -194,7 +194,8 @@ final class MasksCommand implements Callable<Integer> {
           y.measured());
     }
     out.println();
-    out.printf(head, "dX from dY", "", "norm leaving", "masks / rms", "bits", "predicted", "error");
+    out.printf(
+        head, "dX from dY", "", "norm released", "mask-to-signal", "bits", "predicted", "error");
     for (MaskErrors.OfGradient of : backward) {
       MaskErrors.Errors dx = of.dx();
       out.printf(
@@ -210,7 +211,7 @@ final class MasksCommand implements Callable<Integer> {
     }
     out.println();
     out.println(
-        "norm leaving: of the residual over that of X; masks: standard deviation over the root mean"
+        "norm released: of the residual over that of X; masks: standard deviation over the root mean"
             + " square of X; bits: of 24 that the masks take; errors: of the product, relative");
   }
 

@@ -165,7 +165,7 @@ public record ReportPage(
         "lead",
         ("A trusted process, %s, holds the images and a small low-rank part of each split layer's"
                 + " input; an untrusted worker computes on the rest. This page shows what was trained, what the"
-                + " worker was sent, and what that tells.")
+                + " worker was sent, and what it reveals.")
             .formatted(RunDescription.NOT_PROTECTED));
     PageSection warning = page.box("warning");
     warning.text(
@@ -175,7 +175,7 @@ public record ReportPage(
                 + " directories do."
             : ("Private: this page shows images of the training data (pictures: %d) and statistics of"
                     + " private images that no guarantee covers. It belongs to the trusted side: give it"
-                    + " to nobody who may not see the data.")
+                    + " only to those who may see the data.")
                 .formatted(pictures()));
     if (!fonts) {
       page.missing("No charts: " + Charts.NO_FONTS);
@@ -203,7 +203,7 @@ public record ReportPage(
     facts.put("model", run.config().model());
     facts.put("mode", run.config().mode().label());
     if (run.epochs().isEmpty()) {
-      card.text("figure", "–").text("unit", "no epoch is done");
+      card.text("figure", "–").text("unit", "no epoch is complete");
     } else {
       EpochMetrics last = run.epochs().getLast();
       card.text("figure", Figures.percent(last.testAccuracy()));
@@ -249,7 +249,7 @@ public record ReportPage(
   private void curves(PageSection section, boolean fonts) throws IOException {
     List<RunSection> drawn = sections().stream().filter(s -> !s.run().epochs().isEmpty()).toList();
     if (drawn.isEmpty()) {
-      section.missing("No run has done an epoch: there are no curves.");
+      section.missing("No run has completed an epoch: there are no curves.");
       return;
     }
     if (!fonts) {

@@ -19,6 +19,7 @@ import java.security.SecureRandom;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /// What may know what, below a root package: `asymml` for the product, another one for the examples
 /// that must fail.
@@ -94,6 +95,7 @@ record ArchitectureRules(String root) {
     rules.put("only commands parse command lines", onlyCommandsParse());
     rules.put("only the release door makes a Released", onlyTheDoorMakesReleased());
     rules.put("only the release door writes the worker's memory", onlyTheDoorWrites());
+    rules.put("only the release door uses the region writer", onlyTheDoorUsesTheWriter());
     rules.put("only the boundary speaks to the worker", onlyTheBoundarySpeaks());
     rules.put("the rank analysis has no way out", rankHasNoWayOut());
     rules.put("nothing on the trusted side reads the rank analysis", nothingReadsRanks());
@@ -138,11 +140,14 @@ record ArchitectureRules(String root) {
         .dependOnClassesThat(resideInAPackage("picocli.."));
   }
 
-  private DescribedPredicate<JavaClass> outsideTheDoor() {
-    String door = boundary("ReleaseDoor");
+  private DescribedPredicate<JavaClass> areNot(String... types) {
     return describe(
-        "are not the release door",
-        type -> !type.getName().equals(door) && !type.getName().startsWith(door + "$"));
+        "are not " + String.join(", ", types),
+        type ->
+            Stream.of(types)
+                .map(this::boundary)
+                .noneMatch(
+                    name -> type.getName().equals(name) || type.getName().startsWith(name + "$")));
   }
 
   /// Scorers are given the truth; attacks must not learn from them.
@@ -156,7 +161,7 @@ record ArchitectureRules(String root) {
 
   private ArchRule onlyTheDoorMakesReleased() {
     return noClasses()
-        .that(outsideTheDoor())
+        .that(areNot("RegionWriter"))
         .should()
         .callConstructorWhere(
             describe(
@@ -166,7 +171,7 @@ record ArchitectureRules(String root) {
 
   private ArchRule onlyTheDoorWrites() {
     return noClasses()
-        .that(outsideTheDoor())
+        .that(areNot("RegionWriter"))
         .should()
         .callMethodWhere(
             describe(
@@ -175,6 +180,14 @@ record ArchitectureRules(String root) {
                     call.getTargetOwner().getName().equals(boundary("RemoteWorker"))
                         && (call.getName().equals("writable")
                             || call.getName().equals("publish"))));
+  }
+
+  /// What writes and publishes stands behind the door, and an open release is the door's.
+  private ArchRule onlyTheDoorUsesTheWriter() {
+    return noClasses()
+        .that(areNot("ReleaseDoor", "NoisyRelease", "RegionWriter"))
+        .should()
+        .dependOnClassesThat(name(boundary("RegionWriter")));
   }
 
   /// Outside the boundary the trusted side knows a worker's address, the places of tensors in the

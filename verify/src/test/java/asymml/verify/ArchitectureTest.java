@@ -61,6 +61,9 @@ class ArchitectureTest {
               "trusted.boundary.Breaches$WritesPastTheDoor",
               "trusted.boundary.Breaches$PublishesPastTheDoor"),
           breaches(
+              "only the release door uses the region writer",
+              "trusted.boundary.Breaches$UsesTheWriter"),
+          breaches(
               "only the boundary speaks to the worker",
               "trusted.split.Breaches$SpeaksToTheWorker",
               "trusted.rank.Breaches$SpeaksToTheWorker",

@@ -48,6 +48,7 @@ class CommandTest {
 
   /// A process under way, what it says read line by line.
   private static final class Running {
+    // Signals go by its handle: the methods of the process itself close what it is read from.
     private final Process process;
     private final BufferedReader lines;
     private final StringBuilder said = new StringBuilder();
@@ -68,7 +69,7 @@ class CommandTest {
       process = new ProcessBuilder(command).redirectErrorStream(true).start();
       lines = process.inputReader();
       // A process that hangs must not hang the tests.
-      CompletableFuture.delayedExecutor(10, TimeUnit.MINUTES).execute(process::destroyForcibly);
+      CompletableFuture.delayedExecutor(30, TimeUnit.MINUTES).execute(process::destroyForcibly);
     }
 
     /// Reads on until a line has this in it.
@@ -132,7 +133,7 @@ class CommandTest {
     assertThat(Files.readString(run.resolve("config.yaml"))).contains("epochs: 6\n");
     assertThat(Files.readString(run.resolve("run.json")))
         .contains(
-            "\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 1/8\"");
+            "\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 2\"");
     assertThat(run.resolve("events")).isNotEmptyDirectory();
 
     assertThat(run(0, "eval", "--run", run.toString()))
@@ -178,7 +179,7 @@ class CommandTest {
     Running trainer = start(tiny("--out", run.toString()));
     trainer.awaitLine("epoch 1/6: ");
     // SIGTERM: whoever started this test may have had it ignore SIGINT, which would be inherited.
-    trainer.process.destroy();
+    trainer.process.toHandle().destroy();
     assertThat(trainer.end(143)).contains("stopped and saved", "train --resume " + run);
     assertThat(metrics(run).size()).isLessThan(6);
 
@@ -208,6 +209,29 @@ class CommandTest {
     };
   }
 
+  /// A plan's ranks count trusted layers: the 0 is the first layer's, which keeps nothing because
+  /// it keeps all.
+  @Test
+  void ranks_by_layer_noise_the_gradient_sums_of_all_layers_that_keep_something() throws Exception {
+    Path run = folder.resolve("by-layer");
+    List<String> arguments = new ArrayList<>(List.of(accounted(run)));
+    arguments.set(arguments.indexOf("--epochs") + 1, "1");
+    arguments.addAll(List.of("--rank", "layers:0:4"));
+    run(0, arguments.toArray(String[]::new));
+    JsonNode ledger = new JsonMapper().readTree(Files.readString(run.resolve("ledger.json")));
+    List<String> noised = new ArrayList<>();
+    for (JsonNode entry : ledger.get("entries")) {
+      for (JsonNode release : entry.get("releases")) {
+        if (release.get("channel").asString().equals("weights")
+            && release.toString().contains("noiseMultiplier")) {
+          noised.add(release.get("layer").asString());
+        }
+      }
+    }
+    assertThat(noised).contains("conv1", "conv2", "conv3", "fc", "gn1");
+    assertThat(ledger(run)).containsPattern("whole view: epsilon (29\\.\\d*|30) at delta");
+  }
+
   private static String ledger(Path run) throws Exception {
     return run(0, "privacy", "ledger", run.toString());
   }
@@ -225,7 +249,7 @@ class CommandTest {
     Path killed = folder.resolve("accounted-killed");
     Running trainer = start(accounted(killed));
     trainer.awaitLine("epoch 1/3: ");
-    trainer.process.destroyForcibly();
+    trainer.process.toHandle().destroyForcibly();
     trainer.end(137);
     run(0, "train", "--resume", killed.toString());
     assertThat(ledger(killed)).isEqualTo(ledger(whole)).contains("24 steps");
@@ -294,7 +318,7 @@ class CommandTest {
     Path cut = folder.resolve("cut-grid");
     Running stopped = start((arguments + cut).split(" "));
     stopped.awaitLine("epoch 1/8: ");
-    stopped.process.destroy();
+    stopped.process.toHandle().destroy();
     assertThat(stopped.end(143))
         .contains("stopped and saved; 0 of 1 cells are done, the same command goes on");
     assertThat(cut.resolve("tradeoff.json")).doesNotExist();

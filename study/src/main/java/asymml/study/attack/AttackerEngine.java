@@ -8,10 +8,8 @@ import asymml.model.GraphBuilder;
 import asymml.model.Initializer;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Node;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
-import asymml.trusted.plan.Plan;
-import asymml.wire.ProtocolException;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -39,8 +37,8 @@ final class AttackerEngine implements Engine {
   private static final class Own implements Net {
     private final Graph graph;
     private final Parameters parameters;
-    private final Map<Integer, Network> training = new HashMap<>();
-    private final Map<Integer, Network> inference = new HashMap<>();
+    private final Map<Integer, TrustedNetwork> training = new HashMap<>();
+    private final Map<Integer, TrustedNetwork> inference = new HashMap<>();
     private int last;
 
     Own(Graph graph, long seed) {
@@ -71,45 +69,33 @@ final class AttackerEngine implements Engine {
       return run(training.computeIfAbsent(last, this::trained), x);
     }
 
-    private Network trained(int batch) {
-      try {
-        return Network.forInspection(graph, Plan.trusted(graph), batch, parameters, null, 0);
-      } catch (ProtocolException e) {
-        throw new IllegalStateException("a network without a worker", e);
-      }
+    private TrustedNetwork trained(int batch) {
+      return TrustedNetwork.forInspection(graph, batch, parameters, 0);
     }
 
     @Override
     public Maps infer(Maps x) {
       return run(
           inference.computeIfAbsent(
-              x.examples(), batch -> Network.forInference(graph, batch, parameters)),
+              x.examples(), batch -> TrustedNetwork.forInference(graph, batch, parameters)),
           x);
     }
 
-    private static Maps run(Network network, Maps x) {
+    private static Maps run(TrustedNetwork network, Maps x) {
       network.input().copyFrom(x.values());
-      try {
-        network.forward(0);
-      } catch (ProtocolException e) {
-        throw new IllegalStateException("a network without a worker", e);
-      }
+      network.forward(0);
       float[] values = network.logits().toArray();
       return new Maps(x.examples(), 1, 1, values.length / x.examples(), values);
     }
 
     @Override
     public Maps backward(Maps dy) {
-      Network network = training.get(last);
+      TrustedNetwork network = training.get(last);
       if (network == null) {
         throw new IllegalStateException("backward before forward");
       }
       network.logitsGradient().copyFrom(dy.values());
-      try {
-        network.backward();
-      } catch (ProtocolException e) {
-        throw new IllegalStateException("a network without a worker", e);
-      }
+      network.backward();
       return Maps.of(network.gradient(0));
     }
 
@@ -120,8 +106,8 @@ final class AttackerEngine implements Engine {
 
     @Override
     public void close() {
-      training.values().forEach(Network::close);
-      inference.values().forEach(Network::close);
+      training.values().forEach(TrustedNetwork::close);
+      inference.values().forEach(TrustedNetwork::close);
       parameters.close();
     }
   }

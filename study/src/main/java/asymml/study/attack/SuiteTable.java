@@ -20,8 +20,8 @@ public final class SuiteTable {
     StringBuilder text = new StringBuilder();
     text.append(AttackReport.NOTICE).append('\n');
     text.append(
-        "each attack's strongest score over the layers; 'best' is what it makes of the clear data,"
-            + " at the layer of that score, which is not the same for all plans\n\n");
+        "each attack's strongest score over the layers; 'best' is its score with the clear data,"
+            + " at the layer of that score, which differs between plans\n\n");
     int width = Math.max(7, results.stream().mapToInt(r -> r.plan().length()).max().orElse(0));
     text.append(" ".repeat(width));
     for (AttackName attack : AttackName.values()) {

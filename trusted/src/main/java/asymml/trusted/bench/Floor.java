@@ -64,7 +64,7 @@ public final class Floor {
         case Conv2d _, Linear _ -> {
           Placement placement = plan.placement(node.name());
           work = work.plus(linear(i, placement));
-          if (!(placement instanceof Trusted)
+          if (placement.needsWorker()
               && released.add(List.of(node.inputs().getFirst(), placement))) {
             work = work.plus(release(i, placement));
           }

@@ -13,7 +13,7 @@ import java.util.function.IntToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A linear layer that stays on the trusted side.
-public final class TrustedLinearOp implements Op {
+public final class TrustedLinearOp implements TrustedOp {
   private final String name;
   private final Convolution layer;
   private final Parameters parameters;

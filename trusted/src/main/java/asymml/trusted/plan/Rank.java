@@ -26,7 +26,7 @@ public sealed interface Rank {
 
   /// A number.
   ///
-  /// @param largest rank, at least 0
+  /// @param most the rank, at least 0
   record Fixed(int most) implements Rank {
     /// Checks the range.
     public Fixed {

@@ -9,7 +9,6 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
-import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.NoiseStrength.Multiplier;
 import asymml.trusted.plan.NoiseStrength.None;

@@ -72,7 +72,8 @@ class AccountedStepTest {
         Parameters parameters = new Parameters(graph, new Initializer(5), true);
         SplitContext context =
             new SplitContext(graph, SLOTS, releases, Workers.one(open.worker(), open.door()));
-        Network network = Network.forInspection(graph, plan, SLOTS, parameters, context, 0)) {
+        SplitNetwork network =
+            SplitNetwork.forInspection(graph, plan, SLOTS, parameters, context, 0)) {
       open.worker().mapRegion(network.regionBytes());
       context.occupy(i -> LABELS[i] == NULL);
       fill(network.input());

@@ -61,6 +61,22 @@ class PlannedMemoryTest {
 
   @TempDir Path folder;
 
+  private static Network training(
+      Graph graph, Plan plan, int batch, Parameters values, @Nullable SplitContext c, long seed)
+      throws Exception {
+    return c == null
+        ? TrustedNetwork.forTraining(graph, batch, values, seed)
+        : SplitNetwork.forTraining(graph, plan, batch, values, c, seed);
+  }
+
+  private static Network inspection(
+      Graph graph, Plan plan, int batch, Parameters values, @Nullable SplitContext c, long seed)
+      throws Exception {
+    return c == null
+        ? TrustedNetwork.forInspection(graph, batch, values, seed)
+        : SplitNetwork.forInspection(graph, plan, batch, values, c, seed);
+  }
+
   /// Plans a network.
   private interface Planner {
     Network plan(
@@ -84,8 +100,8 @@ class PlannedMemoryTest {
   void a_trusted_network_trains_to_the_same_bits(String name, Graph graph) throws Exception {
     Plan plan = Plan.trusted(graph);
     assertSame(
-        train(graph, plan, Network::forTraining, null, List.of()),
-        train(graph, plan, Network::forInspection, null, List.of()));
+        train(graph, plan, PlannedMemoryTest::training, null, List.of()),
+        train(graph, plan, PlannedMemoryTest::inspection, null, List.of()));
   }
 
   static Stream<Arguments> splits() {
@@ -133,8 +149,8 @@ class PlannedMemoryTest {
   void a_split_network_trains_to_the_same_bits(
       String name, Graph graph, Plan plan, ReleaseTerms terms) throws Exception {
     assertSame(
-        trainSplit(graph, plan, Network::forTraining, terms),
-        trainSplit(graph, plan, Network::forInspection, terms));
+        trainSplit(graph, plan, PlannedMemoryTest::training, terms),
+        trainSplit(graph, plan, PlannedMemoryTest::inspection, terms));
   }
 
   /// To rounding: the light SVD's sums over vector lanes have no fixed order.
@@ -146,8 +162,8 @@ class PlannedMemoryTest {
         List.of(
             new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(0.1), "a test"),
             Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.DP))) {
-      Map<String, float[]> planned = trainSplit(graph, plan, Network::forTraining, terms);
-      trainSplit(graph, plan, Network::forInspection, terms)
+      Map<String, float[]> planned = trainSplit(graph, plan, PlannedMemoryTest::training, terms);
+      trainSplit(graph, plan, PlannedMemoryTest::inspection, terms)
           .forEach((key, expected) -> {
             float[] actual = Objects.requireNonNull(planned.get(key));
             for (int i = 0; i < expected.length; i++) {
@@ -257,7 +273,7 @@ class PlannedMemoryTest {
     b.add("fc", new Linear(16));
     Graph graph = b.build("chain");
     try (Parameters parameters = new Parameters(graph, new Initializer(1), false);
-        Network network = Network.forInference(graph, 3, parameters)) {
+        Network network = TrustedNetwork.forInference(graph, 3, parameters)) {
       assertThat(network.buffers().sizeBytes())
           .isEqualTo(3 * Float.BYTES * (8 * 8 * 4 + 16 + 2 * 8 * 8 * 8));
     }
@@ -289,9 +305,9 @@ class PlannedMemoryTest {
     Graph graph = grouped("cnn");
     Plan plan = Plan.trusted(graph);
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
-        Network training = Network.forTraining(graph, plan, 2, parameters, null, 1);
-        Network inference = Network.forInference(graph, 2, parameters);
-        Network inspection = Network.forInspection(graph, plan, 2, parameters, null, 1)) {
+        Network training = TrustedNetwork.forTraining(graph, 2, parameters, 1);
+        Network inference = TrustedNetwork.forInference(graph, 2, parameters);
+        Network inspection = TrustedNetwork.forInspection(graph, 2, parameters, 1)) {
       for (Network network : List.of(training, inference)) {
         assertThatThrownBy(() -> network.activation(0))
             .isInstanceOf(IllegalStateException.class)
@@ -313,7 +329,7 @@ class PlannedMemoryTest {
   void a_closed_network_leaves_zeros() throws Exception {
     Graph graph = grouped("cnn");
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
-        Network network = Network.forTraining(graph, Plan.trusted(graph), 2, parameters, null, 1)) {
+        Network network = TrustedNetwork.forTraining(graph, 2, parameters, 1)) {
       network.buffers().fill(1);
       network.buffers().clear();
       assertThat(network.input().toArray()).containsOnly(0);
