@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -28,7 +29,7 @@ class ReportedRunTest {
     assertThat(run.epochs()).containsExactly(planted.metrics(1), planted.metrics(2));
     assertThat(run.ledger()).isEqualTo(PlantedRun.unaccounted());
     assertThat(run.ranks()).containsExactly(PlantedRun.ranks(2, 0));
-    assertThat(run.graph().nodes()).isEqualTo(PlantedRun.graph().nodes());
+    assertThat(Objects.requireNonNull(run.graph()).nodes()).isEqualTo(PlantedRun.graph().nodes());
     assertThat(run.needsWorker()).isTrue();
   }
 
