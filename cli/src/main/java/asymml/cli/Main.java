@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
@@ -169,7 +170,11 @@ public final class Main implements Callable<Integer> {
   private int fail(Exception e, CommandLine line) {
     String message =
         switch (e) {
-          case DataException _, TrainingException _, IOException _, RunException _ ->
+          case DataException _,
+              TrainingException _,
+              StudyException _,
+              IOException _,
+              RunException _ ->
               e.getMessage();
           case UncheckedIOException io -> causeOf(io).getMessage();
           default -> "internal error (" + e + "): run again with --debug and report it";

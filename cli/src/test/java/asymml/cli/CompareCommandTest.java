@@ -50,7 +50,7 @@ class CompareCommandTest {
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out())
-        .contains("epsilon 50 at delta 1e-5 needs z = ", "no worker, nothing leaves")
+        .contains("epsilon 50 at delta 1e-5 needs z = ", "no worker, nothing is released")
         .contains("statistics of private data", "Epsilon of the whole view is infinite")
         .contains("* fewer than the rank asked for (200)")
         .contains(out.resolve("compare.json").toString(), out.resolve("compare.svg").toString());
@@ -139,19 +139,19 @@ class CompareCommandTest {
         "--ranks two                | schedule:2:32",
         "--ranks schedule:2:32      | whole numbers and shares",
         "--ranks energy:0.1         | whole numbers and shares",
-        "--warm-up-epochs 0         | --warm-up-epochs must be at least 1",
-        "--epochs 0                 | --epochs must be at least 1",
+        "--warm-up-epochs 0         | warm-up epochs must be at least 1",
+        "--epochs 0                 | must be at least 1",
         "--batch-size 0             | batch size must be at least 1",
-        "--threads 0                | --threads must be at least 1",
+        "--threads 0                | threads must be at least 1",
         "--target-epsilon -1        | epsilon must be at least 0",
         "--target-epsilon Infinity  | finite epsilon",
         "--delta 0                  | a budget needs a delta above 0",
         "--delta 2                  | delta must be from 0 to 1",
         "--noise-ratio 0.1          | go with --train",
         "--train-epochs 2           | go with --train",
-        "--train --noise-ratio 0    | --noise-ratio must be above 0",
+        "--train --noise-ratio 0    | noise ratio must be above 0",
         "--train --noise-ratio -1   | above 0",
-        "--train --train-epochs 0   | epochs must be at least 1",
+        "--train --train-epochs 0   | must be at least 1",
         "--model lenet              | resnet20",
         "--unheard-of               | --unheard-of"
       })

@@ -147,7 +147,8 @@ class TradeoffCommandTest {
     Outcome outcome =
         tradeoff(out, "--noise", "0.5", "--learning-rate", "3e38", "--batch-size", "128");
     assertThat(outcome.code()).as(outcome.err()).isZero();
-    assertThat(outcome.out()).contains("training diverged at step", "noise 0.5: diverged", ": NO");
+    assertThat(outcome.out())
+        .contains("training diverged at step", "noise 0.5: diverged", "verdict  ", ": NO");
     assertThat(Files.readString(out.resolve("tradeoff.json")))
         .contains("\"training\" : \"diverged\"")
         .doesNotContain("NaN", "testAccuracy");
@@ -172,14 +173,14 @@ class TradeoffCommandTest {
       value = {
         "--ranks two                       | schedule:2:32",
         "--ranks energy:0.1                | whole numbers and shares",
-        "--noise -1                        | --noise takes finite numbers of at least 0: -1",
-        "--noise 0,NaN                     | --noise takes finite numbers",
+        "--noise -1                        | noise on residuals takes finite numbers of at least 0: -1",
+        "--noise 0,NaN                     | noise on residuals takes finite numbers",
         "--noise much                      | much",
-        "--gradient-noise Infinity         | --gradient-noise takes finite numbers",
+        "--gradient-noise Infinity         | noise on output gradients takes finite numbers",
         "--epochs 0                        | epochs must be at least 1",
         "--batch-size 0                    | batch size must be at least 1",
         "--learning-rate 0                 | learning rate must be above 0",
-        "--threads 0                       | --threads must be at least 1",
+        "--threads 0                       | threads must be at least 1",
         "--model lenet                     | resnet20",
         "--trusted-layers conv9            | 'conv9' is no linear layer of cnn",
         "--trusted-layers conv1,conv2,conv3,fc | keeps all layers here",
