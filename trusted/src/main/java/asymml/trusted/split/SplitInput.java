@@ -163,7 +163,7 @@ public final class SplitInput {
   private Released write(Shard shard, int chunk, NoisyRelease release, ReleaseSource source)
       throws ProtocolException {
     Shard.Chunk part = shard.chunks().get(chunk);
-    release.write(part.from(), part.count(), source, shard.of(context.occupancy()));
+    release.write(part.from(), part.count(), source, shard.of(context.nullExamples()));
     return release.publish(part.from(), part.count());
   }
 
@@ -185,7 +185,7 @@ public final class SplitInput {
     ReleaseSource source = decompose(step);
     ReleaseDoor door = first();
     long decomposing = door.sourceNanos();
-    Masked masked = door.masked(site.residual(), slot, mask, source, context.occupancy());
+    Masked masked = door.masked(site.residual(), slot, mask, source, context.nullExamples());
     profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
     return new Shares(masked, masks);
   }
@@ -213,7 +213,10 @@ public final class SplitInput {
       first().implied(basis);
     } else if (context.refreshes(step) && site.decomposer() instanceof SharedDecomposer shared) {
       shared.refit(
-          x, clipNorm.value(), context.occupancy()::isNull, sums -> first().perturb(basis, sums));
+          x,
+          clipNorm.value(),
+          context.nullExamples()::isNull,
+          sums -> first().perturb(basis, sums));
     }
   }
 

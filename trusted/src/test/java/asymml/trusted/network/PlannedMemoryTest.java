@@ -217,7 +217,7 @@ class PlannedMemoryTest {
         Network network = planner.plan(graph, plan, labels.length, parameters, context, SEED)) {
       if (context != null) {
         context.workers().mapRegion(network.regionBytes());
-        context.occupy(i -> labels[i] == NULL);
+        context.nullExamples(i -> labels[i] == NULL);
       }
       network.buffers().fill(Float.NaN);
       SplittableRandom random = new SplittableRandom(SEED);

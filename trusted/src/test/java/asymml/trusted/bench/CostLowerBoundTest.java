@@ -26,7 +26,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /// Against counts by hand.
-class FloorTest {
+class CostLowerBoundTest {
   private static final int BATCH = 5;
 
   /// Layer 1 is a 3x3 convolution from 6 to 4 channels on maps of 8x8.
@@ -45,7 +45,7 @@ class FloorTest {
 
   @Test
   void a_trusted_layer_has_three_products_and_one_without_a_gradient_to_pass_on_two() {
-    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
+    CostLowerBound floor = new CostLowerBound(graph(), BATCH, new Shield.Residual());
     Work conv = floor.linear(1, new Trusted());
     assertThat(conv.flops()).isEqualTo(3 * 2.0 * BATCH * 64 * W);
     assertThat(conv.bytes()).isEqualTo(4 * (3 * X + 3 * Y + 3 * W));
@@ -55,7 +55,7 @@ class FloorTest {
 
   @Test
   void a_split_layer_has_two_narrow_products_and_the_folds() {
-    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
+    CostLowerBound floor = new CostLowerBound(graph(), BATCH, new Shield.Residual());
     Split split = new Split(Decomposition.SHARED, new Rank.Fixed(2));
     Work conv = floor.linear(1, split);
     double kept = 3; // two directions and the mean
@@ -72,7 +72,7 @@ class FloorTest {
 
   @Test
   void an_untrusted_layer_and_noise_alone_have_no_products() {
-    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
+    CostLowerBound floor = new CostLowerBound(graph(), BATCH, new Shield.Residual());
     assertThat(floor.linear(1, new Untrusted()).flops()).isZero();
     Split noise = new Split(Decomposition.SHARED, Rank.NONE);
     assertThat(floor.linear(1, noise)).isEqualTo(floor.linear(1, new Untrusted()));
@@ -91,7 +91,8 @@ class FloorTest {
     b.add("flatten", new Flatten());
     b.add("fc", new Linear(2));
     Graph graph = b.build("two readers");
-    Work step = new Floor(graph, 2, new Shield.Residual()).step(plan(graph, "2", "first,fc"));
+    Work step =
+        new CostLowerBound(graph, 2, new Shield.Residual()).step(plan(graph, "2", "first,fc"));
     assertThat(step.noiseValues()).isEqualTo(2 * 16 * 4);
   }
 
@@ -105,7 +106,7 @@ class FloorTest {
     b.add("flatten", new Flatten());
     b.add("fc", new Linear(2));
     Graph graph = b.build("between");
-    Floor floor = new Floor(graph, 1, new Shield.Residual());
+    CostLowerBound floor = new CostLowerBound(graph, 1, new Shield.Residual());
     Plan plan = Plan.trusted(graph);
     Work linear = floor.linear(0, new Trusted()).plus(floor.linear(5, new Trusted()));
     double map = 16 * 3;
