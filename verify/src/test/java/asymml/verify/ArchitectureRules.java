@@ -72,7 +72,7 @@ record ArchitectureRules(String root) {
     rules.put("attacks do not see their scorers", attacksDoNotScore());
     rules.put(
         "the report knows the files of runs and records of studies",
-        knowOnly("report", "study", "trusted", "privacy", "model"));
+        knowOnly("report", "study", "session", "trusted", "privacy", "model"));
     rules.put(
         "cli does not know untrusted",
         knowOnly(

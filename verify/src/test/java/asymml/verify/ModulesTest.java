@@ -68,7 +68,7 @@ class ModulesTest {
     "untrusted, Main, asymml.kernels asymml.wire",
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
     "study, NoiseAlone, asymml.analysis asymml.privacy asymml.session asymml.trusted",
-    "report, ReportPage, asymml.privacy asymml.study asymml.trusted",
+    "report, ReportPage, asymml.privacy asymml.session asymml.study asymml.trusted",
     "cli, Main, asymml.analysis asymml.privacy asymml.report asymml.session asymml.study"
         + " asymml.trusted",
   })
