@@ -144,17 +144,17 @@ record RunSection(ReportedRun run, String id, String name, String program) {
         new PageTable(
                 split
                     ? "Where each linear layer runs. Rank: directions of its input that stay"
-                        + " trusted. Energy left: share of |X|² in the residual that leaves, "
+                        + " trusted. Residual energy: share of |X|² in the released residual, "
                         + (run.ranks().isEmpty()
                             ? "not measured in this run"
                             : "after epoch " + run.ranks().getLast().epoch())
-                        + ". Values: what leaves for one image in a step; layers that read the same"
-                        + " input share a residual, which stands at the first."
+                        + ". Values: released for one image in a step; layers that read the same"
+                        + " input share a residual, listed at the first."
                     : "Where each linear layer runs: all of them on the trusted side")
             .words("layer", "placement")
             .numbers("input", "output");
     if (split) {
-      table.numbers("rank", "energy left", "residual values", "dY values");
+      table.numbers("rank", "residual energy", "residual values", "dY values");
     }
     List<Integer> linear = graph.linearLayers();
     for (int i = 0; i < linear.size(); i++) {
@@ -258,7 +258,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
           charts.get(1),
           id + "-spectra",
           "Singular spectra of the inputs, mean over images, each layer a line from the first"
-              + " (blue) to the last (orange): the faster it falls, the less the residual keeps");
+              + " (blue) to the last (orange): the faster it falls, the less energy in the residual");
       if (charts.size() > 2) {
         pair.chart(
             charts.get(2),
@@ -275,7 +275,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     PageTable table =
         new PageTable(
                 "Inputs X: effective channels, ranks that hold 90, 95 and 99 % of the energy"
-                    + " (medians), and the energy left at rank r by the light SVD of each image and"
+                    + " (medians), and the residual energy at rank r by the light SVD of each image and"
                     + " by a shared basis, beside the exact optimum of each. dY: the same of output"
                     + " gradients.")
             .words("layer")

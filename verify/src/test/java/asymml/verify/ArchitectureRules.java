@@ -72,7 +72,7 @@ record ArchitectureRules(String root) {
     rules.put("attacks do not see their scorers", attacksDoNotScore());
     rules.put(
         "the report knows the files of runs and records of studies",
-        knowOnly("report", "study", "trusted", "privacy", "model"));
+        knowOnly("report", "study", "session", "trusted", "privacy", "model"));
     rules.put(
         "cli does not know untrusted",
         knowOnly(
@@ -87,7 +87,7 @@ record ArchitectureRules(String root) {
             "model"));
     rules.put(
         "studies know neither untrusted nor commands",
-        knowOnly("study", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
+        knowOnly("study", "session", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
     rules.put("kernels know nothing of ours", knowOnly("kernels"));
     rules.put("model knows nothing of ours", knowOnly("model"));

@@ -46,7 +46,8 @@ class ModulesTest {
     "untrusted, Main, -",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "report, ReportPage, asymml.report",
-    "study, NoiseAlone, asymml.study asymml.study.bench asymml.study.compare asymml.study.tradeoff",
+    "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.bench asymml.study.compare"
+        + " asymml.study.plan asymml.study.tradeoff",
     "cli, Main, -",
   })
   void a_module_exports_no_more_than_others_need(String module, String type, String exports)
@@ -66,9 +67,10 @@ class ModulesTest {
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
-    "study, NoiseAlone, asymml.analysis asymml.privacy asymml.trusted",
-    "report, ReportPage, asymml.privacy asymml.study asymml.trusted",
-    "cli, Main, asymml.analysis asymml.privacy asymml.report asymml.study asymml.trusted",
+    "study, NoiseAlone, asymml.analysis asymml.privacy asymml.session asymml.trusted",
+    "report, ReportPage, asymml.privacy asymml.session asymml.study asymml.trusted",
+    "cli, Main, asymml.analysis asymml.privacy asymml.report asymml.session asymml.study"
+        + " asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
       throws ReflectiveOperationException {

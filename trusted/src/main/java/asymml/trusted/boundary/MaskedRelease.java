@@ -26,7 +26,7 @@ final class MaskedRelease {
   static double requireUsable(double deviation) {
     if (!(deviation >= Shield.Shares.NORM * SMALLEST_MASK)) {
       throw new IllegalArgumentException(
-          "masks below a millionth of what they hide hide nothing: " + deviation);
+          "masks below a millionth of the values hide nothing: " + deviation);
     }
     return NoiseLattice.requireUsable(deviation, Shield.Shares.NORM);
   }
@@ -36,11 +36,12 @@ final class MaskedRelease {
   /// @param mask the masks' size and deviation
   /// @param key the masks' key; zeroed
   /// @param source of the examples' values
-  /// @param occupancy which examples of the batch there are
+  /// @param nullExamples which places hold null examples
   /// @param out `[n, dim]`, which the worker may be watching
   /// @return the norms of the examples, 0 for those that there are not
   /// @throws NonFiniteException if a value is NaN or infinite
-  double[] write(Mask mask, byte[] key, ReleaseSource source, Occupancy occupancy, Tensor out) {
+  double[] write(
+      Mask mask, byte[] key, ReleaseSource source, NullExamples nullExamples, Tensor out) {
     int dim = mask.values();
     double[] norms = new double[mask.examples()];
     lanes.share(
@@ -51,7 +52,7 @@ final class MaskedRelease {
           for (int i = from; i < to; i++) {
             Tensor values = lane.values(source, i, dim);
             double norm = Math.sqrt(Elementwise.sumOfSquares(values));
-            boolean nothing = norm == 0 || occupancy.isNull(i);
+            boolean nothing = norm == 0 || nullExamples.isNull(i);
             norms[i] = nothing && Double.isFinite(norm) ? 0 : norm;
             // A task that threw would leave the others running on memory the caller may free.
             if (Double.isFinite(norm)) {

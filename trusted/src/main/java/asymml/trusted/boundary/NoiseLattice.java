@@ -2,7 +2,7 @@ package asymml.trusted.boundary;
 
 /// The grid that noised values are rounded to, and the ranges in which it works.
 ///
-/// Mironov (2012) showed that the low bits of a floating-point noise sample betray what it was
+/// Mironov (2012) showed that the low bits of a floating-point noise sample reveal what it was
 /// added to. The sum `x + sigma g` is formed in float64, where g has a grain of about 2^-53, and
 /// rounded to a multiple of `2^(exponent(sigma) - 10)`: each multiple gathers some 2^40 sums, so
 /// that the holes between representable samples no longer show, while the rounding itself adds at

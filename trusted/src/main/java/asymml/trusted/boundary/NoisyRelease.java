@@ -9,8 +9,8 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /// A release in progress: its examples come in any order, each once, since a second noise on the
-/// same values would betray more of them than was planned. A call that throws ends the release:
-/// what it left behind can no longer be finished.
+/// same values would reveal more of them than was planned. A call that throws ends the release: its
+/// remainder can no longer be finished.
 public final class NoisyRelease {
   private final RegionWriter region;
   private final NoiseLanes lanes;
@@ -104,16 +104,16 @@ public final class NoisyRelease {
   /// @throws NonFiniteException if noise is on and a value is NaN or infinite
   /// @throws IllegalStateException if an example was written before
   public void write(int from, Tensor values) {
-    write(from, values, Occupancy.FULL);
+    write(from, values, NullExamples.NONE);
   }
 
-  /// The same where some examples are null examples: zeros leave in their place, with noise.
+  /// The same where some examples are null examples: zeros are released in their place, with noise.
   ///
   /// @param from first example
   /// @param values `[count, ...]`, private; read only
-  /// @param occupancy which examples of the batch there are
-  public void write(int from, Tensor values, Occupancy occupancy) {
-    write(from, checkedCount(from, values), examplesOf(values, from), occupancy);
+  /// @param nullExamples which places hold null examples
+  public void write(int from, Tensor values, NullExamples nullExamples) {
+    write(from, checkedCount(from, values), examplesOf(values, from), nullExamples);
   }
 
   /// The same of values that a source gives.
@@ -121,10 +121,10 @@ public final class NoisyRelease {
   /// @param from first example
   /// @param count how many
   /// @param source of the examples' values
-  /// @param occupancy which examples of the batch there are
+  /// @param nullExamples which places hold null examples
   /// @throws NonFiniteException if noise is on and a value is NaN or infinite
   /// @throws IllegalStateException if an example was written before
-  public void write(int from, int count, ReleaseSource source, Occupancy occupancy) {
+  public void write(int from, int count, ReleaseSource source, NullExamples nullExamples) {
     begin();
     checkRange(from, count);
     for (int i = from; i < from + count; i++) {
@@ -134,14 +134,14 @@ public final class NoisyRelease {
       written[i] = true;
     }
     if (strength instanceof NoiseStrength.None) {
-      writeExact(from, count, source, occupancy);
+      writeExact(from, count, source, nullExamples);
     } else {
-      writeNoisy(from, count, source, occupancy);
+      writeNoisy(from, count, source, nullExamples);
     }
     open = true;
   }
 
-  private void writeExact(int from, int count, ReleaseSource source, Occupancy occupancy) {
+  private void writeExact(int from, int count, ReleaseSource source, NullExamples nullExamples) {
     lanes.each(
         from,
         count,
@@ -149,7 +149,7 @@ public final class NoisyRelease {
           Tensor place = out.examples(i, 1);
           // The worker may be watching: what stands for a null example is never there, not for a
           // moment.
-          if (occupancy.isNull(i)) {
+          if (nullExamples.isNull(i)) {
             place.fill(0);
           } else {
             place.copyFrom(lane.values(source, i, dim));
@@ -157,7 +157,7 @@ public final class NoisyRelease {
         });
   }
 
-  private void writeNoisy(int from, int count, ReleaseSource source, Occupancy occupancy) {
+  private void writeNoisy(int from, int count, ReleaseSource source, NullExamples nullExamples) {
     double clip = bound.norm();
     double sigma = NoiseLattice.requireUsable(strength.sigma(clip, dim), clip);
     lanes.each(
@@ -169,7 +169,8 @@ public final class NoisyRelease {
           norms[i] = norm;
           // A task that threw would leave the others running on memory the caller may free.
           if (Double.isFinite(norm)) {
-            double scale = occupancy.isNull(i) ? 0 : Math.min(1, clip * NoiseLattice.BELOW / norm);
+            double scale =
+                nullExamples.isNull(i) ? 0 : Math.min(1, clip * NoiseLattice.BELOW / norm);
             lane.noise().add(values, scale, sigma, NoiseLattice.BITS, out.examples(i, 1));
           }
         });

@@ -12,8 +12,8 @@ import asymml.wire.Slot;
 import java.security.SecureRandom;
 import java.util.Arrays;
 
-/// The one way out of the trusted side. Only it writes the memory that a worker reads, and only it
-/// makes a [Released], which every request to a worker asks for.
+/// The only path from the trusted side to a worker. Only it writes the memory that a worker reads,
+/// and only it makes a [Released], which every request to a worker asks for.
 ///
 /// A release is exact (weights, and where noise is off the rest), or clipped and noised per example
 /// ([#noisy]), or under masks that another worker holds ([#masked]). Private values are noised in
@@ -53,16 +53,17 @@ public final class ReleaseDoor implements AutoCloseable {
     return unpredictable;
   }
 
-  /// Counts releases from now on. Before, nothing at all may leave.
+  /// Counts releases from now on. Before, nothing may be released.
   ///
-  /// @param planned what may leave in each step
+  /// @param planned what may be released in each step
   public void log(ReleaseLog planned) {
     log = planned;
   }
 
   /// Releases a tensor as it is: the worker learns it exactly.
   ///
-  /// @param what leaves; without noise, so that no mechanism with noise may stand for it
+  /// @param what is released; without noise, so that it must not be accounted for as a mechanism
+  ///   with noise
   /// @param tensor float32 values
   /// @param slot where the worker reads them; of the tensor's size
   /// @return the token for requests
@@ -81,7 +82,7 @@ public final class ReleaseDoor implements AutoCloseable {
   /// Notes what is not sent, but can be read from what is: the basis whose span is missing in
   /// residuals.
   ///
-  /// @param what is told without a mechanism
+  /// @param what is revealed without a mechanism
   /// @throws IllegalStateException if it is not planned for this step
   public void implied(Release what) {
     if (!(what.mechanism() instanceof Release.Uncovered)) {
@@ -93,14 +94,15 @@ public final class ReleaseDoor implements AutoCloseable {
 
   /// Opens a release of a batch example by example.
   ///
-  /// @param what leaves; if noise is accounted for, with the very bound and multiplier given here
+  /// @param what is released; if noise is accounted for, with the very bound and multiplier given
+  ///   here
   /// @param slot where the worker reads it; float32 `[n, ...]`
   /// @param examples n, at least 1
   /// @param strength of the noise; without noise nothing is clipped either
   /// @param bound the clip bound, moved on when the release is finished
   /// @return the open release
   /// @throws IllegalStateException if it is not planned for this step
-  /// @throws IllegalArgumentException if what is accounted for is not what would leave
+  /// @throws IllegalArgumentException if what is accounted for is not what would be released
   public NoisyRelease noisy(
       Release what, Slot slot, int examples, NoiseStrength strength, ClipBound bound) {
     NoisyRelease release = new NoisyRelease(region, lanes, slot, examples, strength, bound);
@@ -142,7 +144,7 @@ public final class ReleaseDoor implements AutoCloseable {
   }
 
   /// Has the worker write masks whose key this side keeps, for a computation whose result is known:
-  /// nothing but the key leaves, and no data are ever hidden under them.
+  /// only the key is sent, and no data are ever added to them.
   ///
   /// @param key 32 bytes, drawn for this purpose
   /// @param examples of the slot
@@ -157,18 +159,18 @@ public final class ReleaseDoor implements AutoCloseable {
   /// that nothing is clipped away, and to this worker the masks are the noise of a Gaussian
   /// mechanism whose bound that norm is.
   ///
-  /// @param what leaves; noise for that norm, of at most the masks' deviation
+  /// @param what is released; noise for that norm, of at most the masks' deviation
   /// @param slot where the worker reads it; float32 `[n, ...]`
   /// @param mask fresh masks of this door, of the slot's size
   /// @param source of the examples' values
-  /// @param occupancy which examples of the batch there are; of the others the masks leave
+  /// @param nullExamples which places hold null examples; of these the masks are sent
   /// @return the token for requests, and how to scale results back
   /// @throws IllegalStateException if it is not planned for this step, or the masks were used
-  /// @throws IllegalArgumentException if what is accounted for is not what would leave
+  /// @throws IllegalArgumentException if what is accounted for is not what would be released
   /// @throws NonFiniteException if a value is NaN or infinite
   /// @throws ProtocolException if the worker went away
   public Masked masked(
-      Release what, Slot slot, Mask mask, ReleaseSource source, Occupancy occupancy)
+      Release what, Slot slot, Mask mask, ReleaseSource source, NullExamples nullExamples)
       throws ProtocolException {
     if (!(what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
       throw new IllegalArgumentException("a masked release is accounted for: " + what);
@@ -183,7 +185,7 @@ public final class ReleaseDoor implements AutoCloseable {
     Tensor out = region.writable(slot).reshape(mask.examples(), dim);
     byte[] key = mask.forData(worker);
     log.consume(what);
-    double[] norms = maskedRelease.write(mask, key, source, occupancy, out);
+    double[] norms = maskedRelease.write(mask, key, source, nullExamples, out);
     return new Masked(region.publish(slot), norms, NoiseLattice.BELOW);
   }
 
@@ -191,7 +193,7 @@ public final class ReleaseDoor implements AutoCloseable {
   private static void requireValues(Release what, long values) {
     if (what.values() != values) {
       throw new IllegalArgumentException(
-          "%d values would leave for an example, not those accounted for: %s"
+          "%d values would be released for an example, not those accounted for: %s"
               .formatted(values, what));
     }
   }
@@ -199,12 +201,13 @@ public final class ReleaseDoor implements AutoCloseable {
   private static void requireFixed(ClipBound bound, ClipNorm clipNorm) {
     if (bound.isDataDependent() || bound.norm() != clipNorm.value()) {
       throw new IllegalArgumentException(
-          "the clip bound accounted for is fixed, the one that would be used is not it");
+          "the clip bound in use differs from the fixed one that is accounted for");
     }
   }
 
-  /// Adds noise in place to a sum over examples that stays here; what later leaves is a function of
-  /// it. The sum of all values given is one vector, whose noise is `z C` for each value.
+  /// Adds noise in place to a sum over examples that stays trusted; what is later released is a
+  /// function of it. The sum of all values given is one vector, whose noise is `z C` for each
+  /// value.
   ///
   /// @param what the Gaussian mechanism that is accounted for
   /// @param rounding by how much one example can change the sums beyond C, the clip norm, since

@@ -16,7 +16,7 @@ public final class ReleaseLog {
 
   /// Begins a step.
   ///
-  /// @param releases all that may leave in it, each as often as it stands there
+  /// @param releases all that may be released in it, each as often as it is listed
   public void begin(List<Release> releases) {
     outstanding.clear();
     releases.forEach(release -> outstanding.merge(release, 1, Integer::sum));

@@ -164,7 +164,7 @@ public final class SplitInput {
   private Released write(Shard shard, int chunk, NoisyRelease release, ReleaseSource source)
       throws ProtocolException {
     Shard.Chunk part = shard.chunks().get(chunk);
-    release.write(part.from(), part.count(), source, shard.of(context.occupancy()));
+    release.write(part.from(), part.count(), source, shard.of(context.nullExamples()));
     return release.publish(part.from(), part.count());
   }
 
@@ -186,7 +186,7 @@ public final class SplitInput {
     ReleaseSource source = decompose(step);
     ReleaseDoor door = first();
     long decomposing = door.sourceNanos();
-    Masked masked = door.masked(site.residual(), slot, mask, source, context.occupancy());
+    Masked masked = door.masked(site.residual(), slot, mask, source, context.nullExamples());
     profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
     return new Shares(masked, masks);
   }
@@ -217,7 +217,7 @@ public final class SplitInput {
       shared.refit(
           x,
           clipNorm.value(),
-          context.occupancy()::isNull,
+          context.nullExamples()::isNull,
           sums -> first().perturb(basis, rounding, sums));
     }
   }

@@ -298,7 +298,7 @@ public final class SplitLinearOp implements RemoteOp {
     }
     for (Piece piece : part.pieces) {
       Shard.Chunk chunk = piece.chunk;
-      release.write(chunk.from(), chunk.of(gradient), shard.of(context.occupancy()));
+      release.write(chunk.from(), chunk.of(gradient), shard.of(context.nullExamples()));
       Released some = release.publish(chunk.from(), chunk.count());
       profile.lap(Phase.DOOR);
       if (piece.dx != null) {
@@ -317,7 +317,7 @@ public final class SplitLinearOp implements RemoteOp {
   /// here.
   private void clearNullExamples(Tensor gradient) {
     for (int i = 0; i < gradient.length(0); i++) {
-      if (context.occupancy().isNull(i)) {
+      if (context.nullExamples().isNull(i)) {
         gradient.examples(i, 1).fill(0);
       }
     }
