@@ -22,6 +22,7 @@ import asymml.model.Shape;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -53,7 +54,7 @@ class ArchitectureTest {
   }
 
   /// conv1, a normalisation or none, ReLU, pooling or none, conv2, ReLU, fc.
-  private static Graph chain(Layer norm, Layer pool) {
+  private static Graph chain(@Nullable Layer norm, @Nullable Layer pool) {
     GraphBuilder graph = new GraphBuilder(new Shape(8, 8, 3));
     graph.add("conv1", new Conv2d(4, 3, 1, 1));
     if (norm != null) {
@@ -72,7 +73,7 @@ class ArchitectureTest {
 
   private static final List<String> ALL = List.of("conv1", "conv2", "fc");
 
-  private Architecture chained(Layer norm, Layer pool) throws Exception {
+  private Architecture chained(@Nullable Layer norm, @Nullable Layer pool) throws Exception {
     Graph graph = chain(norm, pool);
     ConvShape second = pool == null ? new ConvShape(2, 8, 8, 4, 6, 3, 3, 1, 1) : CONV2;
     int size = second.outHeight() * second.outWidth() * 6;

@@ -52,7 +52,8 @@ class GradientInversionTest {
     for (int n = 0; n < count; n++) {
       double angle = turned + 2 * n;
       for (int i = 0; i < 36; i++) {
-        double along = Math.cos(angle) * (i % 6 - 2.5) + Math.sin(angle) * (i / 6 - 2.5);
+        int row = i / 6;
+        double along = Math.cos(angle) * (i % 6 - 2.5) + Math.sin(angle) * (row - 2.5);
         images.values()[36 * n + i] = (float) (0.5 * along);
       }
     }

@@ -25,6 +25,7 @@ final class RecordedView {
   ///
   /// @param shape with its batch
   /// @param weights of the first step, or none if it got none and made no pass
+  @SuppressWarnings("ArrayRecordComponent") // Read by index, never compared.
   record Op(ConvShape shape, float... weights) {}
 
   /// Writes the file, with the operations' numbers from 1 on.

@@ -9,6 +9,7 @@ import asymml.report.ComparisonChart;
 import asymml.report.RunDescription;
 import asymml.session.ResolvedRun;
 import asymml.study.Decimal;
+import asymml.study.StudyRun;
 import asymml.study.compare.CompareSpec;
 import asymml.study.compare.CompareSpec.Training;
 import asymml.study.compare.CompareStudy;
@@ -172,7 +173,11 @@ final class CompareCommand implements Callable<Integer> {
     if (train) {
       try (StopSignals signals = new StopSignals(spec.commandLine().getErr())) {
         Optional<Comparison> trained =
-            study.train(comparison, StudyRuns.of(spec.commandLine(), display, signals), this::show);
+            study.train(
+                comparison,
+                new StudyRun(
+                    spec.commandLine().getParseResult().originalArgs(), display, signals::received),
+                this::show);
         if (trained.isEmpty()) {
           return signals.exitCode();
         }

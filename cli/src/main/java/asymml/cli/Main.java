@@ -54,6 +54,8 @@ import picocli.CommandLine.Spec;
       "  asymml predict --run runs/mine cat.jpg dog.jpg"
     })
 public final class Main implements Callable<Integer> {
+  private static final String VECTOR_API = "jdk.incubator.vector";
+
   @Spec private @Nullable CommandSpec spec;
 
   @Option(
@@ -87,9 +89,20 @@ public final class Main implements Callable<Integer> {
       line.setOut(out.writer(System.out));
     }
     if (err != null) {
+      eraseWarning(err);
       line.setErr(err.writer(System.err));
     }
     System.exit(execute(line, args));
+  }
+
+  /// Java prints a line about the Vector API before this program begins, and no option keeps it
+  /// from doing so. A terminal can forget it; in a file it stays.
+  private static void eraseWarning(Screen err) {
+    if (Runtime.version().feature() == 25
+        && ModuleLayer.boot().findModule(VECTOR_API).isPresent()) {
+      System.err.print(err.erased("WARNING: Using incubator modules: " + VECTOR_API));
+      System.err.flush();
+    }
   }
 
   /// The command line, ready to be run by [#execute].

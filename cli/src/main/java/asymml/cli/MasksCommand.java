@@ -1,7 +1,6 @@
 package asymml.cli;
 
 import asymml.model.Graph;
-import asymml.report.Figures;
 import asymml.session.DataSpec;
 import asymml.session.TrainedRun;
 import asymml.trusted.boundary.NonFiniteException;
@@ -24,7 +23,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -133,7 +131,7 @@ final class MasksCommand implements Callable<Integer> {
     } catch (NonFiniteException e) {
       throw new RunException("the activations are not finite: training of this model diverged", e);
     }
-    print(graph, forward, backward, out);
+    new MaskTable(graph.name(), noiseMultiplier, forward, backward).print(out);
     write(file, forward, backward);
     out.println("written: " + file);
     out.flush();
@@ -146,56 +144,6 @@ final class MasksCommand implements Callable<Integer> {
     return graph.linearLayers().stream()
         .filter(i -> plan.placement(graph.nodes().get(i).name()) instanceof Placement.Split)
         .toList();
-  }
-
-  private void print(
-      Graph graph,
-      List<MaskErrors.AtRank> forward,
-      List<MaskErrors.OfGradient> backward,
-      PrintWriter out) {
-    out.println(RankFile.NOTICE);
-    out.printf(
-        Locale.ROOT,
-        "%s: noise multiplier %s everywhere, so that every row has the same guarantee%n%n",
-        graph.name(),
-        Figures.plain(noiseMultiplier));
-    String head = "%-24s %5s %12s %11s %7s %10s %10s%n";
-    String row = "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n";
-    out.printf(
-        head, "Y = W * X", "rank", "norm released", "mask-to-signal", "bits", "predicted", "error");
-    for (MaskErrors.AtRank at : forward) {
-      MaskErrors.Errors y = at.y();
-      out.printf(
-          Locale.ROOT,
-          row,
-          at.layer(),
-          at.rank(),
-          y.normShare(),
-          y.masks(),
-          y.bits(),
-          y.predicted(),
-          y.measured());
-    }
-    out.println();
-    out.printf(
-        head, "dX from dY", "", "norm released", "mask-to-signal", "bits", "predicted", "error");
-    for (MaskErrors.OfGradient of : backward) {
-      MaskErrors.Errors dx = of.dx();
-      out.printf(
-          Locale.ROOT,
-          row,
-          of.layer(),
-          "",
-          dx.normShare(),
-          dx.masks(),
-          dx.bits(),
-          dx.predicted(),
-          dx.measured());
-    }
-    out.println();
-    out.println(
-        "norm released: of the residual over that of X; masks: standard deviation over the root mean"
-            + " square of X; bits: of 24 that the masks take; errors: of the product, relative");
   }
 
   private void write(

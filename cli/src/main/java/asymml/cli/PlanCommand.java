@@ -57,7 +57,7 @@ final class PlanCommand implements Callable<Integer> {
       names = "--limit-train",
       paramLabel = "N",
       defaultValue = "640",
-      converter = Labels.LimitConverter.class,
+      converter = StudyOptions.LimitConverter.class,
       description = "Train and measure on N images, or all (default: ${DEFAULT-VALUE}).")
   Limit limitTrain;
 

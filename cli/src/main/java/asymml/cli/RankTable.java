@@ -44,7 +44,9 @@ record RankTable(RankReport report) {
             + " the bounds");
     printBounds(out);
     out.println();
-    new RankBounds(report).lines().forEach(out::println);
+    RankBounds bounds = new RankBounds(report);
+    bounds.lines().forEach(out::println);
+    out.println(bounds.verdict());
   }
 
   private int width() {

@@ -55,6 +55,14 @@ record Screen(int width, boolean colour) {
         && !environment.getOrDefault("TERM", "dumb").equals("dumb");
   }
 
+  /// What takes away a line that stands above the cursor.
+  ///
+  /// @param line as it was printed here
+  /// @return control sequences; empty where the terminal has none
+  String erased(String line) {
+    return colour ? "\u001b[1A\u001b[2K".repeat(Math.ceilDiv(line.length(), width)) + "\r" : "";
+  }
+
   /// A writer to a stream that is shown here.
   PrintWriter writer(PrintStream stream) {
     UnaryOperator<String> paint = colour ? Highlighter::colour : UnaryOperator.identity();

@@ -8,7 +8,9 @@ import asymml.trusted.plan.Plan;
 import asymml.trusted.train.TrainConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.TypeConversionException;
 
 /// What the runs of a study share.
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
@@ -26,7 +28,7 @@ final class StudyOptions {
       names = "--limit-train",
       paramLabel = "N",
       defaultValue = "all",
-      converter = Labels.LimitConverter.class,
+      converter = LimitConverter.class,
       description =
           "Use N training images, chosen by the seed, or all (default: ${DEFAULT-VALUE}).")
   private Limit limitTrain;
@@ -35,7 +37,7 @@ final class StudyOptions {
       names = "--limit-test",
       paramLabel = "N",
       defaultValue = "all",
-      converter = Labels.LimitConverter.class,
+      converter = LimitConverter.class,
       description = "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
   private Limit limitTest;
 
@@ -129,5 +131,17 @@ final class StudyOptions {
                 .withOptimizer(training.optimizer().withLearningRate(learningRate))
                 .withSeed(seed))
         .withThreads(threads == null ? defaults.threads() : threads);
+  }
+
+  /// Reads a number of images.
+  static final class LimitConverter implements ITypeConverter<Limit> {
+    @Override
+    public Limit convert(String text) {
+      try {
+        return Limit.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(e.getMessage());
+      }
+    }
   }
 }

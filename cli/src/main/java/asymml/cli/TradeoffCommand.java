@@ -5,6 +5,7 @@ import asymml.report.Figures;
 import asymml.report.RunDescription;
 import asymml.report.TradeoffChart;
 import asymml.study.Decimal;
+import asymml.study.StudyRun;
 import asymml.study.tradeoff.Tradeoff;
 import asymml.study.tradeoff.Tradeoff.Cell;
 import asymml.study.tradeoff.Tradeoff.Point;
@@ -132,7 +133,10 @@ final class TradeoffCommand implements Callable<Integer> {
     try (StopSignals signals = new StopSignals(spec.commandLine().getErr())) {
       Optional<Tradeoff> tradeoff =
           study.run(
-              StudyRuns.of(spec.commandLine(), new StudyDisplay(options.progress(), out), signals),
+              new StudyRun(
+                  spec.commandLine().getParseResult().originalArgs(),
+                  new StudyDisplay(options.progress(), out),
+                  signals::received),
               new Lines(cells, out),
               DataOpening.reporter(out));
       if (tradeoff.isEmpty()) {

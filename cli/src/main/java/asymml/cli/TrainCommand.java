@@ -1,12 +1,8 @@
 package asymml.cli;
 
-import asymml.session.DataSpec;
 import asymml.session.InvalidSpecException;
-import asymml.session.Limit;
 import asymml.session.Settings;
 import asymml.session.TrainingSpec;
-import asymml.session.WorkerChoice;
-import asymml.study.bench.BenchSpec;
 import asymml.study.plan.PlanResult;
 import asymml.study.plan.PlanSpec;
 import asymml.trusted.data.DataException;
@@ -59,6 +55,7 @@ import picocli.CommandLine.Spec;
 final class TrainCommand implements Callable<Integer> {
   private static final String RESUME_OUT = "";
   private static final String AUTO = "auto";
+  private static final double ENERGY = 0.1;
 
   enum Progress {
     auto,
@@ -111,6 +108,11 @@ final class TrainCommand implements Callable<Integer> {
           "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
   private Progress progress;
 
+  /// What the command line sets.
+  Settings given() {
+    return options.given();
+  }
+
   /// What the files that the command line names set.
   private Settings settingsOfFiles(@Nullable Path resumed) throws IOException {
     Settings settings =
@@ -140,7 +142,7 @@ final class TrainCommand implements Callable<Integer> {
   @Override
   public Integer call() throws DataException, IOException, TrainingException, RunException {
     PrintWriter out = spec.commandLine().getOut();
-    Settings given = options.given();
+    Settings given = given();
     Settings settings = given;
     @Nullable Path resumed;
     TrainingSpec told;
@@ -225,8 +227,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--plan auto chooses ranks: it does not go with --rank, --resume or --shield shares");
     }
-    String energy = text.equals(AUTO) ? "0.1" : text.substring(AUTO.length() + 1);
-    PlanResult found = PlanCommand.run(planFor(told, energy), Progress.auto, out);
+    PlanResult found = PlanCommand.run(PlanSpec.of(told, energy(text)), Progress.auto, out);
     if (!found.splits()) {
       throw new IllegalArgumentException(
           "no layer is worth splitting at this energy on this machine: --mode trusted-only, or a"
@@ -236,26 +237,15 @@ final class TrainCommand implements Callable<Integer> {
     return told.withRank(found.rank()).withTrustedLayers(found.trustedLayers());
   }
 
-  /// What to plan for, measured on the drawn shapes before the run begins.
-  private static PlanSpec planFor(TrainingSpec told, String energy) {
-    if (!(told.workers().workers().getFirst() instanceof WorkerChoice.Local(String device))) {
-      throw new IllegalArgumentException(
-          "no plan can be made: --plan auto times steps with a worker on this machine");
+  private static double energy(String text) {
+    if (text.equals(AUTO)) {
+      return ENERGY;
     }
-    double share;
+    String share = text.substring(AUTO.length() + 1);
     try {
-      share = Double.parseDouble(energy);
+      return Double.parseDouble(share);
     } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("--plan auto:" + energy + " has no number", e);
+      throw new IllegalArgumentException("--plan auto:" + share + " has no number", e);
     }
-    return new PlanSpec(
-        DataSpec.of("generated").withLimits(new Limit(PlanSpec.IMAGES), Limit.NONE),
-        told.training().model(),
-        told.training().norm(),
-        told.training().batchSize(),
-        told.training().trustedLayers(),
-        share,
-        PlanSpec.STEPS,
-        new BenchSpec.Processes(told.threads(), device, 1));
   }
 }

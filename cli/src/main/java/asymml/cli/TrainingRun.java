@@ -3,6 +3,7 @@ package asymml.cli;
 import asymml.privacy.Ledger;
 import asymml.report.Figures;
 import asymml.report.PrivacyForecast;
+import asymml.report.PrivacySummary;
 import asymml.report.RunDescription;
 import asymml.session.ResolvedRun;
 import asymml.session.SessionListener;
@@ -69,7 +70,7 @@ final class TrainingRun {
           yield finished(result, time);
         }
         case STOPPED -> {
-          result.privacy().forEach(line -> out.println("privacy  " + line));
+          showStatement(result);
           out.println("stopped and saved" + goOn(result.layout()));
           out.flush();
           yield signals.exitCode();
@@ -108,9 +109,7 @@ final class TrainingRun {
         Figures.percent(last.testAccuracy()),
         Figures.loss(last.testLoss()),
         last.epoch());
-    if (result.statement() != null) {
-      result.privacy().forEach(line -> out.println("privacy  " + line));
-    }
+    showStatement(result);
     out.printf("The run is in %s. What next:%n", directory);
     out.printf("  %s eval --run %s%n", asymml, directory);
     out.printf("  %s predict --run %s IMAGE...%n", asymml, directory);
@@ -120,6 +119,15 @@ final class TrainingRun {
     out.printf("  tensorboard --logdir %s%n", result.layout().events());
     out.flush();
     return ExitCode.OK;
+  }
+
+  /// What the run has cost so far.
+  private void showStatement(TrainingResult result) {
+    if (result.statement() != null) {
+      new PrivacySummary(result.statement())
+          .lines()
+          .forEach(line -> out.println("privacy  " + line));
+    }
   }
 
   /// How to go on with a run that has a checkpoint: the end of a line.

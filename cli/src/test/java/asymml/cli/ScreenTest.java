@@ -63,6 +63,14 @@ class ScreenTest {
     assertThat(Highlighter.colour(line)).isEqualTo(line);
   }
 
+  @Test
+  void a_line_is_erased_with_all_of_its_rows_and_only_where_that_is_possible() {
+    String row = "\u001b[1A\u001b[2K";
+    assertThat(new Screen(80, true).erased("x".repeat(80))).isEqualTo(row + "\r");
+    assertThat(new Screen(30, true).erased("x".repeat(61))).isEqualTo(row + row + row + "\r");
+    assertThat(new Screen(80, false).erased("x")).isEmpty();
+  }
+
   private static String shown(Screen screen, String... lines) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     PrintWriter out = screen.writer(new PrintStream(bytes, true, StandardCharsets.UTF_8));

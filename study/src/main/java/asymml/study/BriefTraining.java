@@ -28,7 +28,7 @@ import java.util.stream.Stream;
 /// @param progress hears how far the measuring is
 public record BriefTraining(
     TrainConfig config, DataSet data, RunDisplay display, Progress progress) {
-  /// Training evaluates after each epoch; nobody looks at the result.
+  /// Training evaluates after each epoch; the result is not used.
   private static final int TEST_IMAGES = 500;
 
   /// Trains, and takes the norms of what split layers would release.

@@ -1,11 +1,12 @@
 package asymml.study;
 
 import asymml.session.ResolvedRun;
-import asymml.session.Settings;
-import asymml.session.WorkerPool;
-import asymml.trusted.run.LedgerFile;
-import asymml.trusted.run.RunDirectory;
+import asymml.session.SessionListener;
+import asymml.session.TrainingSession;
+import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.EpochTotals;
+import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
@@ -17,22 +18,14 @@ import java.util.stream.Stream;
 
 /// Trains runs of a study, each in a directory of its own and with worker processes of its own.
 ///
-/// @param recorder writes what each was made with
+/// @param arguments that the program was called with, for the runs' records
 /// @param display shows each
 /// @param stop whether to stop after the present step
-public record StudyRun(RunRecorder recorder, RunDisplay display, BooleanSupplier stop) {
-  /// Settings that a resumed run may change: they do not change what it computes, but for rounding.
-  public static final List<String> FREE_ON_RESUME =
-      List.of(
-          "data",
-          "analyze-every",
-          "threads",
-          "worker",
-          "tls-trust",
-          "wire",
-          "chunks",
-          "worker-timeout",
-          Settings.OUT);
+public record StudyRun(List<String> arguments, RunDisplay display, BooleanSupplier stop) {
+  /// Copies the list.
+  public StudyRun {
+    arguments = List.copyOf(arguments);
+  }
 
   /// Trains a run, or resumes it where its directory holds a checkpoint.
   ///
@@ -47,17 +40,17 @@ public record StudyRun(RunRecorder recorder, RunDisplay display, BooleanSupplier
       // Killed before its first checkpoint.
       BriefTraining.delete(directory);
     }
-    try (RunDirectory opened =
-        resume ? RunDirectory.resume(directory) : RunDirectory.create(directory)) {
-      RunLayout layout = opened.layout();
-      try {
-        boolean finished = train(run, layout, resume);
-        recorder.write(run, layout, finished ? "finished" : "stopped");
-        return finished;
-      } catch (IOException | TrainingException e) {
-        recorder.write(run, layout, "failed: " + e.getMessage());
-        throw e;
-      }
+    try (TrainingSession session =
+        resume ? TrainingSession.resume(run, directory) : TrainingSession.create(run, directory)) {
+      return session
+              .arguments(arguments)
+              .listener(new Relay(display.started(run.spec().training())))
+              .stopWhen(stop)
+              .train()
+              .outcome()
+          != Trainer.Outcome.STOPPED;
+    } finally {
+      display.ended();
     }
   }
 
@@ -66,22 +59,31 @@ public record StudyRun(RunRecorder recorder, RunDisplay display, BooleanSupplier
         .allMatch(Files::isRegularFile);
   }
 
-  private boolean train(ResolvedRun run, RunLayout layout, boolean resume)
-      throws IOException, TrainingException {
-    try (WorkerPool workers = WorkerPool.open(run.spec(), layout);
-        Trainer trainer =
-            new Trainer(
-                run.spec().training(),
-                run.data(),
-                run.publicImages(),
-                workers.parties(),
-                resume ? LedgerFile.read(layout.ledger()) : null)) {
-      Settings.of(run.spec()).write(layout.config());
-      recorder.write(run, layout, "running");
-      return trainer.run(layout, resume, display.started(run.spec().training()), stop)
-          != Trainer.Outcome.STOPPED;
-    } finally {
-      display.ended();
+  /// What a session tells of training, told to a listener that hears of nothing else.
+  private record Relay(TrainListener to) implements SessionListener {
+    @Override
+    public void stepsSkipped(long steps) {
+      to.stepsSkipped(steps);
+    }
+
+    @Override
+    public void epochStarted(int epoch, int batches, int firstBatch) {
+      to.epochStarted(epoch, batches, firstBatch);
+    }
+
+    @Override
+    public void stepDone(EpochTotals totals) {
+      to.stepDone(totals);
+    }
+
+    @Override
+    public void evaluated(int done, int total) {
+      to.evaluated(done, total);
+    }
+
+    @Override
+    public void epochDone(EpochMetrics metrics) {
+      to.epochDone(metrics);
     }
   }
 }

@@ -138,7 +138,7 @@ final class FlowRun implements AutoCloseable {
         network.input().examples(i, 1).fill(0);
       }
     }
-    context.occupy(i -> !occupied[i]);
+    context.nullExamples(i -> !occupied[i]);
     if (publicPass != null && context.refreshes(step)) {
       publicPass.fitBases(context);
     }

@@ -22,7 +22,7 @@ import java.util.Set;
 public final class AttackSuite {
   private static final Set<AttackName> ON_FEW = EnumSet.of(AttackName.GRADIENT_INVERSION);
 
-  /// Test images that a run is evaluated on, which nobody looks at.
+  /// Test images of the runs; the results are not used.
   private static final int TEST_IMAGES = 64;
 
   private final SuiteSpec spec;

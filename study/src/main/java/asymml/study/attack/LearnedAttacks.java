@@ -48,7 +48,7 @@ final class LearnedAttacks {
     return InitialNetwork.of(context.architecture(), context.truth().graph());
   }
 
-  /// How the input of a layer is released: the plan is no secret.
+  /// How the input of a layer is released: the plan is public.
   private Withheld withheld(int node) {
     String name = context.architecture().name(node);
     if (!(context.truth().plan().placement(name) instanceof Placement.Split)) {

@@ -1,14 +1,10 @@
 package asymml.study.attack;
 
+import asymml.session.ResolvedRun;
+import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
-import asymml.session.WorkerPool;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.run.EpochMetrics;
-import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
-import asymml.trusted.train.EpochTotals;
-import asymml.trusted.train.TrainListener;
-import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -33,43 +29,21 @@ record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccurac
   /// @throws IOException if files or the worker fail
   static RecordedRun of(TrainingSpec spec, int which, DataSet data, Path directory)
       throws IOException {
-    Listener listener = new Listener();
-    try (RunDirectory run = RunDirectory.create(directory)) {
-      RunLayout layout = run.layout();
-      Path recording = directory.resolve("view.rec");
-      List<String> record =
-          List.of("--record", recording.toString(), "--record-limit", Long.toString(LIMIT_BYTES));
-      TrainingSpec recorded =
-          spec.withWorkers(
-              spec.workers()
-                  .withLocalArguments(which == 0 ? List.of(record) : List.of(List.of(), record)));
-      try (WorkerPool workers = WorkerPool.open(recorded, layout);
-          Trainer trainer =
-              new Trainer(spec.training(), data, data.test(), workers.parties(), null)) {
-        trainer.run(layout, false, listener, () -> false);
-      } catch (TrainingException e) {
-        // An answer: with so much noise it does not train. The first steps were recorded.
-        return new RecordedRun(layout, recording, OptionalDouble.empty());
-      }
-      return new RecordedRun(layout, recording, OptionalDouble.of(listener.accuracy));
-    }
-  }
-
-  private static final class Listener implements TrainListener {
-    private double accuracy;
-
-    @Override
-    public void epochStarted(int epoch, int batches, int firstBatch) {}
-
-    @Override
-    public void stepDone(EpochTotals totals) {}
-
-    @Override
-    public void evaluated(int done, int total) {}
-
-    @Override
-    public void epochDone(EpochMetrics metrics) {
-      accuracy = metrics.trainAccuracy();
+    Path recording = directory.resolve("view.rec");
+    List<String> record =
+        List.of("--record", recording.toString(), "--record-limit", Long.toString(LIMIT_BYTES));
+    TrainingSpec recorded =
+        spec.withWorkers(
+            spec.workers()
+                .withLocalArguments(which == 0 ? List.of(record) : List.of(List.of(), record)));
+    RunLayout layout = new RunLayout(directory);
+    try (TrainingSession session =
+        TrainingSession.create(ResolvedRun.of(recorded, data, data.test()), directory)) {
+      double accuracy = session.train().lastEpoch().trainAccuracy();
+      return new RecordedRun(layout, recording, OptionalDouble.of(accuracy));
+    } catch (TrainingException e) {
+      // An answer: with so much noise it does not train. The first steps were recorded.
+      return new RecordedRun(layout, recording, OptionalDouble.empty());
     }
   }
 }

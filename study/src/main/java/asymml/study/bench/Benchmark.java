@@ -1,7 +1,7 @@
 package asymml.study.bench;
 
 import asymml.kernels.Kernels;
-import asymml.trusted.bench.Floor;
+import asymml.trusted.bench.CostLowerBound;
 import asymml.trusted.bench.MachineRates;
 import asymml.trusted.bench.PeakMemory;
 import asymml.trusted.bench.StepCost;
@@ -85,7 +85,8 @@ public final class Benchmark {
       workers =
           new BenchWorkers(
               point.graph(), point.batchSize(), spec.terms(), spec.processes(), random);
-      Floor lowerBound = new Floor(point.graph(), point.batchSize(), spec.split().shield());
+      CostLowerBound lowerBound =
+          new CostLowerBound(point.graph(), point.batchSize(), spec.split().shield());
       point
           .plans()
           .forEach((mode, plan) ->

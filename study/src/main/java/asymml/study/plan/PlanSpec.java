@@ -54,7 +54,7 @@ public record PlanSpec(
     }
   }
 
-  /// A plan for a run, measured on drawn shapes, which are no secret.
+  /// A plan for a run, measured on generated images, which are public.
   ///
   /// @param run what to plan for
   /// @param energy the largest share of an input's energy in the residual

@@ -99,8 +99,8 @@ public final class TradeoffStudy {
       if (Files.exists(config)) {
         List<String> changed =
             Settings.read(config)
-                .without(StudyRun.FREE_ON_RESUME)
-                .differences(Settings.of(spec.run(point)).without(StudyRun.FREE_ON_RESUME));
+                .without(Settings.FREE_ON_RESUME)
+                .differences(Settings.of(spec.run(point)).without(Settings.FREE_ON_RESUME));
         if (!changed.isEmpty()) {
           throw new IOException(
               "%s holds a grid with other settings (%s): choose another directory"

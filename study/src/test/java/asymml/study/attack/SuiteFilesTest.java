@@ -18,6 +18,8 @@ import java.util.OptionalDouble;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 class SuiteFilesTest {
   private static final SuitePlan BASE = plan("base");
@@ -147,15 +149,25 @@ class SuiteFilesTest {
     SuiteFiles files = files(2);
     files.prepare();
     files.write(List.of(result("base", 0.75)), "shapes");
-    List<?> cells = (List<?>) table().get("table");
-    assertThat(cells).hasSize(AttackName.values().length);
-    Map<?, ?> mask = (Map<?, ?>) cells.get(AttackName.MASK.ordinal());
-    assertThat(mask.get("layer")).isEqualTo("conv2");
-    assertThat(mask.get("value")).isEqualTo(0.75);
-    assertThat(((Map<?, ?>) cells.get(AttackName.IMAGE.ordinal())).get("note"))
+    JsonNode cells =
+        JsonMapper.shared()
+            .readTree(Files.readString(folder.resolve("suite/attacks.json")))
+            .get("table");
+    assertThat(cells.size()).isEqualTo(AttackName.values().length);
+    assertThat(cell(cells, AttackName.MASK).get("layer").asString()).isEqualTo("conv2");
+    assertThat(cell(cells, AttackName.MASK).get("value").asDouble()).isEqualTo(0.75);
+    assertThat(cell(cells, AttackName.IMAGE).get("note").asString())
         .isEqualTo("not applied: image, conv2: second");
-    assertThat(((Map<?, ?>) cells.get(AttackName.SUBSPACE.ordinal())).get("note"))
-        .isEqualTo("not applied");
+    assertThat(cell(cells, AttackName.SUBSPACE).get("note").asString()).isEqualTo("not applied");
+  }
+
+  private static JsonNode cell(JsonNode cells, AttackName attack) {
+    for (JsonNode cell : cells) {
+      if (cell.get("attack").asString().equals(attack.label())) {
+        return cell;
+      }
+    }
+    throw new AssertionError(attack + " is not in " + cells);
   }
 
   @Test

@@ -3,7 +3,6 @@ package asymml.study.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import asymml.study.bench.BenchSweep.Key;
 import asymml.trusted.plan.Mode;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -14,7 +13,8 @@ class BenchSweepTest {
   @Test
   void values_are_read_as_their_settings_are() {
     assertThat(BenchSweep.parse("rank:schedule:2:32,1/8,energy:0.10"))
-        .isEqualTo(new BenchSweep(Key.RANK, List.of("schedule:2:32", "1/8", "energy:0.1:1/2")));
+        .isEqualTo(
+            new BenchSweep(BenchSweep.Key.RANK, List.of("schedule:2:32", "1/8", "energy:0.1:1/2")));
     assertThat(BenchSweep.parse("image-size:032,64").values()).containsExactly("32", "64");
   }
 

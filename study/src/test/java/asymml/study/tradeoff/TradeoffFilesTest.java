@@ -22,6 +22,8 @@ import java.util.OptionalDouble;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 class TradeoffFilesTest {
   private static final RankPolicy QUARTER = RankPolicy.parse("1/4");
@@ -109,7 +111,8 @@ class TradeoffFilesTest {
         .containsEntry("trainData", data.train().digest())
         .containsEntry("verdict", tradeoff.verdict());
     assertThat(String.valueOf(facts.get("notice"))).startsWith("PRIVATE");
-    assertThat(((Map<?, ?>) facts.get("settings")).keySet().stream().map(String::valueOf))
+    JsonNode json = JsonMapper.shared().readTree(Files.readString(files.json()));
+    assertThat(json.get("settings").propertyNames())
         .containsExactly(
             "data",
             "limit-train",
@@ -122,23 +125,23 @@ class TradeoffFilesTest {
             "batch-size",
             "learning-rate",
             "seed");
-    assertCells((List<?>) facts.get("cells"));
+    assertCells(json.get("cells"));
     assertThat(Files.readString(files.json())).doesNotContain("NaN");
   }
 
-  private static void assertCells(List<?> cells) {
+  private static void assertCells(JsonNode cells) {
     assertThat(cells)
-        .extracting(cell -> ((Map<?, ?>) cell).get("mode") + " " + ((Map<?, ?>) cell).get("rank"))
+        .extracting(cell -> cell.get("mode").asString() + " " + cell.get("rank").asString())
         .containsExactly("dp-only 0", "asymml 1/4", "dp-only 0", "asymml 1/4");
-    Map<?, ?> ranked = (Map<?, ?>) cells.get(1);
-    assertThat(ranked.get("training")).isEqualTo("finished");
-    assertThat((Double) ranked.get("standardError"))
+    JsonNode ranked = cells.get(1);
+    assertThat(ranked.get("training").asString()).isEqualTo("finished");
+    assertThat(ranked.get("standardError").asDouble())
         .isCloseTo(Math.sqrt(0.75 * 0.25 / 16), within(1e-12));
-    assertThat(ranked.get("marginOverDpOnly")).isEqualTo(0.0);
-    assertThat(ranked.get("beatsDpOnly")).isEqualTo(false);
-    Map<?, ?> diverged = (Map<?, ?>) cells.get(3);
-    assertThat(diverged.get("training")).isEqualTo("diverged");
-    assertThat(diverged.containsKey("testAccuracy")).isFalse();
-    assertThat(diverged.containsKey("marginOverDpOnly")).isFalse();
+    assertThat(ranked.get("marginOverDpOnly").asDouble()).isZero();
+    assertThat(ranked.get("beatsDpOnly").asBoolean()).isFalse();
+    JsonNode diverged = cells.get(3);
+    assertThat(diverged.get("training").asString()).isEqualTo("diverged");
+    assertThat(diverged.has("testAccuracy")).isFalse();
+    assertThat(diverged.has("marginOverDpOnly")).isFalse();
   }
 }

@@ -469,7 +469,7 @@ public final class Trainer implements AutoCloseable {
     if (split == null || accounting == null) {
       return;
     }
-    split.occupy(i -> labels[i] == SoftmaxCrossEntropy.NO_LABEL);
+    split.nullExamples(i -> labels[i] == SoftmaxCrossEntropy.NO_LABEL);
     if (publicPass != null
         && accounting.usesPublicBasis()
         && (split.refreshes(step) || !split.hasBases())) {

@@ -75,7 +75,7 @@ class AccountedStepTest {
         SplitNetwork network =
             SplitNetwork.forInspection(graph, plan, SLOTS, parameters, context, 0)) {
       open.worker().mapRegion(network.regionBytes());
-      context.occupy(i -> LABELS[i] == NULL);
+      context.nullExamples(i -> LABELS[i] == NULL);
       fill(network.input());
       int floats = Math.toIntExact(network.regionBytes() / Float.BYTES);
       for (int step : new int[] {0, 1}) {
@@ -116,7 +116,7 @@ class AccountedStepTest {
     assertThatThrownBy(
             () -> {
               if (release.mechanism() instanceof Release.Gaussian) {
-                door.perturb(release, values);
+                door.perturb(release, 0, values);
               } else {
                 door.exact(release, values, new Slot(0, release.values()));
               }

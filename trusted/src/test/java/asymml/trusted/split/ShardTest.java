@@ -116,7 +116,7 @@ class ShardTest {
         SplitNetwork network =
             SplitNetwork.forTraining(graph, plan, EXAMPLES, parameters, context, 0)) {
       context.workers().mapRegion(network.regionBytes());
-      context.occupy(NULLS::contains);
+      context.nullExamples(NULLS::contains);
       SplittableRandom random = new SplittableRandom(7);
       Tensor input = network.input();
       for (long i = 0; i < input.size(); i++) {

@@ -1,10 +1,10 @@
 package asymml.verify.violations.trusted.boundary;
 
 /// Twin of the product's, which may do what the others must not.
-final class ReleaseDoor {
+final class RegionWriter {
   private final RemoteWorker worker;
 
-  ReleaseDoor(RemoteWorker worker) {
+  RegionWriter(RemoteWorker worker) {
     this.worker = worker;
   }
 

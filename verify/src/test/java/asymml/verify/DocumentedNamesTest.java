@@ -16,14 +16,16 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What the documentation refers to exists: files and headings behind relative links, and classes.
-class DocumentLinksTest {
+/// What the documentation refers to exists: files and headings behind relative links, classes, and
+/// the messages that troubleshooting explains.
+class DocumentedNamesTest {
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
   private static final Pattern LINK = Pattern.compile("]\\(([^)\\s]+)\\)");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
 
   private static final Pattern TYPE_NAME =
       Pattern.compile("`([A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*)(\\.\\w+)?(\\([^)`]*\\))?`");
+  private static final Pattern MESSAGE = Pattern.compile("`([^`]+)`");
   private static final Pattern DECLARATION =
       Pattern.compile("\\b(?:class|record|interface|enum) ([A-Z]\\w*)");
 
@@ -62,15 +64,25 @@ class DocumentLinksTest {
     return broken;
   }
 
+  private static List<Path> sources() throws IOException {
+    List<Path> found = new ArrayList<>();
+    try (Stream<Path> modules = Files.list(ROOT)) {
+      for (Path module : modules.filter(m -> Files.isDirectory(m.resolve("src"))).toList()) {
+        try (Stream<Path> files = Files.walk(module.resolve("src"))) {
+          found.addAll(files.filter(p -> p.toString().endsWith(".java")).toList());
+        }
+      }
+    }
+    return found;
+  }
+
   /// The names of all types declared in the repository, nested ones too.
   private static Set<String> types() throws IOException {
-    try (Stream<Path> files = Files.walk(ROOT)) {
-      Set<String> types = new TreeSet<>();
-      for (Path file : files.filter(p -> p.toString().endsWith(".java")).toList()) {
-        DECLARATION.matcher(Files.readString(file)).results().forEach(m -> types.add(m.group(1)));
-      }
-      return types;
+    Set<String> types = new TreeSet<>();
+    for (Path file : sources()) {
+      DECLARATION.matcher(Files.readString(file)).results().forEach(m -> types.add(m.group(1)));
     }
+    return types;
   }
 
   private static boolean isOfJava(String name) {
@@ -96,8 +108,40 @@ class DocumentLinksTest {
       }
     }
     Path page = folder.resolve("page.md");
-    Files.writeString(page, "`DocumentLinksTest` `NoSuchClass` `NoSuch.method` `CONSTANT` `Graph`");
+    Files.writeString(
+        page, "`DocumentedNamesTest` `NoSuchClass` `NoSuch.method` `CONSTANT` `Graph`");
     assertThat(unknownTypes(page, types)).containsExactly("NoSuchClass", "NoSuch");
+  }
+
+  /// What users can be shown: main sources with their string literals joined, and the launcher.
+  private static String shown() throws IOException {
+    StringBuilder all = new StringBuilder(Files.readString(ROOT.resolve("asymml")));
+    for (Path file : sources()) {
+      if (file.toString().contains("/src/main/")) {
+        all.append(Files.readString(file).replaceAll("\"\\s*\\+\\s*\"", ""));
+      }
+    }
+    return all.toString();
+  }
+
+  /// The fixed parts of the messages in the first column of the page's tables that are not shown.
+  private static List<String> unknownMessages(String page, String shown) {
+    return page.lines()
+        .filter(line -> line.startsWith("| `") || line.startsWith("| ..."))
+        .map(line -> line.substring(0, line.indexOf(" |", 1)))
+        .flatMap(cell -> MESSAGE.matcher(cell).results().map(m -> m.group(1)))
+        .flatMap(message -> Stream.of(message.split("\\.\\.\\.|'|/dev/shm|[()\\d.]+")))
+        .map(String::strip)
+        .filter(part -> part.length() > 3 && !shown.contains(part))
+        .toList();
+  }
+
+  @Test
+  void every_message_that_troubleshooting_explains_exists() throws IOException {
+    String page = Files.readString(ROOT.resolve("docs/guide/troubleshooting.md"));
+    assertThat(unknownMessages(page, shown())).isEmpty();
+    assertThat(unknownMessages("| `never said (exit code 1)` | do this |", "(exit code "))
+        .containsExactly("never said");
   }
 
   @Test

@@ -26,7 +26,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /// Against counts by hand.
-class FloorTest {
+class CostLowerBoundTest {
   private static final int BATCH = 5;
 
   /// Layer 1 is a 3x3 convolution from 6 to 4 channels on maps of 8x8.
@@ -45,26 +45,26 @@ class FloorTest {
 
   @Test
   void a_trusted_layer_has_three_products_and_one_without_a_gradient_to_pass_on_two() {
-    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
-    Work conv = floor.linear(1, new Trusted());
+    CostLowerBound bound = new CostLowerBound(graph(), BATCH, new Shield.Residual());
+    Work conv = bound.linear(1, new Trusted());
     assertThat(conv.flops()).isEqualTo(3 * 2.0 * BATCH * 64 * W);
     assertThat(conv.bytes()).isEqualTo(4 * (3 * X + 3 * Y + 3 * W));
     assertThat(conv.noiseValues()).isZero();
-    assertThat(floor.linear(0, new Trusted()).flops()).isEqualTo(2 * 2.0 * BATCH * 64 * 6 * 9 * 3);
+    assertThat(bound.linear(0, new Trusted()).flops()).isEqualTo(2 * 2.0 * BATCH * 64 * 6 * 9 * 3);
   }
 
   @Test
   void a_split_layer_has_two_narrow_products_and_the_folds() {
-    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
+    CostLowerBound bound = new CostLowerBound(graph(), BATCH, new Shield.Residual());
     Split split = new Split(Decomposition.SHARED, new Rank.Fixed(2));
-    Work conv = floor.linear(1, split);
+    Work conv = bound.linear(1, split);
     double kept = 3; // two directions and the mean
     assertThat(conv.flops())
         .isCloseTo(2 * 2.0 * BATCH * 64 * 4 * 9 * kept + 4 * W * kept, within(1e-6));
     // Y in and out, its gradient out and for the weights' part; X's gradient in; W out, folded,
     // unfolded and merged.
     assertThat(conv.bytes()).isEqualTo(4 * (4 * Y + Y + 2 * X + 4 * W + 2 * W));
-    Work release = floor.release(1, split);
+    Work release = bound.release(1, split);
     assertThat(release.flops()).isEqualTo(4 * X * kept);
     assertThat(release.bytes()).isEqualTo(4 * 2 * X);
     assertThat(release.noiseValues()).isEqualTo(X);
@@ -72,13 +72,13 @@ class FloorTest {
 
   @Test
   void an_untrusted_layer_and_noise_alone_have_no_products() {
-    Floor floor = new Floor(graph(), BATCH, new Shield.Residual());
-    assertThat(floor.linear(1, new Untrusted()).flops()).isZero();
+    CostLowerBound bound = new CostLowerBound(graph(), BATCH, new Shield.Residual());
+    assertThat(bound.linear(1, new Untrusted()).flops()).isZero();
     Split noise = new Split(Decomposition.SHARED, Rank.NONE);
-    assertThat(floor.linear(1, noise)).isEqualTo(floor.linear(1, new Untrusted()));
-    assertThat(floor.release(1, noise).flops()).isZero();
-    assertThat(floor.release(1, noise).noiseValues()).isEqualTo(X);
-    assertThat(floor.release(1, new Untrusted()).noiseValues()).isZero();
+    assertThat(bound.linear(1, noise)).isEqualTo(bound.linear(1, new Untrusted()));
+    assertThat(bound.release(1, noise).flops()).isZero();
+    assertThat(bound.release(1, noise).noiseValues()).isEqualTo(X);
+    assertThat(bound.release(1, new Untrusted()).noiseValues()).isZero();
   }
 
   @Test
@@ -91,7 +91,8 @@ class FloorTest {
     b.add("flatten", new Flatten());
     b.add("fc", new Linear(2));
     Graph graph = b.build("two readers");
-    Work step = new Floor(graph, 2, new Shield.Residual()).step(plan(graph, "2", "first,fc"));
+    Work step =
+        new CostLowerBound(graph, 2, new Shield.Residual()).step(plan(graph, "2", "first,fc"));
     assertThat(step.noiseValues()).isEqualTo(2 * 16 * 4);
   }
 
@@ -105,14 +106,14 @@ class FloorTest {
     b.add("flatten", new Flatten());
     b.add("fc", new Linear(2));
     Graph graph = b.build("between");
-    Floor floor = new Floor(graph, 1, new Shield.Residual());
+    CostLowerBound bound = new CostLowerBound(graph, 1, new Shield.Residual());
     Plan plan = Plan.trusted(graph);
-    Work linear = floor.linear(0, new Trusted()).plus(floor.linear(5, new Trusted()));
+    Work linear = bound.linear(0, new Trusted()).plus(bound.linear(5, new Trusted()));
     double map = 16 * 3;
     double parameters = 6 + 3 + 3 + 2 * 12 + 2;
-    assertThat(floor.step(plan).bytes() - linear.bytes())
+    assertThat(bound.step(plan).bytes() - linear.bytes())
         .isCloseTo(4 * (8 * map + 2 * map + 2 * map / 4 + 5 * parameters), within(1e-6));
-    assertThat(floor.step(plan).flops()).isEqualTo(linear.flops());
+    assertThat(bound.step(plan).flops()).isEqualTo(linear.flops());
   }
 
   private static Plan plan(Graph graph, String rank, String trusted) {

@@ -28,7 +28,7 @@ import java.util.Set;
 /// The work of a training step that the trusted side cannot avoid: each product once, each tensor
 /// that a pass needs read or written once. Renewals of bases are not in it, nor anything that a
 /// cache could save.
-public final class Floor {
+public final class CostLowerBound {
   /// A normalisation reads its input for the statistics and again for the result; backward, input
   /// and gradient twice as well.
   private static final double NORM_PASSES = 3 + 5;
@@ -45,7 +45,7 @@ public final class Floor {
   /// @param graph the network
   /// @param batch number of examples N
   /// @param shield what hides the data of split layers
-  public Floor(Graph graph, int batch, Shield shield) {
+  public CostLowerBound(Graph graph, int batch, Shield shield) {
     this.graph = graph;
     this.batch = batch;
     this.shield = shield;
