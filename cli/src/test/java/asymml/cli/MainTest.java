@@ -68,7 +68,7 @@ class MainTest {
         "--plan best                          | auto or auto:0.1",
         "--plan auto --mode trusted-only      | --mode asymml",
         "--plan auto --rank 1/8               | does not go with --rank",
-        "--plan auto:2                        | --energy",
+        "--plan auto:2                        | energy must be above 0",
         "--analyze-every -1                   | --analyze-every must be at least 0",
         "--unheard-of                         | --unheard-of",
         "extra                                | extra"
@@ -77,7 +77,8 @@ class MainTest {
     Outcome outcome = Outcome.of(("train " + flags).split(" +"));
     assertThat(outcome.err()).startsWith("asymml: ").contains(said.strip()).hasLineCount(1);
     assertThat(outcome.code()).isEqualTo(2);
-    assertThat(outcome.out()).isEmpty();
+    // Some show only when the data are open, which a slow machine reports on.
+    assertThat(outcome.out().lines().filter(line -> !line.startsWith("drawing "))).isEmpty();
   }
 
   @Test
