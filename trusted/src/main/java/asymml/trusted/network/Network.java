@@ -7,13 +7,11 @@ import asymml.trusted.ops.Gradients;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.StepProfile;
 import asymml.wire.ProtocolException;
-import java.lang.foreign.Arena;
 import java.util.List;
 
 /// A layer graph planned for one batch size: every buffer and primitive exists before the first
 /// step. Not safe for use by several threads.
 public abstract sealed class Network implements AutoCloseable permits TrustedNetwork, SplitNetwork {
-  private final Arena arena;
   private final NetworkBuffers buffers;
   private final List<? extends Planned<? extends Op>> ops;
   private final StepProfile profile;
@@ -21,16 +19,10 @@ public abstract sealed class Network implements AutoCloseable permits TrustedNet
 
   /// Takes over what was planned.
   ///
-  /// @param arena owner of all memory, closed with the network
-  /// @param buffers the memory between the operations
+  /// @param buffers the memory between the operations, closed with the network
   /// @param ops in the order in which they run forward, closed with the network
   /// @param profile of the network
-  Network(
-      Arena arena,
-      NetworkBuffers buffers,
-      List<? extends Planned<? extends Op>> ops,
-      StepProfile profile) {
-    this.arena = arena;
+  Network(NetworkBuffers buffers, List<? extends Planned<? extends Op>> ops, StepProfile profile) {
     this.buffers = buffers;
     this.ops = ops;
     this.profile = profile;
@@ -118,8 +110,7 @@ public abstract sealed class Network implements AutoCloseable permits TrustedNet
     if (!closed) {
       closed = true;
       ops.forEach(planned -> planned.op().close());
-      buffers.clear();
-      arena.close();
+      buffers.close();
     }
   }
 }

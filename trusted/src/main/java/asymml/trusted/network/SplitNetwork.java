@@ -22,7 +22,7 @@ public final class SplitNetwork extends Network {
   private final SplitContext context;
 
   private SplitNetwork(SplitPlanner planner, Parameters parameters, SplitContext context) {
-    super(planner.arena(), planner.buffers(), planner.ops(), planner.profile());
+    super(planner.buffers(), planner.ops(), planner.profile());
     this.ops = planner.ops();
     this.remote = planner.remote();
     this.inputs = planner.inputs();

@@ -30,7 +30,6 @@ import asymml.trusted.split.SplitLayer;
 import asymml.trusted.split.SplitLinearOp;
 import asymml.trusted.split.WeightGradient;
 import asymml.wire.ProtocolException;
-import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -46,7 +45,6 @@ final class SplitPlanner {
   private final int batch;
   private final Parameters parameters;
   private final SplitContext context;
-  private final Arena arena;
   private final long seed;
   private final boolean shares;
 
@@ -90,10 +88,8 @@ final class SplitPlanner {
     this.region = new SplitRegion(tensors(), !shares);
     this.profile = new StepProfile(graph.nodes().size());
     try (Closer opened = new Closer()) {
-      this.arena = opened.own(Arena.ofShared()); // used by worker threads of the kernels
-      this.buffers = new NetworkBuffers(graph, plan, batch, arena, purpose, shares);
-      this.trusted =
-          new TrustedPlanner(graph, parameters, buffers, arena, seed, purpose, context::guard);
+      this.buffers = opened.own(new NetworkBuffers(graph, plan, batch, purpose, shares));
+      this.trusted = new TrustedPlanner(graph, parameters, buffers, seed, purpose, context::guard);
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
           Op op = opened.own(op(i));
@@ -137,7 +133,7 @@ final class SplitPlanner {
             trusted.tensors(i));
     SplitInput input = splitInput(layer);
     return releases.shield() instanceof Shield.Shares(double positions)
-        ? new MaskedLinearOp(layer, input, context, weightGradient(shape, positions, i), profile)
+        ? new MaskedLinearOp(layer, input, context, weightGradient(layer, positions), profile)
         : new SplitLinearOp(layer, input, context, shards, region, profile);
   }
 
@@ -208,23 +204,22 @@ final class SplitPlanner {
                 layer.slots().x()));
   }
 
-  private WeightGradient weightGradient(ConvShape shape, double share, int node) {
+  private WeightGradient weightGradient(SplitLayer layer, double share) {
+    ConvShape shape = layer.shape();
     int samples = WeightGradient.samples(shape, share);
     if (samples == SampledGradient.positions(shape)) {
-      return new WeightGradient.Exact(shape);
+      return layer.guard() != null
+          ? new WeightGradient.Bounded(shape)
+          : new WeightGradient.Exact(shape);
     }
     int floats = SampledGradient.floats(shape, samples);
     Tensor memory = sampleMemory;
     if (memory == null || memory.size() < floats) {
-      memory = Tensor.allocate(arena, floats);
+      memory = Tensor.allocate(buffers.arena(), floats);
       sampleMemory = memory;
     }
     return new WeightGradient.Sampled(
-        new SampledGradient(shape, samples, memory), (seed * 31 + node) << 32);
-  }
-
-  Arena arena() {
-    return arena;
+        new SampledGradient(shape, samples, memory), (seed * 31 + layer.node()) << 32);
   }
 
   NetworkBuffers buffers() {

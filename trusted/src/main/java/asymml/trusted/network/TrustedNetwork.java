@@ -8,7 +8,6 @@ import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.TrustedOp;
 import asymml.trusted.plan.Plan;
-import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -19,12 +18,11 @@ public final class TrustedNetwork extends Network {
   private final Parameters parameters;
 
   private TrustedNetwork(
-      Arena arena,
       NetworkBuffers buffers,
       List<Planned<TrustedOp>> ops,
       StepProfile profile,
       Parameters parameters) {
-    super(arena, buffers, ops, profile);
+    super(buffers, ops, profile);
     this.ops = ops;
     this.parameters = parameters;
   }
@@ -33,11 +31,10 @@ public final class TrustedNetwork extends Network {
       Graph graph, int batch, Parameters parameters, long seed, Purpose purpose) {
     requireExamples(batch);
     try (Closer opened = new Closer()) {
-      Arena arena = opened.own(Arena.ofShared()); // used by worker threads of the kernels
       NetworkBuffers buffers =
-          new NetworkBuffers(graph, Plan.trusted(graph), batch, arena, purpose, false);
+          opened.own(new NetworkBuffers(graph, Plan.trusted(graph), batch, purpose, false));
       TrustedPlanner planner =
-          new TrustedPlanner(graph, parameters, buffers, arena, seed, purpose, _ -> null);
+          new TrustedPlanner(graph, parameters, buffers, seed, purpose, _ -> null);
       List<Planned<TrustedOp>> ops = new ArrayList<>();
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
@@ -46,7 +43,7 @@ public final class TrustedNetwork extends Network {
       }
       TrustedNetwork network =
           new TrustedNetwork(
-              arena, buffers, List.copyOf(ops), new StepProfile(graph.nodes().size()), parameters);
+              buffers, List.copyOf(ops), new StepProfile(graph.nodes().size()), parameters);
       opened.release();
       return network;
     }

@@ -34,7 +34,6 @@ import asymml.trusted.ops.ReluOp;
 import asymml.trusted.ops.RunningStatistics;
 import asymml.trusted.ops.TrustedLinearOp;
 import asymml.trusted.ops.TrustedOp;
-import java.lang.foreign.Arena;
 import org.jspecify.annotations.Nullable;
 
 /// Turns nodes of a graph into operations on the trusted side, on the buffers of [NetworkBuffers].
@@ -51,7 +50,6 @@ final class TrustedPlanner {
   private final Graph graph;
   private final Parameters parameters;
   private final NetworkBuffers buffers;
-  private final Arena arena;
   private final long seed;
   private final boolean training;
   private final Guards guards;
@@ -61,7 +59,6 @@ final class TrustedPlanner {
   /// @param graph the network
   /// @param parameters its parameters, with gradients unless for inference
   /// @param buffers the memory between the operations
-  /// @param arena owner of what operations keep
   /// @param seed of dropout masks
   /// @param purpose what for
   /// @param guards of parameter gradients
@@ -69,14 +66,12 @@ final class TrustedPlanner {
       Graph graph,
       Parameters parameters,
       NetworkBuffers buffers,
-      Arena arena,
       long seed,
       Purpose purpose,
       Guards guards) {
     this.graph = graph;
     this.parameters = parameters;
     this.buffers = buffers;
-    this.arena = arena;
     this.seed = seed;
     this.training = purpose != Purpose.INFERENCE;
     this.guards = guards;
@@ -96,7 +91,7 @@ final class TrustedPlanner {
               node.name(), shape(i), parameters, linearParameters(i), tensors, guards.of(i));
       case BatchNorm layer ->
           new BatchNormOp(
-              arena,
+              buffers.arena(),
               layer,
               graph.pairsWithRelu(i),
               normParameters(node),

@@ -33,7 +33,6 @@ import asymml.trusted.plan.Terms;
 import asymml.trusted.split.SplitContext;
 import asymml.trusted.split.Workers;
 import asymml.wire.Slot;
-import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -295,15 +294,14 @@ class PlannedMemoryTest {
   }
 
   private static long size(Graph graph, Plan plan, Purpose purpose) {
-    try (Arena arena = Arena.ofConfined()) {
-      return new NetworkBuffers(graph, plan, 4, arena, purpose, false).sizeBytes();
+    try (NetworkBuffers buffers = new NetworkBuffers(graph, plan, 4, purpose, false)) {
+      return buffers.sizeBytes();
     }
   }
 
   @Test
   void only_a_network_planned_for_inspection_shows_what_its_nodes_gave() throws Exception {
     Graph graph = grouped("cnn");
-    Plan plan = Plan.trusted(graph);
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
         Network training = TrustedNetwork.forTraining(graph, 2, parameters, 1);
         Network inference = TrustedNetwork.forInference(graph, 2, parameters);
