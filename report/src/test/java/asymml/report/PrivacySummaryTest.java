@@ -107,7 +107,8 @@ class PrivacySummaryTest {
     List<List<String>> rows =
         rows(statement(1, release(Channel.RESIDUALS, noise(5)), release(Channel.RESIDUALS, OPEN)));
     assertThat(rows.getFirst())
-        .containsExactly("residuals", "Gaussian, z = 5.000, in part", "infinite", "sent unprotected");
+        .containsExactly(
+            "residuals", "Gaussian, z = 5.000, in part", "infinite", "sent unprotected");
   }
 
   @Test
