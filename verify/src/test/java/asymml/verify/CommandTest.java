@@ -131,8 +131,7 @@ class CommandTest {
     Path run = folder.resolve("whole");
     assertThat(Files.readString(run.resolve("config.yaml"))).contains("epochs: 6\n");
     assertThat(Files.readString(run.resolve("run.json")))
-        .contains(
-            "\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 2\"");
+        .contains("\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 2\"");
     assertThat(run.resolve("events")).isNotEmptyDirectory();
 
     assertThat(run(0, "eval", "--run", run.toString()))

@@ -3,6 +3,7 @@ package asymml.verify;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.privacy.Accountant;
+import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.GaussianAccountant;
 import asymml.privacy.Ledger;
@@ -67,7 +68,7 @@ class ReleaseFlowTest {
         FlowRun.Step what = run.step(step, nothing);
         assertThat(what.refresh()).isEqualTo(step == 0);
         new FlowCheck(settings, run, what).match(nothing);
-        if (!settings.protect().contains(asymml.privacy.Channel.WEIGHTS)
+        if (!settings.protect().contains(Channel.WEIGHTS)
             && !run.addedHere(what).isEmpty()
             && !run.remote().isEmpty()) {
           assertThat(isFinite(settings)).as("weights carry exact sums").isFalse();
