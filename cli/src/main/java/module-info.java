@@ -8,12 +8,12 @@ module asymml.cli {
   requires asymml.study;
   requires asymml.trusted;
   requires info.picocli;
-  requires java.desktop;
   requires java.management;
   requires jdk.management;
   // Signals, which org.jline.terminal looks up by name.
   requires jdk.unsupported;
   requires me.tongfei.progressbar;
+  requires org.jline.nativ;
   requires org.jline.terminal;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;

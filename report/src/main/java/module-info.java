@@ -2,6 +2,7 @@
 module asymml.report {
   requires static transitive org.jspecify;
   requires transitive asymml.privacy;
+  requires asymml.session;
   requires transitive asymml.study;
   requires transitive asymml.trusted;
   requires java.desktop;

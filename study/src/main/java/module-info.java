@@ -4,11 +4,14 @@ module asymml.study {
   requires static transitive org.jspecify;
   requires transitive asymml.analysis;
   requires transitive asymml.privacy;
+  requires transitive asymml.session;
   requires transitive asymml.trusted;
   requires java.desktop;
 
   exports asymml.study;
+  exports asymml.study.attack;
   exports asymml.study.bench;
   exports asymml.study.compare;
+  exports asymml.study.plan;
   exports asymml.study.tradeoff;
 }

@@ -1,6 +1,7 @@
 package asymml.analysis;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import asymml.analysis.GradientSolve.Gradient;
 import asymml.analysis.GradientSolve.Optimizer;
@@ -10,6 +11,7 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.SplittableRandom;
@@ -137,5 +139,83 @@ class GradientSolveTest {
     Gradient dw = new Gradient(Planted.weightGradient(s, x, dy(s)), 0);
     Maps found = GradientSolve.solve(s, Planted.tensor(arena, dy(s)), dw).x();
     assertThat(Math.abs(MapScores.cosine(found, x))).isLessThan(0.2);
+  }
+
+  /// Attack 1 as it was first published: one example of a fully connected layer.
+  @Test
+  void one_example_of_a_linear_layer_is_exact_however_small_the_layer() {
+    ConvShape s = ConvShape.linear(1, 30, 1);
+    Maps x = Planted.normal(random, 1, 1, 1, 30);
+    Maps dy = new Maps(1, 1, 1, 1, new float[] {-0.25f});
+    Gradient dw = new Gradient(Planted.weightGradient(s, x, dy), 0);
+    GradientSolve.Result found = GradientSolve.solve(s, Planted.tensor(arena, dy), dw);
+    assertThat(found.unknowns()).isOne();
+    assertThat(found.equations()).isOne();
+    assertThat(found.x().values()).containsExactly(x.values(), within(1e-4f));
+  }
+
+  @Test
+  void unknowns_and_equations_are_counted_per_channel() {
+    ConvShape s = new ConvShape(3, 4, 5, 2, 7, 3, 3, 1, 1);
+    Gradient dw = new Gradient(Planted.weightGradient(s, x(s), dy(s)), 0);
+    GradientSolve.Result found = GradientSolve.solve(s, Planted.tensor(arena, dy(s)), dw);
+    assertThat(found.unknowns()).isEqualTo(3 * 4 * 5);
+    assertThat(found.equations()).isEqualTo(7 * 9);
+    assertThat(found.x()).hasToString("Maps[3, 4, 5, 2]");
+  }
+
+  @Test
+  void the_more_noise_a_gradient_has_the_less_it_tells() {
+    ConvShape s = new ConvShape(4, 3, 3, 4, 24, 3, 3, 1, 1);
+    Maps x = x(s);
+    Maps dy = dy(s);
+    double[] exact = Planted.weightGradient(s, x, dy);
+    double norm = Math.sqrt(Arrays.stream(exact).map(v -> v * v).sum());
+    double last = 1.1;
+    for (double share : new double[] {0, 0.1, 1, 10}) {
+      double[] noised = exact.clone();
+      double sigma = share * norm / Math.sqrt(noised.length);
+      for (int i = 0; i < noised.length; i++) {
+        noised[i] += sigma * random.nextGaussian();
+      }
+      Gradient dw = new Gradient(noised, share * norm);
+      double cosine =
+          MapScores.cosine(GradientSolve.solve(s, Planted.tensor(arena, dy), dw).x(), x);
+      assertThat(cosine).isLessThan(last);
+      last = cosine;
+    }
+    assertThat(last).isLessThan(0.3);
+  }
+
+  @Test
+  void without_any_dy_nothing_comes_back_and_nothing_breaks() {
+    ConvShape s = new ConvShape(2, 3, 3, 2, 4, 3, 3, 1, 1);
+    Maps none = dy(s).zeros();
+    Gradient dw = new Gradient(new double[4 * 9 * 2], 0);
+    assertThat(GradientSolve.solve(s, Planted.tensor(arena, none), dw).x().values())
+        .containsOnly(0);
+  }
+
+  @Test
+  void settings_that_say_nothing_of_a_step_give_nothing() {
+    ConvShape s = ConvShape.linear(2, 3, 4);
+    Operation op = trained(s, List.of(new double[12], new double[12]));
+    Optimizer one = new Optimizer(new float[] {0.1f}, 0.9f, 0);
+    assertThat(GradientSolve.ofSuccessiveWeights(op, 0, one)).isNotNull();
+    assertThat(GradientSolve.ofSuccessiveWeights(op, 1, one)).isNull();
+    assertThat(GradientSolve.ofSuccessiveWeights(op, 2, null)).isNull();
+  }
+
+  @Test
+  void the_worker_s_own_gradient_is_what_it_computed_with_an_error_of_its_sums() {
+    ConvShape s = ConvShape.linear(4, 3, 2);
+    Tensor x = Planted.tensor(arena, x(s));
+    Tensor y = Planted.tensor(arena, dy(s));
+    Tensor dw = Tensor.allocate(arena, s.weightAxes()).copyFrom(new float[] {3, 0, 0, 4, 0, 0});
+    WorkerView.Pass pass = new WorkerView.Pass(0, x, y, y, null, dw);
+    Gradient found = Objects.requireNonNull(GradientSolve.ofWorker(pass));
+    assertThat(found.values()).containsExactly(3, 0, 0, 4, 0, 0);
+    assertThat(found.error()).isCloseTo(0x1p-24 * 5 * 2, within(1e-12)); // 4 products a sum
+    assertThat(GradientSolve.ofWorker(new WorkerView.Pass(0, x, y, y, null, null))).isNull();
   }
 }

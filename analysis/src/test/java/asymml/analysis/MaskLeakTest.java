@@ -113,4 +113,49 @@ class MaskLeakTest {
     assertThat(MapScores.maskAccuracy(found, z.relu())).isBetween(0.47, 0.53);
     assertThat(MapScores.cosine(found, z)).isBetween(-0.1, 0.1);
   }
+
+  @Test
+  void a_factor_of_both_gradients_changes_nothing() {
+    Maps z = Planted.normal(random, 3, 6, 6, 4).normalised();
+    Maps g = Planted.normal(random, 3, 6, 6, 4);
+    Maps dy = Planted.throughBatchNorm(masked(g, z), z, 1.5);
+    Maps found = MaskLeak.recover(dy, g, BATCH, 1).preActivation();
+    Maps scaled = MaskLeak.recover(times(dy, 256), times(g, 256), BATCH, 1).preActivation();
+    assertThat(MapScores.cosine(scaled, found)).isGreaterThan(0.9999);
+  }
+
+  private static Maps times(Maps maps, float factor) {
+    Maps result = maps.zeros();
+    for (int i = 0; i < result.values().length; i++) {
+      result.values()[i] = factor * maps.values()[i];
+    }
+    return result;
+  }
+
+  @Test
+  void a_gradient_that_comes_flattened_is_read_by_the_earlier_layer_s_axes() {
+    Maps z = Planted.normal(random, 2, 4, 4, 3);
+    Maps g = Planted.normal(random, 2, 4, 4, 3);
+    Maps flat = g.reshape(1, 1, 48);
+    assertThat(MaskLeak.recover(masked(g, z), flat, null, 1).preActivation().values())
+        .isEqualTo(MaskLeak.recover(masked(g, z), g, null, 1).preActivation().values());
+  }
+
+  @Test
+  void gradients_of_nothing_tell_nothing() {
+    Maps none = new Maps(2, 3, 3, 2, new float[36]);
+    MaskLeak.Result found = MaskLeak.recover(none, none, BATCH, 1);
+    assertThat(found.preActivation().values()).containsOnly(0);
+    assertThat(MaskLeak.recover(none, none, null, 1).preActivation().values()).containsOnly(-1);
+  }
+
+  @Test
+  void a_channel_that_is_always_on_shows_as_on() {
+    Maps z = Planted.normal(random, 2, 4, 4, 1);
+    for (int i = 0; i < z.values().length; i++) {
+      z.values()[i] = Math.abs(z.values()[i]) + 0.1f;
+    }
+    Maps g = Planted.normal(random, 2, 4, 4, 1);
+    assertThat(MaskLeak.recover(masked(g, z), g, null, 1).preActivation().values()).containsOnly(1);
+  }
 }

@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
+import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
 import asymml.wire.RecordedEvent;
 import asymml.wire.Recording;
 import asymml.wire.RecordingWriter;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -113,5 +115,71 @@ class WorkerViewTest {
     assertThatThrownBy(() -> WorkerView.open(file))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("without what must come before");
+  }
+
+  @Test
+  void parts_of_a_backward_pass_may_be_withheld_in_either_order() throws Exception {
+    Path file =
+        record(
+            new RecordedEvent.DefineOp(0, 7, OP),
+            new RecordedEvent.LoadWeights(1, 7, w(1).segment()),
+            new RecordedEvent.Forward(2, 7, x(2).segment(), y(3).segment()),
+            new RecordedEvent.BackwardWeights(3, 7, x(9).segment(), y(4).segment(), w(6).segment()),
+            new RecordedEvent.Forward(4, 7, x(2).segment(), y(3).segment()),
+            new RecordedEvent.BackwardData(5, 7, y(8).segment(), x(5).segment()));
+    try (WorkerView view = WorkerView.open(file)) {
+      WorkerView.Pass first = view.operations().getFirst().passes().getFirst();
+      assertThat(first.dx()).isNull();
+      assertThat(value(first.dw())).isEqualTo(6);
+      assertThat(value(first.x())).isEqualTo(9); // as it was sent for the gradient
+      WorkerView.Pass second = view.operations().getFirst().passes().getLast();
+      assertThat(second.dw()).isNull();
+      assertThat(value(second.dx())).isEqualTo(5);
+      assertThat(value(second.dy())).isEqualTo(8);
+    }
+  }
+
+  @Test
+  void a_pass_without_weights_and_a_gradient_without_a_pass_are_refused() throws Exception {
+    Path file =
+        record(
+            new RecordedEvent.DefineOp(0, 7, OP),
+            new RecordedEvent.Forward(2, 7, x(2).segment(), y(3).segment()));
+    assertThatThrownBy(() -> WorkerView.open(file))
+        .isInstanceOf(IOException.class)
+        .hasMessage(file + " has a pass of op 7 without what must come before it");
+    Files.delete(file);
+    record(
+        new RecordedEvent.DefineOp(0, 7, OP),
+        new RecordedEvent.LoadWeights(1, 7, w(1).segment()),
+        new RecordedEvent.BackwardWeights(3, 7, x(2).segment(), y(4).segment(), w(6).segment()));
+    assertThatThrownBy(() -> WorkerView.open(file))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("a pass of op 7");
+  }
+
+  @Test
+  void the_check_of_a_worker_is_no_layer() throws Exception {
+    Path file =
+        record(
+            new RecordedEvent.DefineOp(0, Message.CHECK_OP_ID, OTHER),
+            new RecordedEvent.DefineOp(0, 3, OP));
+    try (WorkerView view = WorkerView.open(file)) {
+      assertThat(view.operations()).extracting(WorkerView.Operation::id).containsExactly(3);
+    }
+  }
+
+  @Test
+  void what_is_seen_is_gone_with_the_view() throws Exception {
+    Path file =
+        record(
+            new RecordedEvent.DefineOp(0, 7, OP),
+            new RecordedEvent.LoadWeights(1, 7, w(1).segment()));
+    WorkerView view = WorkerView.open(file);
+    Tensor weights = view.operations().getFirst().weights().getFirst();
+    assertThatThrownBy(() -> view.operations().clear())
+        .isInstanceOf(UnsupportedOperationException.class);
+    view.close();
+    assertThatThrownBy(() -> weights.get(0)).isInstanceOf(IllegalStateException.class);
   }
 }

@@ -10,7 +10,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "analyze",
     mixinStandardHelpOptions = true,
-    description = "Looks into a run, or trains a grid of runs to compare.",
+    description = "Analyses a run, or trains a grid of runs to compare.",
     subcommands = {RankCommand.class, MasksCommand.class, TradeoffCommand.class},
     commandListHeading = "%nCommands ('asymml analyze COMMAND --help' shows all options):%n",
     footerHeading = "%nExamples:%n",

@@ -1,23 +1,30 @@
 package asymml.cli;
 
-import asymml.analysis.WorkerView;
-import asymml.analysis.score.Score;
-import asymml.trusted.boundary.NonFiniteException;
+import asymml.session.DataSpec;
+import asymml.session.Limit;
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
+import asymml.study.StudyException;
+import asymml.study.attack.AttackName;
+import asymml.study.attack.AttackReport;
+import asymml.study.attack.AttackSettings;
+import asymml.study.attack.AttackSuite;
+import asymml.study.attack.AttackTarget;
+import asymml.study.attack.RecordingAttack;
+import asymml.study.attack.SuiteListener;
+import asymml.study.attack.SuitePlan;
+import asymml.study.attack.SuiteResult;
+import asymml.study.attack.SuiteSpec;
+import asymml.study.attack.SuiteTable;
 import asymml.trusted.data.DataException;
-import asymml.trusted.data.DataSet;
-import asymml.trusted.run.LedgerFile;
-import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
-import asymml.trusted.train.FirstStep;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -50,12 +57,6 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class AttackCommand implements Callable<Integer> {
   private static final String ALL = "all";
-
-  /// Of the suite's runs: a batch that attacks of a first step are told apart by, and a rate at
-  /// which such small batches train.
-  private static final int SUITE_BATCH = 16;
-
-  private static final String SUITE_RATE = "0.005";
 
   @Spec private CommandSpec spec;
 
@@ -175,112 +176,116 @@ final class AttackCommand implements Callable<Integer> {
       paramLabel = "DIR",
       defaultValue = "runs/attacks",
       description =
-          "With --suite: where results go; a suite that was cut off goes on there"
+          "With --suite: directory for results; a suite that was stopped is resumed"
               + " (default: ${DEFAULT-VALUE}).")
   private Path directory;
 
   @Override
-  public Integer call() throws DataException, IOException, RunException {
-    if (layers < 1 || maxUnknowns < 1 || inversionIterations < 1 || publicImages < 16) {
-      throw new ParameterException(
-          spec.commandLine(),
-          "--layers, --max-unknowns and --inversion-iterations must be at least 1, --public-images at"
-              + " least 16");
+  public Integer call() throws DataException, IOException, StudyException {
+    AttackSettings settings;
+    try {
+      settings = new AttackSettings(layers, maxUnknowns, publicImages, inversionIterations);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }
     if (suite) {
-      suite();
-      return ExitCode.OK;
+      suite(settings);
+    } else {
+      attack(settings);
     }
-    Path recording = this.recording;
-    Path truth = this.truth;
+    return ExitCode.OK;
+  }
+
+  private void attack(AttackSettings settings) throws DataException, IOException, StudyException {
     if (recording == null || truth == null) {
       throw new ParameterException(spec.commandLine(), "give --recording and --truth, or --suite");
     }
     Set<AttackName> chosen = chosen();
     PrintWriter out = spec.commandLine().getOut();
-    RunLayout layout = new RunLayout(truth);
-    TrainOptions settings = TrainOptions.of(Settings.read(layout.config()));
-    DataSet opened =
-        DataOpening.open(
-            data == null ? settings.data : data,
-            settings.limitTrain,
-            new Limit(publicImages + LearnedAttacks.CANDIDATES),
-            settings.seed,
-            out);
-    long began = System.nanoTime();
-    int others = Math.min(LearnedAttacks.CANDIDATES, opened.test().size() / 2);
-    int known = Math.min(publicImages, opened.test().size() - others);
-    Path released = layout.checkpoint();
-    try (WorkerView view = WorkerView.open(recording);
-        FirstStep step = new FirstStep(settings.config(), opened)) {
-      AttackScene scene =
-          new AttackScene(
-              view,
-              step,
-              settings.config(),
-              LedgerFile.readIfAny(layout.ledger()),
-              opened,
-              known,
-              layers);
-      LearnedAttacks learned =
-          new LearnedAttacks(
-              new AttackerEngine(),
-              scene,
-              Files.exists(released) ? released : null,
-              inversionIterations,
-              new LearnedAttacks.Kept());
-      AttackRun run = new AttackRun(scene, learned, maxUnknowns);
-      chosen.forEach(run::attack);
-      double seconds = (System.nanoTime() - began) / 1e9;
-      List<String> notes = scene.notes().stream().map(AttackScene.Note::toString).toList();
-      AttackTable.print(scene.scores(), notes, seconds, out);
-      if (json != null) {
-        RunFile.write(json, contents(recording, truth, scene.scores(), notes, seconds));
-        out.println("written: " + json);
-      }
-      out.flush();
-    } catch (IllegalArgumentException e) {
-      throw new RunException(
-          recording + " is no recording of " + truth + " that can be scored: " + e.getMessage(), e);
-    } catch (NonFiniteException e) {
-      throw new RunException("the activations of the run's first step are not finite", e);
+    RunLayout run = new RunLayout(truth);
+    TrainingSpec recorded = Settings.read(run.config()).spec();
+    DataSpec images = data == null ? recorded.data() : recorded.data().withSource(data);
+    AttackTarget target =
+        new AttackTarget(
+            recording,
+            run,
+            recorded.training(),
+            images
+                .withLimits(images.limitTrain(), new Limit(publicImages + AttackTarget.CANDIDATES))
+                .open(recorded.training().seed(), DataOpening.reporter(out)));
+    AttackReport report = RecordingAttack.run(target, chosen, settings);
+    AttackTable.print(report, out);
+    if (json != null) {
+      report.write(json, target, settings);
+      out.println("written: " + json);
     }
-    return ExitCode.OK;
+    out.println("verdict: " + report.verdict());
+    out.flush();
   }
 
-  private void suite() throws DataException, IOException, RunException {
+  private void suite(AttackSettings settings) throws DataException, IOException, StudyException {
     if (recording != null || truth != null || json != null || !attack.equals(ALL)) {
       throw new ParameterException(
           spec.commandLine(),
           "--suite makes recordings of its own and runs all attacks: leave out --recording, --truth,"
               + " --attack and --json");
     }
-    if (images < 2 * SUITE_BATCH || images > LearnedAttacks.CANDIDATES || epochs < 1) {
-      throw new ParameterException(
-          spec.commandLine(),
-          "--images must be from %d to %d, --epochs at least 1"
-              .formatted(2 * SUITE_BATCH, LearnedAttacks.CANDIDATES));
+    SuiteSpec asked;
+    try {
+      asked =
+          new SuiteSpec(
+              SuiteSpec.runs(data == null ? "generated" : data, model, images, epochs, seed),
+              chosenPlans(),
+              settings);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }
-    Map<String, Object> settings = new LinkedHashMap<>();
-    settings.put("data", data == null ? "generated" : data);
-    settings.put("model", model);
-    settings.put("limit-train", images);
-    settings.put("epochs", epochs);
-    settings.put("batch-size", SUITE_BATCH);
-    settings.put("learning-rate", SUITE_RATE);
-    settings.put("augment", false);
-    settings.put("seed", seed);
-    new AttackSuite(
-            new Settings(settings),
-            chosenPlans(),
-            publicImages,
-            layers,
-            maxUnknowns,
-            inversionIterations,
-            directory,
-            "asymml " + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
-            spec.commandLine().getOut())
-        .run();
+    PrintWriter out = spec.commandLine().getOut();
+    List<SuiteResult> results =
+        new AttackSuite(
+                asked,
+                directory,
+                "asymml " + String.join(" ", spec.commandLine().getParseResult().originalArgs()),
+                new SuiteProgress(asked.plans().size(), out))
+            .run(DataOpening.reporter(out));
+    out.println();
+    out.print(SuiteTable.of(results));
+    out.println("written: " + directory.resolve("attacks.json") + ", pictures beside it");
+    results.forEach(
+        result -> out.println("verdict: %s: %s".formatted(result.plan(), result.verdict())));
+    out.flush();
+  }
+
+  /// A line for each plan, run and attack.
+  private record SuiteProgress(int plans, PrintWriter out) implements SuiteListener {
+    @Override
+    public void found(SuitePlan plan, int number) {
+      say(number > 0 ? place(plan, number) + ": done before" : plan.name() + ": done before");
+    }
+
+    @Override
+    public void started(SuitePlan plan, int number) {
+      say(place(plan, number) + ": " + plan.words());
+    }
+
+    private String place(SuitePlan plan, int number) {
+      return "plan %d/%d, %s".formatted(number, plans, plan.name());
+    }
+
+    @Override
+    public void recorded(double seconds) {
+      say(String.format(Locale.ROOT, "  recorded in %.0f s", seconds));
+    }
+
+    @Override
+    public void attacked(AttackName attack, double seconds) {
+      say(String.format(Locale.ROOT, "  %s %.1f s", attack.label(), seconds));
+    }
+
+    private void say(String line) {
+      out.println(line);
+      out.flush();
+    }
   }
 
   private List<SuitePlan> chosenPlans() {
@@ -317,21 +322,5 @@ final class AttackCommand implements Callable<Integer> {
                     .map(AttackName::label)
                     .collect(Collectors.joining(", ")),
                 attack));
-  }
-
-  private Map<String, Object> contents(
-      Path recording, Path truth, List<Score> scores, List<String> notes, double seconds) {
-    Map<String, Object> facts = new LinkedHashMap<>();
-    facts.put("notice", AttackTable.NOTICE);
-    facts.put("format", "asymml-attack-1");
-    facts.put("recording", recording.toString());
-    facts.put("truth", truth.toString());
-    facts.put("layers", layers);
-    facts.put("maxUnknowns", maxUnknowns);
-    facts.put("publicImages", publicImages);
-    facts.put("seconds", seconds);
-    facts.put("scores", scores);
-    facts.put("notApplied", notes);
-    return facts;
   }
 }

@@ -1,19 +1,18 @@
 package asymml.cli;
 
 import asymml.analysis.score.Score;
+import asymml.study.attack.AttackReport;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
 
 /// Scores of attacks as text.
 final class AttackTable {
-  static final String NOTICE =
-      "PRIVATE: scored against private images; not covered by any guarantee";
-
   private AttackTable() {}
 
-  static void print(List<Score> scores, List<String> notes, double seconds, PrintWriter out) {
-    out.println(NOTICE);
+  static void print(AttackReport report, PrintWriter out) {
+    List<Score> scores = report.scores();
+    out.println(AttackReport.NOTICE);
     out.println(
         "what one worker can compute of a run's first step; no noise that still trains stops all of"
             + " these");
@@ -32,11 +31,11 @@ final class AttackTable {
           decimal(score.chance()),
           decimal(score.best()));
     }
-    if (!notes.isEmpty()) {
+    if (!report.notes().isEmpty()) {
       out.println();
-      notes.forEach(out::println);
+      report.notes().forEach(out::println);
     }
-    out.printf(Locale.ROOT, "%n%.1f s%n", seconds);
+    out.printf(Locale.ROOT, "%n%.1f s%n", report.seconds());
   }
 
   private static String decimal(double value) {

@@ -224,8 +224,7 @@ final class BenchCommand implements Callable<Integer> {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }
-    Benchmark benchmark =
-        new Benchmark(asked, new Progress(asked.rounds(), out), WorkerLauncher::command);
+    Benchmark benchmark = new Benchmark(asked, new Progress(asked.rounds(), out));
     BenchTable table = new BenchTable(asked, out);
     BenchFile file = new BenchFile(asked, benchmark.rates(), Build.version());
     table.printHeader(points, benchmark.rates(), describeWorker());

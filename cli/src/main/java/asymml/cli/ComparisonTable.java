@@ -28,7 +28,7 @@ record ComparisonTable(Comparison comparison) {
             "C",
             "sigma",
             "sigma/sigma_0",
-            "energy left"));
+            "residual energy"));
     for (Place place : comparison.places()) {
       for (int i = 0; i < comparison.ranks().size(); i++) {
         Residual residual = place.residuals().get(i);
@@ -70,7 +70,7 @@ record ComparisonTable(Comparison comparison) {
             "sigma",
             "sigma/sigma_0",
             "from - to",
-            "energy left",
+            "residual energy",
             trained ? "  test accuracy" : ""));
     for (int i = 0; i < comparison.ranks().size(); i++) {
       out.print(

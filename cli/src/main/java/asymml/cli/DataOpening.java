@@ -7,6 +7,8 @@ import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Progress;
 import java.io.PrintWriter;
+import java.util.function.LongSupplier;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 
 /// Opens data sets with a word to the user where it takes a while.
 final class DataOpening {
@@ -37,12 +39,21 @@ final class DataOpening {
         all.cropPadding());
   }
 
-  /// Says every few seconds how far something is.
+  /// Shows how far something is: a bar on a terminal, a line every few seconds elsewhere.
   static Progress reporter(PrintWriter out) {
-    long[] shown = {System.nanoTime()};
+    if (Screen.behind(Screen.OUT, System.getenv()) != null) {
+      return new BarProgress(new ConsoleProgressBarConsumer(System.out), System::nanoTime);
+    }
+    return lines(out, System::nanoTime);
+  }
+
+  /// A line every few seconds.
+  static Progress lines(PrintWriter out, LongSupplier nanoClock) {
+    long[] shown = {nanoClock.getAsLong()};
     return (what, done, total) -> {
-      if (System.nanoTime() - shown[0] >= EVERY_NANOS) {
-        shown[0] = System.nanoTime();
+      long now = nanoClock.getAsLong();
+      if (now - shown[0] >= EVERY_NANOS) {
+        shown[0] = now;
         out.println(total < 0 ? what + ": " + done : "%s: %d/%d".formatted(what, done, total));
         out.flush();
       }

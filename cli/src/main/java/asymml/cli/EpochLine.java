@@ -23,7 +23,7 @@ final class EpochLine {
             Figures.speed(m.imagesPerSecond()),
             m.bytesToWorker() == 0
                 ? ""
-                : "; worker: %s there, %s back"
+                : "; worker: sent %s, received %s"
                     .formatted(
                         Figures.bytes(m.bytesToWorker()), Figures.bytes(m.bytesFromWorker())));
   }

@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
     name = "eval",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    description = "Tests a trained model, wholly on the trusted side: nothing leaves.",
+    description = "Tests a trained model, wholly on the trusted side: nothing is released.",
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml eval --run runs/mine",
@@ -143,9 +143,10 @@ final class EvalCommand implements Callable<Integer> {
     List<Mistake> mistakes = mistakes(confusion);
     if (!mistakes.isEmpty()) {
       out.println();
-      out.println("most frequent mistakes:");
+      out.println("most frequent confusions:");
       for (Mistake m : mistakes) {
-        out.printf("  %s taken for %s: %d%n", names.get(m.actual), names.get(m.predicted), m.count);
+        out.printf(
+            "  %s predicted as %s: %d%n", names.get(m.actual), names.get(m.predicted), m.count);
       }
     }
     out.flush();

@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
@@ -54,6 +55,8 @@ import picocli.CommandLine.Spec;
       "  asymml predict --run runs/mine cat.jpg dog.jpg"
     })
 public final class Main implements Callable<Integer> {
+  private static final String VECTOR_API = "jdk.incubator.vector";
+
   @Spec private @Nullable CommandSpec spec;
 
   @Option(
@@ -80,7 +83,27 @@ public final class Main implements Callable<Integer> {
   public static void main(String[] args) {
     // Charts go to files; without this a DISPLAY that nobody serves would end the program.
     System.setProperty("java.awt.headless", "true");
-    System.exit(execute(commandLine(), args));
+    CommandLine line = commandLine();
+    Screen out = Screen.behind(Screen.OUT, System.getenv());
+    Screen err = Screen.behind(Screen.ERR, System.getenv());
+    if (out != null) {
+      line.setOut(out.writer(System.out));
+    }
+    if (err != null) {
+      eraseWarning(err);
+      line.setErr(err.writer(System.err));
+    }
+    System.exit(execute(line, args));
+  }
+
+  /// Java prints a line about the Vector API before this program begins, and no option keeps it
+  /// from doing so. A terminal can forget it; in a file it stays.
+  private static void eraseWarning(Screen err) {
+    if (Runtime.version().feature() == 25
+        && ModuleLayer.boot().findModule(VECTOR_API).isPresent()) {
+      System.err.print(err.erased("WARNING: Using incubator modules: " + VECTOR_API));
+      System.err.flush();
+    }
   }
 
   /// The command line, ready to be run by [#execute].
@@ -147,7 +170,11 @@ public final class Main implements Callable<Integer> {
   private int fail(Exception e, CommandLine line) {
     String message =
         switch (e) {
-          case DataException _, TrainingException _, IOException _, RunException _ ->
+          case DataException _,
+              TrainingException _,
+              StudyException _,
+              IOException _,
+              RunException _ ->
               e.getMessage();
           case UncheckedIOException io -> causeOf(io).getMessage();
           default -> "internal error (" + e + "): run again with --debug and report it";

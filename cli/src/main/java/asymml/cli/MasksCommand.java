@@ -2,7 +2,6 @@ package asymml.cli;
 
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
-import asymml.report.Figures;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
@@ -24,7 +23,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -42,9 +40,9 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     description = {
       "Shows what the masks of --shield shares cost in precision, by layer and rank, at one noise"
-          + " multiplier: masks are in proportion to what leaves, so that the error falls with the"
+          + " multiplier: masks are in proportion to what is released, so that the error falls with the"
           + " norm of the residual, at the same guarantee.",
-      "Masks, products and differences are computed here, as two workers would; nothing leaves. The"
+      "Masks, products and differences are computed here, as two workers would; nothing is released. The"
           + " results are private statistics and stay in the run directory."
     },
     footerHeading = "%nExamples:%n",
@@ -150,7 +148,7 @@ final class MasksCommand implements Callable<Integer> {
     } catch (NonFiniteException e) {
       throw new RunException("the activations are not finite: training of this model diverged", e);
     }
-    print(graph, forward, backward, out);
+    new MaskTable(graph.name(), noiseMultiplier, forward, backward).print(out);
     write(file, forward, backward);
     out.println("written: " + file);
     out.flush();
@@ -163,55 +161,6 @@ final class MasksCommand implements Callable<Integer> {
     return graph.linearLayers().stream()
         .filter(i -> plan.placement(graph.nodes().get(i).name()) instanceof Placement.Split)
         .toList();
-  }
-
-  private void print(
-      Graph graph,
-      List<MaskErrors.AtRank> forward,
-      List<MaskErrors.OfGradient> backward,
-      PrintWriter out) {
-    out.println(RankFile.NOTICE);
-    out.printf(
-        Locale.ROOT,
-        "%s: noise multiplier %s everywhere, so that every row has the same guarantee%n%n",
-        graph.name(),
-        Figures.plain(noiseMultiplier));
-    String head = "%-24s %5s %12s %11s %7s %10s %10s%n";
-    String row = "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n";
-    out.printf(
-        head, "Y = W * X", "rank", "norm leaving", "masks / rms", "bits", "predicted", "error");
-    for (MaskErrors.AtRank at : forward) {
-      MaskErrors.Errors y = at.y();
-      out.printf(
-          Locale.ROOT,
-          row,
-          at.layer(),
-          at.rank(),
-          y.normShare(),
-          y.masks(),
-          y.bits(),
-          y.predicted(),
-          y.measured());
-    }
-    out.println();
-    out.printf(head, "dX from dY", "", "norm leaving", "masks / rms", "bits", "predicted", "error");
-    for (MaskErrors.OfGradient of : backward) {
-      MaskErrors.Errors dx = of.dx();
-      out.printf(
-          Locale.ROOT,
-          row,
-          of.layer(),
-          "",
-          dx.normShare(),
-          dx.masks(),
-          dx.bits(),
-          dx.predicted(),
-          dx.measured());
-    }
-    out.println();
-    out.println(
-        "norm leaving: of the residual over that of X; masks: standard deviation over the root mean"
-            + " square of X; bits: of 24 that the masks take; errors: of the product, relative");
   }
 
   private void write(

@@ -1,8 +1,12 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
+import asymml.session.DataSpec;
+import asymml.session.Limit;
 import asymml.study.bench.BenchSpec;
-import asymml.trusted.bench.Planner;
+import asymml.study.plan.PlanResult;
+import asymml.study.plan.PlanSpec;
+import asymml.study.plan.PlanStudy;
 import asymml.trusted.data.DataException;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.train.TrainingException;
@@ -12,7 +16,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,7 +29,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Finds the cheapest plan for this machine: which layers to split, at which ranks.",
+      "Finds the least expensive plan for this machine: which layers to split, at which ranks.",
       "Trains briefly on the trusted side for the energy that each rank leaves, times steps at two"
           + " ranks with a worker, and chooses for each layer. Then it runs the plan and compares."
           + " What it prints can be given to 'asymml train' and 'asymml bench'.",
@@ -53,7 +56,7 @@ final class PlanCommand implements Callable<Integer> {
       names = "--limit-train",
       paramLabel = "N",
       defaultValue = "640",
-      converter = Labels.LimitConverter.class,
+      converter = StudyOptions.LimitConverter.class,
       description = "Train and measure on N images, or all (default: ${DEFAULT-VALUE}).")
   Limit limitTrain;
 
@@ -104,7 +107,8 @@ final class PlanCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "10",
       description =
-          "Steps of each timing, after as many that do not count (default:" + " ${DEFAULT-VALUE}).")
+          "Steps of each timing, after twice as many that do not count (default:"
+              + " ${DEFAULT-VALUE}).")
   int steps;
 
   @Option(
@@ -125,7 +129,7 @@ final class PlanCommand implements Callable<Integer> {
   @Option(
       names = "--json",
       paramLabel = "FILE",
-      description = "Write the plan and its figures there.")
+      description = "Write the plan and its times there.")
   @Nullable Path json;
 
   @Option(
@@ -136,61 +140,49 @@ final class PlanCommand implements Callable<Integer> {
           "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
   TrainCommand.Progress progress;
 
-  /// The plan for a run, measured here on the drawn shapes before the run begins.
-  ///
-  /// @param options of the run
-  /// @param energy largest share of an input's energy in the residual
-  /// @param out for progress and the table
-  /// @return where each linear layer is to run
-  /// @throws IllegalArgumentException if an option does not fit
-  static List<Planner.Choice> choose(TrainOptions options, String energy, PrintWriter out)
-      throws DataException, IOException, TrainingException {
-    PlanCommand command = new PlanCommand();
-    CommandLine line = new CommandLine(command).setOut(out);
-    try {
-      line.parseArgs(
-          "--model",
-          options.model,
-          "--norm",
-          String.valueOf(Labels.of(options.norm)),
-          "--batch-size",
-          Integer.toString(options.batchSize),
-          "--trusted-layers",
-          String.join(",", options.trustedLayers),
-          "--threads",
-          Integer.toString(options.threads()),
-          "--worker",
-          options.workers.getFirst().toString(),
-          "--energy",
-          energy);
-    } catch (ParameterException e) {
-      throw new IllegalArgumentException("no plan can be made: " + e.getMessage(), e);
-    }
-    command.check();
-    return new PlanRun(command, line).run();
-  }
-
   @Override
   public Integer call() throws DataException, IOException, TrainingException {
+    PrintWriter out = spec.commandLine().getOut();
     try {
-      check();
-      new PlanRun(this, spec.commandLine()).run();
+      PlanSpec asked =
+          new PlanSpec(
+              DataSpec.of(data).withLimits(limitTrain, Limit.NONE),
+              model,
+              norm,
+              batchSize,
+              trustedLayers,
+              energy,
+              steps,
+              new BenchSpec.Processes(
+                  threads != null ? threads : BenchSpec.Processes.sharedThreads(),
+                  worker.device(),
+                  1));
+      PlanResult result = run(asked, progress, out);
+      if (json != null) {
+        result.write(json, asked, Build.version());
+        out.println("written  " + json);
+      }
+      out.flush();
       return ExitCode.OK;
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }
   }
 
-  private void check() {
-    if (batchSize < 1 || steps < 1 || threads() < 1) {
-      throw new IllegalArgumentException("--batch-size, --steps and --threads must be at least 1");
-    }
-    if (!(energy > 0 && energy < 1)) {
-      throw new IllegalArgumentException("--energy must be above 0 and below 1: " + energy);
-    }
-  }
-
-  int threads() {
-    return threads != null ? threads : BenchSpec.Processes.sharedThreads();
+  /// Plans, and prints the plan.
+  ///
+  /// @param asked what to plan for
+  /// @param progress how to show the training
+  /// @param out for progress and the table
+  /// @return the plan
+  /// @throws IllegalArgumentException if model, images and layers do not fit together
+  static PlanResult run(PlanSpec asked, TrainCommand.Progress progress, PrintWriter out)
+      throws DataException, IOException, TrainingException {
+    PlanTable table = new PlanTable(asked, out);
+    PlanResult result =
+        new PlanStudy(asked, table, new StudyDisplay(progress, out), DataOpening.reporter(out))
+            .run();
+    table.print(result);
+    return result;
   }
 }

@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Names the likeliest classes of images, wholly on the trusted side: nothing leaves.",
+      "Names the most likely classes of images, wholly on the trusted side: nothing is released.",
       "Images are JPEG or PNG files of the size that the model was trained on."
     },
     footerHeading = "%nExample:%n",

@@ -47,7 +47,7 @@ final class PrivacyLedgerCommand implements Callable<Integer> {
     if (!Files.exists(file)) {
       throw new IOException(
           run
-              + " has no ledger: it is no run directory, its run was trusted-only (nothing left), or"
+              + " has no ledger: it is no run directory, its run was trusted-only (nothing was released), or"
               + " it has not begun");
     }
     PrivacyStatement statement = statement(LedgerFile.read(file));

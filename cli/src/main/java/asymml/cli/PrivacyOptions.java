@@ -61,7 +61,7 @@ final class PrivacyOptions {
       paramLabel = "KIND",
       converter = DrawingConverter.class,
       description =
-          "poisson (each image by itself, in secret; only where the whole view is protected) or shuffle"
+          "poisson (each image independently, in secret; only where the whole view is protected) or shuffle"
               + " (nothing is amplified) (default: poisson with --protect all, else shuffle).")
   @Nullable Drawing sampling;
 
@@ -90,7 +90,7 @@ final class PrivacyOptions {
       paramLabel = "DATA",
       defaultValue = "generated:2",
       description =
-          "Images that are no secret, of the same shape, for bounds and bases of a run that is"
+          "Public images of the same shape, for clip norms and bases of a run that is"
               + " accounted for (default: ${DEFAULT-VALUE}).")
   String publicData;
 

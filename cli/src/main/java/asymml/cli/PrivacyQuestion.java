@@ -38,7 +38,7 @@ final class PrivacyQuestion {
       defaultValue = "1e-5",
       converter = PrivacyLabels.DeltaConverter.class,
       description =
-          "What epsilon leaves to chance; choose it well below 1/N (default: ${DEFAULT-VALUE}).")
+          "Probability with which epsilon may not hold; choose it well below 1/N (default: ${DEFAULT-VALUE}).")
   private Delta delta;
 
   @Option(
@@ -140,7 +140,7 @@ final class PrivacyQuestion {
                     releases,
                     releases == 1 ? "release" : "releases about the same sample",
                     Figures.plain(noise.value())))
-        .line("adjacency", "zero-out: one example is there, or the null example in its place")
+        .line("adjacency", "zero-out: one example is present, or a null example in its place")
         .line(
             "sensitivity",
             "C, the clip norm of one example; under replacement 2C: halve the noise multiplier")
@@ -151,7 +151,7 @@ final class PrivacyQuestion {
             "accountant",
             "%s: %s; all bounds are rounded up"
                 .formatted(accountant.label(), accountant.description()))
-        .line("covers", "these releases only: whatever else leaves a run is not in this number");
+        .line("covers", "these releases only: other releases of a run are not counted");
     report.print(command.commandLine().getOut(), json);
   }
 
@@ -161,7 +161,7 @@ final class PrivacyQuestion {
   }
 
   private static String poisson(double rate) {
-    return "Poisson, rate %s, and nobody can tell who was drawn; with shuffled batches take rate 1"
+    return "Poisson, rate %s, and the sampled examples are not revealed; for shuffled batches use rate 1"
         .formatted(Figures.plain(rate));
   }
 }

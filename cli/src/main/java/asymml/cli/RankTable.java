@@ -32,8 +32,8 @@ record RankTable(RankReport report) {
         report.seconds());
     out.println();
     out.println(
-        "inputs X: 2^mu and ranks that hold 90, 95 and 99 percent of the energy (medians); energy left in the"
-            + " residual at rank r");
+        "inputs X: 2^mu and ranks that hold 90, 95 and 99 percent of the energy (medians); residual"
+            + " energy at rank r");
     printEnergies(out, false);
     out.println();
     out.println("output gradients dY: the same");
@@ -44,7 +44,9 @@ record RankTable(RankReport report) {
             + " the bounds");
     printBounds(out);
     out.println();
-    new RankBounds(report).lines().forEach(out::println);
+    RankBounds bounds = new RankBounds(report);
+    bounds.lines().forEach(out::println);
+    out.println(bounds.verdict());
   }
 
   private int width() {
@@ -121,7 +123,7 @@ record RankTable(RankReport report) {
   static String line(RankReport report) {
     return String.format(
         Locale.ROOT,
-        "rank after epoch %d (private statistics): 2^mu of inputs %s, energy left %s per example, %s shared (medians of %d"
+        "rank after epoch %d (private statistics): 2^mu of inputs %s, residual energy %s per example, %s shared (medians of %d"
             + " layers); %s; %.1f s",
         report.epoch(),
         decimal(

@@ -6,7 +6,6 @@ import asymml.report.ReportPage;
 import asymml.report.ReportedAttacks;
 import asymml.report.ReportedBench;
 import asymml.report.ReportedRun;
-import asymml.report.RunSettings;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -86,7 +85,7 @@ final class ReportCommand implements Callable<Integer> {
         throw new ParameterException(spec.commandLine(), "--run names " + run + " twice");
       }
       if (ReportedRun.isOne(run)) {
-        trained.add(ReportedRun.read(run, ReportCommand::settings));
+        trained.add(ReportedRun.read(run));
       } else if (ReportedAttacks.isOne(run)) {
         attacked.add(ReportedAttacks.read(run));
       } else {
@@ -109,12 +108,5 @@ final class ReportCommand implements Callable<Integer> {
         Build.version(),
         Build.command(),
         spec.commandLine().getParseResult().originalArgs());
-  }
-
-  /// The settings of a run, as its `config.yaml` has them.
-  static RunSettings settings(Path file) throws IOException {
-    Settings settings = Settings.read(file);
-    TrainOptions options = TrainOptions.of(settings);
-    return new RunSettings(settings.values(), options.config(), options.workers().size());
   }
 }

@@ -1,24 +1,32 @@
 package asymml.cli;
 
-import asymml.model.Zoo;
+import asymml.report.Charts;
 import asymml.report.Figures;
-import asymml.study.NoiseAlone;
+import asymml.report.RunDescription;
+import asymml.report.TradeoffChart;
+import asymml.study.Decimal;
+import asymml.study.StudyRun;
 import asymml.study.tradeoff.Tradeoff;
+import asymml.study.tradeoff.Tradeoff.Cell;
+import asymml.study.tradeoff.Tradeoff.Point;
+import asymml.study.tradeoff.TradeoffListener;
+import asymml.study.tradeoff.TradeoffSpec;
+import asymml.study.tradeoff.TradeoffStudy;
 import asymml.trusted.data.DataException;
-import asymml.trusted.plan.Placement.Decomposition;
-import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -34,8 +42,8 @@ import picocli.CommandLine.Spec;
           + " own, and compares the final accuracies with those of noise alone (rank 0, dp-only) at"
           + " the same noise multiplier.",
       "Tested without noise, on the trusted side, after the running statistics of batch norms were"
-          + " gathered anew without noise. The same command goes on with a grid that was stopped;"
-          + " what is finished is not run again. The accuracies are statistics of private data, for"
+          + " gathered anew without noise. Rerun the command to resume a grid that was"
+          + " stopped; finished cells are not run again. The accuracies are statistics of private data, for"
           + " the data owner only; nothing is accounted for."
     },
     footerHeading = "%nExamples:%n",
@@ -48,46 +56,7 @@ import picocli.CommandLine.Spec;
 final class TradeoffCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--data",
-      paramLabel = "DATA",
-      defaultValue = "generated",
-      description =
-          "Images, as for 'asymml train': generated[:SEED], a folder or a zip (default:"
-              + " ${DEFAULT-VALUE}).")
-  String data;
-
-  @Option(
-      names = "--limit-train",
-      paramLabel = "N",
-      defaultValue = Limit.ALL,
-      converter = Labels.LimitConverter.class,
-      description = "Train on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
-  Limit limitTrain;
-
-  @Option(
-      names = "--limit-test",
-      paramLabel = "N",
-      defaultValue = Limit.ALL,
-      converter = Labels.LimitConverter.class,
-      description = "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
-  Limit limitTest;
-
-  @Option(
-      names = "--model",
-      paramLabel = "NAME",
-      defaultValue = "cnn",
-      converter = Labels.ModelConverter.class,
-      description = "A model of 'asymml models' (default: ${DEFAULT-VALUE}).")
-  String model;
-
-  @Option(
-      names = "--norm",
-      paramLabel = "NORM",
-      defaultValue = "batch",
-      converter = Labels.NormConverter.class,
-      description = "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
-  Zoo.Norm norm;
+  @Mixin private StudyOptions options;
 
   @Option(
       names = "--ranks",
@@ -121,149 +90,150 @@ final class TradeoffCommand implements Callable<Integer> {
   private @Nullable List<Double> gradientNoise;
 
   @Option(
-      names = "--decomposer",
-      paramLabel = "NAME",
-      defaultValue = "shared",
-      converter = Labels.DecompositionConverter.class,
-      description =
-          "shared (one basis per layer) or per-example (a light SVD each)"
-              + " (default: ${DEFAULT-VALUE}).")
-  Decomposition decomposer;
-
-  @Option(
-      names = "--trusted-layers",
-      paramLabel = "LAYERS",
-      split = ",",
-      defaultValue = Plan.FIRST + "," + Plan.LAST,
-      description =
-          "Linear layers that stay trusted whole and release nothing, as for 'asymml train'"
-              + " (default: ${DEFAULT-VALUE}).")
-  List<String> trustedLayers;
-
-  @Option(
       names = "--epochs",
       paramLabel = "N",
       defaultValue = "3",
       description = "Passes over the training images in each cell (default: ${DEFAULT-VALUE}).")
-  int epochs;
-
-  @Option(
-      names = "--batch-size",
-      paramLabel = "N",
-      defaultValue = "64",
-      description = "Images a step (default: ${DEFAULT-VALUE}).")
-  int batchSize;
+  private int epochs;
 
   @Option(
       names = "--learning-rate",
       paramLabel = "RATE",
       defaultValue = "0.01",
       description = "Highest learning rate (default: ${DEFAULT-VALUE}).")
-  float learningRate;
-
-  @Option(
-      names = "--seed",
-      paramLabel = "N",
-      defaultValue = "1",
-      description =
-          "Of initial weights, order, augmentation and the limits' choice in every cell; never of"
-              + " noise (default: ${DEFAULT-VALUE}).")
-  long seed;
-
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads of either process (default: one per available processor).")
-  @Nullable Integer threads;
+  private float learningRate;
 
   @Option(
       names = "--out",
       paramLabel = "DIR",
       defaultValue = "runs/tradeoff",
       description =
-          "Directory for table, pictures and a run of each cell; a grid there goes on"
+          "Directory for table, pictures and a run of each cell; an existing grid is resumed"
               + " (default: ${DEFAULT-VALUE}).")
-  Path out;
-
-  @Option(
-      names = "--progress",
-      paramLabel = "KIND",
-      defaultValue = "auto",
-      description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
-  TrainCommand.Progress progress;
+  private Path directory;
 
   @Override
-  public Integer call() throws DataException, IOException, TrainingException, RunException {
-    Set<Tradeoff.Point> points;
+  public Integer call() throws DataException, IOException, TrainingException {
+    PrintWriter out = spec.commandLine().getOut();
+    TradeoffSpec grid;
+    TradeoffStudy study;
     try {
-      points = Tradeoff.points(ranks(), noise(), gradientNoise());
-      for (Tradeoff.Point point : points) {
-        TrainOptions.of(cell(point, new Limit(1))).config();
-      }
+      grid =
+          new TradeoffSpec(
+              options.spec(learningRate).withEpochs(epochs),
+              ranks,
+              noise,
+              gradientNoise == null ? List.of() : gradientNoise);
+      study = TradeoffStudy.open(grid, directory, DataOpening.reporter(out));
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }
-    return new TradeoffRun(this, points, spec.commandLine()).run();
-  }
-
-  /// The ranks to compare, each once, noise alone before the others.
-  List<RankPolicy> ranks() {
-    return NoiseAlone.before(ranks);
-  }
-
-  List<Double> noise() {
-    return levels("--noise", noise);
-  }
-
-  List<Double> gradientNoise() {
-    return gradientNoise == null ? List.of() : levels("--gradient-noise", gradientNoise);
-  }
-
-  private static List<Double> levels(String flag, List<Double> given) {
-    Set<Double> levels = new LinkedHashSet<>();
-    for (double level : given) {
-      if (!(level >= 0) || Double.isInfinite(level)) {
-        throw new IllegalArgumentException(
-            "%s takes finite numbers of at least 0: %s".formatted(flag, Figures.plain(level)));
+    show(grid, study);
+    int cells = grid.points().size();
+    try (StopSignals signals = new StopSignals(spec.commandLine().getErr())) {
+      Optional<Tradeoff> tradeoff =
+          study.run(
+              new StudyRun(
+                  spec.commandLine().getParseResult().originalArgs(),
+                  new StudyDisplay(options.progress(), out),
+                  signals::received),
+              new Lines(cells, out),
+              DataOpening.reporter(out));
+      if (tradeoff.isEmpty()) {
+        out.printf(
+            "stopped and saved; %d of %d cells are done: rerun the command to resume%n",
+            study.finished(), cells);
+        out.flush();
+        return signals.exitCode();
       }
-      levels.add(level + 0.0); // -0 is 0
+      finish(grid, study, tradeoff.get());
+      return ExitCode.OK;
     }
-    return List.copyOf(levels);
   }
 
-  /// Settings of the run of a cell.
-  ///
-  /// @param testAfterEpochs how many images each epoch is tested on, with noisy running statistics
-  Settings cell(Tradeoff.Point point, Limit testAfterEpochs) {
-    Map<String, Object> values = common();
-    values.put("limit-test", testAfterEpochs.toString());
-    values.put("mode", point.mode().label());
-    values.put("rank", point.rank().toString());
-    values.put(TrainOptions.NOISE_RATIO, point.noise());
-    if (point.gradientNoise() > 0) {
-      values.put(TrainOptions.GRADIENT_NOISE_RATIO, point.gradientNoise());
+  private void show(TradeoffSpec grid, TradeoffStudy study) {
+    PrintWriter out = spec.commandLine().getOut();
+    out.println("data     " + RunDescription.data(study.data()));
+    out.println("model    " + RunDescription.model(study.graph(), grid.common().training()));
+    out.printf(
+        "grid     %d cells, %d finished; %s decomposition; trusted whole: %s; %d epochs each%n",
+        grid.points().size(),
+        study.finished(),
+        grid.common().training().decomposition().label(),
+        String.join(", ", grid.common().training().trustedLayers()),
+        epochs);
+    for (double level : grid.noise()) {
+      if (level > 0) {
+        double[] multipliers = study.noiseMultipliers(level);
+        out.printf(
+            "noise    %s is z = %.3g to %.3g by layer, the same for every rank%n",
+            Decimal.plain(level), multipliers[0], multipliers[1]);
+      }
     }
-    return new Settings(values);
+    out.println(
+        "privacy  clip bounds follow private data and nothing is accounted for; no (epsilon, delta)"
+            + " is claimed");
+    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
+    out.println("worker   UNTRUSTED: a process of its own for each cell, on this machine");
+    out.println("results  " + directory);
+    out.flush();
   }
 
-  /// What all cells share.
-  Map<String, Object> common() {
-    Map<String, Object> values = new LinkedHashMap<>();
-    values.put("data", data);
-    values.put("limit-train", limitTrain.toString());
-    values.put("limit-test", limitTest.toString());
-    values.put("model", model);
-    values.put("norm", Labels.of(norm));
-    values.put("decomposer", decomposer.label());
-    values.put("trusted-layers", trustedLayers);
-    values.put("epochs", epochs);
-    values.put("batch-size", batchSize);
-    values.put("learning-rate", learningRate);
-    values.put("seed", seed);
-    if (threads != null) {
-      values.put("threads", threads);
+  /// Lines for cells.
+  private record Lines(int cells, PrintWriter out) implements TradeoffListener {
+    @Override
+    public void started(Point point, int number) {
+      say("cell %d of %d: %s".formatted(number, cells, point.describe()));
     }
-    return values;
+
+    @Override
+    public void diverged(Point point, String message) {
+      say(point.describe() + ": " + message);
+    }
+
+    @Override
+    public void finished(Point point, Cell cell, Duration left) {
+      say(
+          "%s: test accuracy %s, %s of steps and %s of evaluation; %s left for the grid"
+              .formatted(
+                  point.describe(),
+                  cell.accuracy().isPresent()
+                      ? Figures.percent(cell.accuracy().getAsDouble())
+                      : "diverged",
+                  seconds(cell.trainSeconds()),
+                  seconds(cell.evaluationSeconds()),
+                  Figures.time(left)));
+    }
+
+    private static String seconds(double seconds) {
+      return Figures.time(Duration.ofMillis(Math.round(1000 * seconds)));
+    }
+
+    private void say(String line) {
+      out.println(line);
+      out.flush();
+    }
+  }
+
+  private void finish(TradeoffSpec grid, TradeoffStudy study, Tradeoff tradeoff)
+      throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    out.println();
+    new TradeoffTable(tradeoff).print(out);
+    List<String> written = new ArrayList<>();
+    written.add(study.write(tradeoff, Build.version()).toString());
+    if (Charts.hasFonts()) {
+      String what = grid.common().training().model() + " on " + study.data().name();
+      for (Tradeoff.Sweep sweep : tradeoff.sweeps()) {
+        Path svg = directory.resolve(sweep.gradients() ? "tradeoff-gradients.svg" : "tradeoff.svg");
+        TradeoffChart.write(tradeoff, sweep, what, svg);
+        written.add(svg.toString());
+      }
+    } else {
+      spec.commandLine().getErr().println(Charts.noFonts(directory.resolve("tradeoff.svg")));
+    }
+    out.println("written  " + String.join(", ", written));
+    out.println("verdict  " + tradeoff.verdict());
+    out.flush();
   }
 }

@@ -22,7 +22,6 @@ record TradeoffTable(Tradeoff tradeoff) {
       printSweep(sweep, out);
     }
     out.println();
-    out.println(tradeoff.verdict());
     out.printf(
         "time: %d cells, %s of steps and %s of evaluation; processors: %s trusted, %s worker%n",
         tradeoff.cells().size(),

@@ -1,6 +1,9 @@
 package asymml.cli;
 
-import asymml.trusted.bench.Planner;
+import asymml.session.DataSpec;
+import asymml.study.bench.BenchSpec;
+import asymml.study.plan.PlanResult;
+import asymml.study.plan.PlanSpec;
 import asymml.trusted.data.DataException;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
@@ -230,15 +233,39 @@ final class TrainCommand implements Callable<Integer> {
     }
     options.config();
     String energy = text.equals(AUTO) ? "0.1" : text.substring(AUTO.length() + 1);
-    List<Planner.Choice> choices = PlanCommand.choose(options, energy, out);
-    if (choices.stream().noneMatch(Planner.Choice::split)) {
+    PlanResult planned = PlanCommand.run(planFor(energy), Progress.auto, out);
+    if (!planned.splits()) {
       throw new IllegalArgumentException(
           "no layer is worth splitting at this energy on this machine: --mode trusted-only, or a"
               + " larger share as in --plan auto:0.3");
     }
-    options.rank = Planner.ranks(choices);
-    options.trustedLayers = Planner.trusted(choices);
+    options.rank = planned.rank();
+    options.trustedLayers = planned.trustedLayers();
     out.println();
+  }
+
+  /// What to plan for, measured on the drawn shapes before the run begins.
+  private PlanSpec planFor(String energy) {
+    if (!(options.workers.getFirst() instanceof WorkerChoice.Local(String device))) {
+      throw new IllegalArgumentException(
+          "no plan can be made: --plan auto times steps with a worker on this machine");
+    }
+    double share;
+    try {
+      share = Double.parseDouble(energy);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("--plan auto:" + energy + " has no number", e);
+    }
+    return new PlanSpec(
+        DataSpec.of("generated")
+            .withLimits(new asymml.session.Limit(PlanSpec.IMAGES), asymml.session.Limit.NONE),
+        options.model,
+        options.norm,
+        options.batchSize,
+        options.trustedLayers,
+        share,
+        PlanSpec.STEPS,
+        new BenchSpec.Processes(options.threads(), device, 1));
   }
 
   private void checkResume(Settings settings) throws IOException {

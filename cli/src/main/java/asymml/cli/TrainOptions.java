@@ -38,7 +38,7 @@ final class TrainOptions {
       paramLabel = "DATA",
       defaultValue = "generated",
       description = {
-        "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of drawn"
+        "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of generated"
             + " shapes; a folder or zip of train/<class>/*.jpg|png and test/<class>/*; a folder"
             + " of CIFAR-10/100 binary files or of the IDX files of the MNIST family."
       })
@@ -92,8 +92,8 @@ final class TrainOptions {
       defaultValue = "asymml",
       converter = Labels.ModeConverter.class,
       description = {
-        "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part here, noisy"
-            + " residual at the worker; trusted-only: all here; untrusted-only: all at the"
+        "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part trusted, noisy"
+            + " residual at the worker; trusted-only: all trusted; untrusted-only: all at the"
             + " worker, NO PRIVACY; dp-only: noisy whole activations at the worker."
       })
   Mode mode;
@@ -113,7 +113,7 @@ final class TrainOptions {
       paramLabel = "RANK",
       converter = Labels.RankConverter.class,
       description =
-          "Directions of a layer's input that stay here: 8, 1/8 (of the channels),"
+          "Rank of the trusted part of a layer's input: 8, 1/8 (of the channels),"
               + " schedule:2:32, or energy:0.1:1/2 (default: 1/8, with --shield shares 0).")
   @Nullable RankPolicy rank;
 
@@ -123,7 +123,7 @@ final class TrainOptions {
       split = ",",
       defaultValue = Plan.FIRST + "," + Plan.LAST,
       description =
-          "Linear layers that stay here whole: names with commas, 'first' for the first"
+          "Linear layers that stay trusted: names with commas, 'first' for the first"
               + " convolution, 'last' for the classifier, whose output gradient spells the"
               + " labels, or 'none' (default: ${DEFAULT-VALUE}).")
   List<String> trustedLayers;
@@ -134,7 +134,7 @@ final class TrainOptions {
       description =
           "Noise on residuals with sigma = RHO C / sqrt(values), C the clip bound (default: 0.1"
               + " unless --noise-multiplier is given; 0: neither noise nor clipping). With --shield"
-              + " shares: how many times larger masks are than what they hide.")
+              + " shares: the mask-to-signal ratio.")
   @Nullable Double noiseRatio;
 
   @Option(
@@ -142,7 +142,7 @@ final class TrainOptions {
       paramLabel = "Z",
       description =
           "Noise on residuals with sigma = Z C; instead of --noise-ratio (0: neither noise nor"
-              + " clipping). With --shield shares: that of the masks (default: 10 there).")
+              + " clipping). With --shield shares: that of the masks (then default: 10).")
   @Nullable Double noiseMultiplier;
 
   @Option(
@@ -246,7 +246,7 @@ final class TrainOptions {
       paramLabel = "N",
       defaultValue = "0",
       description =
-          "Analyse ranks after every N epochs and the last, here, as 'asymml analyze rank' does: a"
+          "Analyse ranks after every N epochs and the last, as 'asymml analyze rank' does: a"
               + " line each, rank.json and rank.svg, private statistics; 0 for never"
               + " (default: ${DEFAULT-VALUE}).")
   int analyzeEvery;
@@ -352,7 +352,7 @@ final class TrainOptions {
     if (remote.stream().distinct().count() < remote.size()) {
       throw new IllegalArgumentException(
           shares
-              ? "the two workers are one: whoever has values under masks and the masks has the values"
+              ? "the two workers are one: together the masked values and the masks are the values"
               : "a worker is given twice: it would serve one connection alone");
     }
     return workers;
@@ -361,7 +361,7 @@ final class TrainOptions {
   private void requireRoundable() {
     if (privacy.shield.shares()) {
       throw new IllegalArgumentException(
-          "--wire bfloat16 does not go with --shield shares: masks only come off again in float32");
+          "--wire bfloat16 does not go with --shield shares: masks can only be removed in float32");
     }
     if (mode == Mode.TRUSTED_ONLY
         || !workers.stream().allMatch(w -> w instanceof WorkerChoice.Remote(WorkerAddress.Tls _))) {
@@ -406,7 +406,7 @@ final class TrainOptions {
     if (privacy.targetEpsilon != null
         && (Objects.equals(noiseRatio, 0.0) || Objects.equals(noiseMultiplier, 0.0))) {
       throw new IllegalArgumentException(
-          "no noise meets --target-epsilon: leave the noise out to have it follow from the target");
+          "no noise meets --target-epsilon: omit the noise to have it follow from the target");
     }
     Double multiplier = noiseMultiplier();
     if (multiplier != null) {

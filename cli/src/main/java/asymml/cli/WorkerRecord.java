@@ -14,7 +14,7 @@ final class WorkerRecord {
       names = "--worker-record",
       paramLabel = "FILE",
       description =
-          "Have the worker started here keep all that it receives and computes in FILE, which must"
+          "Have the worker started by this command record all that it receives and computes in FILE, which must"
               + " not exist ('asymml worker --record'); of two workers, the one with the masks in"
               + " FILE.masks.")
   private @Nullable Path file;
@@ -37,7 +37,7 @@ final class WorkerRecord {
     }
     if (!options.workers().stream().allMatch(WorkerChoice.Local.class::isInstance)) {
       throw new IllegalArgumentException(
-          "--worker-record is for a worker that is started here: start this one with --record");
+          "--worker-record is for a worker that this command starts: start this one with --record");
     }
     if (options.mode == Mode.TRUSTED_ONLY) {
       throw new IllegalArgumentException(
@@ -45,12 +45,11 @@ final class WorkerRecord {
     }
     if (!options.privacy.shield.shares() && options.workers().size() > 1) {
       throw new IllegalArgumentException(
-          "--worker-record is for one worker: each of several would keep the examples that it gets"
+          "--worker-record is for one worker: each of several would record its own examples only"
               + " alone");
     }
     if (options.chunks.number() > 1) {
-      throw new IllegalArgumentException(
-          "--worker-record keeps whole batches: record without --chunks");
+      throw new IllegalArgumentException("--worker-record records whole batches: omit --chunks");
     }
     return List.of(keeping(file.toString()), keeping(file + ".masks"));
   }

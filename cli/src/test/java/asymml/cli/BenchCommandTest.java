@@ -24,7 +24,11 @@ class BenchCommandTest {
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out())
-        .contains("trusted CPU ms", "lower bound, CPU ms", "conv1", "simulation: not protected")
+        .contains(
+            "trusted CPU ms",
+            "lower bound, CPU ms",
+            "conv1",
+            "not running in a TEE (simulation, not protected)")
         .doesNotContain("ratio  ");
     JsonNode facts = new JsonMapper().readTree(Files.readString(json));
     JsonNode mode = facts.get("modes").get("trusted-only");
@@ -66,7 +70,7 @@ class BenchCommandTest {
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out())
-        .contains("cnn, batch 2 | 4 of 32x32x3", "simulation: not protected")
+        .contains("cnn, batch 2 | 4 of 32x32x3", "not running in a TEE (simulation, not protected)")
         .containsPattern("batch-size 2 +trusted-only +[0-9.]+ +0.000 +[0-9.]+ +0 B +0 B .*B *\n")
         .containsPattern("batch-size 4 +asymml( +[0-9.]+){3} .*kB .*MB +[0-9.]+\n")
         .contains("written  " + json, "written  " + svg);

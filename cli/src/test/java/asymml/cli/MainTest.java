@@ -43,7 +43,7 @@ class MainTest {
         "--wire bfloat16 --worker tls:a:1,tls:b:1 --tls-trust w.pem --shield shares | in float32",
         "--chunks 0                           | --chunks must be 1 to 16: 0",
         "--chunks 2 --shield shares --norm group | masks are made for a whole batch",
-        "--chunks 2 --worker-record f         | record without --chunks",
+        "--chunks 2 --worker-record f         | omit --chunks",
         "--tls-trust w.pem                    | --worker tls:",
         "--resume                             | --resume runs/NAME",
         "--resume runs/x --out runs/y         | leave out --out",

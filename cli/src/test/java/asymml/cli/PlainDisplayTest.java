@@ -49,6 +49,6 @@ class PlainDisplayTest {
     assertThat(text.toString().strip())
         .isEqualTo(
             "epoch 1/2: train loss 0.5000, accuracy 75.0 %; test loss 0.2500, accuracy 90.0 %;"
-                + " 812 images/s; worker: 2.00 MB there, 1.00 kB back");
+                + " 812 images/s; worker: sent 2.00 MB, received 1.00 kB");
   }
 }

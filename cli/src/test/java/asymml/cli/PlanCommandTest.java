@@ -10,8 +10,8 @@ class PlanCommandTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "--energy 0 | --energy must be above 0 and below 1: 0.0",
-        "--energy 1 | --energy must be above 0 and below 1: 1.0",
+        "--energy 0 | energy must be above 0 and below 1: 0.0",
+        "--energy 1 | energy must be above 0 and below 1: 1.0",
         "--steps 0 | must be at least 1",
         "--batch-size 0 | must be at least 1",
         "--threads 0 | must be at least 1",

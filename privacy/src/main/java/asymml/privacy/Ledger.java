@@ -112,14 +112,14 @@ public record Ledger(Sampling sampling, Delta delta, List<Entry> entries, int wo
         }
         yield new PrivacyEvent.Composed(parts);
       }
-      case Sampling.Shuffled _ -> {
-        // An example is in one step an epoch; it may be the one that releases most.
-        yield entries.stream()
-            .filter(entry -> entry.steps() > 0)
-            .max(Comparator.comparingDouble(entry -> entry.inverseSquares(which)))
-            .<PrivacyEvent>map(entry -> new PrivacyEvent.SelfComposed(entry.event(which), epochs()))
-            .orElse(new PrivacyEvent.NoOp());
-      }
+      // An example is in one step an epoch; it may be the one that releases most.
+      case Sampling.Shuffled _ ->
+          entries.stream()
+              .filter(entry -> entry.steps() > 0)
+              .max(Comparator.comparingDouble(entry -> entry.inverseSquares(which)))
+              .<PrivacyEvent>map(
+                  entry -> new PrivacyEvent.SelfComposed(entry.event(which), epochs()))
+              .orElse(new PrivacyEvent.NoOp());
     };
   }
 

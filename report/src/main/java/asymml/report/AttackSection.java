@@ -111,7 +111,7 @@ record AttackSection(ReportedAttacks suite, String id, String name) {
 
   private void scores(PageSection section, Plan plan) {
     PageTable table =
-        new PageTable("Every figure of plan " + plan.name() + "; higher is better for the attacker")
+        new PageTable("Every score of plan " + plan.name() + "; higher is better for the attacker")
             .words("attack", "layer", "measure")
             .numbers("score", "chance", "best");
     suite.scores().stream()

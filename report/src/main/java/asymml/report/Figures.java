@@ -14,6 +14,9 @@ public final class Figures {
   private Figures() {}
 
   /// Minutes and seconds, or hours.
+  ///
+  /// @param time any; negative counts as 0
+  /// @return `m:ss` or `h:mm:ss`
   public static String time(Duration time) {
     long seconds = Math.max(0, Math.round(time.toMillis() / 1000.0));
     return seconds < 3600
@@ -22,11 +25,17 @@ public final class Figures {
   }
 
   /// Bytes in decimal units.
+  ///
+  /// @param bytes a count
+  /// @return for example `12.3 kB`
   public static String bytes(long bytes) {
     return scaled(bytes) + "B";
   }
 
   /// A count with three digits and k, M, G or T.
+  ///
+  /// @param value a count
+  /// @return for example `12.3 k`, without a unit
   public static String scaled(long value) {
     double count = value;
     String[] units = {" ", " k", " M", " G", " T"};
@@ -40,41 +49,65 @@ public final class Figures {
   }
 
   /// A count in groups of three digits, with thin spaces as the SI has them.
+  ///
+  /// @param value a count
+  /// @return its digits
   public static String grouped(long value) {
     return String.format(Locale.ROOT, "%,d", value).replace(',', '\u2009');
   }
 
   /// Seconds with one digit.
+  ///
+  /// @param seconds a time
+  /// @return for example `1.5 s`
   public static String seconds(double seconds) {
     return String.format(Locale.ROOT, "%.1f s", seconds);
   }
 
   /// A share as percent with one digit.
+  ///
+  /// @param share from 0 to 1
+  /// @return for example `12.5 %`
   public static String percent(double share) {
     return String.format(Locale.ROOT, "%.1f %%", 100 * share);
   }
 
   /// A loss with four digits.
+  ///
+  /// @param loss a loss
+  /// @return its digits
   public static String loss(double loss) {
     return String.format(Locale.ROOT, "%.4f", loss);
   }
 
   /// Images a second.
+  ///
+  /// @param imagesPerSecond a rate
+  /// @return for example `24 images/s`
   public static String speed(double imagesPerSecond) {
     return String.format(Locale.ROOT, "%.0f images/s", imagesPerSecond);
   }
 
   /// The smallest number of five digits that is at least a value.
+  ///
+  /// @param value any finite number
+  /// @return the bound
   public static double roundedUp(double value) {
     return rounded(BigDecimal.valueOf(value), RoundingMode.CEILING);
   }
 
   /// The largest number of five digits that is at most a value.
+  ///
+  /// @param value any finite number
+  /// @return the bound
   public static double roundedDown(double value) {
     return roundedDown(BigDecimal.valueOf(value));
   }
 
   /// The same of a value that is no `double`.
+  ///
+  /// @param value any finite number
+  /// @return the bound
   public static double roundedDown(BigDecimal value) {
     return rounded(value, RoundingMode.FLOOR);
   }
@@ -84,6 +117,9 @@ public final class Figures {
   }
 
   /// A number with all of its digits and no more, from which it can be read back.
+  ///
+  /// @param value any number
+  /// @return its digits
   public static String plain(double value) {
     return Double.toString(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
   }

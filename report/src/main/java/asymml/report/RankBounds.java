@@ -1,17 +1,22 @@
 package asymml.report;
 
+import asymml.trusted.rank.Figures;
 import asymml.trusted.rank.LayerRanks;
 import asymml.trusted.rank.NodeRanks;
 import asymml.trusted.rank.RankReport;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /// Whether the bounds on ranks hold in an analysis.
 ///
 /// @param report the analysis
 public record RankBounds(RankReport report) {
+  private static final double LOW = 0.25;
+  private static final double HALF = 0.5;
   private static final String CONVOLUTION = "convolution: min(sum rank(patches), k^2 r, O, P_out)";
 
   /// Whether the bounds hold.
@@ -35,6 +40,38 @@ public record RankBounds(RankReport report) {
                     counts[0],
                     report.images())));
     return lines;
+  }
+
+  /// Whether all bounds hold and how low the rank is, in a sentence.
+  ///
+  /// @return the verdict
+  public String verdict() {
+    String bounds =
+        report.violations().isEmpty()
+            ? "all bounds hold"
+            : "bounds are BROKEN (%d)".formatted(report.violations().size());
+    List<LayerRanks> sorted =
+        report.layers().stream()
+            .filter(layer -> layer.x() != null)
+            .sorted(Comparator.comparingDouble(RankBounds::share))
+            .toList();
+    if (sorted.isEmpty()) {
+      return "verdict: " + bounds + "; no layer has an input that is not zero";
+    }
+    LayerRanks median = sorted.get(sorted.size() / 2);
+    Figures x = Objects.requireNonNull(median.x());
+    return "verdict: %s; at the median layer (%s) %d of %d directions hold 90 %% of the input's energy: %s"
+        .formatted(bounds, median.layer(), x.rank90(), x.spectrum().size(), words(share(median)));
+  }
+
+  /// Directions that hold 90 % of an input's energy, over all that it can have.
+  private static double share(LayerRanks layer) {
+    Figures x = Objects.requireNonNull(layer.x());
+    return (double) x.rank90() / x.spectrum().size();
+  }
+
+  private static String words(double share) {
+    return share <= LOW ? "low rank" : share <= HALF ? "moderately low rank" : "not low rank";
   }
 
   private static void count(Map<String, int[]> kinds, String kind, int slack) {

@@ -82,7 +82,7 @@ public record ReportedBench(Path file, Map<String, Object> facts) {
     row(table, "wall ms", "wallMillis");
     row(table, "trusted CPU ms", "trustedCpuMillis");
     row(table, "worker CPU ms", "workerCpuMillis");
-    row(table, "floor of trusted CPU ms", "floorCpuMillis");
+    row(table, "lower bound of trusted CPU ms", "floorCpuMillis");
     List<String> sent = new ArrayList<>(List.of("to the worker"));
     modes().values().forEach(mode -> sent.add(bytes((Map<?, ?>) mode, "bytesToWorker")));
     table.row(sent.toArray(String[]::new));

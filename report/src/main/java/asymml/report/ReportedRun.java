@@ -4,6 +4,8 @@ import asymml.model.Graph;
 import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.rank.RankFile;
@@ -64,14 +66,15 @@ public record ReportedRun(
   /// Reads a run.
   ///
   /// @param directory a run directory
-  /// @param reader of its settings
   /// @return what it holds
   /// @throws IOException one line that names the file that cannot be read
-  public static ReportedRun read(Path directory, RunSettings.Reader reader) throws IOException {
+  public static ReportedRun read(Path directory) throws IOException {
     RunLayout layout = new RunLayout(directory);
-    RunSettings settings;
+    Settings settings;
+    TrainingSpec spec;
     try {
-      settings = reader.read(layout.config());
+      settings = Settings.read(layout.config());
+      spec = settings.spec();
     } catch (IllegalArgumentException e) {
       throw new IOException(layout.config() + " has unusable settings: " + e.getMessage(), e);
     }
@@ -80,8 +83,8 @@ public record ReportedRun(
         directory,
         RunFile.read(layout.runFile()),
         settings.values(),
-        settings.config(),
-        settings.workers(),
+        spec.training(),
+        spec.workers().workers().size(),
         graph(layout.checkpoint()),
         Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of(),
         ledger,

@@ -25,7 +25,7 @@ record RunCosts(ReportedRun run) {
   void appendTo(PageSection section) {
     List<EpochMetrics> epochs = run.epochs();
     if (epochs.isEmpty()) {
-      section.missing("No epoch is done: there is nothing to tell of time and bytes.");
+      section.missing("No epoch is complete: there are no times and bytes.");
       return;
     }
     Map<String, String> facts = new LinkedHashMap<>();

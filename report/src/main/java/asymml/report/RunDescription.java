@@ -2,6 +2,7 @@ package asymml.report;
 
 import asymml.model.Graph;
 import asymml.model.Parameter;
+import asymml.trusted.data.DataSet;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Split;
@@ -17,6 +18,20 @@ public final class RunDescription {
   public static final String NOT_PROTECTED = "not running in a TEE (simulation, not protected)";
 
   private RunDescription() {}
+
+  /// A data set in words.
+  ///
+  /// @param data its limited splits
+  /// @return name, numbers of images, their shape and classes
+  public static String data(DataSet data) {
+    return "%s: %d training and %d test images of %s, %d classes"
+        .formatted(
+            data.name(),
+            data.train().size(),
+            data.test().size(),
+            data.train().shape(),
+            data.train().classNames().size());
+  }
 
   /// A network in words.
   ///

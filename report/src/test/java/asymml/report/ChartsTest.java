@@ -30,6 +30,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
@@ -50,7 +51,7 @@ class ChartsTest {
   }
 
   private static CategorySeries series(CategoryChart chart, String name) {
-    return chart.getSeriesMap().get(name);
+    return Objects.requireNonNull(chart.getSeriesMap().get(name));
   }
 
   private static Comparison comparison() {

@@ -10,6 +10,9 @@ import asymml.privacy.Delta;
 import asymml.privacy.Ledger;
 import asymml.privacy.Release;
 import asymml.privacy.Sampling;
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
+import asymml.session.WorkerSpec;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
@@ -30,6 +33,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,24 +76,31 @@ record PlantedRun(Path directory, Mode mode, int epochs) {
     return Plan.of(graph(), mode, CONFIG.decomposition(), CONFIG.rank(), CONFIG.trustedLayers());
   }
 
-  /// The settings of every planted run, whatever its `config.yaml` holds.
-  RunSettings settings() {
-    Map<String, Object> values = new LinkedHashMap<>();
-    values.put("batch-size", 16);
-    values.put("trusted-layers", List.of("first", "last"));
-    values.put("worker", "local");
-    values.put("milestones", List.of());
-    return new RunSettings(values, CONFIG.withMode(mode), 1);
+  /// What it was told.
+  ///
+  /// @param workers local ones
+  TrainingSpec spec(int workers) {
+    WorkerSpec one = WorkerSpec.local();
+    return TrainingSpec.defaults()
+        .withTraining(CONFIG.withMode(mode))
+        .withWorkers(
+            new WorkerSpec(
+                Collections.nCopies(workers, one.workers().getFirst()),
+                one.tlsTrust(),
+                one.wire(),
+                one.chunks(),
+                one.timeout(),
+                one.localArguments()));
   }
 
   ReportedRun read() throws IOException {
-    return ReportedRun.read(directory, _ -> settings());
+    return ReportedRun.read(directory);
   }
 
   /// Writes all files; ranks, of epoch 2, and a ledger only where there is a worker.
   PlantedRun write(String... arguments) throws IOException {
     RunLayout layout = new RunLayout(Files.createDirectories(directory));
-    Files.writeString(layout.config(), "batch-size: 16\n");
+    Settings.of(spec(1)).write(layout.config());
     RunFile.write(layout.runFile(), facts(List.of(arguments)));
     try (MetricsLog log = MetricsLog.open(layout.metrics())) {
       for (int epoch = 1; epoch <= epochs; epoch++) {

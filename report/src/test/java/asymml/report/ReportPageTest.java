@@ -370,7 +370,7 @@ class ReportPageTest {
         .anyMatch(said -> said.contains("there are no curves"))
         .anyMatch(said -> said.contains("what this run has released is not known"))
         .anyMatch(said -> said.contains("No checkpoint in this run"))
-        .anyMatch(said -> said.contains("No epoch is done"))
+        .anyMatch(said -> said.contains("No epoch is complete"))
         .anyMatch(said -> said.contains("No rank analysis in this run"))
         .anyMatch(said -> said.contains("by which command it was made"));
     assertThat(facts(found.expectFirst(".card")))

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -28,7 +29,7 @@ class ReportedRunTest {
     assertThat(run.epochs()).containsExactly(planted.metrics(1), planted.metrics(2));
     assertThat(run.ledger()).isEqualTo(PlantedRun.unaccounted());
     assertThat(run.ranks()).containsExactly(PlantedRun.ranks(2, 0));
-    assertThat(run.graph().nodes()).isEqualTo(PlantedRun.graph().nodes());
+    assertThat(Objects.requireNonNull(run.graph()).nodes()).isEqualTo(PlantedRun.graph().nodes());
     assertThat(run.needsWorker()).isTrue();
   }
 
@@ -51,15 +52,11 @@ class ReportedRunTest {
   @Test
   void unusable_settings_are_named_with_their_file() throws Exception {
     new PlantedRun(folder, Mode.ASYMML, 1).write();
-    assertThatThrownBy(() ->
-            ReportedRun.read(
-                folder,
-                _ -> {
-                  throw new IllegalArgumentException("epochs must be at least 1: 0");
-                }))
+    Files.writeString(folder.resolve("config.yaml"), "epochs: 0\n");
+    assertThatThrownBy(() -> ReportedRun.read(folder))
         .isInstanceOf(IOException.class)
-        .hasMessage(
-            folder.resolve("config.yaml") + " has unusable settings: epochs must be at least 1: 0");
+        .hasMessageStartingWith(folder.resolve("config.yaml") + " has unusable settings: ")
+        .hasMessageContaining("epochs");
   }
 
   @Test
@@ -73,12 +70,5 @@ class ReportedRunTest {
     assertThat(run.arguments()).isEmpty();
     assertThat(run.placements()).isEmpty();
     assertThat(new RunCosts(run).trainingSeconds()).isEmpty();
-  }
-
-  @Test
-  void settings_name_at_least_one_worker() {
-    assertThatThrownBy(() -> new RunSettings(Map.of(), PlantedRun.CONFIG, 0))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("got 0");
   }
 }

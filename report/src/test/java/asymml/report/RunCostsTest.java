@@ -10,6 +10,7 @@ import asymml.privacy.Ledger;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
 import asymml.privacy.Sampling;
+import asymml.session.Settings;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunLayout;
@@ -26,10 +27,9 @@ class RunCostsTest {
   private Document costs(Ledger ledger, int workers) throws IOException {
     PlantedRun planted = new PlantedRun(folder, Mode.ASYMML, 2).write();
     LedgerFile.write(new RunLayout(folder).ledger(), ledger);
-    RunSettings one = planted.settings();
-    RunSettings settings = new RunSettings(one.values(), one.config(), workers);
+    Settings.of(planted.spec(workers)).write(new RunLayout(folder).config());
     Document document = Document.createShell("");
-    new RunCosts(ReportedRun.read(folder, _ -> settings)).appendTo(PageSection.of(document));
+    new RunCosts(ReportedRun.read(folder)).appendTo(PageSection.of(document));
     return document;
   }
 

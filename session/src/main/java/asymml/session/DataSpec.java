@@ -12,8 +12,7 @@ import asymml.trusted.data.Progress;
 /// @param source `generated`, `generated:SEED`, or a path, as [DataSets#open] takes it
 /// @param limitTrain how many training images, chosen by the run's seed
 /// @param limitTest how many test images, chosen by the run's seed
-/// @param publicSource images that are no secret, for clip bounds and bases of a run that is
-///   accounted for
+/// @param publicSource public images, for clip bounds and bases of a run that is accounted for
 public record DataSpec(String source, Limit limitTrain, Limit limitTest, String publicSource) {
   /// All images of a source.
   ///

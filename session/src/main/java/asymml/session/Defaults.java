@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// What is taken where nobody says otherwise; some of it follows from other settings.
+/// The defaults; some of it follows from other settings.
 final class Defaults {
   /// A tenth of a residual at the clip bound.
   private static final NoiseStrength NOISE = new NoiseStrength.Ratio(0.1);

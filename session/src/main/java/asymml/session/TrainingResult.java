@@ -34,7 +34,7 @@ public record TrainingResult(
   /// @throws IllegalStateException if none is
   public EpochMetrics lastEpoch() {
     if (epochs.isEmpty()) {
-      throw new IllegalStateException("no epoch is done yet");
+      throw new IllegalStateException("no epoch is complete yet");
     }
     return epochs.getLast();
   }
@@ -42,7 +42,7 @@ public record TrainingResult(
   /// The accuracy on the test images after the last epoch.
   ///
   /// @return 0 to 1
-  /// @throws IllegalStateException if no epoch is done
+  /// @throws IllegalStateException if no epoch is complete
   public double testAccuracy() {
     return lastEpoch().testAccuracy();
   }

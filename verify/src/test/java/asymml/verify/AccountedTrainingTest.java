@@ -387,7 +387,12 @@ class AccountedTrainingTest {
   @Test
   void a_ledger_that_is_behind_its_checkpoint_is_refused() throws Exception {
     RunLayout layout = layout("run");
-    TrainConfig config = protectAll(30);
+    TrainConfig config =
+        config(
+            new NoiseStrength.None(),
+            Decomposition.SHARED,
+            "1/8",
+            privacy(ALL, 30.0, Drawing.POISSON, Basis.PUBLIC));
     run(config, layout);
     Ledger full = LedgerFile.read(layout.ledger());
     LedgerFile.write(
@@ -469,12 +474,13 @@ class AccountedTrainingTest {
             .toList();
     LedgerFile.write(layout.ledger(), new Ledger(own.sampling(), own.delta(), fewer));
     assertThatThrownBy(() -> run(protectAll(30), layout, true, Listening.to(_ -> {})))
-        .hasMessageContaining("clip bound");
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("does not say what this run releases");
     LedgerFile.write(
         layout.ledger(),
         new Ledger(new Sampling.Poisson(EXAMPLES, BATCH, EXAMPLES), own.delta(), own.entries()));
     assertThatThrownBy(() -> run(protectAll(30), layout, true, Listening.to(_ -> {})))
-        .isInstanceOf(TrainingException.class)
+        .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("does not say what this run releases");
   }
 
@@ -529,6 +535,27 @@ class AccountedTrainingTest {
           .hasMessageContainingAll("--basis", "--rank", "--target-epsilon", "--clip")
           .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
       assertThat(worker.remote.bytesToWorker()).isZero();
+    }
+  }
+
+  @Test
+  void one_private_image_among_the_public_ones_is_refused_before_anything_is_released()
+      throws Exception {
+    byte[] image = new byte[SHAPE.size()];
+    for (ImageSet own : List.of(DATA.train(), DATA.test())) {
+      own.pixels(own.size() - 1, image);
+      byte[] pixels = new byte[3 * SHAPE.size()];
+      System.arraycopy(image, 0, pixels, SHAPE.size(), image.length);
+      ImageSet laundered = ImageSet.of(SHAPE, List.of("any"), new int[3], pixels);
+      try (LocalWorker worker = new LocalWorker()) {
+        assertThatThrownBy(() ->
+                new Trainer(protectAll(8), DATA, laundered, Workers.of(worker.party()), null)
+                    .close())
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("1 of the 3 public images are training or test images")
+            .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
+        assertThat(worker.remote.bytesToWorker()).isZero();
+      }
     }
   }
 }

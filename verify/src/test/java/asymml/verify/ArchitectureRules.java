@@ -19,6 +19,7 @@ import java.security.SecureRandom;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /// What may know what, below a root package: `asymml` for the product, another one for the examples
 /// that must fail.
@@ -71,13 +72,14 @@ record ArchitectureRules(String root) {
     rules.put("attacks do not see their scorers", attacksDoNotScore());
     rules.put(
         "the report knows the files of runs and records of studies",
-        knowOnly("report", "study", "trusted", "privacy", "model"));
+        knowOnly("report", "study", "session", "trusted", "privacy", "model"));
     rules.put(
         "cli does not know untrusted",
         knowOnly(
             "cli",
             "report",
             "study",
+            "session",
             "analysis",
             "trusted",
             "privacy",
@@ -85,8 +87,11 @@ record ArchitectureRules(String root) {
             "kernels",
             "model"));
     rules.put(
+        "sessions know neither untrusted nor commands",
+        knowOnly("session", "trusted", "privacy", "wire", "kernels", "model"));
+    rules.put(
         "studies know neither untrusted nor commands",
-        knowOnly("study", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
+        knowOnly("study", "session", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
     rules.put("kernels know nothing of ours", knowOnly("kernels"));
     rules.put("model knows nothing of ours", knowOnly("model"));
@@ -94,6 +99,7 @@ record ArchitectureRules(String root) {
     rules.put("only commands parse command lines", onlyCommandsParse());
     rules.put("only the release door makes a Released", onlyTheDoorMakesReleased());
     rules.put("only the release door writes the worker's memory", onlyTheDoorWrites());
+    rules.put("only the release door uses the region writer", onlyTheDoorUsesTheWriter());
     rules.put("only the boundary speaks to the worker", onlyTheBoundarySpeaks());
     rules.put("the rank analysis has no way out", rankHasNoWayOut());
     rules.put("nothing on the trusted side reads the rank analysis", nothingReadsRanks());
@@ -138,11 +144,14 @@ record ArchitectureRules(String root) {
         .dependOnClassesThat(resideInAPackage("picocli.."));
   }
 
-  private DescribedPredicate<JavaClass> outsideTheDoor() {
-    String door = boundary("ReleaseDoor");
+  private DescribedPredicate<JavaClass> areNot(String... types) {
     return describe(
-        "are not the release door",
-        type -> !type.getName().equals(door) && !type.getName().startsWith(door + "$"));
+        "are not " + String.join(", ", types),
+        type ->
+            Stream.of(types)
+                .map(this::boundary)
+                .noneMatch(
+                    name -> type.getName().equals(name) || type.getName().startsWith(name + "$")));
   }
 
   /// Scorers are given the truth; attacks must not learn from them.
@@ -156,7 +165,7 @@ record ArchitectureRules(String root) {
 
   private ArchRule onlyTheDoorMakesReleased() {
     return noClasses()
-        .that(outsideTheDoor())
+        .that(areNot("RegionWriter"))
         .should()
         .callConstructorWhere(
             describe(
@@ -166,7 +175,7 @@ record ArchitectureRules(String root) {
 
   private ArchRule onlyTheDoorWrites() {
     return noClasses()
-        .that(outsideTheDoor())
+        .that(areNot("RegionWriter"))
         .should()
         .callMethodWhere(
             describe(
@@ -177,12 +186,21 @@ record ArchitectureRules(String root) {
                             || call.getName().equals("publish"))));
   }
 
+  /// What writes and publishes stands behind the door, and an open release is the door's.
+  private ArchRule onlyTheDoorUsesTheWriter() {
+    return noClasses()
+        .that(areNot("ReleaseDoor", "NoisyRelease", "RegionWriter"))
+        .should()
+        .dependOnClassesThat(name(boundary("RegionWriter")));
+  }
+
   /// Outside the boundary the trusted side knows a worker's address, the places of tensors in the
   /// region and that the conversation may fail, and nothing else of the wire.
   private ArchRule onlyTheBoundarySpeaks() {
     return noClasses()
         .that()
-        .resideInAnyPackage(tree("trusted"), tree("study"), tree("cli"))
+        .resideInAnyPackage(
+            tree("trusted"), tree("session"), tree("study"), tree("report"), tree("cli"))
         .and()
         .resideOutsideOfPackage(tree("trusted.boundary"))
         .should()
@@ -247,7 +265,7 @@ record ArchitectureRules(String root) {
   private ArchRule nothingIsPrinted() {
     return noClasses()
         .that()
-        .resideInAPackage(tree("trusted"))
+        .resideInAnyPackage(tree("trusted"), tree("session"), tree("study"))
         .should()
         .accessTargetWhere(describe("it prints", ArchitectureRules::prints));
   }
@@ -265,7 +283,7 @@ record ArchitectureRules(String root) {
   private ArchRule nothingIsLogged() {
     return noClasses()
         .that()
-        .resideInAPackage(tree("trusted"))
+        .resideInAnyPackage(tree("trusted"), tree("session"), tree("study"))
         .should()
         .dependOnClassesThat(LOGGING);
   }

@@ -9,7 +9,7 @@ import asymml.model.Initializer;
 import asymml.model.Zoo;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.SplitNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.ResidualNorms;
 import asymml.trusted.passes.ResidualNorms.Place;
@@ -53,7 +53,8 @@ class ClipBoundAgreementTest {
         LocalWorker worker = new LocalWorker();
         SplitContext context =
             new SplitContext(graph, plan, BATCH, NOISE, worker.remote, worker.door);
-        Network network = Network.forTraining(graph, plan, BATCH, parameters, context, SEED)) {
+        SplitNetwork network =
+            SplitNetwork.forTraining(graph, plan, BATCH, parameters, context, SEED)) {
       worker.remote.mapRegion(network.regionBytes());
       Tensor images = Tensor.allocate(arena, BATCH, 32, 32, 3);
       byte[] pixels = new byte[data.train().shape().size()];

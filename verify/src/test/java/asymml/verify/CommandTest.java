@@ -48,6 +48,7 @@ class CommandTest {
 
   /// A process under way, what it says read line by line.
   private static final class Running {
+    // Signals go by its handle: the methods of the process itself close what it is read from.
     private final Process process;
     private final BufferedReader lines;
     private final StringBuilder said = new StringBuilder();
@@ -68,7 +69,7 @@ class CommandTest {
       process = new ProcessBuilder(command).redirectErrorStream(true).start();
       lines = process.inputReader();
       // A process that hangs must not hang the tests.
-      CompletableFuture.delayedExecutor(10, TimeUnit.MINUTES).execute(process::destroyForcibly);
+      CompletableFuture.delayedExecutor(30, TimeUnit.MINUTES).execute(process::destroyForcibly);
     }
 
     /// Reads on until a line has this in it.
@@ -177,7 +178,7 @@ class CommandTest {
     Running trainer = start(tiny("--out", run.toString()));
     trainer.awaitLine("epoch 1/6: ");
     // SIGTERM: whoever started this test may have had it ignore SIGINT, which would be inherited.
-    trainer.process.destroy();
+    trainer.process.toHandle().destroy();
     assertThat(trainer.end(143)).contains("stopped and saved", "train --resume " + run);
     assertThat(metrics(run).size()).isLessThan(6);
 
@@ -247,7 +248,7 @@ class CommandTest {
     Path killed = folder.resolve("accounted-killed");
     Running trainer = start(accounted(killed));
     trainer.awaitLine("epoch 1/3: ");
-    trainer.process.destroyForcibly();
+    trainer.process.toHandle().destroyForcibly();
     trainer.end(137);
     run(0, "train", "--resume", killed.toString());
     assertThat(ledger(killed)).isEqualTo(ledger(whole)).contains("24 steps");
@@ -316,7 +317,7 @@ class CommandTest {
     Path cut = folder.resolve("cut-grid");
     Running stopped = start((arguments + cut).split(" "));
     stopped.awaitLine("epoch 1/8: ");
-    stopped.process.destroy();
+    stopped.process.toHandle().destroy();
     assertThat(stopped.end(143))
         .contains("stopped and saved; 0 of 1 cells are done, the same command goes on");
     assertThat(cut.resolve("tradeoff.json")).doesNotExist();

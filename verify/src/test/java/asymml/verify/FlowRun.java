@@ -10,7 +10,7 @@ import asymml.model.Parameter;
 import asymml.privacy.Channel;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ReleaseDoor;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.SplitNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.PublicPass;
 import asymml.trusted.plan.Basis;
@@ -52,7 +52,7 @@ final class FlowRun implements AutoCloseable {
   private final List<ReleaseDoor> doors = new ArrayList<>();
   private final Parameters parameters;
   private final SplitContext context;
-  private final Network network;
+  private final SplitNetwork network;
   private final @Nullable PublicPass publicPass;
   private final List<String> remote;
 
@@ -94,7 +94,7 @@ final class FlowRun implements AutoCloseable {
     }
     parameters.changed();
     context = new SplitContext(graph, FlowPlan.BATCH, releases, all);
-    network = Network.forTraining(graph, plan, FlowPlan.BATCH, parameters, context, 0);
+    network = SplitNetwork.forTraining(graph, plan, FlowPlan.BATCH, parameters, context, 0);
     publicPass =
         settings.accounted() && settings.basis() == Basis.PUBLIC && plan.sharesBases()
             ? new PublicPass(graph, parameters, images(91), new int[] {0, 1, 2, 0})
@@ -141,7 +141,7 @@ final class FlowRun implements AutoCloseable {
         network.input().examples(i, 1).fill(0);
       }
     }
-    context.occupy(nulls::contains);
+    context.nullExamples(nulls::contains);
     if (publicPass != null && context.refreshes(step)) {
       publicPass.fitBases(context);
     }

@@ -40,13 +40,15 @@ class ModulesTest {
     "model, Graph, asymml.model",
     "privacy, Epsilon, asymml.privacy",
     "trusted, train.Trainer, asymml.trusted.bench asymml.trusted.boundary asymml.trusted.data"
-        + " asymml.trusted.decompose asymml.trusted.memory asymml.trusted.network asymml.trusted.ops"
-        + " asymml.trusted.passes asymml.trusted.plan asymml.trusted.rank asymml.trusted.run"
-        + " asymml.trusted.split asymml.trusted.train",
+        + " asymml.trusted.decompose asymml.trusted.memory asymml.trusted.network"
+        + " asymml.trusted.ops asymml.trusted.passes asymml.trusted.plan asymml.trusted.rank"
+        + " asymml.trusted.run asymml.trusted.split asymml.trusted.train",
     "untrusted, Main, -",
+    "session, TrainingSpec, asymml.session",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "report, ReportPage, asymml.report",
-    "study, NoiseAlone, asymml.study asymml.study.bench asymml.study.compare asymml.study.tradeoff",
+    "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.bench asymml.study.compare"
+        + " asymml.study.plan asymml.study.tradeoff",
     "cli, Main, -",
   })
   void a_module_exports_no_more_than_others_need(String module, String type, String exports)
@@ -65,10 +67,12 @@ class ModulesTest {
     "privacy, Epsilon, -",
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
+    "session, TrainingSpec, asymml.trusted",
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
-    "study, NoiseAlone, asymml.analysis asymml.privacy asymml.trusted",
-    "report, ReportPage, asymml.privacy asymml.study asymml.trusted",
-    "cli, Main, asymml.analysis asymml.privacy asymml.report asymml.study asymml.trusted",
+    "study, NoiseAlone, asymml.analysis asymml.privacy asymml.session asymml.trusted",
+    "report, ReportPage, asymml.privacy asymml.session asymml.study asymml.trusted",
+    "cli, Main, asymml.analysis asymml.privacy asymml.report asymml.session asymml.study"
+        + " asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
       throws ReflectiveOperationException {
@@ -87,6 +91,7 @@ class ModulesTest {
     "trusted, train.Trainer, -",
     // CUDA only where the launcher adds it.
     "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
+    "session, TrainingSpec, -",
     "report, ReportPage, -",
     "cli, Main, -",
   })
@@ -112,6 +117,7 @@ class ModulesTest {
     "privacy, Epsilon, -",
     "trusted, train.Trainer, -",
     "untrusted, Main, info.picocli",
+    "session, TrainingSpec, -",
     "analysis, WorkerView, -",
     "report, ReportPage, -",
     "study, NoiseAlone, -",

@@ -74,7 +74,7 @@ class SourceSizesTest {
     assertThat(SourceSizes.of(folder).stream().flatMap(module -> module.breaches().stream()))
         .containsExactly(
             "large: p90 of 341 lines per file, above 340",
-            "p: 81 files, above 80",
+            "p: 71 files, above 70",
             "long: median of 161 lines per file, above 160");
   }
 }

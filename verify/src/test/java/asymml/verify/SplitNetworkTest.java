@@ -19,6 +19,8 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.network.Network;
+import asymml.trusted.network.SplitNetwork;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -115,7 +117,7 @@ class SplitNetworkTest {
         LocalWorker third = new LocalWorker()) {
       Trace split =
           train(
-              Network::forTraining,
+              SplitNetworkTest::training,
               graph,
               asymml(graph, decomposition, rank),
               batch,
@@ -138,7 +140,7 @@ class SplitNetworkTest {
     try (LocalWorker worker = new LocalWorker()) {
       Trace split =
           train(
-              Network::forTraining,
+              SplitNetworkTest::training,
               graph,
               asymml(graph, Decomposition.SHARED, "1/8"),
               21,
@@ -157,10 +159,10 @@ class SplitNetworkTest {
     Trace planned;
     Trace kept;
     try (LocalWorker worker = new LocalWorker()) {
-      planned = train(Network::forTraining, graph, plan, 4, 2, EXACT, List.of(worker), 1);
+      planned = train(SplitNetworkTest::training, graph, plan, 4, 2, EXACT, List.of(worker), 1);
     }
     try (LocalWorker worker = new LocalWorker()) {
-      kept = train(Network::forInspection, graph, plan, 4, 2, EXACT, List.of(worker), 1);
+      kept = train(SplitNetworkTest::inspection, graph, plan, 4, 2, EXACT, List.of(worker), 1);
     }
     assertThat(planned.losses).isEqualTo(kept.losses);
     kept.firstGradients.forEach((name, expected) ->
@@ -247,6 +249,22 @@ class SplitNetworkTest {
     }
   }
 
+  private static Network training(
+      Graph graph, Plan plan, int batch, Parameters values, @Nullable SplitContext c, long seed)
+      throws Exception {
+    return c == null
+        ? TrustedNetwork.forTraining(graph, batch, values, seed)
+        : SplitNetwork.forTraining(graph, plan, batch, values, c, seed);
+  }
+
+  private static Network inspection(
+      Graph graph, Plan plan, int batch, Parameters values, @Nullable SplitContext c, long seed)
+      throws Exception {
+    return c == null
+        ? TrustedNetwork.forInspection(graph, batch, values, seed)
+        : SplitNetwork.forInspection(graph, plan, batch, values, c, seed);
+  }
+
   /// How a network is planned.
   private interface Planner {
     Network plan(
@@ -262,7 +280,7 @@ class SplitNetworkTest {
       @Nullable ReleaseTerms terms,
       List<LocalWorker> workers)
       throws Exception {
-    return train(Network::forTraining, graph, plan, batch, steps, terms, workers, 1);
+    return train(SplitNetworkTest::training, graph, plan, batch, steps, terms, workers, 1);
   }
 
   private static Trace train(

@@ -88,4 +88,72 @@ class ScoresTest {
     Maps matched = MapScores.matched(new Maps(3, 1, 1, 3, found), new Maps(3, 1, 1, 3, truth));
     assertThat(matched.values()).containsExactly(1, 0, 0.2f, 0, 0.8f, 0, 0, 0.1f, 0.9f);
   }
+
+  private static Maps maps(int examples, float... values) {
+    return new Maps(examples, 1, 1, values.length / examples, values);
+  }
+
+  @Test
+  void a_cosine_is_that_of_deviations_from_the_mean_example() {
+    Maps truth = maps(2, 1, 0, -1, 0);
+    assertThat(MapScores.cosine(maps(2, 6, 7, 4, 7), truth)).isCloseTo(1, within(1e-6));
+    assertThat(MapScores.cosine(maps(2, 0, 1, 0, -1), truth)).isCloseTo(0, within(1e-6));
+    assertThat(MapScores.cosine(maps(2, -3, 0, 3, 0), truth)).isCloseTo(-1, within(1e-6));
+    assertThat(MapScores.cosine(maps(2, 1, 1, -1, -1), truth))
+        .isCloseTo(Math.sqrt(0.5), within(1e-6));
+  }
+
+  @Test
+  void examples_are_re_identified_by_the_nearest_truth() {
+    Maps truth = maps(3, 1, 0, 0, 0, 1, 0, 0, 0, 1);
+    Maps swapped = maps(3, 0, 1, 0, 1, 0, 0, 0, 0, 1);
+    assertThat(MapScores.reidentified(swapped, truth)).isCloseTo(1 / 3.0, within(1e-9));
+    Maps alike = maps(3, 1, 0, 0, 1, 0, 0, 0, 0, 1);
+    assertThat(MapScores.reidentified(alike, truth)).isCloseTo(2 / 3.0, within(1e-9));
+  }
+
+  @Test
+  void sides_of_a_mask_count_alike_however_rare_one_is() {
+    Maps truth = maps(1, 1, 0, 0, 0, 0, 0, 0, 0);
+    assertThat(MapScores.maskAccuracy(maps(1, 0, 0, 0, 0, 0, 0, 0, 0), truth)).isEqualTo(0.5);
+    assertThat(MapScores.maskAccuracy(maps(1, 1, 1, 0, 0, 0, 0, 0, 0), truth))
+        .isCloseTo((1 + 6 / 7.0) / 2, within(1e-9));
+    // A side that nobody is on counts as right.
+    assertThat(MapScores.maskAccuracy(maps(1, 1, 1), maps(1, 1, 1))).isEqualTo(1);
+  }
+
+  @Test
+  void norms_correlate_whatever_their_directions() {
+    Maps truth = maps(3, 1, 0, 2, 0, 3, 0);
+    assertThat(MapScores.normCorrelation(maps(3, 0, 10, 0, 20, 0, 30), truth))
+        .isCloseTo(1, within(1e-6));
+    assertThat(MapScores.normCorrelation(maps(3, 0, 3, 0, 2, 0, 1), truth))
+        .isCloseTo(-1, within(1e-6));
+  }
+
+  @Test
+  void a_shift_costs_similarity_of_brightness_and_a_mirror_image_of_structure() {
+    assertThat(ImageScores.ssim(shifted(0.2f), TRUTH)).isBetween(0.5, 0.98);
+    Maps mirrored = TRUTH.zeros();
+    for (int i = 0; i < mirrored.values().length; i++) {
+      mirrored.values()[i] = 1 - TRUTH.values()[i];
+    }
+    assertThat(ImageScores.ssim(mirrored, TRUTH)).isLessThan(-0.8);
+  }
+
+  @Test
+  void the_principal_span_holds_most_energy() {
+    float[] values = new float[300];
+    SplittableRandom random = new SplittableRandom(1);
+    for (int p = 0; p < 100; p++) {
+      float strong = (float) (10 * random.nextGaussian());
+      values[3 * p] = strong;
+      values[3 * p + 1] = strong;
+      values[3 * p + 2] = (float) (0.01 * random.nextGaussian());
+    }
+    double half = Math.sqrt(0.5);
+    double[][] found = SpanScores.principal(new Maps(1, 10, 10, 3, values), 1);
+    assertThat(SpanScores.agreement(found, new double[][] {{half}, {half}, {0}}))
+        .isCloseTo(1, within(1e-6));
+  }
 }

@@ -1,6 +1,7 @@
 package asymml.study.bench;
 
 import asymml.model.Graph;
+import asymml.session.WorkerLauncher;
 import asymml.trusted.bench.StepBench;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
@@ -17,7 +18,6 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.function.Function;
 
 /// Runs benchmarks of plans, with a worker process of their own where they need one.
 ///
@@ -25,14 +25,12 @@ import java.util.function.Function;
 /// @param batchSize images a step
 /// @param terms on what terms tensors are released
 /// @param processes who computes
-/// @param launcher the command of a worker process on a device
 /// @param random seeds the noise
 public record BenchWorkers(
     Graph graph,
     int batchSize,
     ReleaseTerms terms,
     BenchSpec.Processes processes,
-    Function<String, List<String>> launcher,
     SecureRandom random) {
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
@@ -85,7 +83,8 @@ public record BenchWorkers(
 
     Own() throws IOException {
       process =
-          WorkerProcess.start(launcher.apply(processes.device()), processes.threads(), log, LIMIT);
+          WorkerProcess.start(
+              WorkerLauncher.command(processes.device()), processes.threads(), log, LIMIT);
       RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
       party = new Party(worker, new ReleaseDoor(worker, random, processes.threads()));
     }

@@ -1,7 +1,7 @@
 package asymml.study.bench;
 
 import asymml.kernels.Kernels;
-import asymml.trusted.bench.Floor;
+import asymml.trusted.bench.CostLowerBound;
 import asymml.trusted.bench.MachineRates;
 import asymml.trusted.bench.PeakMemory;
 import asymml.trusted.bench.StepCost;
@@ -13,13 +13,11 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.function.Function;
 
 /// Measures training steps on random images, mode against mode.
 public final class Benchmark {
   private final BenchSpec spec;
   private final BenchListener listener;
-  private final Function<String, List<String>> launcher;
   private final SecureRandom random = new SecureRandom();
   private final MachineRates rates;
 
@@ -27,12 +25,9 @@ public final class Benchmark {
   ///
   /// @param spec what to measure
   /// @param listener hears how it goes
-  /// @param launcher the command of a worker process on a device
-  public Benchmark(
-      BenchSpec spec, BenchListener listener, Function<String, List<String>> launcher) {
+  public Benchmark(BenchSpec spec, BenchListener listener) {
     this.spec = spec;
     this.listener = listener;
-    this.launcher = launcher;
     Kernels.setThreads(1);
     rates = MachineRates.measure(random);
     Kernels.setThreads(spec.processes().threads());
@@ -89,8 +84,9 @@ public final class Benchmark {
       this.point = point;
       workers =
           new BenchWorkers(
-              point.graph(), point.batchSize(), spec.terms(), spec.processes(), launcher, random);
-      Floor lowerBound = new Floor(point.graph(), point.batchSize(), spec.split().shield());
+              point.graph(), point.batchSize(), spec.terms(), spec.processes(), random);
+      CostLowerBound lowerBound =
+          new CostLowerBound(point.graph(), point.batchSize(), spec.split().shield());
       point
           .plans()
           .forEach((mode, plan) ->

@@ -27,6 +27,8 @@ final class ModeMeasurement {
 
   /// The time that went into one kind of work at one node.
   interface Profile {
+    /// The time of one kind of work.
+    ///
     /// @param node a node's number; the number of nodes stands for what belongs to none
     long nanos(int node, Phase phase);
   }

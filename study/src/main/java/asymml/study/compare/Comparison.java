@@ -15,7 +15,7 @@ import java.util.stream.DoubleStream;
 /// The noise that ranks need for one guarantee. PRIVATE: made of norms of private data.
 ///
 /// @param ranks what was compared; the first is noise alone
-/// @param places what would leave, with a residual for each rank
+/// @param places what would be released, with a residual for each rank
 /// @param guarantee the same for every rank
 /// @param accuracies of trained models on the test images, by rank, without those that were not
 ///   trained; empty where training diverged

@@ -1,10 +1,13 @@
 package asymml.trusted.bench;
 
+import asymml.kernels.Closer;
 import asymml.kernels.ProcessorTime;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.trusted.network.Network;
+import asymml.trusted.network.SplitNetwork;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.StepProfile.Phase;
@@ -44,14 +47,19 @@ public final class StepBench implements AutoCloseable {
   public StepBench(Graph graph, Plan plan, int batch, ReleaseTerms terms, @Nullable Workers workers)
       throws ProtocolException {
     this.workers = workers;
-    parameters = new Parameters(graph, new Initializer(1), true);
-    boolean planned = false;
-    try {
-      split =
-          workers == null
-              ? null
-              : new SplitContext(graph, batch, new ReleasePlan(graph, plan, terms), workers);
-      network = Network.forTraining(graph, plan, batch, parameters, split, 1);
+    if (workers == null) {
+      plan.requireTrusted();
+    }
+    try (Closer opened = new Closer()) {
+      parameters = opened.own(new Parameters(graph, new Initializer(1), true));
+      if (workers == null) {
+        split = null;
+        network = opened.own(TrustedNetwork.forTraining(graph, batch, parameters, 1));
+      } else {
+        ReleasePlan releases = new ReleasePlan(graph, plan, terms);
+        split = opened.own(new SplitContext(graph, batch, releases, workers));
+        network = opened.own(SplitNetwork.forTraining(graph, plan, batch, parameters, split, 1));
+      }
       if (workers != null) {
         workers.mapRegion(network.regionBytes());
       }
@@ -64,11 +72,7 @@ public final class StepBench implements AutoCloseable {
           terms instanceof ReleaseTerms.Accounted && split != null && !split.hasBases()
               ? new PublicPass(graph, parameters, network.input(), labels)
               : null;
-      planned = true;
-    } finally {
-      if (!planned) {
-        parameters.close();
-      }
+      opened.release();
     }
   }
 

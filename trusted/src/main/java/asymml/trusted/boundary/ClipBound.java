@@ -78,7 +78,7 @@ public final class ClipBound {
     known = true;
   }
 
-  /// Puts a saved bound back.
+  /// Restores a saved bound.
   ///
   /// @param saved what [#norm] gave, finite and above 0
   public void restore(double saved) {

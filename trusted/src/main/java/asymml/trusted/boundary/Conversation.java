@@ -159,7 +159,7 @@ final class Conversation implements AutoCloseable {
     }
   }
 
-  /// Sends what stands in a slot, where the sides share no memory.
+  /// Sends a slot's content, where the sides share no memory.
   void sendTensor(Slot slot, MemorySegment bytes) throws ProtocolException {
     requireOpen();
     Message.Payload payload = new Message.Payload(nextSequence, slot);
@@ -302,7 +302,7 @@ final class Conversation implements AutoCloseable {
       try {
         link.send(new Message.Bye(nextSequence), Deadline.in(GOODBYE_LIMIT));
       } catch (ProtocolException e) {
-        // It has left already, which is what was wanted.
+        // It has exited already, as intended.
       }
     }
     link.close();

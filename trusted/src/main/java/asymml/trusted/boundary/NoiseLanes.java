@@ -25,7 +25,7 @@ final class NoiseLanes implements AutoCloseable {
       this.noise = noise;
     }
 
-    /// Noise that nobody can make again.
+    /// Noise that cannot be reproduced.
     GaussianNoise noise() {
       return noise;
     }

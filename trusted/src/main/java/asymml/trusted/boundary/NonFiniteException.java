@@ -1,7 +1,6 @@
 package asymml.trusted.boundary;
 
-/// Values that were to leave are NaN or infinite: training diverged. The message holds none of
-/// them.
+/// Values to be released are NaN or infinite: training diverged. The message holds none of them.
 public final class NonFiniteException extends RuntimeException {
   private static final long serialVersionUID = 1;
 

@@ -11,11 +11,11 @@ import java.lang.foreign.Arena;
 import java.security.SecureRandom;
 import java.util.Locale;
 
-/// Whether a worker computes in strict float32, which masks need: what is left when they are taken
-/// off is the difference of two numbers that are thousands of times larger. The worker says so in
-/// its greeting, and shows it on a convolution of masks, which say nothing of any data: its weights
-/// and its input follow from keys, and the right product is known here in float64. It thereby shows
-/// that it makes masks as this side does.
+/// Whether a worker computes in strict float32, which masks need: a result is the difference of two
+/// numbers that are thousands of times larger. The worker states its precision in its greeting, and
+/// shows it on a convolution of masks that hold no data: weights and input follow from keys, and
+/// the right product is known here in float64. The check also shows that it makes the same masks as
+/// this side.
 public final class PrecisionCheck {
   private static final String STRICT = "float32";
 
@@ -30,7 +30,7 @@ public final class PrecisionCheck {
   /// Checks a worker; its region is another one afterwards.
   ///
   /// @param worker with no request in flight
-  /// @param door the way out to it
+  /// @param door the release door to it
   /// @param name what to call it
   /// @throws ProtocolException if it fails, or is not strict
   public static void require(RemoteWorker worker, ReleaseDoor door, String name)

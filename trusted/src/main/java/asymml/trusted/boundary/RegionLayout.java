@@ -3,8 +3,8 @@ package asymml.trusted.boundary;
 import asymml.kernels.Tensor;
 import asymml.wire.Slot;
 
-/// Plans the tensor region: one slot after the other, none given back. Both sides then hold a
-/// region of [#sizeBytes].
+/// Plans the tensor region: one slot after the other, none reused. Both sides then hold a region of
+/// [#sizeBytes].
 public final class RegionLayout {
   private static final long PAGE_BYTES = 4096;
 

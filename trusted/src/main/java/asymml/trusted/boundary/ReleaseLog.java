@@ -5,9 +5,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/// What may leave in the step under way, and has not left yet. The door strikes each release off
-/// and refuses whatever is not on the list: what was not planned has not been accounted for, and a
-/// second release of the same tensor would cost its budget twice.
+/// What may be released in the step under way, and has not been yet. The door consumes each planned
+/// release once and refuses whatever is not on the list: what was not planned has not been
+/// accounted for, and a second release of the same tensor would cost its budget twice.
 public final class ReleaseLog {
   private final Map<Release, Integer> outstanding = new HashMap<>();
 
@@ -16,16 +16,16 @@ public final class ReleaseLog {
 
   /// Begins a step.
   ///
-  /// @param releases all that may leave in it, each as often as it stands there
+  /// @param releases all that may be released in it, each as often as it is listed
   public void begin(List<Release> releases) {
     outstanding.clear();
     releases.forEach(release -> outstanding.merge(release, 1, Integer::sum));
   }
 
-  /// Strikes off a release, before anything of it is written.
+  /// Consumes a planned release, before anything of it is written.
   ///
   /// @throws IllegalStateException if it is not planned, or has happened already in this step
-  void strike(Release release) {
+  void consume(Release release) {
     Integer left = outstanding.get(release);
     if (left == null) {
       throw new IllegalStateException(

@@ -2,8 +2,8 @@ package asymml.trusted.boundary;
 
 import asymml.wire.Slot;
 
-/// A tensor that the release door has let out, and the place where the worker finds it. Only this
-/// package makes one: holding it is the proof that what stands in the slot went through the door.
+/// A tensor that the release door has released, and the place where the worker finds it. Only this
+/// package makes one: holding it is the proof that the slot's content went through the door.
 ///
 /// It stands for the slot's present content: once the door has written the slot again, for the new
 /// one.
@@ -14,7 +14,7 @@ public final class Released {
     this.slot = slot;
   }
 
-  /// Where the tensor stands.
+  /// The tensor's slot.
   ///
   /// @return a slot of the worker's region
   public Slot slot() {

@@ -172,7 +172,7 @@ public final class RemoteWorker implements AutoCloseable {
                   conversation.nextSequence(), sizeBytes, next.path(), encoding)));
       conversation.encode(encoding);
     } finally {
-      // From here on nobody else can open it, whether the worker has mapped it or failed.
+      // From here on no other process can open it, whether the worker has mapped it or failed.
       unlink(next);
     }
   }
@@ -334,7 +334,7 @@ public final class RemoteWorker implements AutoCloseable {
     return bytesToWorker;
   }
 
-  /// Tensor bytes that the worker gave back on this connection.
+  /// Tensor bytes received from the worker on this connection.
   ///
   /// @return the sum over all results, encoded where they came through a stream
   public long bytesFromWorker() {

@@ -18,7 +18,7 @@ import javax.net.ssl.TrustManagerFactory;
 /// of one that it has signed. The system's certificate authorities count for nothing, nor does the
 /// host's name.
 ///
-/// A worker stays untrusted: its certificate keeps third parties off the line, no more.
+/// A worker stays untrusted: its certificate protects the line against third parties, no more.
 public final class TlsTrust {
   private final SSLContext context;
   private final Set<PublicKey> keys;

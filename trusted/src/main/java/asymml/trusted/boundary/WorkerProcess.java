@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// It is untrusted: it gets a short list of environment variables and no others, since they may
 /// hold secrets, and no open file of this process. It ignores SIGINT and SIGTERM, which a terminal
-/// or `timeout` sends to both processes, so that the trainer can finish its step; it leaves when
-/// the connection ends.
+/// or `timeout` sends to both processes, so that the trainer can finish its step; it exits when the
+/// connection ends.
 public final class WorkerProcess implements AutoCloseable {
   /// What a Java process and its native libraries need to start, and the knobs of OpenMP and CUDA.
   private static final Set<String> ENVIRONMENT =
@@ -210,7 +210,7 @@ public final class WorkerProcess implements AutoCloseable {
     }
   }
 
-  /// Ends the process: it has 2 s to leave by itself, as it does when the connection ends, and is
+  /// Ends the process: it has 2 s to exit by itself, as it does when the connection ends, and is
   /// killed after that. Idempotent.
   @Override
   public void close() {

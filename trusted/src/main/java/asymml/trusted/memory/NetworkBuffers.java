@@ -11,7 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /// The memory between the operations of a network: each node's output and, in training, its
 /// gradient, in one piece. Buffers that are not alive at the same time share a place in it.
-public final class NetworkBuffers {
+public final class NetworkBuffers implements AutoCloseable {
+  private final Arena arena = Arena.ofShared(); // used by worker threads of the kernels
   private final Graph graph;
   private final int batch;
   private final Purpose purpose;
@@ -24,11 +25,9 @@ public final class NetworkBuffers {
   /// @param graph the network
   /// @param plan where its linear layers run
   /// @param batch number of examples N
-  /// @param arena owner of the memory
   /// @param purpose what for
   /// @param shares whether releases are under masks
-  public NetworkBuffers(
-      Graph graph, Plan plan, int batch, Arena arena, Purpose purpose, boolean shares) {
+  public NetworkBuffers(Graph graph, Plan plan, int batch, Purpose purpose, boolean shares) {
     this.graph = graph;
     this.batch = batch;
     this.purpose = purpose;
@@ -135,8 +134,22 @@ public final class NetworkBuffers {
     Tensor.of(slab, Math.toIntExact(slab.byteSize() / Float.BYTES)).fill(value);
   }
 
+  /// The owner of the memory, for what operations keep as long as the buffers.
+  ///
+  /// @return closed with them
+  public Arena arena() {
+    return arena;
+  }
+
   /// Zeroes everything: private values do not outlive the network.
   public void clear() {
     slab.fill((byte) 0);
+  }
+
+  /// Zeroes and frees everything.
+  @Override
+  public void close() {
+    clear();
+    arena.close();
   }
 }

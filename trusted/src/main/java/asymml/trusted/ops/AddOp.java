@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// @param otherGradient where the gradient of the second input is put; null if none flows there
 public record AddOp(
     OpTensors tensors, Tensor other, boolean relu, @Nullable GradientTarget otherGradient)
-    implements Op {
+    implements TrustedOp {
   @Override
   public void forward(long step) {
     if (relu) {

@@ -9,7 +9,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Batch normalisation, with the ReLU behind it fused in where there is one.
-public final class BatchNormOp implements Op {
+public final class BatchNormOp implements TrustedOp {
   private final BatchNorm norm;
   private final NormParameters own;
   private final RunningStatistics running;

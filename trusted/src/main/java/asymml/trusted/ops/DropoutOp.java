@@ -5,7 +5,7 @@ import asymml.trusted.memory.GradientTarget;
 
 /// Dropout in training; its mask follows from seed and step, so that a resumed run draws the same.
 /// At inference it is not planned at all.
-public final class DropoutOp implements Op {
+public final class DropoutOp implements TrustedOp {
   private final float rate;
   private final long seed;
   private final OpTensors tensors;

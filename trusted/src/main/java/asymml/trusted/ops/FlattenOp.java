@@ -5,7 +5,7 @@ import asymml.trusted.memory.GradientTarget;
 /// A change of shape: forward it is a view and does nothing; backward it passes the gradient on.
 ///
 /// @param tensors input and output are one
-public record FlattenOp(OpTensors tensors) implements Op {
+public record FlattenOp(OpTensors tensors) implements TrustedOp {
   @Override
   public void forward(long step) {}
 

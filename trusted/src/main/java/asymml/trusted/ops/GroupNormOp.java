@@ -8,7 +8,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Group normalisation, with the ReLU behind it fused in where there is one.
-public final class GroupNormOp implements Op {
+public final class GroupNormOp implements TrustedOp {
   private final String name;
   private final GroupNorm norm;
   private final NormParameters own;
@@ -71,7 +71,7 @@ public final class GroupNormOp implements Op {
         guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
     if (guard != null) {
-      guard.perturb(addedHere());
+      guard.perturb(GradientBlocks.overAll(x.length(0)), addedHere());
     }
   }
 

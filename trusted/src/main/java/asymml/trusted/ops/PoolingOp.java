@@ -7,7 +7,7 @@ import asymml.trusted.memory.GradientTarget;
 ///
 /// @param pooling the kernel, closed with this operation
 /// @param tensors input and output
-public record PoolingOp(Pooling pooling, OpTensors tensors) implements Op {
+public record PoolingOp(Pooling pooling, OpTensors tensors) implements TrustedOp {
   @Override
   public void forward(long step) {
     pooling.forward(tensors.x(), tensors.y());

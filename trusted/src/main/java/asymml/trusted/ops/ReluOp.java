@@ -6,7 +6,7 @@ import asymml.trusted.memory.GradientTarget;
 /// A ReLU by itself (those behind a normalisation or an addition are fused into it).
 ///
 /// @param tensors input and output
-public record ReluOp(OpTensors tensors) implements Op {
+public record ReluOp(OpTensors tensors) implements TrustedOp {
   @Override
   public void forward(long step) {
     Elementwise.relu(tensors.x(), tensors.y());

@@ -1,5 +1,6 @@
 package asymml.trusted.passes;
 
+import asymml.kernels.Closer;
 import asymml.kernels.ConvShape;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
@@ -11,10 +12,8 @@ import asymml.model.Layer.Linear;
 import asymml.model.Parameter;
 import asymml.model.Shape;
 import asymml.trusted.boundary.NonFiniteException;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
-import asymml.trusted.plan.Plan;
-import asymml.wire.ProtocolException;
 
 /// One batch run forward and backward wholly on the trusted side, as a training step would without
 /// a worker: batch norm takes the batch's own statistics. Everything between the layers can then be
@@ -26,7 +25,7 @@ import asymml.wire.ProtocolException;
 public final class LayerPass implements AutoCloseable {
   private final Graph graph;
   private final Parameters parameters;
-  private final Network network;
+  private final TrustedNetwork network;
 
   /// Runs a batch.
   ///
@@ -45,44 +44,24 @@ public final class LayerPass implements AutoCloseable {
       float labelSmoothing,
       long seed) {
     this.graph = graph;
-    this.parameters = copy(graph, values);
-    boolean done = false;
-    try {
-      network =
-          Network.forInspection(graph, Plan.trusted(graph), labels.length, parameters, null, seed);
-      done = true;
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("a trusted network has no worker", e);
-    } finally {
-      if (!done) {
-        parameters.close();
-      }
-    }
-    done = false;
-    try {
+    try (Closer opened = new Closer()) {
+      parameters = opened.own(copy(graph, values));
+      network = opened.own(TrustedNetwork.forInspection(graph, labels.length, parameters, seed));
       network.input().copyFrom(images);
       run(labels, labelSmoothing);
-      done = true;
-    } finally {
-      if (!done) {
-        close();
-      }
+      opened.release();
     }
   }
 
   private void run(int[] labels, float labelSmoothing) {
+    network.forward(0);
     try {
-      network.forward(0);
-      try {
-        SoftmaxCrossEntropy.evaluate(
-            network.logits(), labels, labelSmoothing, network.logitsGradient());
-      } catch (IllegalStateException e) {
-        throw new NonFiniteException();
-      }
-      network.backward();
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("a trusted network has no worker", e);
+      SoftmaxCrossEntropy.evaluate(
+          network.logits(), labels, labelSmoothing, network.logitsGradient());
+    } catch (IllegalStateException e) {
+      throw new NonFiniteException();
     }
+    network.backward();
   }
 
   private static Parameters copy(Graph graph, Parameters values) {

@@ -8,7 +8,7 @@ import asymml.model.Node;
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.trusted.decompose.Decomposer;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.GroupNormOp;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.Parameters;
@@ -19,7 +19,6 @@ import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.split.SplitContext;
-import asymml.wire.ProtocolException;
 import java.lang.foreign.Arena;
 import java.math.BigDecimal;
 import java.math.MathContext;
@@ -39,7 +38,7 @@ public final class PublicPass implements AutoCloseable {
   private static final MathContext DIGITS = new MathContext(3);
 
   private final Graph graph;
-  private final Network network;
+  private final TrustedNetwork network;
   private final int[] labels;
 
   /// Plans passes over some images.
@@ -51,28 +50,15 @@ public final class PublicPass implements AutoCloseable {
   public PublicPass(Graph graph, Parameters parameters, Tensor images, int[] labels) {
     this.graph = graph;
     this.labels = labels.clone();
-    try {
-      network =
-          Network.forInspection(graph, Plan.trusted(graph), labels.length, parameters, null, 0);
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("a trusted network has no worker", e);
-    }
+    network = TrustedNetwork.forInspection(graph, labels.length, parameters, 0);
     network.input().copyFrom(images);
-  }
-
-  private void forward() {
-    try {
-      network.forward(0);
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("a trusted network has no worker", e);
-    }
   }
 
   /// Fits all shared bases to these images, at the present parameters.
   ///
   /// @param context whose bases
   public void fitBases(SplitContext context) {
-    forward();
+    network.forward(0);
     context.fitBases(network::activation);
   }
 
@@ -82,13 +68,9 @@ public final class PublicPass implements AutoCloseable {
   /// @param batchSize B, the expected examples of a step, which losses will be divided by
   /// @return a bound for each release of any terms
   public ReleaseTerms.Bounds bounds(Plan plan, int batchSize) {
-    forward();
+    network.forward(0);
     SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, batchSize, network.logitsGradient());
-    try {
-      network.backward();
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("a trusted network has no worker", e);
-    }
+    network.backward();
     Map<Channel, Map<String, ClipNorm>> norms = new EnumMap<>(Channel.class);
     for (Channel channel : Channel.values()) {
       norms.put(channel, new LinkedHashMap<>());

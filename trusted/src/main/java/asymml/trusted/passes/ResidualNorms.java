@@ -1,5 +1,6 @@
 package asymml.trusted.passes;
 
+import asymml.kernels.Closer;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
@@ -7,7 +8,7 @@ import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.decompose.Decomposer;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.plan.DataFlow;
 import asymml.trusted.plan.DataFlow.SiteKey;
@@ -15,7 +16,6 @@ import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.split.SplitContext;
-import asymml.wire.ProtocolException;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -79,7 +79,7 @@ public final class ResidualNorms implements AutoCloseable {
   private final Arena arena = Arena.ofShared(); // written by worker threads of the kernels
   private final List<Site> sites = new ArrayList<>();
   private final Tensor scratch;
-  private final Network network;
+  private final TrustedNetwork network;
   private long steps;
   private boolean closed;
 
@@ -99,23 +99,16 @@ public final class ResidualNorms implements AutoCloseable {
     }
     this.graph = graph;
     this.batch = batch;
-    boolean planned = false;
-    try {
-      planSites(plan, ranks);
+    try (Closer opened = new Closer()) {
+      opened.own(arena);
+      planSites(plan, ranks, opened);
       this.scratch = Tensor.allocate(arena, batch, largestInput());
-      this.network = Network.forInspection(graph, Plan.trusted(graph), batch, parameters, null, 0);
-      planned = true;
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("a trusted network has no worker", e);
-    } finally {
-      if (!planned) {
-        closeSites();
-        arena.close();
-      }
+      this.network = TrustedNetwork.forInspection(graph, batch, parameters, 0);
+      opened.release();
     }
   }
 
-  private void planSites(Plan plan, List<RankPolicy> ranks) {
+  private void planSites(Plan plan, List<RankPolicy> ranks, Closer opened) {
     Map<Integer, Site> bySource = new LinkedHashMap<>();
     List<Integer> linear = graph.linearLayers();
     for (int layer = 0; layer < linear.size(); layer++) {
@@ -131,6 +124,9 @@ public final class ResidualNorms implements AutoCloseable {
           Split split = new Split(decomposition, rank.resolve(layer, channels));
           DataFlow.Input input = new DataFlow.Input(new SiteKey(source, split), node.name(), layer);
           Decomposer decomposer = SplitContext.decomposer(graph, input, batch, true);
+          if (decomposer != null) {
+            opened.own(decomposer);
+          }
           site.ranks.add(new Norms(decomposer == null ? 0 : decomposer.largestRank(), decomposer));
         }
       }
@@ -151,11 +147,7 @@ public final class ResidualNorms implements AutoCloseable {
   /// @throws NonFiniteException if an activation is NaN or infinite
   public void measure(Tensor images) {
     network.input().copyFrom(images);
-    try {
-      network.forward(steps);
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("a trusted network has no worker", e);
-    }
+    network.forward(steps);
     for (Site site : sites) {
       Tensor x = network.activation(site.source);
       double[] whole = norms(x);

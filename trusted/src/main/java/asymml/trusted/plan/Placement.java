@@ -2,6 +2,16 @@ package asymml.trusted.plan;
 
 /// Where a linear layer's arithmetic runs.
 public sealed interface Placement {
+  /// Whether workers compute a part of the layer.
+  ///
+  /// @return false if all of it is computed on the trusted side
+  default boolean needsWorker() {
+    return switch (this) {
+      case Trusted _ -> false;
+      case Split _, Untrusted _ -> true;
+    };
+  }
+
   /// All of it on the trusted side; nothing is sent to a worker.
   record Trusted() implements Placement {
     @Override

@@ -130,10 +130,22 @@ public record Plan(Map<String, Placement> layers) {
     return layers.values().stream().anyMatch(p -> p instanceof Split split && split.sharesBasis());
   }
 
+  /// Refuses layers that need a worker where there is none.
+  ///
+  /// @throws IllegalArgumentException naming the first of them
+  public void requireTrusted() {
+    layers.forEach((name, placement) -> {
+      if (placement.needsWorker()) {
+        throw new IllegalArgumentException(
+            "layer " + name + " is " + placement + ", which needs a worker");
+      }
+    });
+  }
+
   /// Whether any layer needs a worker.
   ///
   /// @return false if all layers are trusted
   public boolean needsWorker() {
-    return layers.values().stream().anyMatch(p -> !(p instanceof Trusted));
+    return layers.values().stream().anyMatch(Placement::needsWorker);
   }
 }

@@ -129,7 +129,7 @@ public final class MaskedLinearOp implements RemoteOp {
           first()
               .door()
               .masked(
-                  gradientRelease, slot, mask, (i, _) -> dy.examples(i, 1), context.occupancy());
+                  gradientRelease, slot, mask, (i, _) -> dy.examples(i, 1), context.nullExamples());
       profile.lap(Phase.DOOR);
       onMasked = first().worker().backwardData(opId, masked.released(), slots.dx());
       onMasks = holder().worker().backwardData(opId, masks, slots.dx());
@@ -144,7 +144,7 @@ public final class MaskedLinearOp implements RemoteOp {
     own.biasBackward(dy);
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(addedHere());
+      guard.perturb(weightGradient.rounding(), addedHere());
       profile.lap(Phase.DOOR);
     }
     if (masked != null && onMasked != null && onMasks != null && dx != null) {

@@ -2,7 +2,7 @@ package asymml.trusted.split;
 
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
-import asymml.trusted.boundary.Occupancy;
+import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.boundary.ReleaseSource;
 import asymml.wire.Slot;
 import java.util.List;
@@ -147,9 +147,9 @@ public record Shard(Workers.Party party, int from, int count, List<Chunk> chunks
 
   /// The same null examples, counted from this worker's first example.
   ///
-  /// @param occupancy of the whole batch
+  /// @param nullExamples of the whole batch
   /// @return of this worker's examples
-  public Occupancy of(Occupancy occupancy) {
-    return place -> occupancy.isNull(from + place);
+  public NullExamples of(NullExamples nullExamples) {
+    return place -> nullExamples.isNull(from + place);
   }
 }

@@ -7,7 +7,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
 import asymml.trusted.boundary.Mask;
-import asymml.trusted.boundary.Occupancy;
+import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseLog;
 import asymml.trusted.boundary.RemoteWorker;
@@ -51,7 +51,7 @@ public final class SplitContext implements AutoCloseable {
   private final Map<SiteKey, SplitSite> sites = new LinkedHashMap<>();
   private final Map<String, SplitSite> siteNames = new LinkedHashMap<>();
   private final Map<String, ClipBound> gradientBounds = new LinkedHashMap<>();
-  private Occupancy occupancy = Occupancy.FULL;
+  private NullExamples nullExamples = NullExamples.NONE;
   private int nextOpId;
 
   /// Plans the places of a network whose releases are not accounted for.
@@ -159,12 +159,12 @@ public final class SplitContext implements AutoCloseable {
   /// Says which places of the next batches hold an example.
   ///
   /// @param next which do not
-  public void occupy(Occupancy next) {
-    occupancy = next;
+  public void nullExamples(NullExamples next) {
+    nullExamples = next;
   }
 
-  Occupancy occupancy() {
-    return occupancy;
+  NullExamples nullExamples() {
+    return nullExamples;
   }
 
   /// Begins a step: the doors now release what is planned for it, each once. Workers that share a

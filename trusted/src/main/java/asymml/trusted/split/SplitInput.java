@@ -5,13 +5,14 @@ import asymml.kernels.Tensor;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.Mask;
 import asymml.trusted.boundary.Masked;
+import asymml.trusted.boundary.NoisyRelease;
 import asymml.trusted.boundary.ReleaseDoor;
-import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.boundary.ReleaseSource;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.decompose.SharedDecomposer;
+import asymml.trusted.ops.GradientBlocks;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.StepProfile.Phase;
 import asymml.wire.ProtocolException;
@@ -163,7 +164,7 @@ public final class SplitInput {
   private Released write(Shard shard, int chunk, NoisyRelease release, ReleaseSource source)
       throws ProtocolException {
     Shard.Chunk part = shard.chunks().get(chunk);
-    release.write(part.from(), part.count(), source, shard.of(context.occupancy()));
+    release.write(part.from(), part.count(), source, shard.of(context.nullExamples()));
     return release.publish(part.from(), part.count());
   }
 
@@ -185,7 +186,7 @@ public final class SplitInput {
     ReleaseSource source = decompose(step);
     ReleaseDoor door = first();
     long decomposing = door.sourceNanos();
-    Masked masked = door.masked(site.residual(), slot, mask, source, context.occupancy());
+    Masked masked = door.masked(site.residual(), slot, mask, source, context.nullExamples());
     profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
     return new Shares(masked, masks);
   }
@@ -212,8 +213,12 @@ public final class SplitInput {
     if (!(basis.mechanism() instanceof Release.Gaussian(var clipNorm, var _))) {
       first().implied(basis);
     } else if (context.refreshes(step) && site.decomposer() instanceof SharedDecomposer shared) {
+      double rounding = GradientBlocks.singly(x.length(0), (long) x.length(1) * x.length(2));
       shared.refit(
-          x, clipNorm.value(), context.occupancy()::isNull, sums -> first().perturb(basis, sums));
+          x,
+          clipNorm.value(),
+          context.nullExamples()::isNull,
+          sums -> first().perturb(basis, rounding, sums));
     }
   }
 

@@ -5,14 +5,15 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
+import asymml.trusted.boundary.NoisyRelease;
 import asymml.trusted.boundary.ReleaseDoor;
-import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.memory.SplitRegion;
+import asymml.trusted.ops.GradientBlocks;
 import asymml.trusted.ops.GradientGuard;
 import asymml.trusted.ops.Gradients;
 import asymml.trusted.ops.LinearParameters;
@@ -87,6 +88,7 @@ public final class SplitLinearOp implements RemoteOp {
   private final Tensor dy;
   private final @Nullable GradientTarget dx;
   private final @Nullable LowRankLayer lowRank;
+  private final @Nullable GradientBlocks blocks; // with both a guard and a low-rank part
   private final List<Ticket> weightGradients = new ArrayList<>();
 
   /// Plans it, and defines it at the workers.
@@ -125,6 +127,8 @@ public final class SplitLinearOp implements RemoteOp {
     this.dx = layer.tensors().dx();
     this.parts = parts(shards);
     this.lowRank = input.lowRank(shape);
+    this.blocks =
+        guard == null || lowRank == null ? null : new GradientBlocks(shape, lowRank.largestRank());
   }
 
   private List<Part> parts(List<Shard> shards) throws ProtocolException {
@@ -234,12 +238,18 @@ public final class SplitLinearOp implements RemoteOp {
       guard.limit(dy, own.gain(shape, input::keptSquares));
     }
     if (lowRank != null) {
-      lowRank.backwardWeights(dy, Gradients.require(own.weightGradient()));
+      Tensor dw = Gradients.require(own.weightGradient());
+      if (blocks == null) {
+        lowRank.backwardWeights(dy, dw);
+      } else {
+        blocks.compute((from, count, some) -> lowRank.backwardWeights(dy, from, count, some), dw);
+      }
     }
     own.biasBackward(dy);
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(addedHere());
+      guard.perturb(
+          blocks == null ? GradientBlocks.overAll(shape.batch()) : blocks.rounding(), addedHere());
       profile.lap(Phase.DOOR);
     }
     if (dx != null) {
@@ -288,7 +298,7 @@ public final class SplitLinearOp implements RemoteOp {
     }
     for (Piece piece : part.pieces) {
       Shard.Chunk chunk = piece.chunk;
-      release.write(chunk.from(), chunk.of(gradient), shard.of(context.occupancy()));
+      release.write(chunk.from(), chunk.of(gradient), shard.of(context.nullExamples()));
       Released some = release.publish(chunk.from(), chunk.count());
       profile.lap(Phase.DOOR);
       if (piece.dx != null) {
@@ -307,7 +317,7 @@ public final class SplitLinearOp implements RemoteOp {
   /// here.
   private void clearNullExamples(Tensor gradient) {
     for (int i = 0; i < gradient.length(0); i++) {
-      if (context.occupancy().isNull(i)) {
+      if (context.nullExamples().isNull(i)) {
         gradient.examples(i, 1).fill(0);
       }
     }
@@ -341,6 +351,9 @@ public final class SplitLinearOp implements RemoteOp {
   public void close() {
     if (lowRank != null) {
       lowRank.close();
+    }
+    if (blocks != null) {
+      blocks.close();
     }
   }
 }

@@ -1,5 +1,6 @@
 package asymml.trusted.train;
 
+import asymml.kernels.Closer;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Initializer;
@@ -10,10 +11,8 @@ import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Shuffle;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
-import asymml.trusted.plan.Plan;
-import asymml.wire.ProtocolException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -55,16 +54,11 @@ public final class CleanEvaluation {
   /// @return a copy, which the caller closes
   static Parameters recalibrated(
       TrainedModel model, ImageSet images, int batch, long seed, Evaluator.Progress progress) {
-    Parameters parameters = copy(model);
-    boolean done = false;
-    try {
+    try (Closer opened = new Closer()) {
+      Parameters parameters = opened.own(copy(model));
       recalibrate(model, parameters, images, batch, seed, progress);
-      done = true;
+      opened.release();
       return parameters;
-    } finally {
-      if (!done) {
-        parameters.close();
-      }
     }
   }
 
@@ -123,9 +117,8 @@ public final class CleanEvaluation {
     int batches = images.size() / batch;
     // Files come class by class; a batch is to be a sample of all.
     int[] order = Arrays.copyOf(Shuffle.order(images.size(), seed), batches * batch);
-    try (Network network =
-            Network.forTraining(
-                model.graph(), Plan.trusted(model.graph()), batch, parameters, null, seed);
+    try (TrustedNetwork network =
+            TrustedNetwork.forTraining(model.graph(), batch, parameters, seed);
         BatchLoader loader =
             new BatchLoader(
                 images,
@@ -142,8 +135,6 @@ public final class CleanEvaluation {
         statistics.forEach(Statistic::end);
         progress.update(done, order.length);
       }
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("a trusted network has no worker", e);
     }
     statistics.forEach(statistic -> statistic.setToMean(batches));
     parameters.changed();

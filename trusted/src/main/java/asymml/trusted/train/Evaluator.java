@@ -9,9 +9,8 @@ import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
-import asymml.wire.ProtocolException;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -21,8 +20,8 @@ public final class Evaluator implements AutoCloseable {
   private final Graph graph;
   private final Parameters parameters;
   private final int batchSize;
-  private @Nullable Network full;
-  private @Nullable Network partial;
+  private @Nullable TrustedNetwork full;
+  private @Nullable TrustedNetwork partial;
 
   /// Loss and accuracy over a set of images.
   ///
@@ -99,31 +98,27 @@ public final class Evaluator implements AutoCloseable {
   /// @param images `[n, H, W, C]`, normalised
   /// @return `[n, classes]`, valid until the next call
   public Tensor logits(Tensor images) {
-    Network network = network(images.length(0));
+    TrustedNetwork network = network(images.length(0));
     network.input().copyFrom(images);
-    try {
-      network.forward(0);
-    } catch (ProtocolException e) {
-      throw new IllegalStateException("inference has no worker", e);
-    }
+    network.forward(0);
     return network.logits();
   }
 
-  private Network network(int batch) {
+  private TrustedNetwork network(int batch) {
     if (batch == batchSize) {
-      Network network = full;
+      TrustedNetwork network = full;
       if (network == null) {
-        network = Network.forInference(graph, batch, parameters);
+        network = TrustedNetwork.forInference(graph, batch, parameters);
         full = network;
       }
       return network;
     }
-    Network network = partial;
+    TrustedNetwork network = partial;
     if (network == null || network.input().length(0) != batch) {
       if (network != null) {
         network.close();
       }
-      network = Network.forInference(graph, batch, parameters);
+      network = TrustedNetwork.forInference(graph, batch, parameters);
       partial = network;
     }
     return network;

@@ -1,5 +1,6 @@
 package asymml.trusted.train;
 
+import asymml.kernels.Closer;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Initializer;
@@ -59,19 +60,15 @@ public final class FirstStep implements AutoCloseable {
     plan =
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
-    parameters = new Parameters(graph, new Initializer(config.seed()), false);
-    boolean done = false;
-    try (BatchLoader loader = loader(order())) {
+    try (Closer opened = new Closer();
+        BatchLoader loader = loader(order())) {
+      opened.own(arena);
+      parameters = opened.own(new Parameters(graph, new Initializer(config.seed()), false));
       Batch batch = loader.next();
       images = Tensor.allocate(arena, batch.images().shape()).copyFrom(batch.images());
       labels = batch.labels().clone();
       pass = pass(images, labels);
-      done = true;
-    } finally {
-      if (!done) {
-        parameters.close();
-        arena.close();
-      }
+      opened.release();
     }
   }
 

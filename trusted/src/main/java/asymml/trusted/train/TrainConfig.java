@@ -173,6 +173,14 @@ public record TrainConfig(
       check(warmUpEpochs >= 0, "warm-up must be at least 0 epochs", warmUpEpochs);
     }
 
+    /// The same with another highest rate.
+    ///
+    /// @param rate above 0
+    /// @return a new optimiser
+    public Optimizer withLearningRate(float rate) {
+      return new Optimizer(rate, momentum, weightDecay, schedule, warmUpEpochs, milestones, factor);
+    }
+
     /// The learning rate's course over a run.
     ///
     /// @param stepsPerEpoch batches an epoch

@@ -19,6 +19,8 @@ import asymml.trusted.data.Normalization;
 import asymml.trusted.data.PoissonDraw;
 import asymml.trusted.data.Shuffle;
 import asymml.trusted.network.Network;
+import asymml.trusted.network.SplitNetwork;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.PublicPass;
 import asymml.trusted.plan.NoiseStrength;
@@ -139,6 +141,9 @@ public final class Trainer implements AutoCloseable {
     plan =
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+    if (workers == null) {
+      plan.requireTrusted();
+    }
     int examples = data.train().size();
     requireAccountable(publicImages, workers == null || workers.isUnpredictable());
     batchSize = Math.min(config.batchSize(), examples);
@@ -183,6 +188,19 @@ public final class Trainer implements AutoCloseable {
             unpredictable);
     if (!findings.isEmpty()) {
       throw new IllegalArgumentException(FormalCheck.refusal(findings));
+    }
+    if (publicImages != null && config.privacy().accounted()) {
+      requirePublic(publicImages, data);
+    }
+  }
+
+  /// Bounds and bases would be statistics of the private images that are among the public ones.
+  private static void requirePublic(ImageSet images, DataSet data) {
+    int shared = images.sharedWith(data.train(), data.test());
+    if (shared > 0) {
+      throw new IllegalArgumentException(
+          "%d of the %d public images are training or test images of this run: public images must be no secret, and others"
+              .formatted(shared, images.size()));
     }
   }
 
@@ -232,7 +250,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private void planNetwork(int batch) throws ProtocolException {
-    networks.put(batch, Network.forTraining(graph, plan, batch, parameters, split, config.seed()));
+    networks.put(
+        batch,
+        split == null
+            ? TrustedNetwork.forTraining(graph, batch, parameters, config.seed())
+            : SplitNetwork.forTraining(graph, plan, batch, parameters, split, config.seed()));
   }
 
   private void mapRegion() throws ProtocolException {
@@ -447,7 +469,7 @@ public final class Trainer implements AutoCloseable {
     if (split == null || accounting == null) {
       return;
     }
-    split.occupy(i -> labels[i] == SoftmaxCrossEntropy.NO_LABEL);
+    split.nullExamples(i -> labels[i] == SoftmaxCrossEntropy.NO_LABEL);
     if (publicPass != null
         && accounting.usesPublicBasis()
         && (split.refreshes(step) || !split.hasBases())) {

@@ -9,7 +9,6 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
-import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.NoiseStrength.Multiplier;
 import asymml.trusted.plan.NoiseStrength.None;
@@ -110,7 +109,7 @@ class AccountedReleaseTest {
     return switch (what.channel()) {
       case WEIGHTS ->
           what.mechanism() instanceof Release.Gaussian
-              ? () -> door.perturb(what, tensor(1, DIM))
+              ? () -> door.perturb(what, 0, tensor(1, DIM))
               : () -> door.exact(what, tensor(1, 90), slot(1, 90));
       case RESIDUALS, GRADIENTS -> () -> noisy(what);
       case BASIS -> () -> door.implied(what);
@@ -139,7 +138,7 @@ class AccountedReleaseTest {
   @Test
   void a_sum_that_is_not_planned_stays_as_it_was() {
     Tensor sum = tensor(1, DIM);
-    assertRefused(() -> door.perturb(SUMS, sum), SUMS);
+    assertRefused(() -> door.perturb(SUMS, 0, sum), SUMS);
     assertThat(sum.toArray()).containsOnly(1);
   }
 
@@ -216,7 +215,7 @@ class AccountedReleaseTest {
             fixed(Math.nextDown(CLIP)))) {
       assertThatThrownBy(() -> door.noisy(RESIDUALS, slot(4, DIM), 4, new Multiplier(NOISE), bound))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("the clip bound accounted for is fixed");
+          .hasMessageContaining("differs from the fixed one");
     }
     noisy(RESIDUALS); // the refusals did not use it up
   }
@@ -250,16 +249,16 @@ class AccountedReleaseTest {
       assertThatThrownBy(() ->
               door.noisy(RESIDUALS, slot(4, DIM), examples, new Multiplier(NOISE), fixed(CLIP)))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("values would leave for an example");
+          .hasMessageContaining("values would be released for an example");
     }
     for (Tensor[] sums :
         List.of(
             new Tensor[] {tensor(1, DIM - 1)},
             new Tensor[] {tensor(1, DIM), tensor(1, 1)},
             new Tensor[0])) {
-      assertThatThrownBy(() -> door.perturb(SUMS, sums))
+      assertThatThrownBy(() -> door.perturb(SUMS, 0, sums))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("values would leave for an example");
+          .hasMessageContaining("values would be released for an example");
     }
   }
 
@@ -274,8 +273,8 @@ class AccountedReleaseTest {
             () -> door.exact(exactly, tensor(1, 90), slot(1, 90)),
             () -> door.implied(RESIDUALS),
             () -> door.implied(WEIGHTS),
-            () -> door.perturb(WEIGHTS, tensor(1, 90)),
-            () -> door.perturb(BASIS, tensor(1, 6)))) {
+            () -> door.perturb(WEIGHTS, 0, tensor(1, 90)),
+            () -> door.perturb(BASIS, 0, tensor(1, 6)))) {
       assertThatThrownBy(mistake).isInstanceOf(IllegalArgumentException.class);
     }
     assertThat(seen(slot(1, 200))).containsOnly(0);
@@ -296,7 +295,7 @@ class AccountedReleaseTest {
     return values;
   }
 
-  private Tensor release(Tensor values, double clip, double noise, Occupancy occupancy)
+  private Tensor release(Tensor values, double clip, double noise, NullExamples nullExamples)
       throws ProtocolException {
     int n = values.length(0);
     int dim = values.length(1);
@@ -304,8 +303,8 @@ class AccountedReleaseTest {
     open.log().begin(List.of(what));
     Slot slot = slot(n, dim);
     NoisyRelease release = door.noisy(what, slot, n, new Multiplier(noise), fixed(clip));
-    release.write(0, values.examples(0, 1), occupancy);
-    release.write(1, values.examples(1, n - 1), occupancy);
+    release.write(0, values.examples(0, 1), nullExamples);
+    release.write(1, values.examples(1, n - 1), nullExamples);
     release.finish();
     return open.worker().result(slot, n, dim);
   }
@@ -317,7 +316,7 @@ class AccountedReleaseTest {
     int n = 60;
     int dim = 2000;
     double sigma = NOISE * CLIP;
-    Occupancy odd = place -> place % 2 == 1;
+    NullExamples odd = place -> place % 2 == 1;
     double[] norms = new double[n];
     for (int i = 0; i < n; i++) {
       norms[i] = i % 3 == 0 ? 1e15 : CLIP;
@@ -354,15 +353,15 @@ class AccountedReleaseTest {
     // What the step before left there.
     open.worker().result(slot(5, 7), 35).fill(9);
     NoisyRelease release = door.noisy(what, slot(5, 7), 5, new None(), new ClipBound());
-    Occupancy occupancy = place -> place == 0 || place == 3;
-    release.write(0, values.examples(0, 2), occupancy);
-    release.write(2, values.examples(2, 3), occupancy);
+    NullExamples nullExamples = place -> place == 0 || place == 3;
+    release.write(0, values.examples(0, 2), nullExamples);
+    release.write(2, values.examples(2, 3), nullExamples);
     release.finish();
     Tensor out = open.worker().result(slot(5, 7), 5, 7);
     for (int i = 0; i < 5; i++) {
       float[] expected = values.examples(i, 1).toArray();
       assertThat(out.examples(i, 1).toArray())
-          .isEqualTo(occupancy.isNull(i) ? new float[7] : expected);
+          .isEqualTo(nullExamples.isNull(i) ? new float[7] : expected);
     }
   }
 
@@ -377,7 +376,7 @@ class AccountedReleaseTest {
             .mapToDouble(_ -> Math.pow(10, random.nextDouble(-44, 38.4)))
             .toArray();
     Tensor values = examples(dim, norms);
-    Tensor out = release(values, clip, 1e-9, Occupancy.FULL);
+    Tensor out = release(values, clip, 1e-9, NullExamples.NONE);
     double allowed = clip * (1 + 0x1p-24 + 6e-9 * Math.sqrt(dim));
     int clipped = 0;
     for (int i = 0; i < n; i++) {
@@ -400,7 +399,7 @@ class AccountedReleaseTest {
     long values = sums.stream().mapToLong(Tensor::size).sum();
     Release what = gaussian(Channel.WEIGHTS, values, clip, noise);
     open.log().begin(List.of(what));
-    door.perturb(what, sums.toArray(Tensor[]::new));
+    door.perturb(what, 0x1p-10, sums.toArray(Tensor[]::new));
   }
 
   @ParameterizedTest
@@ -490,9 +489,9 @@ class AccountedReleaseTest {
     open.log().begin(List.of(SUMS));
     Tensor sum = tensor(1, DIM);
     sum.set(DIM - 1, bad);
-    assertThatThrownBy(() -> door.perturb(SUMS, sum)).isInstanceOf(NonFiniteException.class);
+    assertThatThrownBy(() -> door.perturb(SUMS, 0, sum)).isInstanceOf(NonFiniteException.class);
     assertThat(sum.get(0)).isEqualTo(1);
-    assertRefused(() -> door.perturb(SUMS, tensor(1, DIM)), SUMS);
+    assertRefused(() -> door.perturb(SUMS, 0, tensor(1, DIM)), SUMS);
   }
 
   @ParameterizedTest

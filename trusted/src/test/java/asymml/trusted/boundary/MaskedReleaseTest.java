@@ -68,8 +68,8 @@ class MaskedReleaseTest {
     return first.door().newMask(EXAMPLES, VALUES, NOISE);
   }
 
-  private Masked masked(Release what, Mask mask, Occupancy occupancy) throws Exception {
-    return first.door().masked(what, SLOT, mask, (i, _) -> x.examples(i, 1), occupancy);
+  private Masked masked(Release what, Mask mask, NullExamples nullExamples) throws Exception {
+    return first.door().masked(what, SLOT, mask, (i, _) -> x.examples(i, 1), nullExamples);
   }
 
   @Test
@@ -95,8 +95,8 @@ class MaskedReleaseTest {
     assertThatThrownBy(() -> second.door().masks(mask, SLOT))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("to one worker");
-    masked(RELEASE, mask, Occupancy.FULL);
-    assertThatThrownBy(() -> masked(RELEASE, mask, Occupancy.FULL))
+    masked(RELEASE, mask, NullExamples.NONE);
+    assertThatThrownBy(() -> masked(RELEASE, mask, NullExamples.NONE))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("masks hide one release");
   }
@@ -109,7 +109,9 @@ class MaskedReleaseTest {
         .hasMessageContaining("never to the one whose data they hide");
     second.log().begin(List.of(RELEASE));
     assertThatThrownBy(() ->
-            second.door().masked(RELEASE, SLOT, mask, (i, _) -> x.examples(i, 1), Occupancy.FULL))
+            second
+                .door()
+                .masked(RELEASE, SLOT, mask, (i, _) -> x.examples(i, 1), NullExamples.NONE))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("from the worker they are made for");
   }
@@ -117,11 +119,12 @@ class MaskedReleaseTest {
   @Test
   void nothing_leaves_under_less_than_is_accounted_for_or_unplanned() throws Exception {
     Mask weak = first.door().newMask(EXAMPLES, VALUES, NOISE * 0.99);
-    assertThatThrownBy(() -> masked(RELEASE, weak, Occupancy.FULL))
+    assertThatThrownBy(() -> masked(RELEASE, weak, NullExamples.NONE))
         .hasMessageContaining("the masks are not those that are accounted for");
-    assertThatThrownBy(() -> masked(release(2, NOISE), mask(), Occupancy.FULL))
+    assertThatThrownBy(() -> masked(release(2, NOISE), mask(), NullExamples.NONE))
         .hasMessageContaining("the masks are not those that are accounted for");
-    assertThatThrownBy(() -> masked(release(Shield.Shares.NORM, NOISE / 2), mask(), Occupancy.FULL))
+    assertThatThrownBy(
+            () -> masked(release(Shield.Shares.NORM, NOISE / 2), mask(), NullExamples.NONE))
         .hasMessageContaining("no such release is planned");
     assertThatThrownBy(() -> first.door().newMask(1, 1, 1e-7)).hasMessageContaining("millionth");
     assertThat(first.worker().bytesToWorker()).isZero();
@@ -131,8 +134,8 @@ class MaskedReleaseTest {
   @Test
   void values_that_are_not_finite_do_not_leave_wherever_they_are() {
     x.set(VALUES, Float.NaN);
-    for (Occupancy occupancy : List.<Occupancy>of(Occupancy.FULL, i -> i == 1)) {
-      assertThatThrownBy(() -> masked(RELEASE, mask(), occupancy))
+    for (NullExamples nullExamples : List.<NullExamples>of(NullExamples.NONE, i -> i == 1)) {
+      assertThatThrownBy(() -> masked(RELEASE, mask(), nullExamples))
           .isInstanceOf(NonFiniteException.class);
       float[] sent = first.worker().result(SLOT, EXAMPLES, VALUES).toArray();
       for (float value : sent) {

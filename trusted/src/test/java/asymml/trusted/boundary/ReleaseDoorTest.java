@@ -8,7 +8,6 @@ import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.privacy.Channel;
 import asymml.privacy.Release;
-import asymml.trusted.boundary.ReleaseDoor.NoisyRelease;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.NoiseStrength.Multiplier;
 import asymml.trusted.plan.NoiseStrength.None;

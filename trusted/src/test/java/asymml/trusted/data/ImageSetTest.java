@@ -123,4 +123,20 @@ class ImageSetTest {
             () -> Pixels.requireMemory("huge", Integer.MAX_VALUE, new Shape(1 << 15, 1 << 15, 3)))
         .isInstanceOf(DataException.class);
   }
+
+  @Test
+  void shared_images_are_found_by_their_pixels_whatever_their_place_and_label() {
+    ImageSet own = set(50, i -> i); // pairs (0, 1), (2, 3), ...
+    assertThat(own.sharedWith(own)).isEqualTo(50);
+    assertThat(own.sharedWith(own.subset(1, 3))).isEqualTo(1);
+    assertThat(own.subset(7, 3).sharedWith(own)).isEqualTo(7);
+    assertThat(own.sharedWith(set(9, i -> 200 + i), set(2, i -> i + 96))).isEqualTo(2);
+    assertThat(own.sharedWith(set(50, i -> i + 1))).isZero();
+    assertThat(own.sharedWith()).isZero();
+    // Twice the same image is two public images too many.
+    assertThat(set(3, _ -> 7).sharedWith(set(2, _ -> 7), set(2, _ -> 7))).isEqualTo(3);
+    // The same bytes in another shape are another image.
+    ImageSet upright = ImageSet.of(new Shape(2, 1, 1), CLASSES, new int[1], new byte[] {0, 1});
+    assertThat(own.sharedWith(upright)).isZero();
+  }
 }

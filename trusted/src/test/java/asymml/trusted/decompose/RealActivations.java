@@ -10,9 +10,8 @@ import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.data.DataSets;
 import asymml.trusted.data.ImageSet;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
-import asymml.trusted.plan.Plan;
 import java.awt.image.BufferedImage;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -58,8 +57,7 @@ final class RealActivations {
     nodes.add(new Node("flatten", new Flatten(), List.of(nodes.size() - 1)));
     Graph graph = new Graph(model + " up to " + relu, whole.input(), nodes);
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
-        Network network =
-            Network.forTraining(graph, Plan.trusted(graph), IMAGES, parameters, null, 1)) {
+        TrustedNetwork network = TrustedNetwork.forTraining(graph, IMAGES, parameters, 1)) {
       network.input().copyFrom(images());
       network.forward(0);
       return Tensor.allocate(arena, IMAGES, shape.height(), shape.width(), shape.channels())

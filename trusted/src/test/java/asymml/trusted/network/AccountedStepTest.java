@@ -72,9 +72,10 @@ class AccountedStepTest {
         Parameters parameters = new Parameters(graph, new Initializer(5), true);
         SplitContext context =
             new SplitContext(graph, SLOTS, releases, Workers.one(open.worker(), open.door()));
-        Network network = Network.forInspection(graph, plan, SLOTS, parameters, context, 0)) {
+        SplitNetwork network =
+            SplitNetwork.forInspection(graph, plan, SLOTS, parameters, context, 0)) {
       open.worker().mapRegion(network.regionBytes());
-      context.occupy(i -> LABELS[i] == NULL);
+      context.nullExamples(i -> LABELS[i] == NULL);
       fill(network.input());
       int floats = Math.toIntExact(network.regionBytes() / Float.BYTES);
       for (int step : new int[] {0, 1}) {
@@ -115,7 +116,7 @@ class AccountedStepTest {
     assertThatThrownBy(
             () -> {
               if (release.mechanism() instanceof Release.Gaussian) {
-                door.perturb(release, values);
+                door.perturb(release, 0, values);
               } else {
                 door.exact(release, values, new Slot(0, release.values()));
               }

@@ -12,7 +12,6 @@ import asymml.model.Node;
 import asymml.model.Parameter;
 import asymml.trusted.ops.DropoutOp;
 import asymml.trusted.ops.Parameters;
-import asymml.trusted.plan.Plan;
 import java.lang.foreign.Arena;
 import java.util.HashMap;
 import java.util.Map;
@@ -61,8 +60,7 @@ final class NetworkHarness {
 
   private void check() throws Exception {
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);
-        Network network =
-            Network.forTraining(graph, Plan.trusted(graph), batch, parameters, null, SEED)) {
+        TrustedNetwork network = TrustedNetwork.forTraining(graph, batch, parameters, SEED)) {
       randomize(parameters);
       pass(network, 3);
       Map<String, float[]> before = running(parameters);
@@ -94,7 +92,7 @@ final class NetworkHarness {
     parameters.changed();
   }
 
-  private SoftmaxCrossEntropy.Result pass(Network network, long step) throws Exception {
+  private SoftmaxCrossEntropy.Result pass(TrustedNetwork network, long step) throws Exception {
     for (int i = 0; i < images.length; i++) {
       float value = (float) random.nextDouble(-1, 1);
       images[i] = value;
@@ -229,7 +227,7 @@ final class NetworkHarness {
   }
 
   private void checkInference(OracleNetwork oracle, Parameters parameters) throws Exception {
-    try (Network network = Network.forInference(graph, batch, parameters)) {
+    try (TrustedNetwork network = TrustedNetwork.forInference(graph, batch, parameters)) {
       for (int i = 0; i < images.length; i++) {
         network.input().set(i, (float) images[i]);
       }

@@ -22,12 +22,7 @@ import asymml.model.Layer.Relu;
 import asymml.model.Shape;
 import asymml.trusted.ops.DropoutOp;
 import asymml.trusted.ops.Parameters;
-import asymml.trusted.plan.Mode;
-import asymml.trusted.plan.Placement;
-import asymml.trusted.plan.Plan;
-import asymml.trusted.plan.RankPolicy;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -244,7 +239,7 @@ class NetworkTest {
   void the_same_step_drops_the_same_values_and_another_step_others() throws Exception {
     Graph graph = around("dropout", new Dropout(0.5f));
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
-        Network network = Network.forTraining(graph, Plan.trusted(graph), 2, parameters, null, 1)) {
+        TrustedNetwork network = TrustedNetwork.forTraining(graph, 2, parameters, 1)) {
       network.input().fill(1);
       float[] first = logits(network, 3);
       assertThat(logits(network, 4)).isNotEqualTo(first);
@@ -252,7 +247,7 @@ class NetworkTest {
     }
   }
 
-  private static float[] logits(Network network, long step) throws Exception {
+  private static float[] logits(TrustedNetwork network, long step) throws Exception {
     network.forward(step);
     return network.logits().toArray();
   }
@@ -261,7 +256,7 @@ class NetworkTest {
   void parameters_are_packed_anew_after_they_changed() throws Exception {
     Graph graph = around("linear");
     try (Parameters parameters = new Parameters(graph, new Initializer(1), false);
-        Network network = Network.forInference(graph, 1, parameters)) {
+        TrustedNetwork network = TrustedNetwork.forInference(graph, 1, parameters)) {
       network.input().fill(1);
       logits(network, 0);
       parameters.value("first.weight").fill(0);
@@ -275,7 +270,7 @@ class NetworkTest {
   void a_network_planned_for_inference_does_not_run_backwards() {
     Graph graph = around("linear");
     try (Parameters parameters = new Parameters(graph, new Initializer(1), false);
-        Network network = Network.forInference(graph, 1, parameters)) {
+        TrustedNetwork network = TrustedNetwork.forInference(graph, 1, parameters)) {
       assertThatThrownBy(network::logitsGradient)
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("planned for inference");
@@ -284,22 +279,12 @@ class NetworkTest {
   }
 
   @Test
-  void a_batch_needs_an_example_and_a_split_layer_a_worker() {
+  void a_batch_needs_an_example() {
     Graph graph = around("linear");
-    Plan split =
-        Plan.of(
-            graph,
-            Mode.ASYMML,
-            Placement.Decomposition.SHARED,
-            new RankPolicy.Fixed(2),
-            List.of(Plan.FIRST));
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true)) {
-      assertThatThrownBy(() -> Network.forInference(graph, 0, parameters))
+      assertThatThrownBy(() -> TrustedNetwork.forInference(graph, 0, parameters))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("0");
-      assertThatThrownBy(() -> Network.forTraining(graph, split, 1, parameters, null, 0))
-          .isInstanceOf(IllegalArgumentException.class)
-          .hasMessage("layer fc is split shared 2, which needs a worker and training");
     }
   }
 
@@ -307,7 +292,7 @@ class NetworkTest {
   void a_closed_network_has_freed_its_memory() {
     Graph graph = around("linear");
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true)) {
-      Network network = Network.forInference(graph, 2, parameters);
+      TrustedNetwork network = TrustedNetwork.forInference(graph, 2, parameters);
       Tensor input = network.input();
       network.close();
       network.close();

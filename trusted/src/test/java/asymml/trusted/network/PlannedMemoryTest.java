@@ -33,7 +33,6 @@ import asymml.trusted.plan.Terms;
 import asymml.trusted.split.SplitContext;
 import asymml.trusted.split.Workers;
 import asymml.wire.Slot;
-import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -61,6 +60,22 @@ class PlannedMemoryTest {
 
   @TempDir Path folder;
 
+  private static Network training(
+      Graph graph, Plan plan, int batch, Parameters values, @Nullable SplitContext c, long seed)
+      throws Exception {
+    return c == null
+        ? TrustedNetwork.forTraining(graph, batch, values, seed)
+        : SplitNetwork.forTraining(graph, plan, batch, values, c, seed);
+  }
+
+  private static Network inspection(
+      Graph graph, Plan plan, int batch, Parameters values, @Nullable SplitContext c, long seed)
+      throws Exception {
+    return c == null
+        ? TrustedNetwork.forInspection(graph, batch, values, seed)
+        : SplitNetwork.forInspection(graph, plan, batch, values, c, seed);
+  }
+
   /// Plans a network.
   private interface Planner {
     Network plan(
@@ -84,8 +99,8 @@ class PlannedMemoryTest {
   void a_trusted_network_trains_to_the_same_bits(String name, Graph graph) throws Exception {
     Plan plan = Plan.trusted(graph);
     assertSame(
-        train(graph, plan, Network::forTraining, null, List.of()),
-        train(graph, plan, Network::forInspection, null, List.of()));
+        train(graph, plan, PlannedMemoryTest::training, null, List.of()),
+        train(graph, plan, PlannedMemoryTest::inspection, null, List.of()));
   }
 
   static Stream<Arguments> splits() {
@@ -133,8 +148,8 @@ class PlannedMemoryTest {
   void a_split_network_trains_to_the_same_bits(
       String name, Graph graph, Plan plan, ReleaseTerms terms) throws Exception {
     assertSame(
-        trainSplit(graph, plan, Network::forTraining, terms),
-        trainSplit(graph, plan, Network::forInspection, terms));
+        trainSplit(graph, plan, PlannedMemoryTest::training, terms),
+        trainSplit(graph, plan, PlannedMemoryTest::inspection, terms));
   }
 
   /// To rounding: the light SVD's sums over vector lanes have no fixed order.
@@ -146,8 +161,8 @@ class PlannedMemoryTest {
         List.of(
             new ReleaseTerms.Unaccounted(new NoiseStrength.Ratio(0.1), "a test"),
             Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.DP))) {
-      Map<String, float[]> planned = trainSplit(graph, plan, Network::forTraining, terms);
-      trainSplit(graph, plan, Network::forInspection, terms)
+      Map<String, float[]> planned = trainSplit(graph, plan, PlannedMemoryTest::training, terms);
+      trainSplit(graph, plan, PlannedMemoryTest::inspection, terms)
           .forEach((key, expected) -> {
             float[] actual = Objects.requireNonNull(planned.get(key));
             for (int i = 0; i < expected.length; i++) {
@@ -201,7 +216,7 @@ class PlannedMemoryTest {
         Network network = planner.plan(graph, plan, labels.length, parameters, context, SEED)) {
       if (context != null) {
         context.workers().mapRegion(network.regionBytes());
-        context.occupy(i -> labels[i] == NULL);
+        context.nullExamples(i -> labels[i] == NULL);
       }
       network.buffers().fill(Float.NaN);
       SplittableRandom random = new SplittableRandom(SEED);
@@ -257,7 +272,7 @@ class PlannedMemoryTest {
     b.add("fc", new Linear(16));
     Graph graph = b.build("chain");
     try (Parameters parameters = new Parameters(graph, new Initializer(1), false);
-        Network network = Network.forInference(graph, 3, parameters)) {
+        Network network = TrustedNetwork.forInference(graph, 3, parameters)) {
       assertThat(network.buffers().sizeBytes())
           .isEqualTo(3 * Float.BYTES * (8 * 8 * 4 + 16 + 2 * 8 * 8 * 8));
     }
@@ -279,19 +294,18 @@ class PlannedMemoryTest {
   }
 
   private static long size(Graph graph, Plan plan, Purpose purpose) {
-    try (Arena arena = Arena.ofConfined()) {
-      return new NetworkBuffers(graph, plan, 4, arena, purpose, false).sizeBytes();
+    try (NetworkBuffers buffers = new NetworkBuffers(graph, plan, 4, purpose, false)) {
+      return buffers.sizeBytes();
     }
   }
 
   @Test
   void only_a_network_planned_for_inspection_shows_what_its_nodes_gave() throws Exception {
     Graph graph = grouped("cnn");
-    Plan plan = Plan.trusted(graph);
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
-        Network training = Network.forTraining(graph, plan, 2, parameters, null, 1);
-        Network inference = Network.forInference(graph, 2, parameters);
-        Network inspection = Network.forInspection(graph, plan, 2, parameters, null, 1)) {
+        Network training = TrustedNetwork.forTraining(graph, 2, parameters, 1);
+        Network inference = TrustedNetwork.forInference(graph, 2, parameters);
+        Network inspection = TrustedNetwork.forInspection(graph, 2, parameters, 1)) {
       for (Network network : List.of(training, inference)) {
         assertThatThrownBy(() -> network.activation(0))
             .isInstanceOf(IllegalStateException.class)
@@ -313,7 +327,7 @@ class PlannedMemoryTest {
   void a_closed_network_leaves_zeros() throws Exception {
     Graph graph = grouped("cnn");
     try (Parameters parameters = new Parameters(graph, new Initializer(1), true);
-        Network network = Network.forTraining(graph, Plan.trusted(graph), 2, parameters, null, 1)) {
+        Network network = TrustedNetwork.forTraining(graph, 2, parameters, 1)) {
       network.buffers().fill(1);
       network.buffers().clear();
       assertThat(network.input().toArray()).containsOnly(0);

@@ -9,7 +9,7 @@ import asymml.model.Initializer;
 import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.boundary.OpenDoor;
-import asymml.trusted.network.Network;
+import asymml.trusted.network.SplitNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
@@ -113,9 +113,10 @@ class ShardTest {
                 EXAMPLES,
                 new ReleasePlan(graph, plan, terms),
                 Workers.of(party(one), party(two)));
-        Network network = Network.forTraining(graph, plan, EXAMPLES, parameters, context, 0)) {
+        SplitNetwork network =
+            SplitNetwork.forTraining(graph, plan, EXAMPLES, parameters, context, 0)) {
       context.workers().mapRegion(network.regionBytes());
-      context.occupy(NULLS::contains);
+      context.nullExamples(NULLS::contains);
       SplittableRandom random = new SplittableRandom(7);
       Tensor input = network.input();
       for (long i = 0; i < input.size(); i++) {

@@ -26,6 +26,12 @@ final class Breaches {
     }
   }
 
+  static final class UsesTheWriter {
+    Released release(RegionWriter writer) {
+      return writer.release((byte) 1);
+    }
+  }
+
   static final class UsesRandom {
     Random noise = new Random();
   }

@@ -1,0 +1,34 @@
+package asymml.cli;
+
+import asymml.study.RunDisplay;
+import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainListener;
+import java.io.PrintWriter;
+import org.jspecify.annotations.Nullable;
+
+/// Shows the runs of a study as `asymml train` shows its own.
+final class StudyDisplay implements RunDisplay {
+  private final TrainCommand.Progress kind;
+  private final PrintWriter out;
+  private @Nullable TrainDisplay shown;
+
+  StudyDisplay(TrainCommand.Progress kind, PrintWriter out) {
+    this.kind = kind;
+    this.out = out;
+  }
+
+  @Override
+  public TrainListener started(TrainConfig config) {
+    TrainDisplay display = TrainCommand.display(kind, out, config);
+    shown = display;
+    return display;
+  }
+
+  @Override
+  public void ended() {
+    if (shown != null) {
+      shown.close();
+      shown = null;
+    }
+  }
+}

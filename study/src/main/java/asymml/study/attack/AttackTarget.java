@@ -1,0 +1,29 @@
+package asymml.study.attack;
+
+import asymml.trusted.data.DataSet;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainConfig;
+import java.nio.file.Path;
+
+/// A recorded run.
+///
+/// @param recording what its worker saw
+/// @param run its directory, with a ledger and a checkpoint if there are any
+/// @param config what it computed
+/// @param data its training images, and test images of which the first stand for public ones
+public record AttackTarget(Path recording, RunLayout run, TrainConfig config, DataSet data) {
+  /// Images of a run whose members shadow models are trained to tell.
+  public static final int CANDIDATES = 256;
+
+  /// How many test images can stand for public ones: as many as wanted, but for those that stand
+  /// for candidates that were not trained on.
+  ///
+  /// @param data the run's
+  /// @param wanted how many
+  /// @param candidates as many as these, and at most half of the test images, are left
+  /// @return at most the wanted number
+  static int publicImages(DataSet data, int wanted, int candidates) {
+    int images = data.test().size();
+    return Math.min(wanted, images - Math.min(candidates, images / 2));
+  }
+}

@@ -1,0 +1,49 @@
+package asymml.study.attack;
+
+import asymml.session.ResolvedRun;
+import asymml.session.TrainingSession;
+import asymml.session.TrainingSpec;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainingException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalDouble;
+
+/// A short run with workers of its own, one of which records.
+///
+/// @param layout where it was
+/// @param recording what that worker recorded
+/// @param trainAccuracy of the last epoch; empty if training diverged
+record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccuracy) {
+  /// The first step and the weights after it, of 20 million parameters.
+  private static final long LIMIT_BYTES = 400_000_000;
+
+  /// Trains.
+  ///
+  /// @param spec of the run
+  /// @param which of the workers records, from 0
+  /// @param data whose test images also serve as the public ones of a run that is accounted for
+  /// @param directory to create
+  /// @throws IOException if files or the worker fail
+  static RecordedRun of(TrainingSpec spec, int which, DataSet data, Path directory)
+      throws IOException {
+    Path recording = directory.resolve("view.rec");
+    List<String> record =
+        List.of("--record", recording.toString(), "--record-limit", Long.toString(LIMIT_BYTES));
+    TrainingSpec recorded =
+        spec.withWorkers(
+            spec.workers()
+                .withLocalArguments(which == 0 ? List.of(record) : List.of(List.of(), record)));
+    RunLayout layout = new RunLayout(directory);
+    try (TrainingSession session =
+        TrainingSession.create(ResolvedRun.of(recorded, data, data.test()), directory)) {
+      double accuracy = session.train().lastEpoch().trainAccuracy();
+      return new RecordedRun(layout, recording, OptionalDouble.of(accuracy));
+    } catch (TrainingException e) {
+      // An answer: with so much noise it does not train. The first steps were recorded.
+      return new RecordedRun(layout, recording, OptionalDouble.empty());
+    }
+  }
+}

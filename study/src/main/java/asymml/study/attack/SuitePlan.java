@@ -1,0 +1,90 @@
+package asymml.study.attack;
+
+import asymml.model.Zoo;
+import asymml.privacy.Channel;
+import asymml.session.TrainingSpec;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
+import java.util.List;
+import java.util.function.UnaryOperator;
+
+/// One way to train that a suite attacks.
+///
+/// @param name of letters, digits, points and dashes, for files
+/// @param words what it is
+/// @param change what it changes of the suite's other runs
+/// @param view of which worker, where there are two: 0 for the one with masked values, 1 for the
+///   one with the masks
+public record SuitePlan(String name, String words, UnaryOperator<TrainingSpec> change, int view) {
+  private SuitePlan(String name, String words, UnaryOperator<TrainingSpec> change) {
+    this(name, words, change, 0);
+  }
+
+  /// The default, one without protection, and changes to the default one at a time.
+  ///
+  /// @return in the order of tables
+  public static List<SuitePlan> all() {
+    return List.of(
+        new SuitePlan(
+            "unprotected",
+            "all layers at the worker, exact inputs, weights and gradients: no privacy",
+            spec -> spec.withMode(Mode.UNTRUSTED_ONLY)),
+        new SuitePlan(
+            "base",
+            "the default: rank 1/8, noise 0.1 of the residual, first and last layer trusted,"
+                + " gradients exact",
+            UnaryOperator.identity()),
+        new SuitePlan(
+            "nothing-trusted",
+            "as base, but first and last layer split like the others",
+            spec -> spec.withTrustedLayers(List.of())),
+        new SuitePlan(
+            "noise-0", "as base, without noise", spec -> spec.withNoise(new NoiseStrength.None())),
+        noise("0.3", "as base, noise 0.3 of the residual"),
+        noise("1", "as base, noise as large as the residual"),
+        noise("3", "as base, noise 3 times the residual"),
+        rank("1/16"),
+        rank("1/4"),
+        new SuitePlan(
+            "gradients-noised",
+            "as base, noise 0.3 of residuals and of output gradients; with the group norm, the"
+                + " public bounds and bases that this needs",
+            spec ->
+                spec.withNorm(Zoo.Norm.GROUP)
+                    .withProtection(null, Channel.GRADIENTS)
+                    .withNoise(new NoiseStrength.Ratio(0.3))),
+        shares(
+            "shares-values",
+            "two workers, masks with noise multiplier 10, group norm: what the worker with masked"
+                + " values sees",
+            0),
+        shares("shares-masks", "the same: what the worker with the masks sees", 1));
+  }
+
+  private static SuitePlan shares(String name, String words, int view) {
+    return new SuitePlan(
+        name,
+        words,
+        spec ->
+            spec.withNorm(Zoo.Norm.GROUP)
+                .withShield(new Shield.Shares(1))
+                .withNoise(new NoiseStrength.Multiplier(10)),
+        view);
+  }
+
+  private static SuitePlan rank(String share) {
+    return new SuitePlan(
+        "rank-" + share.replace('/', '-'),
+        "as base, rank " + share,
+        spec -> spec.withRank(RankPolicy.parse(share)));
+  }
+
+  private static SuitePlan noise(String ratio, String words) {
+    return new SuitePlan(
+        "noise-" + ratio,
+        words,
+        spec -> spec.withNoise(new NoiseStrength.Ratio(Double.parseDouble(ratio))));
+  }
+}

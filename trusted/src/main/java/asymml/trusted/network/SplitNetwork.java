@@ -1,0 +1,113 @@
+package asymml.trusted.network;
+
+import asymml.model.Graph;
+import asymml.trusted.memory.Purpose;
+import asymml.trusted.ops.Op;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.StepProfile;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.split.RemoteOp;
+import asymml.trusted.split.SplitContext;
+import asymml.trusted.split.SplitInput;
+import asymml.wire.ProtocolException;
+import java.util.List;
+
+/// A network some of whose linear layers are computed together with workers.
+public final class SplitNetwork extends Network {
+  private final List<Planned<Op>> ops;
+  private final List<RemoteOp> remote;
+  private final List<SplitInput> inputs;
+  private final long regionBytes;
+  private final Parameters parameters;
+  private final SplitContext context;
+
+  private SplitNetwork(SplitPlanner planner, Parameters parameters, SplitContext context) {
+    super(planner.buffers(), planner.ops(), planner.profile());
+    this.ops = planner.ops();
+    this.remote = planner.remote();
+    this.inputs = planner.inputs();
+    this.regionBytes = planner.regionBytes();
+    this.parameters = parameters;
+    this.context = context;
+  }
+
+  /// Plans a network for training.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param parameters with gradients
+  /// @param context workers, doors and decompositions
+  /// @param seed of dropout masks
+  /// @return the planned network; before it runs, the workers need regions of [#regionBytes]
+  /// @throws ProtocolException if a worker refuses an operation
+  public static SplitNetwork forTraining(
+      Graph graph, Plan plan, int batch, Parameters parameters, SplitContext context, long seed)
+      throws ProtocolException {
+    requireExamples(batch);
+    return new SplitNetwork(
+        new SplitPlanner(graph, plan, batch, parameters, context, seed, Purpose.TRAINING),
+        parameters,
+        context);
+  }
+
+  /// Plans a network for training that keeps all outputs and gradients to the end of a step, so
+  /// that they can be looked at. It computes what one [#forTraining] does, to the bit, and takes
+  /// two to three times its memory.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param parameters with gradients
+  /// @param context workers, doors and decompositions
+  /// @param seed of dropout masks
+  /// @return the planned network; before it runs, the workers need regions of [#regionBytes]
+  /// @throws ProtocolException if a worker refuses an operation
+  public static SplitNetwork forInspection(
+      Graph graph, Plan plan, int batch, Parameters parameters, SplitContext context, long seed)
+      throws ProtocolException {
+    requireExamples(batch);
+    return new SplitNetwork(
+        new SplitPlanner(graph, plan, batch, parameters, context, seed, Purpose.INSPECTION),
+        parameters,
+        context);
+  }
+
+  @Override
+  public long regionBytes() {
+    return regionBytes;
+  }
+
+  @Override
+  public void forward(long step) throws ProtocolException {
+    StepProfile profile = profile();
+    context.begin(step);
+    inputs.forEach(SplitInput::forget);
+    for (RemoteOp op : remote) {
+      op.sendWeights();
+    }
+    if (!remote.isEmpty()) {
+      context.workers().flush();
+    }
+    for (Planned<Op> planned : ops) {
+      profile.at(planned.node());
+      planned.op().forward(step);
+      profile.lap(planned.op().phase());
+    }
+  }
+
+  @Override
+  public void backward() throws ProtocolException {
+    StepProfile profile = profile();
+    for (Planned<Op> planned : ops.reversed()) {
+      profile.at(planned.node());
+      planned.op().backward();
+      profile.lap(planned.op().phase());
+    }
+    for (RemoteOp op : remote.reversed()) {
+      op.mergeWeightGradient();
+    }
+    context.requireNoised();
+    profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
+  }
+}

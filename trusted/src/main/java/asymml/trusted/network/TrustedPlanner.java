@@ -1,0 +1,201 @@
+package asymml.trusted.network;
+
+import asymml.kernels.ConvShape;
+import asymml.kernels.Pooling;
+import asymml.kernels.Tensor;
+import asymml.model.Graph;
+import asymml.model.Layer;
+import asymml.model.Layer.Add;
+import asymml.model.Layer.AvgPool;
+import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Conv2d;
+import asymml.model.Layer.Dropout;
+import asymml.model.Layer.Flatten;
+import asymml.model.Layer.GlobalAvgPool;
+import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.Linear;
+import asymml.model.Layer.MaxPool;
+import asymml.model.Layer.Relu;
+import asymml.model.Node;
+import asymml.trusted.memory.NetworkBuffers;
+import asymml.trusted.memory.Purpose;
+import asymml.trusted.ops.AddOp;
+import asymml.trusted.ops.BatchNormOp;
+import asymml.trusted.ops.DropoutOp;
+import asymml.trusted.ops.FlattenOp;
+import asymml.trusted.ops.GradientGuard;
+import asymml.trusted.ops.GroupNormOp;
+import asymml.trusted.ops.LinearParameters;
+import asymml.trusted.ops.NormParameters;
+import asymml.trusted.ops.OpTensors;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.PoolingOp;
+import asymml.trusted.ops.ReluOp;
+import asymml.trusted.ops.RunningStatistics;
+import asymml.trusted.ops.TrustedLinearOp;
+import asymml.trusted.ops.TrustedOp;
+import org.jspecify.annotations.Nullable;
+
+/// Turns nodes of a graph into operations on the trusted side, on the buffers of [NetworkBuffers].
+final class TrustedPlanner {
+  /// Which parameter gradients are protected.
+  interface Guards {
+    /// What holds a node's parameter gradients to their bound.
+    ///
+    /// @param node its number
+    /// @return null if they are not protected
+    @Nullable GradientGuard of(int node);
+  }
+
+  private final Graph graph;
+  private final Parameters parameters;
+  private final NetworkBuffers buffers;
+  private final long seed;
+  private final boolean training;
+  private final Guards guards;
+
+  /// Plans for one network.
+  ///
+  /// @param graph the network
+  /// @param parameters its parameters, with gradients unless for inference
+  /// @param buffers the memory between the operations
+  /// @param seed of dropout masks
+  /// @param purpose what for
+  /// @param guards of parameter gradients
+  TrustedPlanner(
+      Graph graph,
+      Parameters parameters,
+      NetworkBuffers buffers,
+      long seed,
+      Purpose purpose,
+      Guards guards) {
+    this.graph = graph;
+    this.parameters = parameters;
+    this.buffers = buffers;
+    this.seed = seed;
+    this.training = purpose != Purpose.INFERENCE;
+    this.guards = guards;
+  }
+
+  /// The operation of a node, computed here whatever a plan says.
+  ///
+  /// @param i its number
+  /// @return to be closed
+  TrustedOp op(int i) {
+    Node node = graph.nodes().get(i);
+    OpTensors tensors = tensors(i);
+    Tensor x = tensors.x();
+    return switch (node.layer()) {
+      case Conv2d _, Linear _ ->
+          new TrustedLinearOp(
+              node.name(), shape(i), parameters, linearParameters(i), tensors, guards.of(i));
+      case BatchNorm layer ->
+          new BatchNormOp(
+              buffers.arena(),
+              layer,
+              graph.pairsWithRelu(i),
+              normParameters(node),
+              new RunningStatistics(
+                  parameters.value(node.name() + ".running_mean"),
+                  parameters.value(node.name() + ".running_var")),
+              tensors);
+      case GroupNorm layer ->
+          new GroupNormOp(
+              node.name(),
+              layer,
+              graph.pairsWithRelu(i),
+              normParameters(node),
+              tensors,
+              guards.of(i));
+      case Relu _ -> new ReluOp(tensors);
+      case MaxPool(int kernel, int stride, int padding) ->
+          pooling(Pooling.Kind.MAX, kernel, kernel, stride, padding, tensors);
+      case AvgPool(int kernel, int stride, int padding) ->
+          pooling(Pooling.Kind.AVERAGE, kernel, kernel, stride, padding, tensors);
+      case GlobalAvgPool _ ->
+          pooling(Pooling.Kind.AVERAGE, x.length(1), x.length(2), 1, 0, tensors);
+      case Add _ -> {
+        int other = node.inputs().getLast();
+        yield new AddOp(
+            tensors, buffers.output(other), graph.pairsWithRelu(i), buffers.target(i, other));
+      }
+      case Flatten _ -> new FlattenOp(tensors);
+      case Dropout(float rate) ->
+          training ? new DropoutOp(rate, seed * 31 + i, tensors) : new FlattenOp(tensors);
+    };
+  }
+
+  /// The shape of a linear layer on the whole batch.
+  ConvShape shape(int i) {
+    Node node = graph.nodes().get(i);
+    Tensor x = buffers.output(node.inputs().getFirst());
+    return switch (node.layer()) {
+      case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
+          new ConvShape(
+              x.length(0),
+              x.length(1),
+              x.length(2),
+              x.length(3),
+              out,
+              kernel,
+              kernel,
+              stride,
+              padding);
+      case Linear(int out) -> ConvShape.linear(x.length(0), x.length(3), out);
+      case Layer layer ->
+          throw new IllegalArgumentException("node " + i + " is not linear: " + layer);
+    };
+  }
+
+  OpTensors tensors(int i) {
+    int source = graph.nodes().get(i).inputs().getFirst();
+    return new OpTensors(
+        buffers.output(source), buffers.output(i), buffers.gradient(i), buffers.target(i, source));
+  }
+
+  private PoolingOp pooling(
+      Pooling.Kind kind,
+      int kernelHeight,
+      int kernelWidth,
+      int stride,
+      int padding,
+      OpTensors tensors) {
+    Tensor x = tensors.x();
+    return new PoolingOp(
+        new Pooling(
+            kind,
+            x.length(0),
+            x.length(1),
+            x.length(2),
+            x.length(3),
+            kernelHeight,
+            kernelWidth,
+            stride,
+            padding,
+            training),
+        tensors);
+  }
+
+  private NormParameters normParameters(Node node) {
+    String scale = node.name() + ".weight";
+    String shift = node.name() + ".bias";
+    return new NormParameters(
+        parameters.value(scale),
+        parameters.value(shift),
+        training ? parameters.gradient(scale) : null,
+        training ? parameters.gradient(shift) : null);
+  }
+
+  /// A linear layer's parameters.
+  LinearParameters linearParameters(int i) {
+    Node node = graph.nodes().get(i);
+    String weight = node.name() + ".weight";
+    String bias = node.name() + ".bias";
+    boolean biased = node.layer() instanceof Layer.Linear;
+    return new LinearParameters(
+        parameters.used(weight),
+        training ? parameters.gradient(weight) : null,
+        biased ? parameters.value(bias) : null,
+        biased && training ? parameters.gradient(bias) : null);
+  }
+}
