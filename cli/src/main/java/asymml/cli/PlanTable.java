@@ -24,6 +24,7 @@ record PlanTable(PlanSpec spec, PrintWriter out) implements PlanListener {
     out.printf(
         "model    %s, batch %d of %s; at most %s of an input's energy in the residual%n",
         graph.name(), spec.batchSize(), graph.input(), Figures.percent(spec.energy()));
+    out.println("data     " + spec.data().source() + ": the ranks are a statistic of these images");
     out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
     out.flush();
   }

@@ -244,7 +244,8 @@ final class TrainCommand implements Callable<Integer> {
     out.println();
   }
 
-  /// What to plan for, measured on the drawn shapes before the run begins.
+  /// What to plan for, measured before the run begins: on the drawn shapes or, in a run that is
+  /// accounted for, on the public images, which are compared with the private ones later.
   private PlanSpec planFor(String energy) {
     if (!(options.workers.getFirst() instanceof WorkerChoice.Local(String device))) {
       throw new IllegalArgumentException(
@@ -257,7 +258,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new IllegalArgumentException("--plan auto:" + energy + " has no number", e);
     }
     return new PlanSpec(
-        DataSpec.of("generated")
+        DataSpec.of(options.privacy.accounted() ? options.privacy.publicData : "generated")
             .withLimits(new asymml.session.Limit(PlanSpec.IMAGES), asymml.session.Limit.NONE),
         options.model,
         options.norm,

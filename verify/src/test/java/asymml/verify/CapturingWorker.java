@@ -207,8 +207,12 @@ final class CapturingWorker implements AutoCloseable {
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     remote.close();
-    thread.join(Duration.ofMinutes(1));
+    try {
+      thread.join(Duration.ofMinutes(5));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

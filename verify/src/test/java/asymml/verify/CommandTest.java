@@ -319,7 +319,7 @@ class CommandTest {
     stopped.awaitLine("epoch 1/8: ");
     stopped.process.toHandle().destroy();
     assertThat(stopped.end(143))
-        .contains("stopped and saved; 0 of 1 cells are done, the same command goes on");
+        .contains("stopped and saved; 0 of 1 cells are done: rerun the command to resume");
     assertThat(cut.resolve("tradeoff.json")).doesNotExist();
 
     assertThat(run(0, (arguments + cut).split(" ")))

@@ -247,7 +247,7 @@ final class FlowRun implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() {
     network.close();
     context.close();
     if (publicPass != null) {
