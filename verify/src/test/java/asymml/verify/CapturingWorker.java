@@ -44,6 +44,7 @@ final class CapturingWorker implements AutoCloseable {
   /// @param kind what it stands for
   /// @param slot where it stood
   /// @param values what stood there
+  @SuppressWarnings("ArrayRecordComponent") // Read by index, never compared.
   record Sent(int op, Kind kind, Slot slot, float[] values) {}
 
   /// What was seen since the last look.
@@ -207,8 +208,12 @@ final class CapturingWorker implements AutoCloseable {
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     remote.close();
-    thread.join(Duration.ofMinutes(1));
+    try {
+      thread.join(Duration.ofMinutes(5));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -38,6 +39,7 @@ final class FlowCheck {
   }
 
   /// A tensor that was sent, and the layers that were asked to work on it.
+  @SuppressWarnings("ArrayRecordComponent") // Read by index, never compared.
   private record Tensor(Kind kind, float[] values, Set<String> layers) {}
 
   /// Matches everything; nothing that was planned is left over.
@@ -267,7 +269,7 @@ final class FlowCheck {
         .extracting(Release::layer)
         .containsExactlyInAnyOrderElementsOf(added.keySet());
     for (Release release : noised) {
-      Map<Parameter, double[]> sums = added.get(release.layer());
+      Map<Parameter, double[]> sums = Objects.requireNonNull(added.get(release.layer()));
       assertThat(release.values())
           .as("values of %s", release)
           .isEqualTo(sums.keySet().stream().mapToLong(Parameter::size).sum());

@@ -61,6 +61,7 @@ final class FlowRun implements AutoCloseable {
   ///   there
   /// @param after the bases after it
   /// @param occupied which examples there were
+  @SuppressWarnings("ArrayRecordComponent") // Read by index, never compared.
   record Step(
       List<Seen> seen,
       Map<String, float[]> before,
@@ -244,7 +245,7 @@ final class FlowRun implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() {
     network.close();
     context.close();
     if (publicPass != null) {
