@@ -3,6 +3,7 @@ package asymml.cli;
 import asymml.model.Zoo;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
+import asymml.session.WorkerChoice;
 import asymml.study.bench.BenchSpec;
 import asymml.study.plan.PlanResult;
 import asymml.study.plan.PlanSpec;

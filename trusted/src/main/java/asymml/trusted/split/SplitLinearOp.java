@@ -237,12 +237,13 @@ public final class SplitLinearOp implements RemoteOp {
       // The gradient goes nowhere else any more.
       guard.limit(dy, own.gain(shape, input::keptSquares));
     }
-    if (lowRank != null) {
+    @Nullable LowRankLayer kept = lowRank;
+    if (kept != null) {
       Tensor dw = Gradients.require(own.weightGradient());
       if (blocks == null) {
-        lowRank.backwardWeights(dy, dw);
+        kept.backwardWeights(dy, dw);
       } else {
-        blocks.compute((from, count, some) -> lowRank.backwardWeights(dy, from, count, some), dw);
+        blocks.compute((from, count, some) -> kept.backwardWeights(dy, from, count, some), dw);
       }
     }
     own.biasBackward(dy);
