@@ -8,7 +8,6 @@ module asymml.cli {
   requires asymml.study;
   requires asymml.trusted;
   requires info.picocli;
-  requires java.desktop;
   requires java.management;
   requires jdk.management;
   // Signals, which org.jline.terminal looks up by name.

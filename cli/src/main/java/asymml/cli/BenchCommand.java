@@ -4,6 +4,7 @@ import asymml.model.Zoo;
 import asymml.report.BenchChart;
 import asymml.report.Charts;
 import asymml.report.SweepChart;
+import asymml.session.WorkerChoice;
 import asymml.study.bench.BenchFile;
 import asymml.study.bench.BenchListener;
 import asymml.study.bench.BenchPoint;

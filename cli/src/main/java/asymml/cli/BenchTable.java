@@ -39,7 +39,7 @@ record BenchTable(BenchSpec spec, PrintWriter out) {
         graph.name(),
         each(points, BenchPoint::batchSize),
         each(points, point -> point.graph().input()),
-        Labels.of(spec.network().norm()),
+        spec.network().norm().name().toLowerCase(Locale.ROOT),
         graph.linearLayers().size());
     out.printf(
         "plan     shield %s, rank %s, %s decomposition, noise ratio %s; trusted whole: %s%n",

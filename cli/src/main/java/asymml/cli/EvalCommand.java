@@ -1,17 +1,16 @@
 package asymml.cli;
 
-import asymml.kernels.Kernels;
 import asymml.report.Figures;
+import asymml.session.DataSpec;
+import asymml.session.Limit;
+import asymml.session.TrainedRun;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Confusion;
 import asymml.trusted.train.Evaluator;
-import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -19,6 +18,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -41,12 +41,7 @@ final class EvalCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--run",
-      required = true,
-      paramLabel = "DIR",
-      description = "The run directory that 'asymml train' named.")
-  private Path run;
+  @Mixin private RunOptions runOptions;
 
   @Option(
       names = "--data",
@@ -68,57 +63,29 @@ final class EvalCommand implements Callable<Integer> {
       description = "Images at a time (default: ${DEFAULT-VALUE}).")
   private int batchSize;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads (default: one per available processor).")
-  private @Nullable Integer threads;
+  @Mixin private ThreadOptions threads;
 
   /// A kind of mistake.
   private record Mistake(int actual, int predicted, long count) {}
 
   @Override
   public Integer call() throws DataException, IOException, TrainingException {
-    if (batchSize < 1 || (threads != null && threads < 1)) {
+    if (batchSize < 1) {
       throw new ParameterException(
-          spec.commandLine(), "--batch-size and --threads must be at least 1");
+          spec.commandLine(), "--batch-size must be at least 1: " + batchSize);
     }
-    if (threads != null) {
-      Kernels.setThreads(threads);
-    }
+    threads.apply();
     PrintWriter out = spec.commandLine().getOut();
-    try (TrainedModel model = RunModel.open(run)) {
-      TrainOptions settings = TrainOptions.of(Settings.read(new RunLayout(run).config()));
+    try (TrainedRun run = runOptions.open()) {
+      DataSpec own = run.spec().data();
       DataSet images =
-          DataOpening.open(
-              data == null ? settings.data : data,
-              new Limit(1),
-              limitTest == null ? settings.limitTest : limitTest,
-              settings.seed,
-              out);
-      checkFits(model.description(), images);
-      try (Evaluator evaluator = new Evaluator(model.graph(), model.parameters(), batchSize)) {
-        Evaluator.Score score =
-            evaluator.score(images.test(), model.description().normalization(), (_, _) -> {});
-        show(out, images, score);
-      }
+          run.open(
+              own.withSource(data == null ? own.source() : data)
+                  .withLimits(new Limit(1), limitTest == null ? own.limitTest() : limitTest),
+              DataOpening.reporter(out));
+      show(out, images, run.evaluate(images.test(), batchSize));
     }
     return ExitCode.OK;
-  }
-
-  private static void checkFits(TrainedModel.Description model, DataSet images)
-      throws DataException {
-    if (!model.input().equals(images.test().shape())
-        || !model.classNames().equals(images.test().classNames())) {
-      throw new DataException(
-          "%s does not fit the model: it has %s images of %d classes, the model takes %s of %s"
-              .formatted(
-                  images.name(),
-                  images.test().shape(),
-                  images.test().classNames().size(),
-                  model.input(),
-                  model.classNames()));
-    }
   }
 
   private static void show(PrintWriter out, DataSet images, Evaluator.Score score) {

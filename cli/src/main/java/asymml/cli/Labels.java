@@ -1,15 +1,12 @@
 package asymml.cli;
 
 import asymml.model.Zoo;
-import asymml.trusted.plan.Basis;
+import asymml.session.Limit;
+import asymml.session.WorkerChoice;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.train.TrainConfig.Schedule;
-import asymml.wire.Encoding;
-import asymml.wire.WorkerAddress;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 import picocli.CommandLine.ITypeConverter;
@@ -18,20 +15,6 @@ import picocli.CommandLine.TypeConversionException;
 /// How values are written on the command line and in YAML, and read back.
 final class Labels {
   private Labels() {}
-
-  /// A value as a YAML scalar or list.
-  static Object of(Object value) {
-    return switch (value) {
-      case Mode mode -> mode.label();
-      case Decomposition decomposition -> decomposition.label();
-      case Basis basis -> basis.label();
-      case Enum<?> constant -> constant.name().toLowerCase(Locale.ROOT);
-      case Number number -> number;
-      case Boolean flag -> flag;
-      case List<?> list -> list.stream().map(Labels::of).toList();
-      default -> value.toString();
-    };
-  }
 
   static <E extends Enum<E>> E choice(String text, E[] choices, Function<? super E, String> label) {
     return Arrays.stream(choices)
@@ -62,20 +45,6 @@ final class Labels {
     @Override
     public Zoo.Norm convert(String text) {
       return choice(text, Zoo.Norm.values(), norm -> norm.name().toLowerCase(Locale.ROOT));
-    }
-  }
-
-  static final class ScheduleConverter implements ITypeConverter<Schedule> {
-    @Override
-    public Schedule convert(String text) {
-      return choice(text, Schedule.values(), s -> s.name().toLowerCase(Locale.ROOT));
-    }
-  }
-
-  static final class EncodingConverter implements ITypeConverter<Encoding> {
-    @Override
-    public Encoding convert(String text) {
-      return choice(text, Encoding.values(), e -> e.name().toLowerCase(Locale.ROOT));
     }
   }
 
@@ -111,25 +80,10 @@ final class Labels {
   static final class LocalWorkerConverter implements ITypeConverter<WorkerChoice.Local> {
     @Override
     public WorkerChoice.Local convert(String text) {
-      WorkerChoice.Local local = WorkerChoice.Local.parse(text);
-      if (local == null) {
-        throw new TypeConversionException("'" + text + "' is neither local nor cuda:N");
-      }
-      return local;
-    }
-  }
-
-  static final class WorkerConverter implements ITypeConverter<WorkerChoice> {
-    @Override
-    public WorkerChoice convert(String text) {
-      WorkerChoice.Local local = WorkerChoice.Local.parse(text);
-      if (local != null) {
-        return local;
-      }
       try {
-        return new WorkerChoice.Remote(WorkerAddress.parse(text));
+        return WorkerChoice.Local.parse(text);
       } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(e.getMessage() + ", or 'local' to start one here");
+        throw new TypeConversionException(e.getMessage());
       }
     }
   }
@@ -137,13 +91,10 @@ final class Labels {
   static final class LimitConverter implements ITypeConverter<Limit> {
     @Override
     public Limit convert(String text) {
-      if (text.equals(Limit.ALL)) {
-        return new Limit(Integer.MAX_VALUE);
-      }
       try {
-        return new Limit(Integer.parseInt(text));
+        return Limit.parse(text);
       } catch (IllegalArgumentException e) {
-        throw new TypeConversionException("'" + text + "' is neither 1 or more images nor 'all'");
+        throw new TypeConversionException(e.getMessage());
       }
     }
   }

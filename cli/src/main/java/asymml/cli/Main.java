@@ -13,7 +13,6 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
@@ -49,7 +48,7 @@ import picocli.CommandLine.Spec;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  asymml train                         a small network on drawn shapes",
+      "  asymml train                         a small network on generated images",
       "  asymml train --data images.zip --model resnet20 --epochs 12 --out runs/mine",
       "  asymml eval --run runs/mine",
       "  asymml predict --run runs/mine cat.jpg dog.jpg"
@@ -115,14 +114,6 @@ public final class Main implements Callable<Integer> {
   }
 
   static int execute(CommandLine root, String... args) {
-    Main main = root.getCommand();
-    root.setExecutionStrategy(parsed -> {
-      try {
-        return new CommandLine.RunLast().execute(withSettingsFiles(root, parsed, args));
-      } catch (IOException e) {
-        return main.fail(e, root);
-      }
-    });
     try {
       return root.execute(args);
     } catch (OutOfMemoryError e) {
@@ -131,30 +122,6 @@ public final class Main implements Callable<Integer> {
               "asymml: not enough memory (%s): lower --batch-size or use a machine with more"
                   .formatted(e.getMessage()));
       return ExitCode.SOFTWARE;
-    }
-  }
-
-  /// Parses once more where the first parse found files with settings, which take the place of the
-  /// built-in defaults.
-  private static ParseResult withSettingsFiles(CommandLine root, ParseResult parsed, String... args)
-      throws IOException {
-    ParseResult command = parsed.subcommand();
-    if (command == null
-        || command.isUsageHelpRequested()
-        || !(command.commandSpec().userObject() instanceof TrainCommand train)) {
-      return parsed;
-    }
-    CommandLine line = command.commandSpec().commandLine();
-    try {
-      line.setDefaultValueProvider(train.settingsOfFiles());
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(line, String.valueOf(e.getMessage()), e);
-    }
-    try {
-      return root.parseArgs(args);
-    } catch (ParameterException e) {
-      // The arguments themselves have passed before.
-      throw new ParameterException(line, e.getMessage() + ", in the YAML file", e);
     }
   }
 

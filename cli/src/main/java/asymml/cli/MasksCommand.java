@@ -1,7 +1,8 @@
 package asymml.cli;
 
-import asymml.kernels.Kernels;
 import asymml.model.Graph;
+import asymml.session.DataSpec;
+import asymml.session.TrainedRun;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
@@ -14,7 +15,6 @@ import asymml.trusted.rank.MaskErrors;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.run.RunFile;
-import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
@@ -28,6 +28,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -54,12 +55,7 @@ import picocli.CommandLine.Spec;
 final class MasksCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--run",
-      required = true,
-      paramLabel = "DIR",
-      description = "The run directory that 'asymml train' named.")
-  private Path run;
+  @Mixin private RunOptions runOptions;
 
   @Option(
       names = "--data",
@@ -90,37 +86,24 @@ final class MasksCommand implements Callable<Integer> {
       description = "Images that run through the network (default: ${DEFAULT-VALUE}).")
   private int images;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads of the products (default: one per available processor).")
-  private @Nullable Integer threads;
+  @Mixin private ThreadOptions threads;
 
   @Override
   public Integer call() throws DataException, IOException, RunException {
-    if (images < 1 || (threads != null && threads < 1)) {
-      throw new ParameterException(spec.commandLine(), "--images and --threads must be at least 1");
+    if (images < 1) {
+      throw new ParameterException(spec.commandLine(), "--images must be at least 1: " + images);
     }
     if (!(noiseMultiplier >= 1e-3 && noiseMultiplier <= 1e9)) {
       throw new ParameterException(
           spec.commandLine(), "--noise-multiplier must be 0.001 to 1e9: " + noiseMultiplier);
     }
-    if (threads != null) {
-      Kernels.setThreads(threads);
-    }
+    threads.apply();
     PrintWriter out = spec.commandLine().getOut();
-    RunLayout layout = new RunLayout(run);
-    try (TrainedModel model = RunModel.open(run)) {
-      TrainOptions settings = TrainOptions.of(Settings.read(layout.config()));
+    try (TrainedRun run = runOptions.open()) {
+      DataSpec own = RunOptions.trainingImages(run);
       DataSet opened =
-          DataOpening.open(
-              data == null ? settings.data : data,
-              settings.limitTrain,
-              new Limit(1),
-              settings.seed,
-              out);
-      RankCommand.checkFits(model, opened);
-      measure(model, settings.config(), opened, layout.masks(), out);
+          run.open(data == null ? own : own.withSource(data), DataOpening.reporter(out));
+      measure(run.model(), run.spec().training(), opened, run.layout().masks(), out);
     }
     return ExitCode.OK;
   }

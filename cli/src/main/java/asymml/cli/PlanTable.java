@@ -24,6 +24,7 @@ record PlanTable(PlanSpec spec, PrintWriter out) implements PlanListener {
     out.printf(
         "model    %s, batch %d of %s; at most %s of an input's energy in the residual%n",
         graph.name(), spec.batchSize(), graph.input(), Figures.percent(spec.energy()));
+    out.println("data     " + spec.data().source() + ": the ranks are a statistic of these images");
     out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
     out.flush();
   }
@@ -44,7 +45,15 @@ record PlanTable(PlanSpec spec, PrintWriter out) implements PlanListener {
     String row = "%-24s %-10s %12s %12s %-18s %5s %12s  %s%n";
     out.println();
     out.printf(
-        row, "layer", "input", "trusted ms", "split ms", "placement", "rank", "energy left", "why");
+        row,
+        "layer",
+        "input",
+        "trusted ms",
+        "split ms",
+        "placement",
+        "rank",
+        "residual energy",
+        "why");
     Graph graph = result.graph();
     Map<String, Node> nodes =
         graph.nodes().stream().collect(Collectors.toMap(Node::name, Function.identity()));

@@ -1,22 +1,17 @@
 package asymml.cli;
 
-import asymml.kernels.Tensor;
 import asymml.report.Figures;
+import asymml.session.TrainedRun;
 import asymml.trusted.data.DataException;
-import asymml.trusted.data.ImageFiles;
-import asymml.trusted.train.Evaluator;
-import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.lang.foreign.Arena;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -37,12 +32,7 @@ import picocli.CommandLine.Spec;
 final class PredictCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--run",
-      required = true,
-      paramLabel = "DIR",
-      description = "The run directory that 'asymml train' named.")
-  private Path run;
+  @Mixin private RunOptions runOptions;
 
   @Option(
       names = "--top",
@@ -57,51 +47,17 @@ final class PredictCommand implements Callable<Integer> {
   @Override
   public Integer call() throws DataException, IOException {
     PrintWriter out = spec.commandLine().getOut();
-    try (TrainedModel model = RunModel.open(run);
-        Evaluator evaluator = new Evaluator(model.graph(), model.parameters(), 1);
-        Arena arena = Arena.ofConfined()) {
-      TrainedModel.Description description = model.description();
-      Tensor input =
-          Tensor.allocate(
-              arena,
-              1,
-              description.input().height(),
-              description.input().width(),
-              description.input().channels());
+    try (TrainedRun run = runOptions.open()) {
       for (Path image : images) {
-        description.normalization().apply(ImageFiles.decode(image, description.input()), input);
-        double[] probabilities = softmax(evaluator.logits(input).toArray());
-        out.println(image + ": " + best(probabilities, description.classNames()));
+        String best =
+            run.predict(image).stream()
+                .limit(top)
+                .map(p -> p.className() + " " + Figures.percent(p.probability()))
+                .collect(Collectors.joining(", "));
+        out.println(image + ": " + best);
         out.flush();
       }
     }
     return ExitCode.OK;
-  }
-
-  private String best(double[] probabilities, List<String> names) {
-    return IntStream.range(0, probabilities.length)
-        .boxed()
-        .sorted(Comparator.comparingDouble((Integer c) -> probabilities[c]).reversed())
-        .limit(top)
-        .map(c -> names.get(c) + " " + Figures.percent(probabilities[c]))
-        .collect(Collectors.joining(", "));
-  }
-
-  /// Probabilities of logits.
-  static double[] softmax(float[] logits) {
-    double largest = Double.NEGATIVE_INFINITY;
-    for (float logit : logits) {
-      largest = Math.max(largest, logit);
-    }
-    double sum = 0;
-    double[] probabilities = new double[logits.length];
-    for (int i = 0; i < logits.length; i++) {
-      probabilities[i] = Math.exp(logits[i] - largest);
-      sum += probabilities[i];
-    }
-    for (int i = 0; i < logits.length; i++) {
-      probabilities[i] /= sum;
-    }
-    return probabilities;
   }
 }

@@ -1,6 +1,7 @@
 package asymml.cli;
 
-import asymml.kernels.Kernels;
+import asymml.session.DataSpec;
+import asymml.session.TrainedRun;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
@@ -8,7 +9,6 @@ import asymml.trusted.plan.Plan;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
-import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
@@ -19,6 +19,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -52,16 +53,11 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class RankCommand implements Callable<Integer> {
   /// Images where none are asked for: seconds for a small network, and the medians have settled.
-  static final int IMAGES = 8;
+  private static final int IMAGES = 8;
 
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--run",
-      required = true,
-      paramLabel = "DIR",
-      description = "The run directory that 'asymml train' named.")
-  private Path run;
+  @Mixin private RunOptions runOptions;
 
   @Option(
       names = "--data",
@@ -78,35 +74,24 @@ final class RankCommand implements Callable<Integer> {
               + " (default: ${DEFAULT-VALUE}).")
   private int images;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description = "Threads of the network's pass (default: one per available processor).")
-  private @Nullable Integer threads;
+  @Mixin private ThreadOptions threads;
 
   @Override
   public Integer call() throws DataException, IOException, RunException {
-    if (images < 1 || (threads != null && threads < 1)) {
-      throw new ParameterException(spec.commandLine(), "--images and --threads must be at least 1");
+    if (images < 1) {
+      throw new ParameterException(spec.commandLine(), "--images must be at least 1: " + images);
     }
-    if (threads != null) {
-      Kernels.setThreads(threads);
-    }
+    threads.apply();
     PrintWriter out = spec.commandLine().getOut();
-    RunLayout layout = new RunLayout(run);
-    try (TrainedModel model = RunModel.open(run)) {
-      TrainOptions settings = TrainOptions.of(Settings.read(layout.config()));
-      RankFile earlier = RankFile.read(layout.rank());
+    try (TrainedRun run = runOptions.open()) {
+      TrainedModel model = run.model();
+      RankFile earlier = RankFile.read(run.layout().rank());
+      DataSpec own = RunOptions.trainingImages(run);
       DataSet opened =
-          DataOpening.open(
-              data == null ? settings.data : data,
-              settings.limitTrain,
-              new Limit(1),
-              settings.seed,
-              out);
-      checkFits(model, opened);
-      RankReport report = analyze(model, settings, opened);
-      List<Path> files = new RankFiles(layout).write(earlier.with(report), model.graph().name());
+          run.open(data == null ? own : own.withSource(data), DataOpening.reporter(out));
+      RankReport report = analyze(model, run.spec().training(), opened);
+      List<Path> files =
+          new RankFiles(run.layout()).write(earlier.with(report), model.graph().name());
       new RankTable(report).print(out, model.graph().name());
       files.forEach(file -> out.println("written: " + file));
       out.flush();
@@ -115,10 +100,10 @@ final class RankCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private RankReport analyze(TrainedModel model, TrainOptions settings, DataSet opened)
+  private RankReport analyze(TrainedModel model, TrainConfig config, DataSet opened)
       throws RunException {
     try {
-      return of(settings.config(), model, images)
+      return of(config, model, images)
           .of(
               model.graph(),
               model.parameters(),
@@ -153,21 +138,6 @@ final class RankCommand implements Callable<Integer> {
     List<String> violations = report.violations();
     if (!violations.isEmpty()) {
       throw new RunException("a bound on ranks is broken: " + String.join("; ", violations));
-    }
-  }
-
-  /// @throws DataException if the images are not of the model's kind
-  static void checkFits(TrainedModel model, DataSet images) throws DataException {
-    if (!model.description().input().equals(images.train().shape())
-        || !model.description().classNames().equals(images.train().classNames())) {
-      throw new DataException(
-          "%s does not fit the model: it has %s images of %d classes, the model takes %s of %s"
-              .formatted(
-                  images.name(),
-                  images.train().shape(),
-                  images.train().classNames().size(),
-                  model.description().input(),
-                  model.description().classNames()));
     }
   }
 }

@@ -19,10 +19,19 @@ record RankFiles(RunLayout layout) {
   /// @return their paths; without the picture where this machine has no fonts to draw it with
   List<Path> write(RankFile analyses, String model) throws IOException {
     analyses.write(layout.rank());
+    return draw(analyses, model)
+        ? List.of(layout.rank(), layout.rankPicture())
+        : List.of(layout.rank());
+  }
+
+  /// Draws analyses.
+  ///
+  /// @return false where this machine has no fonts to draw with
+  boolean draw(RankFile analyses, String model) throws IOException {
     if (!Charts.hasFonts()) {
-      return List.of(layout.rank());
+      return false;
     }
     RankChart.write(analyses.reports(), model, layout.rankPicture());
-    return List.of(layout.rank(), layout.rankPicture());
+    return true;
   }
 }

@@ -1,12 +1,14 @@
 package asymml.cli;
 
-import asymml.session.DataSpec;
-import asymml.study.bench.BenchSpec;
+import asymml.session.InvalidSpecException;
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
 import asymml.study.plan.PlanResult;
 import asymml.study.plan.PlanSpec;
 import asymml.trusted.data.DataException;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
@@ -16,7 +18,6 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -33,16 +34,17 @@ import picocli.CommandLine.Spec;
     name = "train",
     mixinStandardHelpOptions = true,
     sortOptions = false,
+    defaultValueProvider = SpecOptions.Defaults.class,
     description =
-        "Trains a network; by default a small one on drawn shapes, with a worker of its own.",
+        "Trains a network; by default a small one on generated images, with its own worker process.",
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml train",
       "  asymml train --data images.zip --model resnet20 --rank 1/8 --noise-ratio 0.1 \\",
       "      --epochs 12 --batch-size 128 --out runs/mine",
       "  asymml train --mode trusted-only --out runs/baseline",
-      "  asymml train --model vgg16 --plan auto    split the layers that it pays to split here",
-      "  asymml train --resume runs/mine           go on where it stopped",
+      "  asymml train --model vgg16 --plan auto    split the layers that are worth splitting",
+      "  asymml train --resume runs/mine           resume where it stopped",
       "  asymml train --print-config > run.yaml    all settings as YAML",
       "  asymml train -c run.yaml --seed 2         flags win over the file",
       "  asymml train --worker unix:/tmp/w.sock    a worker that runs already",
@@ -51,21 +53,9 @@ import picocli.CommandLine.Spec;
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class TrainCommand implements Callable<Integer> {
-  /// Settings that a resumed run may change: they do not change what it computes, but for rounding.
-  static final List<String> FREE_ON_RESUME =
-      List.of(
-          "data",
-          "analyze-every",
-          "threads",
-          "worker",
-          "tls-trust",
-          "wire",
-          "chunks",
-          "worker-timeout",
-          "out");
-
   private static final String RESUME_OUT = "";
   private static final String AUTO = "auto";
+  private static final double ENERGY = 0.1;
 
   enum Progress {
     auto,
@@ -75,7 +65,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Mixin private TrainOptions options;
+  @Mixin private SpecOptions options;
 
   @Mixin private WorkerRecord workerRecord;
 
@@ -89,8 +79,8 @@ final class TrainCommand implements Callable<Integer> {
       names = "--plan",
       paramLabel = "auto[:SHARE]",
       description = {
-        "Plan first, as 'asymml plan' does: time this machine on drawn shapes, and split the layers"
-            + " that it pays to split, each at the smallest rank that leaves at most SHARE of its"
+        "Plan first, as 'asymml plan' does: time this machine on generated images, and split the layers"
+            + " that are worth splitting, each at the smallest rank whose residual has at most SHARE of its"
             + " input's energy (0.1). The --rank and --trusted-layers found are the run's settings."
       })
   private @Nullable String plan;
@@ -104,7 +94,7 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "DIR",
       fallbackValue = RESUME_OUT,
       description = {
-        "Go on with the run in DIR (without DIR: in --out) from its last checkpoint, with the"
+        "Resume the run in DIR (without DIR: in --out) from its last checkpoint, with the"
             + " settings it has; others are refused, except --data, --analyze-every, --threads and"
             + " those of the worker."
       })
@@ -118,83 +108,86 @@ final class TrainCommand implements Callable<Integer> {
           "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
   private Progress progress;
 
-  /// The settings of the files that the command line names.
-  ///
-  /// @throws IllegalArgumentException if a file says what cannot be
-  /// @throws IOException if a file cannot be read
-  Settings settingsOfFiles() throws IOException {
-    Settings settings = savedSettings();
-    if (configFile != null) {
-      settings = settings.overriddenBy(Settings.read(configFile));
-    }
-    return settings.overriddenBy(new Settings(noiseOfCommandLine()));
+  /// What the command line sets.
+  Settings given() {
+    return options.given();
   }
 
-  /// What the run to resume was started with; nothing if there is none, which shows later.
-  private Settings savedSettings() throws IOException {
-    Path directory = resumed();
-    if (directory == null || !Files.isRegularFile(new RunLayout(directory).config())) {
-      return new Settings(Map.of());
-    }
-    return Settings.read(new RunLayout(directory).config());
+  /// What the files that the command line names set.
+  private Settings settingsOfFiles(@Nullable Path resumed) throws IOException {
+    Settings settings =
+        resumed == null || !Files.isRegularFile(new RunLayout(resumed).config())
+            ? new Settings(Map.of())
+            : Settings.read(new RunLayout(resumed).config());
+    return configFile == null ? settings : settings.overriddenBy(Settings.read(configFile));
   }
 
-  /// Called after a parse without files: what is set was on the command line.
-  private Map<String, Object> noiseOfCommandLine() {
-    Map<String, Object> noise = new LinkedHashMap<>();
-    if (options.noiseRatio != null) {
-      noise.put(TrainOptions.NOISE_RATIO, options.noiseRatio);
-    }
-    if (options.noiseMultiplier != null) {
-      noise.put(TrainOptions.NOISE_MULTIPLIER, options.noiseMultiplier);
-    }
-    return noise;
-  }
-
-  private @Nullable Path resumed() {
+  /// The run to resume.
+  private @Nullable Path resumed(Settings given) {
     if (resume == null) {
       return null;
     }
     if (!resume.equals(RESUME_OUT)) {
+      if (given.values().containsKey(Settings.OUT)) {
+        throw new IllegalArgumentException("--resume DIR continues in DIR: omit --out");
+      }
       return Path.of(resume);
     }
-    if (options.out == null) {
+    if (!given.values().containsKey(Settings.OUT)) {
       throw new IllegalArgumentException("--resume needs the run's directory: --resume runs/NAME");
     }
-    return options.out;
+    return Path.of(given.text(Settings.OUT));
   }
 
   @Override
   public Integer call() throws DataException, IOException, TrainingException, RunException {
     PrintWriter out = spec.commandLine().getOut();
-    TrainConfig config;
-    Settings settings;
-    List<List<String>> workerArguments;
+    Settings given = given();
+    Settings settings = given;
+    @Nullable Path resumed;
+    TrainingSpec told;
     try {
-      if (plan != null) {
-        choosePlan(plan, out);
-      }
-      config = options.config();
-      settings = Settings.of(options);
-      workerArguments = workerRecord.arguments(options);
-      checkResume(settings);
+      resumed = resumed(given);
+      settings = settingsOfFiles(resumed).overriddenBy(given);
+      told = told(settings, given, resumed);
+    } catch (InvalidSpecException e) {
+      throw new ParameterException(
+          spec.commandLine(), UsageErrors.of(e, settings.without(given.values().keySet())), e);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }
     if (printConfig) {
-      out.print(settings.yaml());
+      out.print(printed(told, settings).yaml());
       out.flush();
       return ExitCode.OK;
     }
-    return new TrainingRun(
-            options,
-            config,
-            settings,
-            workerArguments,
-            spec.commandLine().getParseResult().originalArgs(),
-            spec.commandLine(),
-            display(progress, out, config))
-        .run(resumed());
+    try {
+      return new TrainingRun(told, spec.commandLine(), display(progress, out, told.training()))
+          .run(resumed, settings.text(Settings.OUT));
+    } catch (InvalidSpecException e) {
+      throw new ParameterException(spec.commandLine(), UsageErrors.of(e), e);
+    }
+  }
+
+  /// The specification of the settings, with the plan if one is to be made.
+  private TrainingSpec told(Settings settings, Settings given, @Nullable Path resumed)
+      throws DataException, IOException, TrainingException {
+    TrainingSpec told = settings.spec();
+    if (plan != null) {
+      told = planned(told, given, plan, spec.commandLine().getOut());
+    }
+    if (resumed != null && Files.isRegularFile(new RunLayout(resumed).config())) {
+      Settings.read(new RunLayout(resumed).config()).requireUnchangedBy(told);
+    }
+    return told.withWorkers(told.workers().withLocalArguments(workerRecord.arguments(told)));
+  }
+
+  private static Settings printed(TrainingSpec told, Settings settings) {
+    Map<String, Object> values = new LinkedHashMap<>(Settings.of(told).values());
+    if (settings.values().containsKey(Settings.OUT)) {
+      values.put(Settings.OUT, settings.text(Settings.OUT));
+    }
+    return new Settings(values);
   }
 
   /// The display of a kind.
@@ -214,75 +207,45 @@ final class TrainCommand implements Callable<Integer> {
     };
   }
 
-  /// Sets ranks and trusted layers.
+  /// A specification with the ranks and trusted layers of a plan.
   ///
   /// @throws IllegalArgumentException if it does not fit the other options, or nothing is worth
   ///   splitting
-  private void choosePlan(String text, PrintWriter out)
+  private TrainingSpec planned(TrainingSpec told, Settings given, String text, PrintWriter out)
       throws DataException, IOException, TrainingException {
     if (!text.equals(AUTO) && !text.startsWith(AUTO + ":")) {
       throw new IllegalArgumentException("--plan '" + text + "' is not auto or auto:0.1");
     }
-    if (options.mode != Mode.ASYMML || options.decomposer != Decomposition.SHARED) {
+    TrainConfig training = told.training();
+    if (training.mode() != Mode.ASYMML || training.decomposition() != Decomposition.SHARED) {
       throw new IllegalArgumentException(
           "--plan auto is for --mode asymml with --decomposer shared");
     }
-    if (resume != null || options.rank != null || options.privacy.shield.shares()) {
+    if (resume != null
+        || given.values().containsKey("rank")
+        || training.shield() instanceof Shield.Shares) {
       throw new IllegalArgumentException(
           "--plan auto chooses ranks: it does not go with --rank, --resume or --shield shares");
     }
-    options.config();
-    String energy = text.equals(AUTO) ? "0.1" : text.substring(AUTO.length() + 1);
-    PlanResult planned = PlanCommand.run(planFor(energy), Progress.auto, out);
-    if (!planned.splits()) {
+    PlanResult found = PlanCommand.run(PlanSpec.of(told, energy(text)), Progress.auto, out);
+    if (!found.splits()) {
       throw new IllegalArgumentException(
           "no layer is worth splitting at this energy on this machine: --mode trusted-only, or a"
               + " larger share as in --plan auto:0.3");
     }
-    options.rank = planned.rank();
-    options.trustedLayers = planned.trustedLayers();
     out.println();
+    return told.withRank(found.rank()).withTrustedLayers(found.trustedLayers());
   }
 
-  /// What to plan for, measured on the drawn shapes before the run begins.
-  private PlanSpec planFor(String energy) {
-    if (!(options.workers.getFirst() instanceof WorkerChoice.Local(String device))) {
-      throw new IllegalArgumentException(
-          "no plan can be made: --plan auto times steps with a worker on this machine");
+  private static double energy(String text) {
+    if (text.equals(AUTO)) {
+      return ENERGY;
     }
-    double share;
+    String share = text.substring(AUTO.length() + 1);
     try {
-      share = Double.parseDouble(energy);
+      return Double.parseDouble(share);
     } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("--plan auto:" + energy + " has no number", e);
-    }
-    return new PlanSpec(
-        DataSpec.of("generated")
-            .withLimits(new asymml.session.Limit(PlanSpec.IMAGES), asymml.session.Limit.NONE),
-        options.model,
-        options.norm,
-        options.batchSize,
-        options.trustedLayers,
-        share,
-        PlanSpec.STEPS,
-        new BenchSpec.Processes(options.threads(), device, 1));
-  }
-
-  private void checkResume(Settings settings) throws IOException {
-    if (resume == null) {
-      return;
-    }
-    if (!resume.equals(RESUME_OUT) && options.out != null) {
-      throw new IllegalArgumentException("--resume DIR goes on in DIR: leave out --out");
-    }
-    Settings saved = savedSettings();
-    List<String> changed =
-        saved.without(FREE_ON_RESUME).differences(settings.without(FREE_ON_RESUME));
-    if (!saved.values().isEmpty() && !changed.isEmpty()) {
-      throw new IllegalArgumentException(
-          "a resumed run keeps its settings, but "
-              + String.join(", ", changed)
-              + ": leave them out, or start a new run");
+      throw new IllegalArgumentException("--plan auto:" + share + " has no number", e);
     }
   }
 }

@@ -1,6 +1,8 @@
 package asymml.cli;
 
-import asymml.trusted.plan.Mode;
+import asymml.session.TrainingSpec;
+import asymml.session.WorkerChoice;
+import asymml.trusted.plan.Shield;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,27 +30,27 @@ final class WorkerRecord {
   /// The options of each worker.
   ///
   /// @throws IllegalArgumentException if no worker is started here
-  List<List<String>> arguments(TrainOptions options) {
+  List<List<String>> arguments(TrainingSpec spec) {
     if (file == null) {
       if (limit != null) {
         throw new IllegalArgumentException("--worker-record-limit goes with --worker-record");
       }
       return List.of();
     }
-    if (!options.workers().stream().allMatch(WorkerChoice.Local.class::isInstance)) {
-      throw new IllegalArgumentException(
-          "--worker-record is for a worker that this command starts: start this one with --record");
-    }
-    if (options.mode == Mode.TRUSTED_ONLY) {
+    List<WorkerChoice> workers = spec.usedWorkers();
+    if (workers.isEmpty()) {
       throw new IllegalArgumentException(
           "--worker-record needs a worker, and --mode trusted-only starts none");
     }
-    if (!options.privacy.shield.shares() && options.workers().size() > 1) {
+    if (!workers.stream().allMatch(WorkerChoice.Local.class::isInstance)) {
       throw new IllegalArgumentException(
-          "--worker-record is for one worker: each of several would record its own examples only"
-              + " alone");
+          "--worker-record is for a worker that this command starts: start this one with --record");
     }
-    if (options.chunks.number() > 1) {
+    if (!(spec.training().shield() instanceof Shield.Shares) && workers.size() > 1) {
+      throw new IllegalArgumentException(
+          "--worker-record is for one worker: each of several would record its own examples only");
+    }
+    if (spec.workers().chunks() > 1) {
       throw new IllegalArgumentException("--worker-record records whole batches: omit --chunks");
     }
     return List.of(keeping(file.toString()), keeping(file + ".masks"));

@@ -2,6 +2,7 @@ package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.session.InvalidSpecException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,7 +65,12 @@ class DocumentedCommandsTest {
       new CommandLine(Class.forName("asymml.untrusted.Main"))
           .parseArgs(arguments.subList(1, arguments.size()).toArray(String[]::new));
     } else {
-      Main.commandLine().parseArgs(arguments.toArray(String[]::new));
+      CommandLine.ParseResult parsed =
+          Main.commandLine().parseArgs(arguments.toArray(String[]::new));
+      if (parsed.subcommand() != null
+          && parsed.subcommand().commandSpec().userObject() instanceof TrainCommand train) {
+        train.given().spec();
+      }
     }
   }
 
@@ -73,7 +79,7 @@ class DocumentedCommandsTest {
     for (Documented command : commands) {
       try {
         parse(command.arguments());
-      } catch (CommandLine.ParameterException e) {
+      } catch (CommandLine.ParameterException | InvalidSpecException e) {
         faults.add(command.where() + ": " + command.arguments() + ": " + e.getMessage());
       }
     }

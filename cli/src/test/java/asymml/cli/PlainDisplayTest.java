@@ -2,23 +2,21 @@ package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.session.TrainingSpec;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.train.EpochTotals;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
-import picocli.CommandLine;
-import picocli.CommandLine.Model.CommandSpec;
 
 class PlainDisplayTest {
   private final AtomicLong now = new AtomicLong();
   private final StringWriter text = new StringWriter();
 
   private PlainDisplay display() {
-    TrainOptions options = new TrainOptions();
-    new CommandLine(CommandSpec.forAnnotatedObject(options)).parseArgs("--epochs", "2");
-    return new PlainDisplay(new PrintWriter(text, true), options.config(), now::get);
+    return new PlainDisplay(
+        new PrintWriter(text, true), TrainingSpec.defaults().withEpochs(2).training(), now::get);
   }
 
   private static EpochTotals totals(int batches) {

@@ -2,6 +2,7 @@ package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.session.Settings;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

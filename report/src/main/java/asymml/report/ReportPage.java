@@ -1,9 +1,7 @@
 package asymml.report;
 
 import asymml.model.AtomicFile;
-import asymml.privacy.PrivacyStatement;
 import asymml.trusted.plan.NoiseStrength;
-import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.train.TrainConfig;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,7 +9,6 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -181,8 +178,8 @@ public record ReportPage(
       page.missing("No charts: " + Charts.NO_FONTS);
     }
     PageSection cards = page.box("cards");
-    sections.forEach(section -> card(cards.box("card"), section));
-    suites().forEach(suite -> card(cards.box("card"), suite));
+    sections.forEach(section -> PageCards.add(cards.box("card"), section));
+    suites().forEach(suite -> PageCards.add(cards.box("card"), suite));
     Map<String, String> links = new LinkedHashMap<>();
     if (!runs.isEmpty()) {
       links.put("curves", "Curves");
@@ -194,56 +191,6 @@ public record ReportPage(
     }
     links.put("reproduce", "How to reproduce");
     page.links(links);
-  }
-
-  private static void card(PageSection card, RunSection section) {
-    ReportedRun run = section.run();
-    card.text("name", section.name());
-    Map<String, String> facts = new LinkedHashMap<>();
-    facts.put("model", run.config().model());
-    facts.put("mode", run.config().mode().label());
-    if (run.epochs().isEmpty()) {
-      card.text("figure", "–").text("unit", "no epoch is complete");
-    } else {
-      EpochMetrics last = run.epochs().getLast();
-      card.text("figure", Figures.percent(last.testAccuracy()));
-      card.text(
-          "unit",
-          "test accuracy after %d epoch%s".formatted(last.epoch(), last.epoch() == 1 ? "" : "s"));
-      facts.put("test loss", Figures.loss(last.testLoss()));
-      RunCosts costs = new RunCosts(run);
-      costs
-          .trainingSeconds()
-          .ifPresent(s ->
-              facts.put("training time", Figures.time(Duration.ofMillis(Math.round(1000 * s)))));
-      facts.put("trusted CPU", Figures.seconds(costs.trustedSeconds()));
-      facts.put("to the worker", Figures.bytes(costs.bytesToWorker()));
-    }
-    run.fact("outcome")
-        .filter(outcome -> !outcome.equals(ReportedRun.FINISHED))
-        .ifPresent(outcome -> facts.put("outcome", outcome));
-    PrivacyStatement statement = run.statement();
-    facts.put(
-        "worker's whole view",
-        statement != null
-            ? "epsilon " + PrivacyStatement.text(statement.view())
-            : run.needsWorker() ? "unknown: no ledger" : "nothing is released");
-    card.facts(facts);
-  }
-
-  private static void card(PageSection card, AttackSection section) {
-    ReportedAttacks suite = section.suite();
-    card.text("name", section.name());
-    card.text("figure", Integer.toString(suite.plans().size()));
-    card.text(
-        "unit",
-        "plan%s attacked in %d ways"
-            .formatted(suite.plans().size() == 1 ? "" : "s", suite.attacks().size()));
-    Map<String, String> facts = new LinkedHashMap<>();
-    facts.put("scores", Integer.toString(suite.scores().size()));
-    facts.put("pictures", Integer.toString(suite.pictures().size()));
-    facts.put("complete", suite.complete() ? "yes" : "no: plans are missing");
-    card.facts(facts);
   }
 
   private void curves(PageSection section, boolean fonts) throws IOException {

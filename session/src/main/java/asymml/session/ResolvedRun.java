@@ -166,6 +166,19 @@ public final class ResolvedRun {
         : data.normalization();
   }
 
+  /// The data in words.
+  ///
+  /// @return name, sizes, shape and classes in one line
+  public String describeData() {
+    return "%s: %d training and %d test images of %s, %d classes"
+        .formatted(
+            data.name(),
+            data.train().size(),
+            data.test().size(),
+            data.train().shape(),
+            data.train().classNames().size());
+  }
+
   /// Whether any layer needs a worker.
   ///
   /// @return false if nothing is released

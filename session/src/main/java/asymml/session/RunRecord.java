@@ -3,7 +3,6 @@ package asymml.session;
 import asymml.kernels.Kernels;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
-import asymml.trusted.data.DataSet;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -20,8 +19,9 @@ import java.util.Map;
 import java.util.Properties;
 import org.jspecify.annotations.Nullable;
 
-/// Writes `run.json`: what a run was made with and how it ended.
-final class RunRecord {
+/// Writes `run.json`: what a run was made with and how it ended. A [TrainingSession] does so by
+/// itself.
+public final class RunRecord {
   static final String RUNNING = "running";
 
   /// What is to be said of the trusted process.
@@ -31,7 +31,12 @@ final class RunRecord {
   private final ResolvedRun run;
   private final Provenance provenance;
 
-  RunRecord(RunLayout layout, ResolvedRun run, List<String> arguments) {
+  /// A record of a run.
+  ///
+  /// @param layout where the file goes
+  /// @param run what is run
+  /// @param arguments of the calling program
+  public RunRecord(RunLayout layout, ResolvedRun run, List<String> arguments) {
     this.layout = layout;
     this.run = run;
     this.provenance =
@@ -65,26 +70,16 @@ final class RunRecord {
     return Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();
   }
 
-  /// Data in words.
-  static String describe(DataSet data) {
-    return "%s: %d training and %d test images of %s, %d classes"
-        .formatted(
-            data.name(),
-            data.train().size(),
-            data.test().size(),
-            data.train().shape(),
-            data.train().classNames().size());
-  }
-
   /// Writes the file.
   ///
   /// @param outcome `running`, `finished`, `stopped`, `budget spent`, or `failed: ...`
-  void write(String outcome) throws IOException {
+  /// @throws IOException if it cannot be written, or metrics or ledger are damaged
+  public void write(String outcome) throws IOException {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("outcome", outcome);
     facts.put("provenance", provenance);
     facts.put("config", Settings.of(run.spec()).values());
-    facts.put("data", describe(run.data()));
+    facts.put("data", run.describeData());
     facts.put("trainingImages", run.data().train().size());
     Map<String, String> plan = new LinkedHashMap<>();
     run.plan().layers().forEach((name, placement) -> plan.put(name, placement.toString()));

@@ -104,10 +104,12 @@ final class SpecReader {
     TrainConfig defaults = DEFAULTS.training();
     Shield shield = shield();
     PrivacyConfig privacy = privacy(shield);
+    Mode mode = given("mode", choice(Mode.values(), Mode::label), defaults.mode());
+    requireProtected(mode, shield, privacy);
     return new TrainConfig(
         given("model", SpecReader::model, defaults.model()),
         given("norm", choice(Zoo.Norm.values(), SpecWriter::label), defaults.norm()),
-        given("mode", choice(Mode.values(), Mode::label), defaults.mode()),
+        mode,
         given(
             "decomposer",
             choice(Decomposition.values(), Decomposition::label),
@@ -124,6 +126,17 @@ final class SpecReader {
         given("seed", SpecReader::seed, defaults.seed()),
         privacy,
         shield);
+  }
+
+  private static void requireProtected(Mode mode, Shield shield, PrivacyConfig privacy) {
+    if (shield instanceof Shield.Shares
+        && mode != Mode.TRUSTED_ONLY
+        && !privacy.protect().contains(Channel.GRADIENTS)) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.MASKS_UNPROTECTED,
+              "masks hide residuals and gradients, and both are accounted for"));
+    }
   }
 
   private TrainConfig.Optimizer optimizer(TrainConfig.Optimizer defaults) {

@@ -65,7 +65,7 @@ public record TrainingSpec(
         found.add(
             Finding.of(
                 Finding.Kind.MASKS_ROUNDED,
-                "tensors cannot be rounded under masks: masks only come off again in float32"));
+                "tensors cannot be rounded under masks: masks can only be removed in float32"));
       } else if (training.mode() == Mode.TRUSTED_ONLY
           || !workers.workers().stream()
               .allMatch(w -> w instanceof WorkerChoice.Remote remote && remote.isTls())) {
@@ -108,8 +108,7 @@ public record TrainingSpec(
           Finding.of(
               Finding.Kind.SAME_WORKER_TWICE,
               shares
-                  ? "the two workers are one: it would hold values under masks and the masks, and so"
-                      + " the values"
+                  ? "the two workers are one: together the masked values and the masks are the values"
                   : "a worker is given twice: it would serve one connection alone"));
     }
     return List.of();
@@ -119,7 +118,7 @@ public record TrainingSpec(
     return workers.size() == 1 && workers.getFirst() instanceof WorkerChoice.Local;
   }
 
-  /// A small network on drawn shapes, with a worker process of its own.
+  /// A small network on generated images, with a worker process of its own.
   ///
   /// @return every default
   public static TrainingSpec defaults() {

@@ -79,12 +79,16 @@ record ArchitectureRules(String root) {
             "cli",
             "report",
             "study",
+            "session",
             "analysis",
             "trusted",
             "privacy",
             "wire",
             "kernels",
             "model"));
+    rules.put(
+        "sessions know neither untrusted nor commands",
+        knowOnly("session", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put(
         "studies know neither untrusted nor commands",
         knowOnly("study", "session", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
@@ -195,7 +199,8 @@ record ArchitectureRules(String root) {
   private ArchRule onlyTheBoundarySpeaks() {
     return noClasses()
         .that()
-        .resideInAnyPackage(tree("trusted"), tree("study"), tree("cli"))
+        .resideInAnyPackage(
+            tree("trusted"), tree("session"), tree("study"), tree("report"), tree("cli"))
         .and()
         .resideOutsideOfPackage(tree("trusted.boundary"))
         .should()
@@ -260,7 +265,7 @@ record ArchitectureRules(String root) {
   private ArchRule nothingIsPrinted() {
     return noClasses()
         .that()
-        .resideInAPackage(tree("trusted"))
+        .resideInAnyPackage(tree("trusted"), tree("session"), tree("study"))
         .should()
         .accessTargetWhere(describe("it prints", ArchitectureRules::prints));
   }
@@ -278,7 +283,7 @@ record ArchitectureRules(String root) {
   private ArchRule nothingIsLogged() {
     return noClasses()
         .that()
-        .resideInAPackage(tree("trusted"))
+        .resideInAnyPackage(tree("trusted"), tree("session"), tree("study"))
         .should()
         .dependOnClassesThat(LOGGING);
   }

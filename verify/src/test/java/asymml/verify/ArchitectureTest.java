@@ -43,6 +43,10 @@ class ArchitectureTest {
           breaches(
               "the report knows the files of runs and records of studies",
               "report.Breaches$AsksTheCommand"),
+          breaches(
+              "sessions know neither untrusted nor commands",
+              "session.Breaches$CallsACommand",
+              "session.Breaches$LinksTheWorker"),
           breaches("studies know neither untrusted nor commands", "study.Breaches$CallsACommand"),
           breaches("cli does not know untrusted", "cli.Breaches$LinksTheWorker"),
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
@@ -67,6 +71,7 @@ class ArchitectureTest {
               "only the boundary speaks to the worker",
               "trusted.split.Breaches$SpeaksToTheWorker",
               "trusted.rank.Breaches$SpeaksToTheWorker",
+              "session.Breaches$SpeaksToTheWorker",
               "cli.Breaches$SpeaksToTheWorker"),
           breaches(
               "the rank analysis has no way out",
@@ -90,10 +95,12 @@ class ArchitectureTest {
               "where private data live nothing is printed",
               "trusted.split.Breaches$PrintsToOut",
               "trusted.split.Breaches$PrintsToErr",
+              "session.Breaches$PrintsToOut",
               "trusted.split.Breaches$PrintsAStack"),
           breaches(
               "where private data live nothing is logged",
               "trusted.split.Breaches$LogsWithTheJdk",
+              "session.Breaches$LogsWithTheSystem",
               "trusted.split.Breaches$LogsWithTheSystem"),
           breaches(
               "the boundary uses no predictable randomness",
@@ -126,6 +133,7 @@ class ArchitectureTest {
             "privacy",
             "trusted",
             "untrusted",
+            "session",
             "analysis",
             "study",
             "report",

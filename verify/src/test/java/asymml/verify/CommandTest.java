@@ -132,8 +132,7 @@ class CommandTest {
     Path run = folder.resolve("whole");
     assertThat(Files.readString(run.resolve("config.yaml"))).contains("epochs: 6\n");
     assertThat(Files.readString(run.resolve("run.json")))
-        .contains(
-            "\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 2\"");
+        .contains("\"outcome\" : \"finished\"", "\"dataDigest\"", "\"conv2\" : \"split shared 2\"");
     assertThat(run.resolve("events")).isNotEmptyDirectory();
 
     assertThat(run(0, "eval", "--run", run.toString()))
@@ -166,7 +165,7 @@ class CommandTest {
     ProcessHandle.of(Long.parseLong(worker.group(1))).ifPresent(ProcessHandle::destroyForcibly);
     assertThat(trainer.end(1).lines().toList().getLast())
         .startsWith("asymml: the worker went away (exit code 137)")
-        .endsWith("go on with: asymml train --resume " + run);
+        .endsWith("resume with: asymml train --resume " + run);
     assertThat(Files.readString(run.resolve("run.json"))).contains("\"outcome\" : \"failed: ");
 
     run(0, "train", "--resume", run.toString());
@@ -320,7 +319,7 @@ class CommandTest {
     stopped.awaitLine("epoch 1/8: ");
     stopped.process.toHandle().destroy();
     assertThat(stopped.end(143))
-        .contains("stopped and saved; 0 of 1 cells are done, the same command goes on");
+        .contains("stopped and saved; 0 of 1 cells are done: rerun the command to resume");
     assertThat(cut.resolve("tradeoff.json")).doesNotExist();
 
     assertThat(run(0, (arguments + cut).split(" ")))

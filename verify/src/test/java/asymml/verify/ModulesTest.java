@@ -40,10 +40,11 @@ class ModulesTest {
     "model, Graph, asymml.model",
     "privacy, Epsilon, asymml.privacy",
     "trusted, train.Trainer, asymml.trusted.bench asymml.trusted.boundary asymml.trusted.data"
-        + " asymml.trusted.decompose asymml.trusted.memory asymml.trusted.network asymml.trusted.ops"
-        + " asymml.trusted.passes asymml.trusted.plan asymml.trusted.rank asymml.trusted.run"
-        + " asymml.trusted.split asymml.trusted.train",
+        + " asymml.trusted.decompose asymml.trusted.memory asymml.trusted.network"
+        + " asymml.trusted.ops asymml.trusted.passes asymml.trusted.plan asymml.trusted.rank"
+        + " asymml.trusted.run asymml.trusted.split asymml.trusted.train",
     "untrusted, Main, -",
+    "session, TrainingSpec, asymml.session",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "report, ReportPage, asymml.report",
     "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.bench asymml.study.compare"
@@ -66,6 +67,7 @@ class ModulesTest {
     "privacy, Epsilon, -",
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
+    "session, TrainingSpec, asymml.trusted",
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
     "study, NoiseAlone, asymml.analysis asymml.privacy asymml.session asymml.trusted",
     "report, ReportPage, asymml.privacy asymml.session asymml.study asymml.trusted",
@@ -89,6 +91,7 @@ class ModulesTest {
     "trusted, train.Trainer, -",
     // CUDA only where the launcher adds it.
     "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
+    "session, TrainingSpec, -",
     "report, ReportPage, -",
     "cli, Main, -",
   })
@@ -114,6 +117,7 @@ class ModulesTest {
     "privacy, Epsilon, -",
     "trusted, train.Trainer, -",
     "untrusted, Main, info.picocli",
+    "session, TrainingSpec, -",
     "analysis, WorkerView, -",
     "report, ReportPage, -",
     "study, NoiseAlone, -",

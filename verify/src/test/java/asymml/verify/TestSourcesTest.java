@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -32,7 +33,8 @@ class TestSourcesTest {
               "\\bassertTimeout\\w*\\(|@Timeout\\(|\\.(succeeds|fails)Within\\(|\\.orTimeout\\("));
 
   private static final String VIOLATIONS = "/asymml/verify/violations/";
-  private static final Path PRODUCT = Path.of("").toAbsolutePath().getParent();
+  private static final Path PRODUCT =
+      Objects.requireNonNull(Path.of("").toAbsolutePath().getParent());
 
   static Stream<String> rules() {
     return RULES.keySet().stream();
@@ -61,7 +63,7 @@ class TestSourcesTest {
     for (Path source : sources) {
       List<String> lines = Files.readAllLines(source);
       for (int i = 0; i < lines.size(); i++) {
-        if (RULES.get(rule).matcher(lines.get(i)).find()) {
+        if (Objects.requireNonNull(RULES.get(rule)).matcher(lines.get(i)).find()) {
           found.add(PRODUCT.relativize(source) + ":" + (i + 1) + " " + lines.get(i).strip());
         }
       }

@@ -54,7 +54,8 @@ public record PlanSpec(
     }
   }
 
-  /// A plan for a run, measured on generated images, which are public.
+  /// A plan for a run, measured on generated images or, in a run that is accounted for, on its
+  /// public images, which are compared with the private ones when it begins.
   ///
   /// @param run what to plan for
   /// @param energy the largest share of an input's energy in the residual
@@ -67,7 +68,8 @@ public record PlanSpec(
     }
     TrainConfig training = run.training();
     return new PlanSpec(
-        DataSpec.of("generated").withLimits(new Limit(IMAGES), Limit.NONE),
+        DataSpec.of(training.privacy().accounted() ? run.data().publicSource() : "generated")
+            .withLimits(new Limit(IMAGES), Limit.NONE),
         training.model(),
         training.norm(),
         training.batchSize(),

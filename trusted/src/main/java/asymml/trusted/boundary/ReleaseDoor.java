@@ -23,10 +23,6 @@ import java.util.Arrays;
 /// the examples of one release, [MaskedRelease] masks those of one, and [RegionWriter] alone writes
 /// and publishes the worker's memory.
 public final class ReleaseDoor implements AutoCloseable {
-  /// A float32 sum is a little off the true one, and how much depends on all examples. This much
-  /// more noise covers a difference of a thousandth of the clip norm.
-  private static final double SUM_MARGIN = 1 + 0x1p-10;
-
   private final RemoteWorker worker;
   private final SecureRandom random;
   private final boolean unpredictable;
@@ -214,19 +210,25 @@ public final class ReleaseDoor implements AutoCloseable {
   /// value.
   ///
   /// @param what the Gaussian mechanism that is accounted for
-  /// @param sums float32 values of which one example can change at most C, the clip norm, in L2
+  /// @param rounding by how much one example can change the sums beyond C, the clip norm, since
+  ///   they are rounded; as a share of C, at least 0 and below 1
+  /// @param sums float32 values of which one example can change at most C and that share, in L2
   /// @throws IllegalStateException if it is not planned for this step
   /// @throws IllegalArgumentException if the mechanism has no noise, or is for another number of
   ///   values
   /// @throws NonFiniteException if a value is NaN or infinite
-  public void perturb(Release what, Tensor... sums) {
+  public void perturb(Release what, double rounding, Tensor... sums) {
     if (!(what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
       throw new IllegalArgumentException("only noise that is accounted for perturbs: " + what);
+    }
+    if (!(rounding >= 0 && rounding < 1)) {
+      throw new IllegalArgumentException("no bound on one example's part: " + rounding);
     }
     requireValues(what, Arrays.stream(sums).mapToLong(Tensor::size).sum());
     log.consume(what);
     double sigma =
-        NoiseLattice.requireUsable(clipNorm.noiseDeviation(noise) * SUM_MARGIN, clipNorm.value());
+        NoiseLattice.requireUsable(
+            clipNorm.noiseDeviation(noise) * (1 + rounding), clipNorm.value());
     lanes.timed(() -> {
       for (Tensor sum : sums) {
         if (!Elementwise.allFinite(sum)) {

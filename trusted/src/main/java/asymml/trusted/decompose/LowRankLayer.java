@@ -18,7 +18,22 @@ public sealed interface LowRankLayer extends AutoCloseable
   ///
   /// @param dy `[N, OH, OW, O]`
   /// @param dw `[O, kH, kW, C]`, overwritten with `dY (x) X_T`
-  void backwardWeights(Tensor dy, Tensor dw);
+  default void backwardWeights(Tensor dy, Tensor dw) {
+    backwardWeights(dy, 0, dy.length(0), dw);
+  }
+
+  /// Weight gradient of some examples.
+  ///
+  /// @param dy `[N, OH, OW, O]`
+  /// @param from first example
+  /// @param count how many
+  /// @param dw `[O, kH, kW, C]`, overwritten with `dY (x) X_T` over these examples
+  void backwardWeights(Tensor dy, int from, int count, Tensor dw);
+
+  /// How many directions stand for the input at most.
+  ///
+  /// @return without the offset
+  int largestRank();
 
   @Override
   void close();

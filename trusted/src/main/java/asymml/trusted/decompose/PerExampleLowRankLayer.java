@@ -40,12 +40,18 @@ final class PerExampleLowRankLayer implements LowRankLayer {
   }
 
   @Override
-  public void backwardWeights(Tensor dy, Tensor dw) {
+  public int largestRank() {
+    return owner.largestRank();
+  }
+
+  @Override
+  public void backwardWeights(Tensor dy, int from, int count, Tensor dw) {
     Convolution narrow = layer();
     Tensor small = weights(narrow.shape());
-    for (int i = 0; i < batch; i++) {
+    for (int i = from; i < from + count; i++) {
       narrow.backwardWeights(coefficients(narrow, i), dy.examples(i, 1), small);
-      Gemm.multiply(false, false, 1, byOutput(small), owner.left(i), i == 0 ? 0 : 1, byOutput(dw));
+      Gemm.multiply(
+          false, false, 1, byOutput(small), owner.left(i), i == from ? 0 : 1, byOutput(dw));
     }
   }
 

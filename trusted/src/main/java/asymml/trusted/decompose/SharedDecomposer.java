@@ -1,6 +1,7 @@
 package asymml.trusted.decompose;
 
 import asymml.kernels.ConvShape;
+import asymml.kernels.DoubleSum;
 import asymml.kernels.Elementwise;
 import asymml.kernels.Gemm;
 import asymml.kernels.LowRank;
@@ -189,14 +190,17 @@ public final class SharedDecomposer implements Decomposer {
     checkBatch(x);
     try (Arena scratch = Arena.ofShared()) { // read and written by worker threads of the kernels
       Tensor sum = Tensor.allocate(scratch, channels, channels);
+      DoubleSum moments = new DoubleSum(sum.size());
       for (int i = 0; i < x.length(0); i++) {
         if (!isNull.test(i)) {
           Tensor rows = x.examples(i, 1).reshape(pixels, channels);
           double squares = Elementwise.sumOfSquares(rows);
           float scale = squares > clip * BELOW ? roundedDown(clip * BELOW / squares) : 1;
-          Gemm.multiply(true, false, scale, rows, rows, 1, sum);
+          Gemm.multiply(true, false, scale, rows, rows, 0, sum);
+          moments.add(sum);
         }
       }
+      moments.moveTo(sum);
       Tensor triangle = Tensor.allocate(scratch, channels * (channels + 1) / 2);
       copyTriangle(sum, triangle);
       sum.fill(0);

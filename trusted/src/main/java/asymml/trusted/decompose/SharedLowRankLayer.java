@@ -7,6 +7,8 @@ import asymml.kernels.Gemm;
 import asymml.kernels.Tensor;
 import java.lang.foreign.Arena;
 import java.util.EnumSet;
+import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// The trusted part over a [SharedDecomposer]: the directions are folded into the kernel once for
@@ -22,7 +24,16 @@ final class SharedLowRankLayer implements LowRankLayer {
   private boolean closed;
 
   /// The directions folded into the kernel, for one rank.
-  private record Folded(Convolution layer, Tensor weights) {}
+  ///
+  /// @param layer for the whole batch
+  /// @param weights its folded kernel
+  /// @param parts for gradients of some examples, by their number
+  private record Folded(Convolution layer, Tensor weights, Map<Integer, Convolution> parts) {
+    void close() {
+      layer.close();
+      parts.values().forEach(Convolution::close);
+    }
+  }
 
   SharedLowRankLayer(SharedDecomposer owner, ConvShape shape) {
     this.owner = owner;
@@ -40,10 +51,27 @@ final class SharedLowRankLayer implements LowRankLayer {
   }
 
   @Override
-  public void backwardWeights(Tensor dy, Tensor dw) {
+  public int largestRank() {
+    return owner.largestRank();
+  }
+
+  @Override
+  public void backwardWeights(Tensor dy, int from, int count, Tensor dw) {
     Folded now = folded();
-    now.layer.backwardWeights(coefficients(now), dy, now.weights);
+    Tensor some = coefficients(now).examples(from, count);
+    gradient(now, count).backwardWeights(some, dy.examples(from, count), now.weights);
     Gemm.multiply(false, false, 1, byOutput(now.weights), owner.directions(), 0, byOutput(dw));
+  }
+
+  /// For all examples, or for some.
+  private Convolution gradient(Folded now, int count) {
+    return count == shape.batch()
+        ? now.layer
+        : now.parts.computeIfAbsent(
+            count,
+            _ ->
+                new Convolution(
+                    now.layer.shape().withBatch(count), EnumSet.of(Pass.BACKWARD_WEIGHTS)));
   }
 
   private Folded folded() {
@@ -51,13 +79,13 @@ final class SharedLowRankLayer implements LowRankLayer {
     int channels = owner.rank() + 1;
     if (now == null || now.layer.shape().inChannels() != channels) {
       if (now != null) {
-        now.layer.close();
+        now.close();
       }
       ConvShape narrow = shape.withInChannels(channels);
       int[] axes = narrow.weightAxes();
       long bytes = Tensor.sizeOf(axes) * Float.BYTES;
       Tensor weights = Tensor.of(foldedMemory.segment().asSlice(0, bytes), axes);
-      now = new Folded(new Convolution(narrow, PASSES), weights);
+      now = new Folded(new Convolution(narrow, PASSES), weights, new TreeMap<>());
       folded = now;
     }
     return now;
@@ -78,7 +106,7 @@ final class SharedLowRankLayer implements LowRankLayer {
     if (!closed) {
       closed = true;
       if (folded != null) {
-        folded.layer.close();
+        folded.close();
       }
       foldedMemory.fill(0);
       arena.close();

@@ -133,7 +133,7 @@ final class SplitPlanner {
             trusted.tensors(i));
     SplitInput input = splitInput(layer);
     return releases.shield() instanceof Shield.Shares(double positions)
-        ? new MaskedLinearOp(layer, input, context, weightGradient(shape, positions, i), profile)
+        ? new MaskedLinearOp(layer, input, context, weightGradient(layer, positions), profile)
         : new SplitLinearOp(layer, input, context, shards, region, profile);
   }
 
@@ -204,10 +204,13 @@ final class SplitPlanner {
                 layer.slots().x()));
   }
 
-  private WeightGradient weightGradient(ConvShape shape, double share, int node) {
+  private WeightGradient weightGradient(SplitLayer layer, double share) {
+    ConvShape shape = layer.shape();
     int samples = WeightGradient.samples(shape, share);
     if (samples == SampledGradient.positions(shape)) {
-      return new WeightGradient.Exact(shape);
+      return layer.guard() != null
+          ? new WeightGradient.Bounded(shape)
+          : new WeightGradient.Exact(shape);
     }
     int floats = SampledGradient.floats(shape, samples);
     Tensor memory = sampleMemory;
@@ -216,7 +219,7 @@ final class SplitPlanner {
       sampleMemory = memory;
     }
     return new WeightGradient.Sampled(
-        new SampledGradient(shape, samples, memory), (seed * 31 + node) << 32);
+        new SampledGradient(shape, samples, memory), (seed * 31 + layer.node()) << 32);
   }
 
   NetworkBuffers buffers() {

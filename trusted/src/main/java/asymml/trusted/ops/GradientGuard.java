@@ -61,8 +61,9 @@ public final class GradientGuard {
 
   /// Adds the noise.
   ///
+  /// @param rounding by how much one example can change the sums beyond the bound, as a share of it
   /// @param gradients sums over the batch, of one layer
-  public void perturb(List<Tensor> gradients) {
-    door.perturb(release, gradients.toArray(Tensor[]::new));
+  public void perturb(double rounding, List<Tensor> gradients) {
+    door.perturb(release, rounding, gradients.toArray(Tensor[]::new));
   }
 }

@@ -71,7 +71,7 @@ public final class GroupNormOp implements TrustedOp {
         guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
     if (guard != null) {
-      guard.perturb(addedHere());
+      guard.perturb(GradientBlocks.overAll(x.length(0)), addedHere());
     }
   }
 

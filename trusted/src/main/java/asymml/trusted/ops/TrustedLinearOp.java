@@ -23,6 +23,7 @@ public final class TrustedLinearOp implements TrustedOp {
   private final @Nullable Tensor dy;
   private final @Nullable GradientTarget dx;
   private final @Nullable GradientGuard guard;
+  private final @Nullable GradientBlocks blocks; // with a guard only
   private long loadedVersion = -1;
 
   /// Plans it.
@@ -42,7 +43,7 @@ public final class TrustedLinearOp implements TrustedOp {
       @Nullable GradientGuard guard) {
     this.name = name;
     Set<Pass> passes = EnumSet.of(Pass.FORWARD);
-    if (tensors.dy() != null) {
+    if (tensors.dy() != null && guard == null) {
       passes.add(Pass.BACKWARD_WEIGHTS);
     }
     if (tensors.dx() != null) {
@@ -56,6 +57,7 @@ public final class TrustedLinearOp implements TrustedOp {
     this.dy = tensors.dy();
     this.dx = tensors.dx();
     this.guard = guard;
+    this.blocks = guard == null ? null : new GradientBlocks(shape, 0);
   }
 
   @Override
@@ -79,10 +81,15 @@ public final class TrustedLinearOp implements TrustedOp {
       // The gradient goes nowhere else any more.
       guard.limit(gradient, gain());
     }
-    layer.backwardWeights(x, gradient, Gradients.require(own.weightGradient()));
+    Tensor dw = Gradients.require(own.weightGradient());
+    if (blocks == null) {
+      layer.backwardWeights(x, gradient, dw);
+    } else {
+      blocks.compute(layer.shape(), x, gradient, dw);
+    }
     own.biasBackward(gradient);
-    if (guard != null) {
-      guard.perturb(addedHere());
+    if (guard != null && blocks != null) {
+      guard.perturb(blocks.rounding(), addedHere());
     }
   }
 
@@ -113,5 +120,8 @@ public final class TrustedLinearOp implements TrustedOp {
   @Override
   public void close() {
     layer.close();
+    if (blocks != null) {
+      blocks.close();
+    }
   }
 }

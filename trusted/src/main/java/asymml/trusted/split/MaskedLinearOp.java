@@ -144,7 +144,7 @@ public final class MaskedLinearOp implements RemoteOp {
     own.biasBackward(dy);
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(addedHere());
+      guard.perturb(weightGradient.rounding(), addedHere());
       profile.lap(Phase.DOOR);
     }
     if (masked != null && onMasked != null && onMasks != null && dx != null) {

@@ -12,6 +12,7 @@ import asymml.trusted.boundary.Released;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.decompose.SharedDecomposer;
+import asymml.trusted.ops.GradientBlocks;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.StepProfile.Phase;
 import asymml.wire.ProtocolException;
@@ -212,11 +213,12 @@ public final class SplitInput {
     if (!(basis.mechanism() instanceof Release.Gaussian(var clipNorm, var _))) {
       first().implied(basis);
     } else if (context.refreshes(step) && site.decomposer() instanceof SharedDecomposer shared) {
+      double rounding = GradientBlocks.singly(x.length(0), (long) x.length(1) * x.length(2));
       shared.refit(
           x,
           clipNorm.value(),
           context.nullExamples()::isNull,
-          sums -> first().perturb(basis, sums));
+          sums -> first().perturb(basis, rounding, sums));
     }
   }
 

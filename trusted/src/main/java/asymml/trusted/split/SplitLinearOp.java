@@ -13,6 +13,7 @@ import asymml.trusted.boundary.Ticket;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.memory.SplitRegion;
+import asymml.trusted.ops.GradientBlocks;
 import asymml.trusted.ops.GradientGuard;
 import asymml.trusted.ops.Gradients;
 import asymml.trusted.ops.LinearParameters;
@@ -87,6 +88,7 @@ public final class SplitLinearOp implements RemoteOp {
   private final Tensor dy;
   private final @Nullable GradientTarget dx;
   private final @Nullable LowRankLayer lowRank;
+  private final @Nullable GradientBlocks blocks; // with both a guard and a low-rank part
   private final List<Ticket> weightGradients = new ArrayList<>();
 
   /// Plans it, and defines it at the workers.
@@ -125,6 +127,8 @@ public final class SplitLinearOp implements RemoteOp {
     this.dx = layer.tensors().dx();
     this.parts = parts(shards);
     this.lowRank = input.lowRank(shape);
+    this.blocks =
+        guard == null || lowRank == null ? null : new GradientBlocks(shape, lowRank.largestRank());
   }
 
   private List<Part> parts(List<Shard> shards) throws ProtocolException {
@@ -233,13 +237,20 @@ public final class SplitLinearOp implements RemoteOp {
       // The gradient goes nowhere else any more.
       guard.limit(dy, own.gain(shape, input::keptSquares));
     }
-    if (lowRank != null) {
-      lowRank.backwardWeights(dy, Gradients.require(own.weightGradient()));
+    @Nullable LowRankLayer kept = lowRank;
+    if (kept != null) {
+      Tensor dw = Gradients.require(own.weightGradient());
+      if (blocks == null) {
+        kept.backwardWeights(dy, dw);
+      } else {
+        blocks.compute((from, count, some) -> kept.backwardWeights(dy, from, count, some), dw);
+      }
     }
     own.biasBackward(dy);
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(addedHere());
+      guard.perturb(
+          blocks == null ? GradientBlocks.overAll(shape.batch()) : blocks.rounding(), addedHere());
       profile.lap(Phase.DOOR);
     }
     if (dx != null) {
@@ -341,6 +352,9 @@ public final class SplitLinearOp implements RemoteOp {
   public void close() {
     if (lowRank != null) {
       lowRank.close();
+    }
+    if (blocks != null) {
+      blocks.close();
     }
   }
 }

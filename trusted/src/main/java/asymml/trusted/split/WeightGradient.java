@@ -4,6 +4,7 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.Convolution;
 import asymml.kernels.SampledGradient;
 import asymml.kernels.Tensor;
+import asymml.trusted.ops.GradientBlocks;
 import asymml.trusted.plan.Shield;
 import java.util.EnumSet;
 import java.util.SplittableRandom;
@@ -17,6 +18,12 @@ public sealed interface WeightGradient extends AutoCloseable {
   /// @param step the training step
   /// @param dw dW `[O, kH, kW, C]`, overwritten
   void compute(Tensor x, Tensor dy, long step, Tensor dw);
+
+  /// By how much one example can change dW beyond the clip norm, as a share of that.
+  ///
+  /// @return at least 0
+  /// @throws IllegalStateException if it is not known
+  double rounding();
 
   @Override
   void close();
@@ -33,7 +40,35 @@ public sealed interface WeightGradient extends AutoCloseable {
         positions, Math.max(wanted, Shield.Shares.POSITIONS_PER_CHANNEL * shape.outChannels()));
   }
 
-  /// From all positions.
+  /// From all positions, block by block: one example's part is known.
+  ///
+  /// @param shape the layer's
+  /// @param blocks adds up, closed with this
+  record Bounded(ConvShape shape, GradientBlocks blocks) implements WeightGradient {
+    /// Of a shape.
+    ///
+    /// @param shape the layer's
+    public Bounded(ConvShape shape) {
+      this(shape, new GradientBlocks(shape, 0));
+    }
+
+    @Override
+    public void compute(Tensor x, Tensor dy, long step, Tensor dw) {
+      blocks.compute(shape, x, dy, dw);
+    }
+
+    @Override
+    public double rounding() {
+      return blocks.rounding();
+    }
+
+    @Override
+    public void close() {
+      blocks.close();
+    }
+  }
+
+  /// From all positions at once.
   ///
   /// @param layer computes it, closed with this
   record Exact(Convolution layer) implements WeightGradient {
@@ -47,6 +82,11 @@ public sealed interface WeightGradient extends AutoCloseable {
     @Override
     public void compute(Tensor x, Tensor dy, long step, Tensor dw) {
       layer.backwardWeights(x, dy, dw);
+    }
+
+    @Override
+    public double rounding() {
+      throw new IllegalStateException("one example's part in this sum is not bounded");
     }
 
     @Override
@@ -65,6 +105,11 @@ public sealed interface WeightGradient extends AutoCloseable {
       // Spreads the steps over the generator's states, whatever the seed.
       gradient.estimate(
           x, dy, new SplittableRandom(new SplittableRandom(seed + step).nextLong()), dw);
+    }
+
+    @Override
+    public double rounding() {
+      throw new IllegalStateException("one example's part in this sum is not bounded");
     }
 
     @Override

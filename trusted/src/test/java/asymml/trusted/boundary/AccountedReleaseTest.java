@@ -109,7 +109,7 @@ class AccountedReleaseTest {
     return switch (what.channel()) {
       case WEIGHTS ->
           what.mechanism() instanceof Release.Gaussian
-              ? () -> door.perturb(what, tensor(1, DIM))
+              ? () -> door.perturb(what, 0, tensor(1, DIM))
               : () -> door.exact(what, tensor(1, 90), slot(1, 90));
       case RESIDUALS, GRADIENTS -> () -> noisy(what);
       case BASIS -> () -> door.implied(what);
@@ -138,7 +138,7 @@ class AccountedReleaseTest {
   @Test
   void a_sum_that_is_not_planned_stays_as_it_was() {
     Tensor sum = tensor(1, DIM);
-    assertRefused(() -> door.perturb(SUMS, sum), SUMS);
+    assertRefused(() -> door.perturb(SUMS, 0, sum), SUMS);
     assertThat(sum.toArray()).containsOnly(1);
   }
 
@@ -256,7 +256,7 @@ class AccountedReleaseTest {
             new Tensor[] {tensor(1, DIM - 1)},
             new Tensor[] {tensor(1, DIM), tensor(1, 1)},
             new Tensor[0])) {
-      assertThatThrownBy(() -> door.perturb(SUMS, sums))
+      assertThatThrownBy(() -> door.perturb(SUMS, 0, sums))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("values would be released for an example");
     }
@@ -273,8 +273,8 @@ class AccountedReleaseTest {
             () -> door.exact(exactly, tensor(1, 90), slot(1, 90)),
             () -> door.implied(RESIDUALS),
             () -> door.implied(WEIGHTS),
-            () -> door.perturb(WEIGHTS, tensor(1, 90)),
-            () -> door.perturb(BASIS, tensor(1, 6)))) {
+            () -> door.perturb(WEIGHTS, 0, tensor(1, 90)),
+            () -> door.perturb(BASIS, 0, tensor(1, 6)))) {
       assertThatThrownBy(mistake).isInstanceOf(IllegalArgumentException.class);
     }
     assertThat(seen(slot(1, 200))).containsOnly(0);
@@ -399,7 +399,7 @@ class AccountedReleaseTest {
     long values = sums.stream().mapToLong(Tensor::size).sum();
     Release what = gaussian(Channel.WEIGHTS, values, clip, noise);
     open.log().begin(List.of(what));
-    door.perturb(what, sums.toArray(Tensor[]::new));
+    door.perturb(what, 0x1p-10, sums.toArray(Tensor[]::new));
   }
 
   @ParameterizedTest
@@ -489,9 +489,9 @@ class AccountedReleaseTest {
     open.log().begin(List.of(SUMS));
     Tensor sum = tensor(1, DIM);
     sum.set(DIM - 1, bad);
-    assertThatThrownBy(() -> door.perturb(SUMS, sum)).isInstanceOf(NonFiniteException.class);
+    assertThatThrownBy(() -> door.perturb(SUMS, 0, sum)).isInstanceOf(NonFiniteException.class);
     assertThat(sum.get(0)).isEqualTo(1);
-    assertRefused(() -> door.perturb(SUMS, tensor(1, DIM)), SUMS);
+    assertRefused(() -> door.perturb(SUMS, 0, tensor(1, DIM)), SUMS);
   }
 
   @ParameterizedTest

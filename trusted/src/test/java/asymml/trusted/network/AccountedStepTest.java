@@ -116,7 +116,7 @@ class AccountedStepTest {
     assertThatThrownBy(
             () -> {
               if (release.mechanism() instanceof Release.Gaussian) {
-                door.perturb(release, values);
+                door.perturb(release, 0, values);
               } else {
                 door.exact(release, values, new Slot(0, release.values()));
               }

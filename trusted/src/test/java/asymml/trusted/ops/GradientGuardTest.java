@@ -285,10 +285,10 @@ class GradientGuardTest {
     LinearParameters own = parameters(shape, true);
     Release planned = release(50 * 40 + 40, 3);
     GradientGuard guard = new GradientGuard(planned, open.door());
-    assertThatThrownBy(() -> guard.perturb(own.gradients(true)))
+    assertThatThrownBy(() -> guard.perturb(0, own.gradients(true)))
         .isInstanceOf(IllegalStateException.class);
     open.log().begin(List.of(planned));
-    guard.perturb(own.gradients(true));
+    guard.perturb(0, own.gradients(true));
     for (Tensor gradient : own.gradients(true)) {
       double zeros = gradient.size();
       for (float value : gradient.toArray()) {

@@ -255,9 +255,9 @@ class PublicPassTest {
         boolean refreshes = context.refreshes(step);
         assertThat(refreshes).isEqualTo(step % 10 == 0);
         if (refreshes) {
-          assertThatCode(() -> open.door().perturb(basis, sums)).doesNotThrowAnyException();
+          assertThatCode(() -> open.door().perturb(basis, 0, sums)).doesNotThrowAnyException();
         }
-        assertThatCode(() -> open.door().perturb(basis, sums))
+        assertThatCode(() -> open.door().perturb(basis, 0, sums))
             .isInstanceOf(IllegalStateException.class);
       }
     }

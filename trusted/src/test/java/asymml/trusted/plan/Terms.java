@@ -39,12 +39,21 @@ public final class Terms {
     return new ReleaseTerms.Bounds(norms);
   }
 
+  /// Terms that account for channels.
+  ///
+  /// @param graph the network
+  /// @param channels what is protected
+  /// @param basis of split layers
+  /// @return terms at one noise multiplier
   public static ReleaseTerms.Accounted accounted(Graph graph, Set<Channel> channels, Basis basis) {
     return new ReleaseTerms.Accounted(
         new NoiseStrength.Multiplier(0.5), channels, basis, bounds(graph));
   }
 
   /// Terms of every kind.
+  ///
+  /// @param graph the network
+  /// @return the terms
   public static Stream<ReleaseTerms> all(Graph graph) {
     return Stream.concat(
         Stream.of(

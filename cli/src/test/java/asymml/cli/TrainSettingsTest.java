@@ -3,6 +3,7 @@ package asymml.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.session.Settings;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -10,7 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class SettingsTest {
+class TrainSettingsTest {
   @TempDir Path folder;
 
   private Path file(String yaml) throws Exception {
@@ -57,7 +58,7 @@ class SettingsTest {
     Settings printed = Settings.parse("printed", printed());
     assertThat(printed.values().keySet())
         .containsAll(
-            Settings.known().keySet().stream()
+            Settings.known().stream()
                 .filter(key ->
                     !key.matches(
                         "noise-multiplier|gradient-noise-ratio|target-epsilon|tls-trust|out"))
