@@ -54,7 +54,7 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
     }
     if (!(config.gradientNoise() instanceof NoiseStrength.None)) {
       lines.add(
-          "noise %s on output gradients; clip bounds are running medians"
+          "noise %s on output gradients, clipped to running medians"
               .formatted(config.gradientNoise()));
     }
     return lines;

@@ -45,7 +45,7 @@ public record PrivacySummary(PrivacyStatement statement) {
       // What follows from another channel's releases costs nothing by itself, and that says little.
       return List.of(
           cost.channel().label(),
-          finite ? "post-processing" : "unprotected",
+          finite ? "post-processing" : "not accounted",
           finite ? NONE : PrivacyStatement.text(cost.epsilon()),
           reasons);
     }

@@ -82,9 +82,9 @@ class PrivacySummaryTest {
         rows(PrivacyStatement.of(PlantedRun.unaccounted(), new PldAccountant()));
     assertThat(rows)
         .containsExactly(
-            List.of("residuals", "unprotected", "infinite", "sent unprotected"),
-            List.of("gradients", "unprotected", "infinite", "sent unprotected"),
-            List.of("weights", "unprotected", "infinite", "sent unprotected"),
+            List.of("residuals", "not accounted", "infinite", "sent unprotected"),
+            List.of("gradients", "not accounted", "infinite", "sent unprotected"),
+            List.of("weights", "not accounted", "infinite", "sent unprotected"),
             List.of(
                 "whole view",
                 "the worker",

@@ -16,6 +16,7 @@ import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -42,10 +43,8 @@ final class CapturingWorker implements AutoCloseable {
   ///
   /// @param op the operation's place in the order in which operations were defined
   /// @param kind what it stands for
-  /// @param slot where it stood
   /// @param values what stood there
-  @SuppressWarnings("ArrayRecordComponent") // Read by index, never compared.
-  record Sent(int op, Kind kind, Slot slot, float[] values) {}
+  record Sent(int op, Kind kind, FloatBuffer values) {}
 
   /// What was seen since the last look.
   ///
@@ -173,7 +172,7 @@ final class CapturingWorker implements AutoCloseable {
   }
 
   private void see(int opId, Kind kind, Slot slot) {
-    sent.add(new Sent(place(opId), kind, slot, floats(slot)));
+    sent.add(new Sent(place(opId), kind, FloatBuffer.wrap(floats(slot))));
   }
 
   private int place(int opId) {

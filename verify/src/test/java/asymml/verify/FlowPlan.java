@@ -2,6 +2,7 @@ package asymml.verify;
 
 import asymml.model.Graph;
 import asymml.model.GraphBuilder;
+import asymml.model.Layer;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.BatchNorm;
 import asymml.model.Layer.Conv2d;
@@ -93,7 +94,7 @@ record FlowPlan(
     return g.build("flow");
   }
 
-  private static asymml.model.Layer norm(Zoo.Norm norm) {
+  private static Layer norm(Zoo.Norm norm) {
     return switch (norm) {
       case BATCH -> new BatchNorm(1e-5f, 0.1f);
       case GROUP -> new GroupNorm(2, 1e-5f);

@@ -26,8 +26,10 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -60,13 +62,13 @@ final class FlowRun implements AutoCloseable {
   /// @param before the bases before the forward pass, by the name of the first layer that reads
   ///   there
   /// @param after the bases after it
-  /// @param occupied which examples there were
-  @SuppressWarnings("ArrayRecordComponent") // Read by index, never compared.
+  /// @param nulls which places hold no example
+  /// @param refresh whether it renews bases
   record Step(
       List<Seen> seen,
       Map<String, float[]> before,
       Map<String, float[]> after,
-      boolean[] occupied,
+      Set<Integer> nulls,
       boolean refresh) {}
 
   FlowRun(FlowPlan settings, Path folder) throws Exception {
@@ -130,16 +132,16 @@ final class FlowRun implements AutoCloseable {
   /// @param nothing whether all examples are null examples
   Step step(long step, boolean nothing) throws Exception {
     int[] labels = {0, 1, 2, 0};
-    boolean[] occupied = new boolean[FlowPlan.BATCH];
+    Set<Integer> nulls = new HashSet<>();
     network.input().copyFrom(images(step));
     for (int i = 0; i < labels.length; i++) {
-      occupied[i] = !settings.accounted() || !(nothing || i == NULL_EXAMPLE);
-      if (!occupied[i]) {
+      if (settings.accounted() && (nothing || i == NULL_EXAMPLE)) {
+        nulls.add(i);
         labels[i] = NULL;
         network.input().examples(i, 1).fill(0);
       }
     }
-    context.nullExamples(i -> !occupied[i]);
+    context.nullExamples(nulls::contains);
     if (publicPass != null && context.refreshes(step)) {
       publicPass.fitBases(context);
     }
@@ -152,7 +154,7 @@ final class FlowRun implements AutoCloseable {
     for (CapturingWorker worker : workers) {
       seen.add(worker.take());
     }
-    return new Step(seen, before, bases(), occupied, context.refreshes(step));
+    return new Step(seen, before, bases(), nulls, context.refreshes(step));
   }
 
   private Map<String, float[]> bases() {
