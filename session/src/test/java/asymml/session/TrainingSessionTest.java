@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -174,8 +175,9 @@ class TrainingSessionTest {
     try (TrainingSession session =
         TrainingSession.create(resolved(FEW.withRankAnalysisEvery(2)), directory)) {
       TrainingResult result = session.listener(heard).train();
-      assertThat(result.statement()).isNotNull();
-      assertThat(result.privacy()).isEqualTo(result.statement().lines());
+      assertThat(result.privacy())
+          .isEqualTo(Objects.requireNonNull(result.statement()).lines())
+          .isNotEmpty();
       assertThat(result.layout().workerLog(0)).exists();
     }
     assertThat(heard.calls)
