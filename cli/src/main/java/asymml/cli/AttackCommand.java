@@ -113,7 +113,7 @@ final class AttackCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1024",
       description =
-          "Images of the test split, which stand for public ones, that decoders are trained on"
+          "Images of the test split, used as public ones, that decoders are trained on"
               + " (default: ${DEFAULT-VALUE}).")
   private int publicImages;
 

@@ -48,7 +48,7 @@ import picocli.CommandLine.Spec;
     },
     footerHeading = "%nExamples:%n",
     footer = {
-      "  asymml train                         a small network on drawn shapes",
+      "  asymml train                         a small network on generated images",
       "  asymml train --data images.zip --model resnet20 --epochs 12 --out runs/mine",
       "  asymml eval --run runs/mine",
       "  asymml predict --run runs/mine cat.jpg dog.jpg"

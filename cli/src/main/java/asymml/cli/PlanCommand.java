@@ -35,7 +35,7 @@ import picocli.CommandLine.Spec;
           + " ranks with a worker, and chooses for each layer. Then it runs the plan and compares."
           + " What it prints can be given to 'asymml train' and 'asymml bench'.",
       "On private images the ranks are a statistic of them; a run that is accounted for needs a plan"
-          + " from public ones, such as the drawn shapes."
+          + " from public ones, such as the generated ones."
     },
     footerHeading = "%nExamples:%n",
     footer = {

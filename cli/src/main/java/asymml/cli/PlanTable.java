@@ -45,7 +45,15 @@ record PlanTable(PlanSpec spec, PrintWriter out) implements PlanListener {
     String row = "%-24s %-10s %12s %12s %-18s %5s %12s  %s%n";
     out.println();
     out.printf(
-        row, "layer", "input", "trusted ms", "split ms", "placement", "rank", "energy left", "why");
+        row,
+        "layer",
+        "input",
+        "trusted ms",
+        "split ms",
+        "placement",
+        "rank",
+        "residual energy",
+        "why");
     Graph graph = result.graph();
     Map<String, Node> nodes =
         graph.nodes().stream().collect(Collectors.toMap(Node::name, Function.identity()));

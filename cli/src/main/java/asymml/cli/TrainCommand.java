@@ -36,15 +36,15 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     defaultValueProvider = SpecOptions.Defaults.class,
     description =
-        "Trains a network; by default a small one on drawn shapes, with a worker of its own.",
+        "Trains a network; by default a small one on generated images, with its own worker process.",
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml train",
       "  asymml train --data images.zip --model resnet20 --rank 1/8 --noise-ratio 0.1 \\",
       "      --epochs 12 --batch-size 128 --out runs/mine",
       "  asymml train --mode trusted-only --out runs/baseline",
-      "  asymml train --model vgg16 --plan auto    split the layers that it pays to split here",
-      "  asymml train --resume runs/mine           go on where it stopped",
+      "  asymml train --model vgg16 --plan auto    split the layers that are worth splitting",
+      "  asymml train --resume runs/mine           resume where it stopped",
       "  asymml train --print-config > run.yaml    all settings as YAML",
       "  asymml train -c run.yaml --seed 2         flags win over the file",
       "  asymml train --worker unix:/tmp/w.sock    a worker that runs already",
@@ -79,8 +79,8 @@ final class TrainCommand implements Callable<Integer> {
       names = "--plan",
       paramLabel = "auto[:SHARE]",
       description = {
-        "Plan first, as 'asymml plan' does: time this machine on drawn shapes, and split the layers"
-            + " that it pays to split, each at the smallest rank that leaves at most SHARE of its"
+        "Plan first, as 'asymml plan' does: time this machine on generated images, and split the layers"
+            + " that are worth splitting, each at the smallest rank whose residual has at most SHARE of its"
             + " input's energy (0.1). The --rank and --trusted-layers found are the run's settings."
       })
   private @Nullable String plan;
@@ -94,7 +94,7 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "DIR",
       fallbackValue = RESUME_OUT,
       description = {
-        "Go on with the run in DIR (without DIR: in --out) from its last checkpoint, with the"
+        "Resume the run in DIR (without DIR: in --out) from its last checkpoint, with the"
             + " settings it has; others are refused, except --data, --analyze-every, --threads and"
             + " those of the worker."
       })
@@ -129,7 +129,7 @@ final class TrainCommand implements Callable<Integer> {
     }
     if (!resume.equals(RESUME_OUT)) {
       if (given.values().containsKey(Settings.OUT)) {
-        throw new IllegalArgumentException("--resume DIR goes on in DIR: leave out --out");
+        throw new IllegalArgumentException("--resume DIR continues in DIR: omit --out");
       }
       return Path.of(resume);
     }

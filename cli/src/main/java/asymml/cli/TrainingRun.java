@@ -110,7 +110,7 @@ final class TrainingRun {
         Figures.loss(last.testLoss()),
         last.epoch());
     showStatement(result);
-    out.printf("The run is in %s. What next:%n", directory);
+    out.printf("The run is in %s. Next:%n", directory);
     out.printf("  %s eval --run %s%n", asymml, directory);
     out.printf("  %s predict --run %s IMAGE...%n", asymml, directory);
     if (result.statement() != null) {

@@ -186,7 +186,7 @@ public record Settings(Map<String, Object> values) {
       throw new InvalidSpecException(
           Finding.of(
               Finding.Kind.CHANGED_ON_RESUME,
-              "a resumed run keeps its settings, but "
+              "a resumed run has the settings that it started with, but "
                   + String.join(", ", changed)
                   + ": leave them out, or start a new run"));
     }

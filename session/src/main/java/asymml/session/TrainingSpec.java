@@ -118,7 +118,7 @@ public record TrainingSpec(
     return workers.size() == 1 && workers.getFirst() instanceof WorkerChoice.Local;
   }
 
-  /// A small network on drawn shapes, with a worker process of its own.
+  /// A small network on generated images, with a worker process of its own.
   ///
   /// @return every default
   public static TrainingSpec defaults() {

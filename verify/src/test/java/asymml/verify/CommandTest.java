@@ -165,7 +165,7 @@ class CommandTest {
     ProcessHandle.of(Long.parseLong(worker.group(1))).ifPresent(ProcessHandle::destroyForcibly);
     assertThat(trainer.end(1).lines().toList().getLast())
         .startsWith("asymml: the worker went away (exit code 137)")
-        .endsWith("go on with: asymml train --resume " + run);
+        .endsWith("resume with: asymml train --resume " + run);
     assertThat(Files.readString(run.resolve("run.json"))).contains("\"outcome\" : \"failed: ");
 
     run(0, "train", "--resume", run.toString());

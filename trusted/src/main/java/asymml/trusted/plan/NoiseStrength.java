@@ -10,6 +10,16 @@ public sealed interface NoiseStrength {
   /// @return sigma, 0 if there is no noise
   double sigma(double clipNorm, int dim);
 
+  /// Whether there is noise, and clipping with it.
+  ///
+  /// @return false for [None]
+  default boolean isOn() {
+    return switch (this) {
+      case None _ -> false;
+      case Multiplier _, Ratio _ -> true;
+    };
+  }
+
   /// No noise and no clipping: the split is exact and nothing is protected.
   record None() implements NoiseStrength {
     @Override

@@ -2,6 +2,23 @@ package asymml.trusted.plan;
 
 /// What hides the data of split layers from the workers.
 public sealed interface Shield {
+  /// Whether data are hidden under masks that another worker holds.
+  ///
+  /// @return false if they are noised
+  default boolean masks() {
+    return switch (this) {
+      case Residual _ -> false;
+      case Shares _ -> true;
+    };
+  }
+
+  /// How many workers it takes.
+  ///
+  /// @return 1 or 2; where it is 1, several may share a batch
+  default int workers() {
+    return masks() ? 2 : 1;
+  }
+
   /// One worker, which gets noisy residuals and computes on them: the paper's. Its results keep the
   /// noise.
   record Residual() implements Shield {

@@ -4,7 +4,6 @@ import asymml.model.NamedTensor;
 import asymml.model.Parameter;
 import asymml.model.SafeTensors;
 import asymml.trusted.ops.Parameters;
-import asymml.trusted.split.SplitContext;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -12,7 +11,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Consumer;
 
 /// The state of a training run in one file, written atomically: parameters, momentum, bases and
 /// clip bounds as tensors; counters and sums as metadata. Data order, augmentation, dropout and
@@ -36,13 +35,14 @@ final class Checkpoint {
   /// Writes a checkpoint.
   ///
   /// @param identity describes the model, and the run that alone may continue from here
+  /// @param state bases and clip bounds
   /// @throws IOException if it cannot be written; the old one then remains
   static void write(
       Path file,
       Map<String, String> identity,
       Position position,
       Parameters parameters,
-      @Nullable SplitContext split)
+      Map<String, float[]> state)
       throws IOException {
     Map<String, String> metadata = new LinkedHashMap<>(identity);
     metadata.put("epoch", Integer.toString(position.epoch));
@@ -59,12 +59,8 @@ final class Checkpoint {
                 VELOCITY + p.name(), p.shape(), parameters.velocity(p.name()).segment()));
       }
     }
-    if (split != null) {
-      split
-          .state()
-          .forEach((name, values) ->
-              tensors.add(NamedTensor.of(SPLIT + name, new int[] {values.length}, values)));
-    }
+    state.forEach((name, values) ->
+        tensors.add(NamedTensor.of(SPLIT + name, new int[] {values.length}, values)));
     SafeTensors.write(file, metadata, tensors);
   }
 
@@ -73,7 +69,10 @@ final class Checkpoint {
   /// @throws TrainingException if the file belongs to another run
   /// @throws IOException if it is missing or damaged
   static Position read(
-      Path file, Map<String, String> identity, Parameters parameters, @Nullable SplitContext split)
+      Path file,
+      Map<String, String> identity,
+      Parameters parameters,
+      Consumer<Map<String, float[]>> restore)
       throws IOException, TrainingException {
     SafeTensors.Contents contents = SafeTensors.read(file);
     Metadata metadata = new Metadata(file, contents.metadata());
@@ -96,15 +95,13 @@ final class Checkpoint {
           TrainedModel.copy(velocity, parameters.velocity(p.name()));
         }
       }
-      if (split != null) {
-        Map<String, float[]> state = new LinkedHashMap<>();
-        saved.forEach((name, tensor) -> {
-          if (name.startsWith(SPLIT)) {
-            state.put(name.substring(SPLIT.length()), tensor.toArray());
-          }
-        });
-        split.restore(state);
-      }
+      Map<String, float[]> state = new LinkedHashMap<>();
+      saved.forEach((name, tensor) -> {
+        if (name.startsWith(SPLIT)) {
+          state.put(name.substring(SPLIT.length()), tensor.toArray());
+        }
+      });
+      restore.accept(state);
       return new Position(
           metadata.smallNumber("epoch"), metadata.number("step"), EpochTotals.restore(metadata));
     } catch (UncheckedIOException e) {

@@ -24,11 +24,7 @@ import java.lang.foreign.Arena;
 ///
 /// PRIVATE: images, activations and gradients of private data.
 public final class FirstStep implements AutoCloseable {
-  private final TrainConfig config;
-  private final DataSet data;
-  private final Normalization normalization;
-  private final Graph graph;
-  private final Plan plan;
+  private final RunPlan run;
   private final Arena arena = Arena.ofConfined();
   private final Parameters parameters;
   private final Tensor images;
@@ -48,22 +44,12 @@ public final class FirstStep implements AutoCloseable {
           "the run drew its batches by Poisson sampling from an unpredictable generator: they"
               + " cannot be repeated");
     }
-    this.config = config;
-    this.data = data;
-    normalization =
-        config.privacy().accounted()
-            ? Normalization.constant(data.train().shape().channels())
-            : data.normalization();
-    graph =
-        TrainedModel.Description.of(config.model(), config.norm(), data.train(), normalization)
-            .graph();
-    plan =
-        Plan.of(
-            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+    run = RunPlan.of(config, data);
     try (Closer opened = new Closer();
         BatchLoader loader = loader(order())) {
       opened.own(arena);
-      parameters = opened.own(new Parameters(graph, new Initializer(config.seed()), false));
+      parameters =
+          opened.own(new Parameters(run.graph(), new Initializer(run.config().seed()), false));
       Batch batch = loader.next();
       images = Tensor.allocate(arena, batch.images().shape()).copyFrom(batch.images());
       labels = batch.labels().clone();
@@ -73,36 +59,42 @@ public final class FirstStep implements AutoCloseable {
   }
 
   private int[] order() {
-    return Shuffle.order(data.train().size(), Trainer.epochSeed(config.seed(), 1));
+    return Shuffle.order(run.examples(), run.epochSeed(1));
   }
 
   private BatchLoader loader(int[] order) {
     return new BatchLoader(
-        data.train(),
-        normalization,
-        Trainer.augmentation(config, data),
+        run.data().train(),
+        run.normalization(),
+        run.augmentation(),
         order,
-        Math.min(config.batchSize(), order.length),
-        Trainer.epochSeed(config.seed(), 1),
+        Math.min(run.batchSize(), order.length),
+        run.epochSeed(1),
         0);
   }
 
   private LayerPass pass(Tensor batch, int[] classes) {
-    return new LayerPass(graph, parameters, batch, classes, config.labelSmoothing(), config.seed());
+    return new LayerPass(
+        run.graph(),
+        parameters,
+        batch,
+        classes,
+        run.config().labelSmoothing(),
+        run.config().seed());
   }
 
   /// The network.
   ///
   /// @return its graph
   public Graph graph() {
-    return graph;
+    return run.graph();
   }
 
   /// Where its linear layers were.
   ///
   /// @return the plan
   public Plan plan() {
-    return plan;
+    return run.plan();
   }
 
   /// The batch as it went in: augmented and normalised.
@@ -130,7 +122,7 @@ public final class FirstStep implements AutoCloseable {
   ///
   /// @return what the run used
   public Normalization normalization() {
-    return normalization;
+    return run.normalization();
   }
 
   /// The learning rates of the run's first steps.
@@ -138,12 +130,9 @@ public final class FirstStep implements AutoCloseable {
   /// @param steps how many
   /// @return one for each
   public float[] learningRates(int steps) {
-    int batch = Math.min(config.batchSize(), data.train().size());
-    LearningRateSchedule schedule =
-        config.optimizer().schedule(Math.ceilDiv(data.train().size(), batch), config.epochs());
     float[] rates = new float[steps];
     for (int i = 0; i < steps; i++) {
-      rates[i] = schedule.at(i);
+      rates[i] = run.schedule().at(i);
     }
     return rates;
   }

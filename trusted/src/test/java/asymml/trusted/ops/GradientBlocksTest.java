@@ -125,7 +125,7 @@ class GradientBlocksTest {
             double difference = (double) with.get(c * 2 + k) - without.get(c * 2 + k);
             double exact = 0;
             for (int p = 0; p < size * size; p++) {
-              exact += (double) kept[p * 3 + c] * x.get((long) last * in + p * 2 + k);
+              exact += (double) kept[p * 3 + c] * x.get((long) last * in + p * 2L + k);
             }
             changed += difference * difference;
             off += (difference - exact) * (difference - exact);

@@ -1,0 +1,79 @@
+package asymml.trusted.train;
+
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.train.Checkpoint.Position;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+
+/// The end of an epoch: evaluates, logs, and only then moves the checkpoint on. A run that dies in
+/// between repeats the epoch, or if it is accounted for the evaluation, and replaces its line.
+///
+/// @param run what is computed
+/// @param evaluator of the network under training
+/// @param checkpoint of the run
+/// @param log of metrics and events
+/// @param listener hears how it goes
+record EpochEnd(
+    RunPlan run,
+    Evaluator evaluator,
+    RunCheckpoint checkpoint,
+    EpochLog log,
+    TrainListener listener) {
+  /// Ends an epoch.
+  ///
+  /// @param position after its last step
+  /// @return the position before the next epoch
+  Position finish(Position position) throws IOException, TrainingException {
+    EpochTotals totals = position.totals();
+    Evaluator.Score test = test(position);
+    Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
+    EpochMetrics line =
+        new EpochMetrics(
+            next.epoch(),
+            next.step(),
+            totals.meanLoss(),
+            totals.accuracy(),
+            test.loss(),
+            test.accuracy(),
+            run.schedule().at(next.step() - 1),
+            totals.imagesPerSecond(),
+            totals.cost().trustedCpuSeconds(),
+            totals.cost().workerCpuSeconds(),
+            totals.cost().bytesToWorker(),
+            totals.cost().bytesFromWorker());
+    log.append(line);
+    checkpoint.save(next);
+    listener.epochDone(line);
+    return next;
+  }
+
+  /// In a run that is accounted for the epoch's steps are spent, and a kill must not lose them:
+  /// they are saved first, and taken back if it turns out that training has diverged.
+  private Evaluator.Score test(Position position) throws IOException, TrainingException {
+    if (!run.config().privacy().accounted()) {
+      return test(position.step() - 1);
+    }
+    Path file = checkpoint.file();
+    Path tested = file.resolveSibling("checkpoint.tested.safetensors");
+    Files.copy(file, tested, StandardCopyOption.REPLACE_EXISTING);
+    checkpoint.save(position);
+    try {
+      return test(position.step() - 1);
+    } catch (TrainingException e) {
+      Files.move(tested, file, StandardCopyOption.ATOMIC_MOVE);
+      throw e;
+    } finally {
+      Files.deleteIfExists(tested);
+    }
+  }
+
+  private Evaluator.Score test(long lastStep) throws TrainingException {
+    try {
+      return evaluator.score(run.data().test(), run.normalization(), listener::evaluated);
+    } catch (TrainingException e) {
+      throw Divergence.at(lastStep, "the outputs on the test images are no longer finite", e);
+    }
+  }
+}

@@ -1,0 +1,113 @@
+package asymml.trusted.train;
+
+import asymml.model.Graph;
+import asymml.trusted.data.Augmentation;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.Normalization;
+import asymml.trusted.plan.Plan;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/// What follows from a configuration and its data before anything is computed.
+///
+/// @param config what to compute
+/// @param data what on
+/// @param normalization of pixels
+/// @param description of the model
+/// @param graph the network
+/// @param plan where its linear layers run
+/// @param schedule of the learning rate
+record RunPlan(
+    TrainConfig config,
+    DataSet data,
+    Normalization normalization,
+    TrainedModel.Description description,
+    Graph graph,
+    Plan plan,
+    LearningRateSchedule schedule) {
+  static RunPlan of(TrainConfig config, DataSet data) {
+    // The statistics of private pixels would be a release of their own.
+    Normalization normalization =
+        config.privacy().accounted()
+            ? Normalization.constant(data.train().shape().channels())
+            : data.normalization();
+    TrainedModel.Description description =
+        TrainedModel.Description.of(config.model(), config.norm(), data.train(), normalization);
+    Graph graph = description.graph();
+    Plan plan =
+        Plan.of(
+            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+    int examples = data.train().size();
+    int batches = Math.ceilDiv(examples, Math.min(config.batchSize(), examples));
+    return new RunPlan(
+        config,
+        data,
+        normalization,
+        description,
+        graph,
+        plan,
+        config.optimizer().schedule(batches, config.epochs()));
+  }
+
+  /// Training images.
+  int examples() {
+    return data.train().size();
+  }
+
+  /// The (expected) examples of a step.
+  int batchSize() {
+    return Math.min(config.batchSize(), examples());
+  }
+
+  /// Steps of an epoch.
+  int batches() {
+    return Math.ceilDiv(examples(), batchSize());
+  }
+
+  /// Steps of the run.
+  long steps() {
+    return (long) batches() * config.epochs();
+  }
+
+  /// Whether the number of examples in a step is random, and private.
+  boolean isPoisson() {
+    return config.privacy().drawing() == PrivacyConfig.Drawing.POISSON;
+  }
+
+  Augmentation augmentation() {
+    return config.augment() ? data.augmentation() : Augmentation.none();
+  }
+
+  /// What order and augmentation of an epoch follow from.
+  ///
+  /// @param epoch from 1
+  long epochSeed(int epoch) {
+    return config.seed() * 1_000_003 + epoch;
+  }
+
+  /// What a checkpoint must share with the run that resumes it.
+  Map<String, String> identity() {
+    Map<String, String> identity = new LinkedHashMap<>();
+    description.save(identity);
+    identity.put("plan", plan.layers().toString());
+    identity.put("noise", config.noise().toString());
+    if (config.shield().masks()) {
+      identity.put("shield", config.shield().toString());
+    }
+    if (config.gradientNoise().isOn()) {
+      identity.put("gradientNoise", config.gradientNoise().toString());
+    }
+    if (config.privacy().accounted()) {
+      identity.put("privacy", config.privacy().toString());
+    }
+    identity.put("seed", Long.toString(config.seed()));
+    identity.put("batchSize", Integer.toString(batchSize()));
+    identity.put("epochs", Integer.toString(config.epochs()));
+    identity.put("optimizer", config.optimizer().toString());
+    identity.put("labelSmoothing", Float.toString(config.labelSmoothing()));
+    identity.put("augmentation", augmentation().toString());
+    identity.put("trainData", data.train().digest());
+    identity.put("testData", data.test().digest());
+    return identity;
+  }
+}

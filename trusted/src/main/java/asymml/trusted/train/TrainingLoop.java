@@ -1,0 +1,186 @@
+package asymml.trusted.train;
+
+import asymml.kernels.Elementwise;
+import asymml.kernels.SoftmaxCrossEntropy;
+import asymml.privacy.Sampling;
+import asymml.trusted.boundary.NonFiniteException;
+import asymml.trusted.data.Batch;
+import asymml.trusted.data.BatchLoader;
+import asymml.trusted.data.PoissonDraw;
+import asymml.trusted.data.Shuffle;
+import asymml.trusted.network.Network;
+import asymml.trusted.ops.Parameters;
+import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.Checkpoint.Position;
+import asymml.trusted.train.EpochTotals.Cost;
+import asymml.trusted.train.Trainer.Outcome;
+import asymml.wire.ProtocolException;
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.function.BooleanSupplier;
+
+/// The loop over epochs and steps: draw a batch, run the network forward, take the loss, run it
+/// backward, update the parameters. After each epoch comes [EpochEnd].
+final class TrainingLoop {
+  /// What a run reports to and asks.
+  ///
+  /// @param listener hears how it goes
+  /// @param analysis looks at the network after each epoch
+  /// @param stop asked after each step
+  record Callbacks(TrainListener listener, EpochAnalysis analysis, BooleanSupplier stop) {}
+
+  private final RunPlan run;
+  private final RunLayout layout;
+  private final Parameters parameters;
+  private final Execution execution;
+  private final RunCheckpoint checkpoint;
+  private final EpochEnd epochEnd;
+  private final Callbacks callbacks;
+  private final LearningRateSchedule schedule;
+  private final int batches;
+  private final PoissonDraw draw = new PoissonDraw(new SecureRandom());
+
+  TrainingLoop(
+      RunPlan run,
+      RunLayout layout,
+      RunCheckpoint checkpoint,
+      EpochEnd epochEnd,
+      Callbacks callbacks) {
+    this.run = run;
+    this.layout = layout;
+    this.parameters = checkpoint.parameters();
+    this.execution = checkpoint.execution();
+    this.checkpoint = checkpoint;
+    this.epochEnd = epochEnd;
+    this.callbacks = callbacks;
+    this.schedule = run.schedule();
+    this.batches = run.batches();
+  }
+
+  /// Trains until the last epoch, until asked to stop, or until the privacy budget is spent.
+  ///
+  /// @param start where to begin
+  Outcome run(Position start) throws IOException, TrainingException {
+    Position position = start;
+    while (position.epoch() < run.config().epochs()) {
+      if (budgetSpent(position) && position.totals().batches() == 0) {
+        return Outcome.BUDGET_SPENT;
+      }
+      position = trainEpoch(position);
+      execution.settle(layout, position.step());
+      Divergence.check(parameters, position.step() - 1);
+      if (position.totals().batches() < batches && !budgetSpent(position)) {
+        checkpoint.save(position);
+        return Outcome.STOPPED;
+      }
+      position = epochEnd.finish(position);
+      callbacks
+          .analysis()
+          .analyze(position.epoch(), position.step(), run.graph(), parameters, run.normalization());
+      if (stopped() && position.epoch() < run.config().epochs()) {
+        return Outcome.STOPPED;
+      }
+    }
+    return budgetSpent(position) ? Outcome.BUDGET_SPENT : Outcome.FINISHED;
+  }
+
+  private boolean stopped() {
+    return callbacks.stop().getAsBoolean();
+  }
+
+  private boolean budgetSpent(Position position) {
+    return position.step() >= execution.lastStep() && execution.lastStep() < run.steps();
+  }
+
+  /// Trains the rest of an epoch.
+  private Position trainEpoch(Position start) throws IOException, TrainingException {
+    int epoch = start.epoch() + 1;
+    EpochTotals totals = start.totals();
+    long step = start.step();
+    long last = execution.lastStep();
+    while (totals.batches() < batches && step < last && execution.mustWaitForBasis(step)) {
+      totals = totals.plusLost(1);
+      step++;
+    }
+    callbacks.listener().epochStarted(epoch, batches, totals.batches());
+    Cost before = execution.cost();
+    try (BatchLoader loader = loader(epoch, totals.batches())) {
+      while (loader.hasNext() && step < last && !(stopped() && totals.batches() > 0)) {
+        long began = System.nanoTime();
+        execution.reserve(layout, step, Math.min(batches - totals.batches(), last - step));
+        SoftmaxCrossEntropy.Result result;
+        try {
+          result = step(loader.next(), step);
+        } catch (ProtocolException e) {
+          keepSpentSteps(e, position(start, step, totals, before));
+          throw e;
+        }
+        step++;
+        totals = totals.plusStep(result, (System.nanoTime() - began) / 1e9);
+        callbacks.listener().stepDone(totals);
+      }
+    }
+    return position(start, step, totals, before);
+  }
+
+  /// Where releases are accounted for, steps that are done are spent: what they led to must not be
+  /// lost with a worker that went away. Results that are not finite may be training's own fault,
+  /// and a checkpoint before it diverged is worth more.
+  private void keepSpentSteps(ProtocolException failure, Position done)
+      throws IOException, TrainingException {
+    if (execution.isAccounted() && failure.reason() != ProtocolException.Reason.VIOLATION) {
+      Divergence.check(parameters, done.step() - 1);
+      checkpoint.save(done);
+      execution.settle(layout, done.step() + 1);
+    }
+  }
+
+  private Position position(Position start, long step, EpochTotals totals, Cost before) {
+    Cost spent = execution.cost().minus(before);
+    return new Position(start.epoch(), step, totals.withCost(start.totals().cost().plus(spent)));
+  }
+
+  private BatchLoader loader(int epoch, int done) {
+    Sampling.Poisson poisson = execution.poisson().orElse(null);
+    int[] order =
+        poisson == null
+            ? Shuffle.order(run.examples(), run.epochSeed(epoch))
+            : draw.order(run.examples(), poisson.rate().value(), poisson.slots(), batches - done);
+    return new BatchLoader(
+        run.data().train(),
+        run.normalization(),
+        run.augmentation(),
+        order,
+        execution.slots(),
+        run.epochSeed(epoch),
+        poisson == null ? done : 0);
+  }
+
+  private SoftmaxCrossEntropy.Result step(Batch batch, long step)
+      throws ProtocolException, TrainingException {
+    Network network = execution.network(batch.size());
+    network.input().copyFrom(batch.images());
+    execution.prepare(batch.labels(), step);
+    try {
+      network.forward(step);
+      SoftmaxCrossEntropy.Result result = loss(network, batch.labels(), step);
+      network.backward();
+      TrainConfig.Optimizer optimizer = run.config().optimizer();
+      parameters.update(schedule.at(step), optimizer.momentum(), optimizer.weightDecay());
+      return result;
+    } catch (NonFiniteException e) {
+      throw Divergence.at(step, "the activations are no longer finite", e);
+    }
+  }
+
+  private SoftmaxCrossEntropy.Result loss(Network network, int[] labels, long step)
+      throws TrainingException {
+    if (!Elementwise.allFinite(network.logits())) {
+      throw Divergence.at(step, "the outputs are no longer finite", null);
+    }
+    // How many were drawn is private: the gradient is over the expected number.
+    double divisor = run.isPoisson() ? run.batchSize() : labels.length;
+    return SoftmaxCrossEntropy.evaluate(
+        network.logits(), labels, run.config().labelSmoothing(), divisor, network.logitsGradient());
+  }
+}
