@@ -532,7 +532,11 @@ class AccountedTrainingTest {
       assertThatThrownBy(
               () -> new Trainer(config, DATA, PUBLIC, Workers.of(worker.party()), null).close())
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContainingAll("--basis", "--rank", "--target-epsilon", "--clip")
+          .hasMessageContainingAll(
+              "there is no noise",
+              "shared bases are fitted to private batches",
+              "the rank follows private data",
+              "the clip bound follows private data")
           .satisfies(e -> assertThat(e.getMessage()).doesNotContain("\n"));
       assertThat(worker.remote.bytesToWorker()).isZero();
     }

@@ -227,8 +227,9 @@ class CommandTest {
         }
       }
     }
-    assertThat(noised).contains("conv1", "conv2", "conv3", "fc", "gn1");
-    assertThat(ledger(run)).containsPattern("whole view: epsilon (29\\.\\d*|30) at delta");
+    assertThat(noised).contains("conv1", "conv2", "conv3", "fc", "bn1", "bn2", "bn3");
+    assertThat(Files.readString(run.resolve("run.json")))
+        .containsPattern("\"viewEpsilon\" : (29\\.\\d*|30)");
   }
 
   private static String ledger(Path run) throws Exception {
