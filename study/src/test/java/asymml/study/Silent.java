@@ -7,6 +7,8 @@ import asymml.trusted.train.TrainListener;
 
 /// Shows nothing.
 public final class Silent implements RunDisplay, TrainListener {
+  public Silent() {}
+
   @Override
   public TrainListener started(TrainConfig config) {
     return this;
