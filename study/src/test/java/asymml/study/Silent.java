@@ -7,6 +7,7 @@ import asymml.trusted.train.TrainListener;
 
 /// Shows nothing.
 public final class Silent implements RunDisplay, TrainListener {
+  /// Shows nothing.
   public Silent() {}
 
   @Override
