@@ -1,7 +1,6 @@
 package asymml.trusted.network;
 
 import asymml.kernels.Tensor;
-import asymml.model.Graph;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.ops.Gradients;
 import asymml.trusted.ops.Op;

@@ -17,11 +17,12 @@ import org.jspecify.annotations.Nullable;
 /// their magnitudes, in whatever order and by however many threads it is formed, with `u = 2^-24`.
 /// For one example's part of norm at most C, the magnitudes have norm at most C too, and `sqrt(r +
 /// 1) C` where r directions and an offset stand for the input ([LinearParameters#gain] bounds the
-/// product of norms). A block of g examples with P output positions each has `k = g P` terms, and
-/// some more for the directions. So one example, present or not, changes its block by at most C and
-/// twice the error, `2 g sqrt(r + 1) gamma(k) C`; other blocks stay the same to the bit. The sum
-/// over n examples is rounded to float32 once, which adds `2 n u C`. Noise is raised by the two
-/// together ([#rounding]); g is the largest number with which the first is below 2^-7.
+///    product of norms). A block of g examples with P output positions each has `k = g P` terms,
+///    and some more for the directions. So one example, present or not, changes its block by at
+///    most C and twice the error, `2 g sqrt(r + 1) gamma(k) C`; other blocks stay the same to the
+///    bit. The sum over n examples is rounded to float32 once, which adds `2 n u C`. Noise is
+///    raised by the two together ([#rounding]); g is the largest number with which the first is
+///    below 2^-7.
 public final class GradientBlocks implements AutoCloseable {
   private static final double UNIT = 0x1p-24;
 

@@ -2,7 +2,6 @@ package asymml.trusted.split;
 
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
-import asymml.trusted.plan.Shield;
 import asymml.wire.ProtocolException;
 import java.util.List;
 import java.util.function.ToLongFunction;
