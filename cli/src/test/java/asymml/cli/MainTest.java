@@ -8,6 +8,7 @@ import asymml.session.TrainingSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -161,7 +162,7 @@ class MainTest {
   @Test
   void the_help_of_train_tells_every_setting_with_its_default() {
     String help = Outcome.of("train", "--help").out();
-    CommandLine train = Main.commandLine().getSubcommands().get("train");
+    CommandLine train = Objects.requireNonNull(Main.commandLine().getSubcommands().get("train"));
     for (String key : Settings.known()) {
       OptionSpec option = train.getCommandSpec().findOption("--" + key);
       assertThat(option).as("--" + key).isNotNull();
