@@ -40,8 +40,9 @@ final class BoxMuller {
 
   private static final long INTEGER_BITS = Double.doubleToRawLongBits(INTEGERS);
 
-  /// `sqrt(-log u)` of `u = 2^-30`. Below, a step of 2^-53 moves a radius by 2^-26 and more.
-  private static final double FAR = Math.sqrt(30 * Math.log(2));
+  /// `sqrt(-log u)` of `u = 2^-24`. Below, a step of 2^-53 moves a radius by 2^-31.6 and more, a
+  /// ninetieth of the finest lattice that sums are rounded to.
+  private static final double FAR = Math.sqrt(24 * Math.log(2));
 
   /// Named, because the compiler calls `Math.log` each time even on a constant.
   private static final double MINUS_LOG_2 = -Math.log(2);
@@ -77,7 +78,7 @@ final class BoxMuller {
     return false;
   }
 
-  /// One block in two million needs it. By `StrictMath`, so that all machines find the same.
+  /// One block in thirty thousand needs it. By `StrictMath`, so that all machines find the same.
   private static void refine(byte[] bits, double[] samples) {
     MemorySegment words = MemorySegment.ofArray(bits);
     int half = samples.length / 2;

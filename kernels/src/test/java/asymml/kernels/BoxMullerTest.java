@@ -44,7 +44,7 @@ class BoxMullerTest {
   private static double uniform(long word, long angle) {
     double coarse = ((word & 1) + 1) * 0.5 - (word >>> 12) * 0x1p-53;
     long fine = (word >>> 1 & 0x7ff) << 10 | (angle >>> 2 & 0x3ff);
-    return coarse < 0x1p-30 ? coarse - fine * 0x1p-74 : coarse;
+    return coarse < 0x1p-24 ? coarse - fine * 0x1p-74 : coarse;
   }
 
   /// The samples of up to 512 pairs of words, the last pair repeated to fill the block.
@@ -91,6 +91,19 @@ class BoxMullerTest {
     assertThat(x[0]).isCloseTo(Math.sqrt(74 * Math.log(2)), within(1e-15 * 8));
     assertThat(x[1]).isCloseTo(Math.sqrt(53 * Math.log(2)), within(1e-15 * 7));
     assertThat(x[2]).isZero();
+  }
+
+  /// Just above 2^-24, where u is a multiple of 2^-53, radii lie closer together than a sixtieth of
+  /// the finest lattice of masks, 2^-25.
+  @Test
+  void coarse_radii_lie_far_closer_together_than_the_lattice() {
+    double above = 0x1p-24 + 0x1p-53;
+    double radius = StrictMath.sqrt(-2 * StrictMath.log(above));
+    double next = StrictMath.sqrt(-2 * StrictMath.log(above + 0x1p-53));
+    assertThat(radius - next).isStrictlyBetween(0.0, 0x1p-25 / 60);
+    long word = ((1L << 52) - (1L << 29) - 1) << 12;
+    assertThat(uniform(word, SPARE_OF_ANGLE)).isEqualTo(above);
+    assertThat(uniform(word + (1L << 13), SPARE_OF_ANGLE)).isLessThan(0x1p-24);
   }
 
   /// Far out, too, the next radius is closer than what masks are rounded to, 2^-24 and float32.

@@ -5,15 +5,16 @@ package asymml.privacy;
 /// Accountants answer for noise of unbounded support. Samples come in pairs on circles (Box and
 /// Muller 1958) of radius `sqrt(-2 log u)`, with u a multiple of 2^-74, and the sum of signal and
 /// noise is rounded to a lattice of at least `2^(-1-L)` deviations. Circles lie `2^-74 / (u r)`
-/// deviations apart: as long as `r <= R = sqrt(2 (76 - L) log 2)`, which is at least 8, every cell
-/// of the lattice is met by one. Beyond R cells can be empty, and beyond 10.13 all are. What falls
-/// there is counted in full, as an outcome that betrays everything.
+/// deviations apart: as long as `r <= R = sqrt(2 (76 - L - M) log 2)`, which is at least 8, every cell
+/// of the lattice is met by `2^M` of them and more. Beyond, cells are met by few or none, and beyond
+/// 10.13 all are empty. What falls there is counted in full, as an outcome that betrays everything.
+/// M is 0 for noise, where what lies near R has a probability of 2^-66, and 4 for masks.
 ///
 /// ## The bound
 ///
 /// Take one release of d values with noise multiplier z. In units of the deviation, one example
 /// moves the centre by a vector s with `|s| <= 1/z`. A pair of samples at centre 0 is not within R
-/// of 0 with probability `Q(0) = 2^-(76-L)`, and not within R of its part `s_i` of the shift with
+/// of 0 with probability `Q(0) = 2^-(76-L-M)`, and not within R of its part `s_i` of the shift with
 /// probability
 ///
 ///     Q(nu) = P(A <= B),  A ~ Poisson(m), B ~ Poisson(nu), m = R^2 / 2, nu = |s_i|^2 / 2
@@ -50,9 +51,9 @@ package asymml.privacy;
 /// with changing sign.
 public enum NoiseSampler {
   /// Noise that is added on the trusted side: a lattice of 2^-10 of the deviation.
-  NOISE(10),
+  NOISE(10, 0),
   /// Masks that a worker makes: a lattice of 2^-24.
-  MASKS(24);
+  MASKS(24, 4);
 
   /// Bits of the uniform that gives a radius.
   private static final int UNIFORM_BITS = 74;
@@ -67,9 +68,9 @@ public enum NoiseSampler {
   private final double mean;
   private final double tail;
 
-  NoiseSampler(int latticeBits) {
+  NoiseSampler(int latticeBits, int margin) {
     this.latticeBits = latticeBits;
-    int bits = UNIFORM_BITS + 2 - latticeBits;
+    int bits = UNIFORM_BITS + 2 - latticeBits - margin;
     this.mean = bits * Math.log(2);
     this.tail = Math.scalb(1.0, -bits);
   }

@@ -10,7 +10,7 @@ import java.nio.charset.StandardCharsets;
 /// not, a [Payload] brings the slot's bytes before the message that needs them.
 public sealed interface Message {
   /// The version of the protocol that these records are.
-  int PROTOCOL_VERSION = 4;
+  int PROTOCOL_VERSION = 5;
 
   /// The longest reason, name or precision in bytes.
   int MAX_TEXT_BYTES = 300;
