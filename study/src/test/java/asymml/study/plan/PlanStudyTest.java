@@ -83,7 +83,7 @@ class PlanStudyTest {
         .extracting(Choice::layer)
         .containsExactly("conv1", "conv2", "conv3", "fc");
     assertThat(result.trustedLayers()).contains("conv1", "fc");
-    assertThat(result.choices().getFirst().reason()).isEqualTo("kept by choice");
+    assertThat(result.choices().getFirst().reason()).isEqualTo("trusted by choice");
     assertThat(result.measuredMillis()).isPositive();
     assertThat(result.allTrustedMillis()).isPositive();
   }
