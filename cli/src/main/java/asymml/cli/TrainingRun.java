@@ -91,7 +91,7 @@ final class TrainingRun {
 
   private TrainingResult train(TrainingSession session)
       throws IOException, TrainingException, RunException {
-    try (TrainDisplay shown = display) {
+    try (display) {
       return session.train();
     } catch (IOException e) {
       throw new RunException(e.getMessage() + goOn(session.layout()), e);

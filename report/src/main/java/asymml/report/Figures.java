@@ -5,11 +5,14 @@ import java.math.MathContext;
 import java.math.RoundingMode;
 import java.time.Duration;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /// Numbers as people read them.
 public final class Figures {
   /// Digits of a bound. Accountants are good to four.
   private static final int BOUND_DIGITS = 5;
+
+  private static final String UNKNOWN = "-";
 
   private Figures() {}
 
@@ -66,18 +69,18 @@ public final class Figures {
 
   /// A share as percent with one digit.
   ///
-  /// @param share from 0 to 1
-  /// @return for example `12.5 %`
-  public static String percent(double share) {
-    return String.format(Locale.ROOT, "%.1f %%", 100 * share);
+  /// @param share from 0 to 1, null if it is not known
+  /// @return for example `12.5 %`; `-` if it is not known
+  public static String percent(@Nullable Double share) {
+    return share == null ? UNKNOWN : String.format(Locale.ROOT, "%.1f %%", 100 * share);
   }
 
   /// A loss with four digits.
   ///
-  /// @param loss a loss
-  /// @return its digits
-  public static String loss(double loss) {
-    return String.format(Locale.ROOT, "%.4f", loss);
+  /// @param loss a loss, null if it is not known
+  /// @return its digits; `-` if it is not known
+  public static String loss(@Nullable Double loss) {
+    return loss == null ? UNKNOWN : String.format(Locale.ROOT, "%.4f", loss);
   }
 
   /// Images a second.

@@ -5,6 +5,7 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.XYSeries;
@@ -23,15 +24,20 @@ record ReportCurves(List<ReportedRun> runs, List<String> names) {
 
   /// Training loss dashed, test loss solid.
   XYChart loss() {
-    return chart("loss", EpochMetrics::trainLoss, EpochMetrics::testLoss);
+    return chart("loss", m -> orGap(m.trainLoss()), EpochMetrics::testLoss);
   }
 
   /// Training accuracy dashed, test accuracy solid.
   XYChart accuracy() {
     XYChart chart =
-        chart("accuracy in %", m -> 100 * m.trainAccuracy(), m -> 100 * m.testAccuracy());
+        chart("accuracy in %", m -> 100 * orGap(m.trainAccuracy()), m -> 100 * m.testAccuracy());
     chart.getStyler().setYAxisMin(0.0);
     return chart;
+  }
+
+  /// A line has a gap where a value is not known.
+  private static double orGap(@Nullable Double value) {
+    return value == null ? Double.NaN : value;
   }
 
   private XYChart chart(

@@ -198,7 +198,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
   private static String energy(Split split, Optional<Shares> shares) {
     int rank = split.rank().most();
     if (rank == 0) {
-      return Figures.percent(1);
+      return Figures.percent(1.0);
     }
     return shares
         .filter(s -> split.rank().residualShare() > 0 || s.rank() == rank)

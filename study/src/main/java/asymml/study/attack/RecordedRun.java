@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalDouble;
+import org.jspecify.annotations.Nullable;
 
 /// A short run with workers of its own, one of which records.
 ///
@@ -39,8 +40,11 @@ record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccurac
     RunLayout layout = new RunLayout(directory);
     try (TrainingSession session =
         TrainingSession.create(ResolvedRun.of(recorded, data, data.test()), directory)) {
-      double accuracy = session.train().lastEpoch().trainAccuracy();
-      return new RecordedRun(layout, recording, OptionalDouble.of(accuracy));
+      @Nullable Double accuracy = session.train().lastEpoch().trainAccuracy();
+      return new RecordedRun(
+          layout,
+          recording,
+          accuracy == null ? OptionalDouble.empty() : OptionalDouble.of(accuracy));
     } catch (TrainingException e) {
       // An answer: with so much noise it does not train. The first steps were recorded.
       return new RecordedRun(layout, recording, OptionalDouble.empty());

@@ -1,13 +1,17 @@
 package asymml.trusted.run;
 
+import org.jspecify.annotations.Nullable;
+
 /// What one epoch of training came to; a line of `metrics.jsonl` has these names in this order.
 ///
 /// Losses are means over examples, accuracies are shares from 0 to 1. All numbers are finite.
 ///
 /// @param epoch the epoch from 1
 /// @param step optimiser steps taken since the run began
-/// @param trainLoss mean loss of the epoch's batches, with label smoothing where used
-/// @param trainAccuracy share of the epoch's examples classified right as they were trained on
+/// @param trainLoss mean loss of the epoch's batches, with label smoothing where used; null if all
+///   of them were lost when a run was killed
+/// @param trainAccuracy share of the epoch's examples classified right as they were trained on;
+///   null together with the loss
 /// @param testLoss mean loss on the test split after the epoch
 /// @param testAccuracy share of the test split classified right
 /// @param learningRate of the epoch's last step
@@ -19,8 +23,8 @@ package asymml.trusted.run;
 public record EpochMetrics(
     int epoch,
     long step,
-    double trainLoss,
-    double trainAccuracy,
+    @Nullable Double trainLoss,
+    @Nullable Double trainAccuracy,
     double testLoss,
     double testAccuracy,
     double learningRate,
@@ -35,8 +39,14 @@ public record EpochMetrics(
   public EpochMetrics {
     atLeast(1, "epoch", epoch);
     atLeast(0, "step", step);
-    finite("trainLoss", trainLoss);
-    share("trainAccuracy", trainAccuracy);
+    if ((trainLoss == null) != (trainAccuracy == null)) {
+      throw new IllegalArgumentException(
+          "metrics trainLoss and trainAccuracy are both known or both not");
+    }
+    if (trainLoss != null && trainAccuracy != null) {
+      finite("trainLoss", trainLoss);
+      share("trainAccuracy", trainAccuracy);
+    }
     finite("testLoss", testLoss);
     share("testAccuracy", testAccuracy);
     notNegative("learningRate", learningRate);

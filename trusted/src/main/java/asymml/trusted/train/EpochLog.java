@@ -6,6 +6,7 @@ import asymml.trusted.run.RunLayout;
 import asymml.trusted.run.TensorBoardLog;
 import java.io.IOException;
 import java.time.Clock;
+import org.jspecify.annotations.Nullable;
 
 /// What a run writes down of each epoch: a line of metrics and points of curves.
 final class EpochLog implements AutoCloseable {
@@ -31,13 +32,19 @@ final class EpochLog implements AutoCloseable {
   /// Writes an epoch; its metrics are on disk when this returns.
   void append(EpochMetrics line) throws IOException {
     metrics.append(line);
-    events.scalar("loss/train", line.step(), line.trainLoss());
+    scalar("loss/train", line.step(), line.trainLoss());
     events.scalar("loss/test", line.step(), line.testLoss());
-    events.scalar("accuracy/train", line.step(), line.trainAccuracy());
+    scalar("accuracy/train", line.step(), line.trainAccuracy());
     events.scalar("accuracy/test", line.step(), line.testAccuracy());
     events.scalar("learning_rate", line.step(), line.learningRate());
     events.scalar("images_per_second", line.step(), line.imagesPerSecond());
     events.flush();
+  }
+
+  private void scalar(String name, long step, @Nullable Double value) throws IOException {
+    if (value != null) {
+      events.scalar(name, step, value);
+    }
   }
 
   @Override

@@ -2,6 +2,7 @@ package asymml.trusted.train;
 
 import asymml.kernels.SoftmaxCrossEntropy;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// Sums over the steps of one epoch; part of a checkpoint, so that an epoch that was interrupted
 /// ends with the same values.
@@ -44,16 +45,16 @@ public record EpochTotals(
 
   /// Mean training loss.
   ///
-  /// @return per image
-  public double meanLoss() {
-    return images == 0 ? 0 : lossSum / images;
+  /// @return per image; null if none was counted
+  public @Nullable Double meanLoss() {
+    return images == 0 ? null : Double.valueOf(lossSum / images);
   }
 
   /// Training accuracy.
   ///
-  /// @return 0 to 1
-  public double accuracy() {
-    return images == 0 ? 0 : (double) correct / images;
+  /// @return 0 to 1; null if no image was counted
+  public @Nullable Double accuracy() {
+    return images == 0 ? null : Double.valueOf((double) correct / images);
   }
 
   /// Training speed.

@@ -132,9 +132,21 @@ class MetricsLogTest {
     assertThatThrownBy(() -> metrics(0, 1, 0.5))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("metric epoch must be at least 1");
-    assertThatThrownBy(() -> new EpochMetrics(1, 1, 1, 1, 1, 1, 1, -1, 1, 1, 1, 1))
+    assertThatThrownBy(() -> new EpochMetrics(1, 1, 1.0, 1.0, 1, 1, 1, -1, 1, 1, 1, 1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("metric imagesPerSecond must be at least 0");
+  }
+
+  @Test
+  void an_epoch_all_of_whose_steps_were_lost_has_no_training_figures() throws Exception {
+    EpochMetrics lost = new EpochMetrics(1, 10, null, null, 0.5, 0.25, 0.1, 0, 0, 0, 0, 0);
+    append(lost, metrics(2, 0.3, 0.9));
+    assertThat(Files.readAllLines(file).getFirst())
+        .contains("\"trainLoss\":null,\"trainAccuracy\":null,\"testLoss\":0.5");
+    assertThat(MetricsLog.readAll(file)).containsExactly(lost, metrics(2, 0.3, 0.9));
+    assertThatThrownBy(() -> new EpochMetrics(1, 10, 0.5, null, 0.5, 0.25, 0.1, 0, 0, 0, 0, 0))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("metrics trainLoss and trainAccuracy are both known or both not");
   }
 
   private static EpochMetrics metrics(int epoch, double loss, double accuracy) {
