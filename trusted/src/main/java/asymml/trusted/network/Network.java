@@ -73,7 +73,7 @@ public abstract sealed class Network implements AutoCloseable permits TrustedNet
 
   /// What a node gave in the last forward pass.
   ///
-  /// @param node its number, or [Graph#INPUT]
+  /// @param node its number, or [asymml.model.Graph#INPUT]
   /// @return `[N, H, W, C]`, a view
   /// @throws IllegalStateException if not planned for inspection
   public Tensor activation(int node) {

@@ -8,7 +8,7 @@ import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 
 /// The workers of a run, each with the way out to it: those that share a batch, or two of which the
-/// first gets values under masks and the second the masks ([Shield]).
+/// first gets values under masks and the second the masks ([asymml.trusted.plan.Shield]).
 ///
 /// @param all at least one
 /// @param chunks in how many parts each of those that share a batch gets its examples, so that it
