@@ -135,7 +135,7 @@ class GradientNoiseTest {
             "--out",
             folder.resolve("none").toString());
     assertThat(outcome.code()).isEqualTo(2);
-    assertThat(outcome.err()).contains("--protect gradients gives").hasLineCount(1);
+    assertThat(outcome.err()).contains("protecting gradients gives").hasLineCount(1);
     assertThat(train("--gradient-noise-ratio", "-1").err()).contains("above 0").hasLineCount(1);
   }
 }

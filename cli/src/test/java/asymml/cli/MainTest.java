@@ -51,7 +51,7 @@ class MainTest {
         "--chunks 2 --worker-record f         | omit --chunks",
         "--tls-trust w.pem                    | --worker tls:",
         "--resume                             | --resume runs/NAME",
-        "--resume runs/x --out runs/y         | leave out --out",
+        "--resume runs/x --out runs/y         | omit --out",
         "--worker-record f --worker unix:/w   | --record",
         "--worker-record f --mode trusted-only | starts none",
         "--worker-record-limit 5M             | goes with --worker-record",

@@ -1,4 +1,7 @@
 package asymml.verify.violations.cycles.three;
 
 /// Knows nobody.
-public final class Leaf {}
+public final class Leaf {
+  /// Makes one.
+  public Leaf() {}
+}
