@@ -34,6 +34,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
 import org.junit.jupiter.api.BeforeAll;
@@ -286,7 +287,7 @@ class SplitTrainingTest {
   }
 
   private static double loss(RunLayout layout) throws IOException {
-    return MetricsLog.readAll(layout.metrics()).get(2).trainLoss();
+    return Objects.requireNonNull(MetricsLog.readAll(layout.metrics()).get(2).trainLoss());
   }
 
   @Test
