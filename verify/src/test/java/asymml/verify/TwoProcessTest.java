@@ -119,9 +119,10 @@ class TwoProcessTest {
       killed.get(5, TimeUnit.MINUTES);
       assertThat(e.reason()).isEqualTo(Reason.CLOSED);
       assertThat(e.getMessage())
-          .isEqualTo(
+          .startsWith(
               "the worker went away (exit code 137); its last output: \"asymml worker: a trainer"
-                  + " connected\", during forward of op 5");
+                  + " connected\", during ")
+          .endsWith(" of op 5"); // its weights or its forward pass, as far as it had come
     }
   }
 
