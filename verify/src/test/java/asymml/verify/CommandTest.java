@@ -150,7 +150,8 @@ class CommandTest {
     brief.set(brief.indexOf("--epochs") + 1, "1");
     brief.addAll(List.of("--worker", "local,local", "--out", run.toString()));
     assertThat(run(0, brief.toArray(String[]::new)))
-        .contains("UNTRUSTED, 1 of 2: ", "UNTRUSTED, 2 of 2: ", "counts them as one");
+        .contains(
+            "UNTRUSTED, 1 of 2: ", "UNTRUSTED, 2 of 2: ", "statements treat them as colluding");
     assertThat(run.resolve("worker-2.log")).isRegularFile();
     assertThat(metrics(run)).hasSize(1);
   }
