@@ -229,7 +229,9 @@ class SessionTest {
         .isEqualTo(
             new Message.Failed(
                 0,
-                "this worker speaks protocol 5, the trainer 2: run the same version on both"
+                "this worker speaks protocol "
+                    + Message.PROTOCOL_VERSION
+                    + ", the trainer 2: run the same version on both"
                     + " sides"));
     endsWith(Reason.VIOLATION);
   }

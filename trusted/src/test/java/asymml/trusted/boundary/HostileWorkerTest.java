@@ -68,7 +68,9 @@ class HostileWorkerTest {
             }),
         greeting(
             "speaks another version",
-            "the worker speaks protocol 7, this side 4: run the same version on both sides",
+            "the worker speaks protocol 7, this side "
+                + Message.PROTOCOL_VERSION
+                + ": run the same version on both sides",
             (link, _) ->
                 link.send(
                     new Message.Welcome(link.receive(soon()).sequence(), 7, "b", "p", 1), soon())),
