@@ -262,11 +262,13 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     for (Ledger.Entry entry : earlier.entries()) {
       for (Release release : entry.releases()) {
         if (release.mechanism() instanceof Release.Gaussian(var clipNorm, var _)) {
-          norms
-              .getOrDefault(release.channel(), Map.of())
-              .computeIfPresent(
-                  release.layer(),
-                  (_, own) -> isClose(own.value(), clipNorm.value()) ? clipNorm : own);
+          // Masked channels have no bound of their own.
+          Map<String, ClipNorm> byLayer = norms.get(release.channel());
+          if (byLayer != null) {
+            byLayer.computeIfPresent(
+                release.layer(),
+                (_, own) -> isClose(own.value(), clipNorm.value()) ? clipNorm : own);
+          }
         }
       }
     }
