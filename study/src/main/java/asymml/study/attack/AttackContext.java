@@ -8,9 +8,7 @@ import asymml.analysis.WorkerView.Pass;
 import asymml.analysis.score.Score;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
-import asymml.privacy.Channel;
 import asymml.privacy.Ledger;
-import asymml.privacy.Release;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.plan.Placement;
@@ -22,8 +20,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map.Entry;
-import java.util.OptionalDouble;
-import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class AttackContext {
   private final FirstStep truth;
   private final TrainConfig config;
-  private final @Nullable Ledger ledger;
+  private final ReleasedNoise noise;
   private final DataSet data;
   private final int publicImages;
   private final int layers;
@@ -44,12 +40,12 @@ final class AttackContext {
   /// @param view what is attacked
   /// @param truth for scoring
   /// @param config of the run
-  /// @param ledger of the run, which says what noise a privacy budget came to; null if there is
-  ///   none
+  /// @param ledger of the run, which states its noise if it is accounted for; null if there is none
   /// @param data of the run; the first images of its test split stand for public ones
   /// @param publicImages how many of those
   /// @param layers how many layers each attack is tried on
-  /// @throws IllegalArgumentException if the view does not begin with that step
+  /// @throws IllegalArgumentException if the view does not begin with that step, or the run is
+  ///   accounted for and there is no ledger
   AttackContext(
       WorkerView view,
       FirstStep truth,
@@ -60,9 +56,9 @@ final class AttackContext {
       int layers) {
     this.truth = truth;
     this.config = config;
-    this.ledger = ledger;
     this.data = data;
     this.publicImages = publicImages;
+    this.noise = new ReleasedNoise(truth.graph(), truth.plan(), config, ledger);
     this.images = new AttackImages(truth.normalization());
     this.layers = layers;
     List<String> atWorker =
@@ -192,25 +188,10 @@ final class AttackContext {
         : 0;
   }
 
-  /// The noise on a layer's input, over the size of one at the clip bound: the plan's, or what the
-  /// budget came to.
+  /// The noise on a layer's input, over the size of one at the clip bound: what the run resolved
+  /// its settings to.
   double noiseRatio(int node) {
-    int values = sent(node).exampleSize();
-    return multiplier(architecture.name(node)).orElseGet(() -> config.noise().sigma(1, values))
-        * Math.sqrt(values);
-  }
-
-  private OptionalDouble multiplier(String layer) {
-    return ledger == null
-        ? OptionalDouble.empty()
-        : ledger.entries().stream()
-            .flatMap(entry -> entry.releases().stream())
-            .filter(r -> r.channel() == Channel.RESIDUALS && r.layer().equals(layer))
-            .flatMapToDouble(r ->
-                r.mechanism() instanceof Release.Gaussian(var _, var noise)
-                    ? DoubleStream.of(noise.value())
-                    : DoubleStream.empty())
-            .findFirst();
+    return noise.ratio(node, sent(node).exampleSize());
   }
 
   boolean shared() {

@@ -8,6 +8,7 @@ import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Progress;
+import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,7 +49,8 @@ public final class AttackSuite {
   /// @return results of all plans that are done, in the order of [SuitePlan#all]
   /// @throws DataException if anything is wrong with the data
   /// @throws IOException if a file cannot be written or a worker fails
-  /// @throws StudyException if the directory holds something else, or a run is not finite
+  /// @throws StudyException if the directory holds something else, a run is not finite, or one
+  ///   cannot be trained for another reason than divergence
   public List<SuiteResult> run(Progress progress)
       throws DataException, IOException, StudyException {
     files.prepare();
@@ -152,7 +154,7 @@ public final class AttackSuite {
 
   /// Trains on the data, with a few of the public images to test on.
   private RecordedRun record(TrainingSpec run, int which, DataSet data, int known)
-      throws IOException {
+      throws IOException, StudyException {
     long began = System.nanoTime();
     DataSet brief =
         new DataSet(
@@ -162,8 +164,12 @@ public final class AttackSuite {
             data.normalization(),
             data.flip(),
             data.cropPadding());
-    RecordedRun recorded = RecordedRun.of(run, which, brief, files.work().resolve("run"));
-    listener.recorded((System.nanoTime() - began) / 1e9);
-    return recorded;
+    try {
+      RecordedRun recorded = RecordedRun.of(run, which, brief, files.work().resolve("run"));
+      listener.recorded((System.nanoTime() - began) / 1e9);
+      return recorded;
+    } catch (TrainingException e) {
+      throw new StudyException(String.valueOf(e.getMessage()), e);
+    }
   }
 }

@@ -12,7 +12,6 @@ import asymml.analysis.Withheld;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.trusted.plan.Placement;
-import asymml.trusted.plan.Shield;
 import asymml.trusted.train.TrainConfig;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -58,7 +57,7 @@ final class LearnedAttacks {
         context.rank(node),
         context.shared(),
         context.noiseRatio(node),
-        context.config().shield() instanceof Shield.Shares);
+        context.config().shield().masks());
   }
 
   /// The first layer, and the next one where the first is sent what is left of images, of which

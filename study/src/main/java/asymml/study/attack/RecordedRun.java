@@ -28,8 +28,9 @@ record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccurac
   /// @param data whose test images also serve as the public ones of a run that is accounted for
   /// @param directory to create
   /// @throws IOException if files or the worker fail
+  /// @throws TrainingException if the run cannot be trained for another reason than divergence
   static RecordedRun of(TrainingSpec spec, int which, DataSet data, Path directory)
-      throws IOException {
+      throws IOException, TrainingException {
     Path recording = directory.resolve("view.rec");
     List<String> record =
         List.of("--record", recording.toString(), "--record-limit", Long.toString(LIMIT_BYTES));
@@ -46,6 +47,9 @@ record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccurac
           recording,
           accuracy == null ? OptionalDouble.empty() : OptionalDouble.of(accuracy));
     } catch (TrainingException e) {
+      if (!e.diverged()) {
+        throw e;
+      }
       // An answer: with so much noise it does not train. The first steps were recorded.
       return new RecordedRun(layout, recording, OptionalDouble.empty());
     }

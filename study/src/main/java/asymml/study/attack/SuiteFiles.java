@@ -1,6 +1,7 @@
 package asymml.study.attack;
 
 import asymml.model.FileReason;
+import asymml.study.BriefTraining;
 import asymml.study.StudyException;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
@@ -8,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -136,13 +136,8 @@ record SuiteFiles(Path directory, SuiteSpec spec, String command) {
   }
 
   void deleteWork() throws IOException {
-    if (!Files.exists(work())) {
-      return;
-    }
-    try (Stream<Path> files = Files.walk(work())) {
-      for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(file);
-      }
+    if (Files.exists(work())) {
+      BriefTraining.delete(work());
     }
   }
 }

@@ -29,7 +29,7 @@ public record CompareSpec(
   ///
   /// @param epochs of each, at least 1
   /// @param noiseRatio `sigma = RATIO C / sqrt(values)`, C the layer's clip bound at its rank, so
-  ///   that every rank has the same noise multiplier; above 0
+  ///   that every rank has the same noise multiplier; above 0 and finite
   public record Training(int epochs, double noiseRatio) {
     /// Strong enough that ranks differ.
     public static final Training DEFAULTS = new Training(8, 0.3);
@@ -37,9 +37,11 @@ public record CompareSpec(
     /// Checks the ranges above.
     public Training {
       requirePositive("epochs of trained runs", epochs);
-      if (!(noiseRatio > 0)) {
+      if (!(noiseRatio > 0) || Double.isInfinite(noiseRatio)) {
         throw new IllegalArgumentException(
-            "the noise ratio must be above 0: without noise all ranks train alike: " + noiseRatio);
+            "the noise ratio must be finite and above 0, since all ranks train alike without noise:"
+                + " "
+                + noiseRatio);
       }
     }
   }

@@ -2,7 +2,6 @@ package asymml.study.compare;
 
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
-import asymml.model.Node;
 import asymml.session.ResolvedRun;
 import asymml.session.TrainingSpec;
 import asymml.study.BriefTraining;
@@ -12,21 +11,20 @@ import asymml.study.compare.ComparisonFile.About;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Progress;
+import asymml.trusted.plan.DataFlow;
 import asymml.trusted.plan.Mode;
-import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.Set;
 import java.util.function.Consumer;
 
 /// Compares the noise that ranks need for one guarantee with what noise alone needs: trains briefly
@@ -88,14 +86,7 @@ public final class CompareStudy {
 
   /// Inputs of split layers; one that several layers read is released once.
   static int releases(Graph graph, Plan plan) {
-    Set<Integer> sources = new LinkedHashSet<>();
-    for (int layer : graph.linearLayers()) {
-      Node node = graph.nodes().get(layer);
-      if (plan.placement(node.name()) instanceof Placement.Split) {
-        sources.add(node.inputs().getFirst());
-      }
-    }
-    return sources.size();
+    return new DataFlow(graph, plan, new Shield.Residual()).inputs().size();
   }
 
   /// What is trained and tested on.
@@ -144,8 +135,10 @@ public final class CompareStudy {
   /// @param started hears of each run before it begins
   /// @return the comparison with accuracies; empty if it was stopped
   /// @throws IOException if a file cannot be written or a worker fails
+  /// @throws TrainingException if a rank cannot be trained for another reason than divergence
   public Optional<Comparison> train(
-      Comparison comparison, StudyRun runs, Consumer<ResolvedRun> started) throws IOException {
+      Comparison comparison, StudyRun runs, Consumer<ResolvedRun> started)
+      throws IOException, TrainingException {
     Map<RankPolicy, OptionalDouble> accuracies = new LinkedHashMap<>();
     for (RankPolicy rank : spec.ranks()) {
       TrainingSpec own = spec.run(rank);
@@ -163,6 +156,9 @@ public final class CompareStudy {
                     .getLast()
                     .testAccuracy()));
       } catch (TrainingException e) {
+        if (!e.diverged()) {
+          throw e;
+        }
         // An answer, not a failure: at this rank the noise is too strong.
         accuracies.put(rank, OptionalDouble.empty());
       }
