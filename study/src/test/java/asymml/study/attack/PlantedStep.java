@@ -85,7 +85,8 @@ final class PlantedStep implements AutoCloseable {
       double fy = random.nextDouble(-0.7, 0.7);
       double phase = random.nextDouble(2 * Math.PI);
       for (int p = 0; p < SIDE * SIDE; p++) {
-        double value = Math.sin(fx * (p % SIDE) + fy * (p / SIDE) + phase);
+        int row = p / SIDE;
+        double value = Math.sin(fx * (p % SIDE) + fy * row + phase);
         pixels[(i / 3 * SIDE * SIDE + p) * 3 + i % 3] = (byte) Math.round(127.5 + 100 * value);
       }
     }
