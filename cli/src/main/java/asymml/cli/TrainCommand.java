@@ -8,7 +8,6 @@ import asymml.study.plan.PlanSpec;
 import asymml.trusted.data.DataException;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
-import asymml.trusted.plan.Shield;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
@@ -36,7 +35,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     defaultValueProvider = SpecOptions.Defaults.class,
     description =
-        "Trains a network; by default a small one on generated images, with its own worker process.",
+        "Trains a network; by default a small one on generated images, with its own worker"
+            + " process.",
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml train",
@@ -79,9 +79,10 @@ final class TrainCommand implements Callable<Integer> {
       names = "--plan",
       paramLabel = "auto[:SHARE]",
       description = {
-        "Plan first, as 'asymml plan' does: time this machine on generated images, and split the layers"
-            + " that are worth splitting, each at the smallest rank whose residual has at most SHARE of its"
-            + " input's energy (0.1). The --rank and --trusted-layers found are the run's settings."
+        "Plan first, as 'asymml plan' does: time this machine on generated images, and split the"
+            + " layers that are worth splitting, each at the smallest rank whose residual has at"
+            + " most SHARE of its input's energy (0.1). The --rank and --trusted-layers found are"
+            + " the run's settings."
       })
   private @Nullable String plan;
 
@@ -105,7 +106,8 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "KIND",
       defaultValue = "auto",
       description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
+          "bar, plain (lines) or auto: a bar on a terminal, else lines (default:"
+              + " ${DEFAULT-VALUE}).")
   private Progress progress;
 
   /// What the command line sets.
@@ -221,9 +223,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--plan auto is for --mode asymml with --decomposer shared");
     }
-    if (resume != null
-        || given.values().containsKey("rank")
-        || training.shield() instanceof Shield.Shares) {
+    if (resume != null || given.values().containsKey("rank") || training.shield().masks()) {
       throw new IllegalArgumentException(
           "--plan auto chooses ranks: it does not go with --rank, --resume or --shield shares");
     }

@@ -24,7 +24,6 @@ import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.ReleaseTerms;
-import asymml.trusted.plan.Shield;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,7 +84,7 @@ public final class SplitContext implements AutoCloseable {
   ///   planned here
   /// @throws IllegalArgumentException if the terms need another number of workers
   public SplitContext(Graph graph, int batch, ReleasePlan releases, Workers workers) {
-    boolean masked = releases.shield() instanceof Shield.Shares;
+    boolean masked = releases.shield().masks();
     if (masked && workers.all().size() != 2) {
       throw new IllegalArgumentException("--shield shares goes with two workers");
     }

@@ -123,7 +123,7 @@ public record TrainConfig(
         labelSmoothing >= 0 && labelSmoothing < 1,
         "label smoothing must be in [0, 1)",
         labelSmoothing);
-    if (shield instanceof Shield.Shares
+    if (shield.masks()
         && mode != Mode.TRUSTED_ONLY
         && !privacy.protect().contains(Channel.GRADIENTS)) {
       throw new IllegalArgumentException(
@@ -138,9 +138,7 @@ public record TrainConfig(
   /// @return true if the run needs some
   public boolean needsPublicImages(Plan plan) {
     return privacy.accounted()
-        && (shield instanceof Shield.Residual
-            || privacy.protect().contains(Channel.WEIGHTS)
-            || plan.sharesBases());
+        && (!shield.masks() || privacy.protect().contains(Channel.WEIGHTS) || plan.sharesBases());
   }
 
   /// This configuration with another `model`.
