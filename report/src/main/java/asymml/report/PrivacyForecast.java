@@ -96,7 +96,7 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
             ratio,
             ratio > DROWNED
                 ? ": expect an accuracy near chance; noise low enough to train well gives an"
-                      + " epsilon too large to be useful"
+                    + " epsilon too large to be useful"
                 : ""));
     return lines;
   }

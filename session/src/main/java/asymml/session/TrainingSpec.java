@@ -109,7 +109,7 @@ public record TrainingSpec(
               Finding.Kind.SAME_WORKER_TWICE,
               shares
                   ? "the two workers are one: together the masked values and the masks are the"
-                        + " values"
+                      + " values"
                   : "a worker is given twice: it would serve one connection alone"));
     }
     return List.of();

@@ -198,7 +198,7 @@ public final class SplitContext implements AutoCloseable {
   public boolean hasBases() {
     return sites.values().stream()
         .map(SplitSite::decomposer)
-        .allMatch(d -> !(d instanceof SharedDecomposer shared) || shared.canProject());
+        .allMatch(decomposer -> decomposer == null || decomposer.canProject());
   }
 
   /// Fits all shared bases to other activations than those of private batches.
@@ -206,8 +206,8 @@ public final class SplitContext implements AutoCloseable {
   /// @param activation the output `[n, H, W, C]` of a node for public images, by node number
   public void fitBases(IntFunction<Tensor> activation) {
     sites.forEach((key, site) -> {
-      if (site.decomposer() instanceof SharedDecomposer shared) {
-        shared.refit(activation.apply(key.source()));
+      if (site.decomposer() != null) {
+        site.decomposer().refit(activation.apply(key.source()));
       }
     });
   }

@@ -316,8 +316,7 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
   ///
   /// @throws IllegalArgumentException if the error predicted for a release is too large
   Accounting requirePrecision() {
-    if (releases.terms() instanceof ReleaseTerms.Accounted accounted
-        && accounted.shield().masks()) {
+    if (releases.shield().masks()) {
       for (Release release : releases.releases(true)) {
         MaskPrecision.require(release);
       }
