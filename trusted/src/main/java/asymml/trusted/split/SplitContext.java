@@ -86,7 +86,7 @@ public final class SplitContext implements AutoCloseable {
   public SplitContext(Graph graph, int batch, ReleasePlan releases, Workers workers) {
     boolean masked = releases.shield().masks();
     if (masked && workers.all().size() != 2) {
-      throw new IllegalArgumentException("--shield shares goes with two workers");
+      throw new IllegalArgumentException("masks need two workers");
     }
     this.workers = workers;
     this.releases = releases;

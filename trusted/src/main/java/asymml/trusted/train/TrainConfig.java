@@ -127,8 +127,8 @@ public record TrainConfig(
         && mode != Mode.TRUSTED_ONLY
         && !privacy.protect().contains(Channel.GRADIENTS)) {
       throw new IllegalArgumentException(
-          "--shield shares hides residuals and gradients, and accounts for both: --protect"
-              + " gradients or all, or leave --protect out");
+          "masks hide residuals and gradients, and both are accounted for: protect gradients or"
+              + " all channels");
     }
   }
 

@@ -272,7 +272,7 @@ class TrainerTest {
     assertThatThrownBy(() -> run(config, DATA, layout, false, Course.toTheEnd()))
         .isInstanceOf(TrainingException.class)
         .hasMessageMatching(
-            "training diverged at step \\d+: .* no longer finite; lower --learning-rate or the"
+            "training diverged at step \\d+: .* no longer finite; lower the learning rate or the"
                 + " noise; the last checkpoint is intact");
     try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
       model
