@@ -16,8 +16,8 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,13 +34,11 @@ class LayerAttacksTest {
 
   @TempDir Path folder;
 
-  private @Nullable PlantedStep step;
+  private final List<PlantedStep> steps = new ArrayList<>();
 
   @AfterEach
   void close() {
-    if (step != null) {
-      step.close();
-    }
+    steps.forEach(PlantedStep::close);
   }
 
   private static TrainingSpec open(int batch) {
@@ -48,8 +46,9 @@ class LayerAttacksTest {
   }
 
   private AttackContext planted(TrainingSpec spec, Sent sent, Extent extent) throws Exception {
-    step = new PlantedStep(spec, DATA, folder.resolve("view.rec")).record(sent, extent);
-    return step.context(PUBLIC, 4);
+    PlantedStep step = new PlantedStep(spec, DATA, folder.resolve("view.rec"));
+    steps.add(step);
+    return step.record(sent, extent).context(PUBLIC, 4);
   }
 
   private static AttackContext attacked(AttackContext context, AttackName attack, int unknowns)
@@ -153,9 +152,7 @@ class LayerAttacksTest {
   @Test
   void only_the_last_layers_within_the_limit_are_solved() throws Exception {
     planted(open(4), EXACT, Extent.WHOLE);
-    PlantedStep planted = step;
-    assertThat(planted).isNotNull();
-    AttackContext one = planted.context(PUBLIC, 1);
+    AttackContext one = steps.getFirst().context(PUBLIC, 1);
     attacked(one, AttackName.GRADIENT_SOLVE, 256);
     assertThat(one.scores()).extracting(Score::layer).containsOnly("fc");
   }
@@ -321,9 +318,8 @@ class LayerAttacksTest {
     AttackContext context = planted(open(4), EXACT, Extent.WHOLE);
     for (int node : context.first()) {
       Maps sent = context.sent(node);
-      PlantedStep planted = step;
-      assertThat(planted).isNotNull();
-      assertThat(context.input(planted.truth().pass(), node).values()).isEqualTo(sent.values());
+      assertThat(context.input(steps.getFirst().truth().pass(), node).values())
+          .isEqualTo(sent.values());
       assertThat(context.rank(node)).isZero();
     }
   }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,7 +74,8 @@ class SuiteJsonTest {
   @Test
   void training_that_diverged_has_no_accuracy() throws Exception {
     Map<String, Object> json = json();
-    Map<String, Object> facts = new LinkedHashMap<>(object(json.get("facts")));
+    Map<String, Object> facts =
+        new LinkedHashMap<>(object(Objects.requireNonNull(json.get("facts"))));
     facts.remove("trainAccuracy");
     json.put("facts", facts);
     assertThat(SuiteJson.read(json).trainAccuracy()).isEmpty();

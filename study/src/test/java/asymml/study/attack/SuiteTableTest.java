@@ -36,7 +36,7 @@ class SuiteTableTest {
   }
 
   private static String cell(String table, String name, AttackName attack) {
-    return line(table, name).get(attack.ordinal());
+    return line(table, name).get(List.of(AttackName.values()).indexOf(attack));
   }
 
   @Test

@@ -24,7 +24,7 @@ class GuaranteeTest {
   /// The delta of n Gaussian releases at an epsilon, by Balle and Wang (ICML 2018, arXiv
   /// 1805.06530), theorem 8: one release with `mu = sqrt(n) / z`.
   private static double delta(double epsilon, double z, long releases) {
-    double mu = Math.sqrt(releases) / z;
+    double mu = Math.sqrt((double) releases) / z;
     return normal(mu / 2 - epsilon / mu) - Math.exp(epsilon) * normal(-mu / 2 - epsilon / mu);
   }
 

@@ -9,15 +9,11 @@ import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
-import asymml.study.RunDisplay;
+import asymml.study.NoRun;
 import asymml.study.bench.BenchSpec.Processes;
 import asymml.trusted.bench.Planner.Choice;
 import asymml.trusted.data.DataException;
-import asymml.trusted.passes.ResidualNorms.Place;
-import asymml.trusted.passes.ResidualNorms.Residual;
 import asymml.trusted.run.RunFile;
-import asymml.trusted.train.TrainConfig;
-import asymml.trusted.train.TrainListener;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,19 +45,6 @@ class TrustedPlanTest {
         public void timed(double wallMillis) {}
       };
 
-  private static final RunDisplay UNTOUCHED =
-      new RunDisplay() {
-        @Override
-        public TrainListener started(TrainConfig config) {
-          throw new AssertionError("a run began");
-        }
-
-        @Override
-        public void ended() {
-          throw new AssertionError("a run ended");
-        }
-      };
-
   private static PlanSpec spec(String data, String model, String... trusted) {
     return new PlanSpec(
         DataSpec.of(data).withLimits(new Limit(8), new Limit(4)),
@@ -75,7 +58,7 @@ class TrustedPlanTest {
   }
 
   private PlanResult run(PlanSpec spec) throws Exception {
-    return new PlanStudy(spec, listener, UNTOUCHED, (_, _, _) -> {}).run();
+    return new PlanStudy(spec, listener, new NoRun(), (_, _, _) -> {}).run();
   }
 
   @Test
@@ -168,21 +151,5 @@ class TrustedPlanTest {
             "less expensive",
             "more expensive to split",
             "too much energy left");
-  }
-
-  @Test
-  void shares_of_energy_are_by_layer_and_rank() {
-    Place wide =
-        new Place(
-            "conv2",
-            new Shape(4, 4, 8),
-            List.of(
-                new Residual(1, 9, 0.7),
-                new Residual(2, 5, 0.4),
-                new Residual(4, 2, 0.1),
-                new Residual(8, 0, 0)));
-    Place narrow = new Place("conv3", new Shape(4, 4, 1), List.of(new Residual(1, 2, 0)));
-    assertThat(PlanStudy.shares(List.of(wide, narrow)))
-        .isEqualTo(Map.of("conv2", Map.of(1, 0.7, 2, 0.4, 4, 0.1), "conv3", Map.of()));
   }
 }

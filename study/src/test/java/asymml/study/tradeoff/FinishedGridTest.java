@@ -5,15 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import asymml.session.TrainingSpec;
+import asymml.study.NoRun;
 import asymml.study.NoiseAlone;
-import asymml.study.RunDisplay;
 import asymml.study.StudyRun;
 import asymml.study.tradeoff.Tradeoff.Cell;
 import asymml.study.tradeoff.Tradeoff.Point;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.RunFile;
-import asymml.trusted.train.TrainConfig;
-import asymml.trusted.train.TrainListener;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,6 +20,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
@@ -57,18 +56,8 @@ class FinishedGridTest {
             List.of(0.3));
   }
 
-  /// A display and a listener that a finished grid must not call.
-  private static final class Untouched implements RunDisplay, TradeoffListener {
-    @Override
-    public TrainListener started(TrainConfig config) {
-      throw new AssertionError("a run began");
-    }
-
-    @Override
-    public void ended() {
-      throw new AssertionError("a run ended");
-    }
-
+  /// A listener that a finished grid must not call.
+  private static final class Untouched implements TradeoffListener {
     @Override
     public void started(Point point, int number) {
       throw new AssertionError(point + " began");
@@ -110,10 +99,12 @@ class FinishedGridTest {
   }
 
   private Tradeoff finished() throws Exception {
-    Untouched untouched = new Untouched();
+    return run(false).orElseThrow();
+  }
+
+  private Optional<Tradeoff> run(boolean stop) throws Exception {
     return open(spec)
-        .run(new StudyRun(List.of(), untouched, () -> false), untouched, (_, _, _) -> {})
-        .orElseThrow();
+        .run(new StudyRun(List.of(), new NoRun(), () -> stop), new Untouched(), (_, _, _) -> {});
   }
 
   @Test
@@ -166,11 +157,7 @@ class FinishedGridTest {
   @Test
   void a_grid_that_is_to_stop_begins_no_cell_that_is_missing() throws Exception {
     plant(0.5, 0.9, 0.1);
-    Untouched untouched = new Untouched();
-    assertThat(
-            open(spec)
-                .run(new StudyRun(List.of(), untouched, () -> true), untouched, (_, _, _) -> {}))
-        .isEmpty();
+    assertThat(run(true)).isEmpty();
     assertThat(open(spec).finished()).isEqualTo(3);
   }
 
