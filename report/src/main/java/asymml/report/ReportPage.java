@@ -169,11 +169,11 @@ public record ReportPage(
     warning.text(
         pictures() == 0
             ? "Private: losses, accuracies, ranks and scores are statistics of private images, and"
-                  + " no guarantee covers them. This page belongs to the trusted side, as the run"
-                  + " directories do."
+                + " no guarantee covers them. This page belongs to the trusted side, as the run"
+                + " directories do."
             : ("Private: this page shows images of the training data (pictures: %d) and statistics"
-                   + " of private images that no guarantee covers. It belongs to the trusted side:"
-                   + " give it only to those who may see the data.")
+                    + " of private images that no guarantee covers. It belongs to the trusted side:"
+                    + " give it only to those who may see the data.")
                 .formatted(pictures()));
     if (!fonts) {
       page.missing("No charts: " + Charts.NO_FONTS);

@@ -51,7 +51,7 @@ public record ReportedBench(Path file, Map<String, Object> facts) {
     PageSection section = page.section(id, "Benchmark " + model());
     section.text(
         ("Whole training steps on random images: %s, %s norm, batch %s of %s, rank %s, worker %s,"
-             + " %s threads a process on %s processors. Trusted process: %s.")
+                + " %s threads a process on %s processors. Trusted process: %s.")
             .formatted(
                 model(),
                 facts.get("norm"),
