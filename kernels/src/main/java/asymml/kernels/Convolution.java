@@ -65,7 +65,7 @@ public final class Convolution implements AutoCloseable {
     try (Closer opened = new Closer();
         LinearPrimitives plans = new LinearPrimitives(shape);
         Primitive hint = plans.forward()) {
-      opened.own(this::close);
+      opened.own(this);
       if (passes.contains(Pass.FORWARD)) {
         forwardPass = weighted(plans, keep(plans.forward()), null);
       }

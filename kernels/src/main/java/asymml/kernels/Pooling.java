@@ -76,7 +76,7 @@ public final class Pooling implements AutoCloseable {
     try (Closer opened = new Closer();
         Layout x = Layout.channelsLast(batch, height, width, channels);
         Layout y = Layout.channelsLast(batch, shape.outHeight(), shape.outWidth(), channels)) {
-      opened.own(arena::close);
+      opened.own(arena);
       forward = opened.own(planForward(kind, shape, x, y, training)).requireFast();
       backward = training ? planBackward(kind, shape, x, y, forward).requireFast() : null;
       winners = Primitive.buffer(arena, keepsWinners ? forward.sizeBytes(DNNL_ARG_WORKSPACE) : 0);

@@ -93,7 +93,7 @@ final class CudaBackend implements Backend {
   private CudaBackend(CudaContext context) {
     this.context = context;
     try (Closer opened = new Closer()) {
-      opened.own(this::close);
+      opened.own(this);
       Cuda.check(cudaStreamCreateWithFlags(up, cudaStreamNonBlocking), "cudaStreamCreate");
       Cuda.check(cudaStreamCreateWithFlags(down, cudaStreamNonBlocking), "cudaStreamCreate");
       weightsUploaded = event(cudaEventDisableTiming);

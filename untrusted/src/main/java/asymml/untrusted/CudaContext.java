@@ -64,7 +64,7 @@ final class CudaContext implements AutoCloseable {
     this.device = device;
     this.precision = precision;
     try (Closer opened = new Closer()) {
-      opened.own(this::close);
+      opened.own(this);
       checkPresent(device);
       Cuda.check(cudaSetDevice(device), "cudaSetDevice");
       this.name = describe(device);

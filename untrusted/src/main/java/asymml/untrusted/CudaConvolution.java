@@ -108,7 +108,7 @@ final class CudaConvolution implements CudaOperation {
     this.op = op;
     this.half = context.precision() == Precision.BF16;
     try (Closer opened = new Closer()) {
-      opened.own(this::close);
+      opened.own(this);
       describe();
       if (half) {
         halfWeights.reserve(op.weightFloats() * Short.BYTES);
