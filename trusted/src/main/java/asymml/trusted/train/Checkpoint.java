@@ -22,6 +22,8 @@ import java.util.function.Consumer;
 final class Checkpoint {
   private static final String VELOCITY = "velocity/";
   private static final String SPLIT = "split/";
+  private static final String EPOCH = "epoch";
+  private static final String STEP = "step";
 
   private Checkpoint() {}
 
@@ -45,8 +47,8 @@ final class Checkpoint {
       Map<String, float[]> state)
       throws IOException {
     Map<String, String> metadata = new LinkedHashMap<>(identity);
-    metadata.put("epoch", Integer.toString(position.epoch));
-    metadata.put("step", Long.toString(position.step));
+    metadata.put(EPOCH, Integer.toString(position.epoch));
+    metadata.put(STEP, Long.toString(position.step));
     position.totals.save(metadata);
     List<NamedTensor> tensors = new ArrayList<>();
     for (Parameter p : parameters.all()) {
@@ -80,11 +82,13 @@ final class Checkpoint {
       TrainedModel.checkFormat(metadata);
       for (Map.Entry<String, String> entry : identity.entrySet()) {
         if (!entry.getValue().equals(metadata.text(entry.getKey()))) {
-          throw new TrainingException(
-              file
-                  + " belongs to a run with another "
-                  + entry.getKey()
-                  + ": resume with the settings and data it was started with");
+          throw ofAnotherRun(file, entry.getKey());
+        }
+      }
+      for (String key : metadata.values().keySet()) {
+        // Settings that only some runs have: privacy, shield, noise on gradients.
+        if (!identity.containsKey(key) && !isProgress(key)) {
+          throw ofAnotherRun(file, key);
         }
       }
       Map<String, NamedTensor> saved = TrainedModel.byName(contents);
@@ -103,9 +107,21 @@ final class Checkpoint {
       });
       restore.accept(state);
       return new Position(
-          metadata.smallNumber("epoch"), metadata.number("step"), EpochTotals.restore(metadata));
+          metadata.smallNumber(EPOCH), metadata.number(STEP), EpochTotals.restore(metadata));
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
+  }
+
+  private static TrainingException ofAnotherRun(Path file, String key) {
+    return new TrainingException(
+        file
+            + " belongs to a run with another "
+            + key
+            + ": resume with the settings and data it was started with");
+  }
+
+  private static boolean isProgress(String key) {
+    return key.equals(EPOCH) || key.equals(STEP) || key.startsWith(EPOCH + ".");
   }
 }

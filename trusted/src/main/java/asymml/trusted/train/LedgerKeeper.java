@@ -15,6 +15,7 @@ final class LedgerKeeper {
 
   private final Accounting accounting;
   private final boolean accounted;
+  private final boolean hasEarlier;
 
   /// Steps that the ledger on disk covers.
   private long reserved;
@@ -30,6 +31,7 @@ final class LedgerKeeper {
   LedgerKeeper(Accounting accounting, boolean accounted, @Nullable Ledger earlier) {
     this.accounting = accounting;
     this.accounted = accounted;
+    this.hasEarlier = earlier != null;
     this.reserved = earlier == null ? 0 : earlier.steps();
   }
 
@@ -47,6 +49,11 @@ final class LedgerKeeper {
   /// @param batches of an epoch
   /// @throws TrainingException if the ledger cannot be the run's
   Position afterSpent(Position saved, int batches) throws TrainingException {
+    if (accounted && !hasEarlier) {
+      // A run has a ledger before it has a checkpoint: no ledger is not one of no steps.
+      throw new TrainingException(
+          "the run has no ledger, and what it has released is not known: start a new run");
+    }
     long lost = reserved - saved.step();
     if (lost < 0) {
       throw new TrainingException(
