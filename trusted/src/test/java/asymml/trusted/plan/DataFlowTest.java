@@ -91,7 +91,7 @@ class DataFlowTest {
       assertThat(flow.layer(0).valuesAddedHere()).isEqualTo(8 * 3 * 3 * 3);
       Input input = flow.inputs().iterator().next();
       assertThat(input.decomposed()).contains(split);
-      assertThat(input.sharesBasis()).isEqualTo(split == KEEPS);
+      assertThat(input.sharesBasis()).isEqualTo(split.equals(KEEPS));
     }
   }
 

@@ -149,7 +149,7 @@ class LedgerKeeperTest {
     long seed = 4_711;
     System.out.println("seed " + seed);
     SplittableRandom random = new SplittableRandom(seed);
-    for (int trial = 0; trial < 40; trial++) {
+    for (int trial = 0; trial < 12; trial++) {
       accounted(null).begin(layout);
       List<Long> begun = new ArrayList<>();
       Position saved = START;
