@@ -137,8 +137,8 @@ public final class Main implements Callable<Integer> {
   private int fail(Exception e, CommandLine line) {
     String message =
         switch (e) {
-          case DataException _,
-              TrainingException _,
+          case DataException data -> data.isAboveLimit() ? limited(data, line) : data.getMessage();
+          case TrainingException _,
               StudyException _,
               IOException _,
               RunException _ ->
@@ -151,6 +151,13 @@ public final class Main implements Callable<Integer> {
       e.printStackTrace(line.getErr());
     }
     return ExitCode.SOFTWARE;
+  }
+
+  /// With the flag that raises the limit, where the command has it.
+  private static String limited(DataException e, CommandLine line) {
+    return line.getCommandSpec().findOption(DataLimitOptions.FLAG) == null
+        ? e.getMessage()
+        : e.getMessage() + " (or raise " + DataLimitOptions.FLAG + ")";
   }
 
   private static Throwable causeOf(UncheckedIOException e) {

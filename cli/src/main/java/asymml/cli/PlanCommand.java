@@ -19,6 +19,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -60,6 +61,8 @@ final class PlanCommand implements Callable<Integer> {
       converter = StudyOptions.LimitConverter.class,
       description = "Train and measure on N images, or all (default: ${DEFAULT-VALUE}).")
   Limit limitTrain;
+
+  @Mixin private DataLimitOptions limits;
 
   @Option(
       names = "--model",
@@ -147,7 +150,9 @@ final class PlanCommand implements Callable<Integer> {
     try {
       PlanSpec asked =
           new PlanSpec(
-              DataSpec.of(data).withLimits(limitTrain, Limit.NONE),
+              DataSpec.of(data)
+                  .withLimits(limitTrain, Limit.NONE)
+                  .withLimits(limits.limits()),
               model,
               norm,
               batchSize,

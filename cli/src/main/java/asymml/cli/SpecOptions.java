@@ -44,6 +44,14 @@ final class SpecOptions {
   private @Nullable String limitTest;
 
   @Option(
+      names = "--max-image-pixels",
+      paramLabel = "N",
+      description =
+          "Refuse images that declare more pixels, height times width, before memory is taken"
+              + " (default: ${DEFAULT-VALUE}).")
+  private @Nullable String maxImagePixels;
+
+  @Option(
       names = "--augment",
       negatable = true,
       fallbackValue = "true",

@@ -50,7 +50,8 @@ public final class ResolvedRun {
     ImageSet publicImages = null;
     if (spec.training().needsPublicImages(plan)) {
       DataSet opened =
-          DataSpec.of(spec.data().publicSource())
+          spec.data()
+              .publicImages()
               .withLimits(Limit.NONE, new Limit(1))
               .open(spec.training().seed(), progress);
       requirePublic(spec.data(), data, opened);

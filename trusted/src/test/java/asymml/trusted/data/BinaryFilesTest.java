@@ -157,13 +157,19 @@ class BinaryFilesTest {
     idx(images, 0x803, new int[] {3, 2, 1}, 1, 2, 3, 4, 5, 6, 7);
     assertRefused(images + " is corrupt: it is longer");
     idx(images, 0xD03, new int[] {3, 2, 1}, 1, 2, 3, 4, 5, 6);
-    assertRefused(images + " is not an IDX file of images", "00000d03");
+    assertRefused(images + " is no IDX file of images", "begins with 00000d03");
     idx(images, 0x803, new int[] {-3, 2, 1});
     assertRefused(images + " is corrupt: its header claims -3 images");
     idx(images, 0x803, new int[] {Integer.MAX_VALUE, 1 << 14, 1 << 14});
-    assertRefused(images, "raise -Xmx");
+    assertRefused(images, "its header claims", "cannot hold");
     Files.write(folder.resolve(images), new byte[] {1, 2, 3});
+    assertRefused(images + " is not gzipped and no IDX file", "begins with 010203");
+    Files.write(folder.resolve(images), new byte[0]);
+    assertRefused(images + " is not gzipped and no IDX file", "it is empty");
+    Files.write(folder.resolve(images), new byte[] {0x1F, (byte) 0x8B, 8, 0});
     assertRefused(images + " is truncated or corrupt");
+    Files.write(folder.resolve(images), new byte[] {0x1F, (byte) 0x8B, 7, 0, 0, 0, 0, 0, 0, 0});
+    assertRefused(images + " is damaged: its gzip data cannot be unpacked");
   }
 
   @Test
@@ -187,7 +193,7 @@ class BinaryFilesTest {
     Path file = Files.writeString(folder.resolve("notes.txt"), "hello");
     assertThatThrownBy(() -> DataSets.open(file.toString(), SampleFiles.SILENT))
         .isInstanceOf(DataException.class)
-        .hasMessageContaining("notes.txt is not a data set; accepted are");
+        .hasMessageContaining("notes.txt is not a data set: it begins with \"hello\"; accepted are");
     assertThatThrownBy(() -> DataSets.open(folder + "/none", SampleFiles.SILENT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("none does not exist; accepted are");
