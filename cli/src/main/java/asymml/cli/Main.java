@@ -138,10 +138,7 @@ public final class Main implements Callable<Integer> {
     String message =
         switch (e) {
           case DataException data -> data.isAboveLimit() ? limited(data, line) : data.getMessage();
-          case TrainingException _,
-              StudyException _,
-              IOException _,
-              RunException _ ->
+          case TrainingException _, StudyException _, IOException _, RunException _ ->
               e.getMessage();
           case UncheckedIOException io -> causeOf(io).getMessage();
           default -> "internal error (" + e + "): run again with --debug and report it";

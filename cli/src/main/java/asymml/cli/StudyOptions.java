@@ -107,7 +107,8 @@ final class StudyOptions {
       paramLabel = "KIND",
       defaultValue = "auto",
       description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
+          "bar, plain (lines) or auto: a bar on a terminal, else lines (default:"
+              + " ${DEFAULT-VALUE}).")
   private TrainCommand.Progress progress;
 
   TrainCommand.Progress progress() {

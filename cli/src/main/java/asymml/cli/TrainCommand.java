@@ -36,7 +36,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     defaultValueProvider = SpecOptions.Defaults.class,
     description =
-        "Trains a network; by default a small one on generated images, with its own worker process.",
+        "Trains a network; by default a small one on generated images, with its own worker"
+            + " process.",
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml train",
@@ -79,9 +80,10 @@ final class TrainCommand implements Callable<Integer> {
       names = "--plan",
       paramLabel = "auto[:SHARE]",
       description = {
-        "Plan first, as 'asymml plan' does: time this machine on generated images, and split the layers"
-            + " that are worth splitting, each at the smallest rank whose residual has at most SHARE of its"
-            + " input's energy (0.1). The --rank and --trusted-layers found are the run's settings."
+        "Plan first, as 'asymml plan' does: time this machine on generated images, and split the"
+            + " layers that are worth splitting, each at the smallest rank whose residual has at"
+            + " most SHARE of its input's energy (0.1). The --rank and --trusted-layers found are"
+            + " the run's settings."
       })
   private @Nullable String plan;
 
@@ -94,8 +96,8 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "DIR",
       fallbackValue = RESUME_OUT,
       description = {
-        "Resume the run in DIR (without DIR: in --out) from its last checkpoint, with the"
-            + " settings it has; others are refused, except --data, --max-image-pixels, --analyze-every,"
+        "Resume the run in DIR (without DIR: in --out) from its last checkpoint, with the settings"
+            + " it has; others are refused, except --data, --max-image-pixels, --analyze-every,"
             + " --threads and those of the worker."
       })
   private @Nullable String resume;
@@ -105,7 +107,8 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "KIND",
       defaultValue = "auto",
       description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
+          "bar, plain (lines) or auto: a bar on a terminal, else lines (default:"
+              + " ${DEFAULT-VALUE}).")
   private Progress progress;
 
   /// What the command line sets.

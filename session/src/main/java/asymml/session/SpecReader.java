@@ -89,8 +89,7 @@ final class SpecReader {
         given("limit-train", Limit::parse, defaults.limitTrain()),
         given("limit-test", Limit::parse, defaults.limitTest()),
         given("public-data", text -> text, defaults.publicSource()),
-        given(
-            MAX_IMAGE_PIXELS, text -> new DataLimits(integer(text)), defaults.limits()));
+        given(MAX_IMAGE_PIXELS, text -> new DataLimits(integer(text)), defaults.limits()));
   }
 
   private WorkerSpec workers() {

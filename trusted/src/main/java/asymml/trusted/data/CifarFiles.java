@@ -95,7 +95,10 @@ final class CifarFiles {
           "%s names %d classes, not %d; restore it from the data set"
               .formatted(file, names.size(), kind.names().size()));
     }
-    return names;
+    if (Set.copyOf(names).size() < names.size()) {
+      throw new DataException(file + " names a class twice; restore it from the data set");
+    }
+    return List.copyOf(names);
   }
 
   private static ImageSet read(

@@ -28,7 +28,8 @@ public record DataLimits(int imagePixels) {
 
   /// The most bytes of one image file: beyond, its pixels or what lies beside them are too many.
   int fileBytes() {
-    return (int) Math.min(Integer.MAX_VALUE - 8L, (long) PIXEL_BYTES * imagePixels + METADATA_BYTES);
+    return (int)
+        Math.min(Integer.MAX_VALUE - 8L, (long) PIXEL_BYTES * imagePixels + METADATA_BYTES);
   }
 
   /// Refuses an image by its header.

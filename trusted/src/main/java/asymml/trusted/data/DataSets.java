@@ -19,10 +19,10 @@ public final class DataSets {
   private static final int MOST_WRAPPERS = 16;
 
   private static final String ACCEPTED =
-      "accepted are: 'generated' or 'generated:SEED';"
-          + " a folder or zip file of train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*);"
-          + " a folder of CIFAR-10 (data_batch_1.bin ..) or CIFAR-100 (train.bin, test.bin) binary files;"
-          + " a folder of IDX files (train-images-idx3-ubyte[.gz] ..)";
+      "accepted are: 'generated' or 'generated:SEED'; a folder or zip file of"
+          + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a folder of"
+          + " CIFAR-10 (data_batch_1.bin ..) or CIFAR-100 (train.bin, test.bin) binary files; a"
+          + " folder of IDX files (train-images-idx3-ubyte[.gz] ..)";
 
   private DataSets() {}
 
@@ -109,8 +109,8 @@ public final class DataSets {
   /// - `generated` or `generated:SEED`: the built-in set of drawn shapes.
   /// - A folder, or a zip file read in place, of `<split>/<class>/<image>` with JPEG or PNG images
   ///   of one size; splits `train` and `test` (or else `val`, `valid` or `validation`), with the
-  ///   same classes. Gray images among colour ones are spread over three channels. Hidden files
-  ///   and what file managers leave behind are ignored.
+  ///   same classes. Gray images among colour ones are spread over three channels. Hidden files and
+  ///   what file managers leave behind are ignored.
   /// - A folder with the binary version of CIFAR-10 or CIFAR-100 (fine labels).
   /// - A folder with the four IDX files of the MNIST family, plain or gzipped.
   ///
@@ -139,7 +139,8 @@ public final class DataSets {
   /// @param limits on what headers declare
   /// @param progress called on this thread
   /// @return the test split
-  /// @throws DataException if there is none, anything is wrong with it, or it does not fit the model
+  /// @throws DataException if there is none, anything is wrong with it, or it does not fit the
+  ///   model
   public static TestSet openTest(
       String spec, Shape expected, List<String> classNames, DataLimits limits, Progress progress)
       throws DataException {

@@ -19,8 +19,8 @@ final class FileKind {
 
   private FileKind() {}
 
-  /// Opens a file to read. Pipes, sockets and devices are refused without being opened: reading
-  /// one may wait forever, or never end.
+  /// Opens a file to read. Pipes, sockets and devices are refused without being opened: reading one
+  /// may wait forever, or never end.
   ///
   /// @throws DataException with the reason, if it is no regular file or may not be read
   static InputStream open(Path file) throws DataException {

@@ -20,9 +20,11 @@ public final class ImageFiles {
   public static byte[] decode(Path file, Shape expected) throws DataException {
     if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
       throw new DataException(
-          TreeNames.shown(file.toString()) + " does not exist; give the path of a JPEG or PNG file");
+          TreeNames.shown(file.toString())
+              + " does not exist; give the path of a JPEG or PNG file");
     }
-    DataLimits limits = new DataLimits(Math.max(DataLimits.DEFAULT.imagePixels(), expected.pixels()));
+    DataLimits limits =
+        new DataLimits(Math.max(DataLimits.DEFAULT.imagePixels(), expected.pixels()));
     byte[] content = ImageTree.readFile(file, limits);
     try (ImageDecoder decoder = new ImageDecoder(limits)) {
       DecodedImage image = decoder.decode(file.toString(), content, expected, "the network takes");

@@ -89,11 +89,7 @@ final class ImageFolder {
   /// @param expected the model's input; gray images are spread if it has three channels
   /// @param classNames the model's classes, in the order of their labels; some may have no images
   static ImageSet loadTest(
-      ImageTree tree,
-      Shape expected,
-      List<String> classNames,
-      DataLimits limits,
-      Progress progress)
+      ImageTree tree, Shape expected, List<String> classNames, DataLimits limits, Progress progress)
       throws DataException, IOException {
     ImageListing listing = new ImageListing(tree);
     Map<String, List<String>> classes = listing.test(Set.copyOf(classNames));
@@ -122,8 +118,7 @@ final class ImageFolder {
     }
   }
 
-  private static List<Source> sources(
-      Map<String, List<String>> classes, List<String> classNames) {
+  private static List<Source> sources(Map<String, List<String>> classes, List<String> classNames) {
     List<Source> sources = new ArrayList<>();
     for (var entry : classes.entrySet()) {
       int label = classNames.indexOf(entry.getKey());

@@ -71,7 +71,8 @@ sealed interface ImageTree extends AutoCloseable {
         if (parent != null && parent.toRealPath().startsWith(folder.toRealPath())) {
           throw new DataException(
               folder
-                  + " is a loop of symbolic links: it leads to a folder that contains it; remove it");
+                  + " is a loop of symbolic links: it leads to a folder that contains it; remove"
+                  + " it");
         }
       } catch (IOException e) {
         throw FileKind.unreadable(folder, e);

@@ -53,10 +53,7 @@ enum JpegColour {
   /// @param jfif whether it has a JFIF segment
   /// @param adobe the transform of its Adobe segment, null if it has none
   static JpegColour of(
-      String name,
-      List<JpegFrame.Component> components,
-      boolean jfif,
-      @Nullable Integer adobe)
+      String name, List<JpegFrame.Component> components, boolean jfif, @Nullable Integer adobe)
       throws DataException {
     return switch (components.size()) {
       case 1 -> GRAY;
@@ -69,10 +66,7 @@ enum JpegColour {
   }
 
   private static JpegColour ofThree(
-      String name,
-      List<JpegFrame.Component> components,
-      boolean jfif,
-      @Nullable Integer adobe)
+      String name, List<JpegFrame.Component> components, boolean jfif, @Nullable Integer adobe)
       throws DataException {
     boolean calledRgb = JpegFrame.areCalled(components, 'R', 'G', 'B');
     if (adobe != null && adobe > 1) {
@@ -97,8 +91,7 @@ enum JpegColour {
     boolean subsampled =
         components.stream()
             .skip(1)
-            .allMatch(c ->
-                c.horizontal() * c.vertical() < first.horizontal() * first.vertical());
+            .allMatch(c -> c.horizontal() * c.vertical() < first.horizontal() * first.vertical());
     if (subsampled
         || JpegFrame.areCalled(components, 1, 2, 3)
         || JpegFrame.areCalled(components, 0, 1, 2)) {
@@ -113,7 +106,8 @@ enum JpegColour {
   private static JpegColour ofFour(String name, @Nullable Integer adobe) throws DataException {
     if (adobe == null) {
       throw ambiguous(
-          name, "it has four components and no Adobe marker, so inks may be stored inverted or not");
+          name,
+          "it has four components and no Adobe marker, so inks may be stored inverted or not");
     }
     return switch (adobe) {
       case 0 -> CMYK;

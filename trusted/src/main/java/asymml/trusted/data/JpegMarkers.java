@@ -133,7 +133,8 @@ final class JpegMarkers {
 
   private void frame(int marker, int length) throws DataException {
     if (marker > PROGRESSIVE) {
-      throw ImageDecoder.unsupported(name, "is a JPEG file of a kind that is not read (" + process(marker) + ")");
+      throw ImageDecoder.unsupported(
+          name, "is a JPEG file of a kind that is not read (" + process(marker) + ")");
     }
     if (!components.isEmpty()) {
       throw ImageDecoder.unsupported(name, "is a JPEG file with several frames");
@@ -186,7 +187,8 @@ final class JpegMarkers {
     }
     scans++;
     if (scans > MOST_SCANS) {
-      throw ImageDecoder.unsupported(name, "is a JPEG file with more than " + MOST_SCANS + " scans");
+      throw ImageDecoder.unsupported(
+          name, "is a JPEG file with more than " + MOST_SCANS + " scans");
     }
     copy(at - 2, at + 3);
     for (int c = 0; c < count; c++) {

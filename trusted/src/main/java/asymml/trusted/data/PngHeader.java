@@ -58,7 +58,8 @@ record PngHeader(int width, int height, int depth, int type, boolean interlaced)
     }
     if (!known || interlace < 0 || interlace > 1 || !exists(type, depth)) {
       throw ImageDecoder.unsupported(
-          name, "is a PNG file of a kind that is not defined (type %d, %d bits)".formatted(type, depth));
+          name,
+          "is a PNG file of a kind that is not defined (type %d, %d bits)".formatted(type, depth));
     }
     return new PngHeader(width, height, depth, type, interlace == 1);
   }

@@ -43,7 +43,7 @@ final class TreeNames {
 
   /// What terminals take for commands, or what turns the order of letters around.
   private static final Pattern UNPRINTABLE =
-      Pattern.compile("[\\p{Cntrl}\\u2028\\u2029\\u200E\\u200F\\u202A-\\u202E\\u2066-\\u2069]");
+      Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u200E\\u200F\\u202A-\\u202E\\u2066-\\u2069]");
 
   private static final Pattern DRIVE = Pattern.compile("[A-Za-z]:");
 
@@ -138,7 +138,8 @@ final class TreeNames {
 
   /// A name for a message: control characters in hexadecimal digits.
   static String shown(String name) {
-    return UNPRINTABLE.matcher(name).replaceAll(found ->
-        "\\\\u%04x".formatted((int) found.group().charAt(0)));
+    return UNPRINTABLE
+        .matcher(name)
+        .replaceAll(found -> "\\\\u%04x".formatted((int) found.group().charAt(0)));
   }
 }

@@ -77,8 +77,7 @@ final class ZipArchive implements AutoCloseable {
     limits.requireFile(name, entry.size());
     try {
       byte[] packed = new byte[(int) packedBytes(entry, name, limits)];
-      ByteBuffer local =
-          fully(entry.offset(), LOCAL_BYTES, name).order(ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer local = fully(entry.offset(), LOCAL_BYTES, name).order(ByteOrder.LITTLE_ENDIAN);
       if (local.getInt(0) != LOCAL_MARK) {
         throw damaged(name, "its header is not where the directory says");
       }
@@ -154,7 +153,8 @@ final class ZipArchive implements AutoCloseable {
   }
 
   private static DataException damaged(String name, String why) {
-    return new DataException(name + " cannot be read: the zip file is damaged (" + why + "); replace it");
+    return new DataException(
+        name + " cannot be read: the zip file is damaged (" + why + "); replace it");
   }
 
   /// Whether an entry is deflated or not compressed at all.

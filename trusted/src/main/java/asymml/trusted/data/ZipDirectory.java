@@ -67,7 +67,8 @@ final class ZipDirectory {
     if (at < 0) {
       throw new DataException(
           file
-              + " is truncated or not a zip file: the directory at its end is missing; replace it, or copy it again");
+              + " is truncated or not a zip file: the directory at its end is missing; replace it,"
+              + " or copy it again");
     }
     long endAt = size - tail + at;
     int disk = end.getShort(at + 4) & UNSET_SHORT;
@@ -99,8 +100,7 @@ final class ZipDirectory {
     readEntries(bytes(from + shift, (int) length), count, shift);
   }
 
-  private @Nullable ByteBuffer end64(long endAt)
-      throws DataException, IOException {
+  private @Nullable ByteBuffer end64(long endAt) throws DataException, IOException {
     if (endAt < LOCATOR_BYTES + END64_BYTES) {
       return null;
     }
@@ -125,9 +125,7 @@ final class ZipDirectory {
       readEntry(
           directory.slice(at, ENTRY_BYTES).order(ByteOrder.LITTLE_ENDIAN),
           array(directory, at + ENTRY_BYTES, nameBytes),
-          directory
-              .slice(at + ENTRY_BYTES + nameBytes, extraBytes)
-              .order(ByteOrder.LITTLE_ENDIAN),
+          directory.slice(at + ENTRY_BYTES + nameBytes, extraBytes).order(ByteOrder.LITTLE_ENDIAN),
           shift);
       at = next;
     }

@@ -205,7 +205,8 @@ class ImageDecoderTest {
     assertThatThrownBy(() -> decoder.decode("x.png", "GIF89a".getBytes(US_ASCII)))
         .isInstanceOf(DataException.class)
         .hasMessage(
-            "x.png is neither a JPEG nor a PNG file: it begins with \"GIF89a\"; convert or remove it");
+            "x.png is neither a JPEG nor a PNG file: it begins with \"GIF89a\"; convert or remove"
+                + " it");
   }
 
   @Test

@@ -116,13 +116,14 @@ class JpegDecoderTest {
                       part.id(), part.horizontal(), part.vertical(), (_, _) -> colour[c]);
                 })
                 .toList();
-        flat =
-            Math.max(flat, deviation(what, model, channels, constant, progressive, segments));
+        flat = Math.max(flat, deviation(what, model, channels, constant, progressive, segments));
       }
       assertThat(flat).as(what).isLessThanOrEqualTo(FLAT_TOLERANCE);
       int f = flat;
-      matrix.merge(kind.replaceAll(", sampled.*", ""), new int[] {f, ramp}, (l, r) ->
-          new int[] {Math.max(l[0], r[0]), Math.max(l[1], r[1])});
+      matrix.merge(
+          kind.replaceAll(", sampled.*", ""),
+          new int[] {f, ramp},
+          (l, r) -> new int[] {Math.max(l[0], r[0]), Math.max(l[1], r[1])});
     }
   }
 
@@ -159,12 +160,14 @@ class JpegDecoderTest {
   void every_colour_model_marker_and_component_id_gives_the_reference_pixels()
       throws DataException {
     byte[] none = {};
-    byte[][] markers = {none, JpegFiles.jfif(), JpegFiles.adobe(0), JpegFiles.adobe(1), JpegFiles.exif()};
+    byte[][] markers = {
+      none, JpegFiles.jfif(), JpegFiles.adobe(0), JpegFiles.adobe(1), JpegFiles.exif()
+    };
     for (byte[] marker : markers) {
       for (int[] ids : new int[][] {NUMBERS, LETTERS, FROM_ZERO, ODD}) {
         check("gray", s -> s, 1, components(1, ids, 1, 1), marker);
         check("gray, sampled 2x2", s -> s, 1, components(1, ids, 2, 2), marker);
-        }
+      }
     }
     for (int[] sampling : new int[][] {{1, 1}, {2, 1}, {2, 2}, {1, 2}}) {
       int h = sampling[0];
@@ -172,23 +175,52 @@ class JpegDecoderTest {
       String at = ", sampled " + h + "x" + v;
       for (int[] ids : new int[][] {NUMBERS, FROM_ZERO}) {
         check("YCbCr, no marker" + at, JpegDecoderTest::ycc, 3, components(3, ids, h, v), none);
-        check("YCbCr, EXIF" + at, JpegDecoderTest::ycc, 3, components(3, ids, h, v), JpegFiles.exif());
-        }
+        check(
+            "YCbCr, EXIF" + at,
+            JpegDecoderTest::ycc,
+            3,
+            components(3, ids, h, v),
+            JpegFiles.exif());
+      }
       for (int[] ids : new int[][] {NUMBERS, FROM_ZERO, ODD}) {
         List<JpegFiles.Component> three = components(3, ids, h, v);
         check("YCbCr, JFIF" + at, JpegDecoderTest::ycc, 3, three, JpegFiles.jfif());
         check("YCbCr, Adobe" + at, JpegDecoderTest::ycc, 3, three, JpegFiles.adobe(1));
-        check("YCbCr, JFIF and EXIF" + at, JpegDecoderTest::ycc, 3, three, JpegFiles.jfif(), JpegFiles.exif());
-        check("YCbCr, JFIF and Adobe" + at, JpegDecoderTest::ycc, 3, three, JpegFiles.jfif(), JpegFiles.adobe(1));
+        check(
+            "YCbCr, JFIF and EXIF" + at,
+            JpegDecoderTest::ycc,
+            3,
+            three,
+            JpegFiles.jfif(),
+            JpegFiles.exif());
+        check(
+            "YCbCr, JFIF and Adobe" + at,
+            JpegDecoderTest::ycc,
+            3,
+            three,
+            JpegFiles.jfif(),
+            JpegFiles.adobe(1));
         check("RGB, Adobe" + at, s -> s, 3, three, JpegFiles.adobe(0));
-        }
+      }
       for (int[] ids : new int[][] {NUMBERS, LETTERS, FROM_ZERO, ODD}) {
         List<JpegFiles.Component> four = components(4, ids, h, v);
         check("CMYK, Adobe" + at, JpegDecoderTest::cmyk, 3, four, JpegFiles.adobe(0));
-        check("CMYK, Adobe and EXIF" + at, JpegDecoderTest::cmyk, 3, four, JpegFiles.exif(), JpegFiles.adobe(0));
+        check(
+            "CMYK, Adobe and EXIF" + at,
+            JpegDecoderTest::cmyk,
+            3,
+            four,
+            JpegFiles.exif(),
+            JpegFiles.adobe(0));
         check("YCCK, Adobe" + at, JpegDecoderTest::ycck, 3, four, JpegFiles.adobe(2));
-        check("YCCK, JFIF and Adobe" + at, JpegDecoderTest::ycck, 3, four, JpegFiles.jfif(), JpegFiles.adobe(2));
-        }
+        check(
+            "YCCK, JFIF and Adobe" + at,
+            JpegDecoderTest::ycck,
+            3,
+            four,
+            JpegFiles.jfif(),
+            JpegFiles.adobe(2));
+      }
     }
     List<JpegFiles.Component> letters = components(3, LETTERS, 1, 1);
     check("RGB, ids R G B", s -> s, 3, letters, none);
@@ -209,7 +241,8 @@ class JpegDecoderTest {
         "4 | 1,2,3,4  |      | four components and no Adobe marker",
         "4 | 1,2,3,4  | J    | four components and no Adobe marker",
         "4 | 1,2,3,4  | A1   | its Adobe marker the transform 1",
-        "3 | 7,8,9    |      | neither a JFIF nor an Adobe marker, and its components are called 7, 8 and 9",
+        "3 | 7,8,9    |      | neither a JFIF nor an Adobe marker, and its components are called 7,"
+            + " 8 and 9",
         "3 | 1,2,3    | A2   | its Adobe marker has the transform 2",
         "3 | 1,2,3    | J,A0 | its Adobe marker says RGB and its JFIF marker YCbCr",
         "3 | 82,71,66 | J    | called R, G and B and its marker says YCbCr",
@@ -344,10 +377,10 @@ class JpegDecoderTest {
     int frame = frame(file);
     Arrays.fill(file, frame + 5, frame + 9, (byte) 0xFF);
     assertThatThrownBy(() -> decoder.decode("x.jpg", file))
-        .isInstanceOfSatisfying(
-            DataException.class, e -> assertThat(e.isAboveLimit()).isTrue())
+        .isInstanceOfSatisfying(DataException.class, e -> assertThat(e.isAboveLimit()).isTrue())
         .hasMessageContaining(
-            "x.jpg declares 65535 x 65535 pixels (width x height), more than the limit of 16777216");
+            "x.jpg declares 65535 x 65535 pixels (width x height), more than the limit of"
+                + " 16777216");
   }
 
   @Test

@@ -12,8 +12,8 @@ import javax.imageio.plugins.jpeg.JPEGHuffmanTable;
 final class JpegFiles {
   private static final int[] ZIGZAG = {
     0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
-    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52,
-    45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63
+    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
+    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63
   };
 
   /// Of multiples of a sixteenth of pi.
@@ -220,10 +220,7 @@ final class JpegFiles {
   private static double cosine(double[] samples, int u, int v) {
     double sum = 0;
     for (int i = 0; i < 64; i++) {
-      sum +=
-          samples[i]
-              * COSINES[(2 * (i % 8) + 1) * u]
-              * COSINES[(2 * (i / 8) + 1) * v];
+      sum += samples[i] * COSINES[(2 * (i % 8) + 1) * u] * COSINES[(2 * (i / 8) + 1) * v];
     }
     return sum / 4 * (u == 0 ? Math.sqrt(0.5) : 1) * (v == 0 ? Math.sqrt(0.5) : 1);
   }

@@ -54,7 +54,8 @@ class PngDecoderTest {
     double top = (1 << depth) - 1;
     for (Shape size : SIZES) {
       for (boolean interlaced : new boolean[] {false, true}) {
-        byte[][] chunks = type == 3 ? new byte[][] {PngFiles.chunk("PLTE", palette)} : new byte[0][];
+        byte[][] chunks =
+            type == 3 ? new byte[][] {PngFiles.chunk("PLTE", palette)} : new byte[0][];
         DecodedImage image =
             decode(
                 PngFiles.encode(
@@ -127,7 +128,9 @@ class PngDecoderTest {
     byte[] flipped = file.clone();
     flipped[file.length / 2] ^= 1;
     assertRefused(flipped, "a checksum does not match");
-    assertRefused(PngFiles.encode(1, 1, 0, 8, false, (_, _, _) -> 7, PngFiles.chunk("ABCD")), "essential part");
+    assertRefused(
+        PngFiles.encode(1, 1, 0, 8, false, (_, _, _) -> 7, PngFiles.chunk("ABCD")),
+        "essential part");
   }
 
   private static byte[] of(byte[] header, byte[]... chunks) {
@@ -191,7 +194,8 @@ class PngDecoderTest {
     assertRefused(of(PngFiles.header(-1, 1, 8, 0, 0)), "declares 4294967295 x 1 pixels");
     assertRefused(
         of(PngFiles.header(Integer.MAX_VALUE, Integer.MAX_VALUE, 16, 6, 1)),
-        "declares 2147483647 x 2147483647 pixels (width x height), more than the limit of 16777216");
+        "declares 2147483647 x 2147483647 pixels (width x height), more than the limit of"
+            + " 16777216");
     assertRefused(of(PngFiles.header(4097, 4096, 8, 0, 0)), "more than the limit");
   }
 
@@ -203,8 +207,7 @@ class PngDecoderTest {
     try (ImageDecoder decoder = new ImageDecoder(new DataLimits(limit))) {
       assertThat(decoder.decode("x.png", file).shape().width()).isEqualTo(limit);
       assertThatThrownBy(() -> decoder.decode("x.png", beyond))
-          .isInstanceOfSatisfying(
-              DataException.class, e -> assertThat(e.isAboveLimit()).isTrue());
+          .isInstanceOfSatisfying(DataException.class, e -> assertThat(e.isAboveLimit()).isTrue());
     }
   }
 }
