@@ -8,7 +8,6 @@ import asymml.study.plan.PlanSpec;
 import asymml.trusted.data.DataException;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
-import asymml.trusted.plan.Shield;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
@@ -224,9 +223,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--plan auto is for --mode asymml with --decomposer shared");
     }
-    if (resume != null
-        || given.values().containsKey("rank")
-        || training.shield() instanceof Shield.Shares) {
+    if (resume != null || given.values().containsKey("rank") || training.shield().masks()) {
       throw new IllegalArgumentException(
           "--plan auto chooses ranks: it does not go with --rank, --resume or --shield shares");
     }

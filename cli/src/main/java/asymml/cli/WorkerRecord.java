@@ -2,7 +2,6 @@ package asymml.cli;
 
 import asymml.session.TrainingSpec;
 import asymml.session.WorkerChoice;
-import asymml.trusted.plan.Shield;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,9 +15,9 @@ final class WorkerRecord {
       names = "--worker-record",
       paramLabel = "FILE",
       description =
-          "Have the worker started by this command record all that it receives and computes in FILE, which must"
-              + " not exist ('asymml worker --record'); of two workers, the one with the masks in"
-              + " FILE.masks.")
+          "Have the worker started by this command record all that it receives and computes in"
+              + " FILE, which must not exist ('asymml worker --record'); of two workers, the one"
+              + " with the masks in FILE.masks.")
   private @Nullable Path file;
 
   @Option(
@@ -46,7 +45,7 @@ final class WorkerRecord {
       throw new IllegalArgumentException(
           "--worker-record is for a worker that this command starts: start this one with --record");
     }
-    if (!(spec.training().shield() instanceof Shield.Shares) && workers.size() > 1) {
+    if (!spec.training().shield().masks() && workers.size() > 1) {
       throw new IllegalArgumentException(
           "--worker-record is for one worker: each of several would record its own examples only");
     }

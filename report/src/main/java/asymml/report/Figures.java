@@ -1,5 +1,6 @@
 package asymml.report;
 
+import asymml.study.Decimal;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.math.RoundingMode;
@@ -124,6 +125,6 @@ public final class Figures {
   /// @param value any number
   /// @return its digits
   public static String plain(double value) {
-    return Double.toString(value).replaceFirst("\\.0(?=E|$)", "").replace('E', 'e');
+    return Decimal.plain(value);
   }
 }

@@ -9,7 +9,6 @@ import asymml.privacy.Release;
 import asymml.trusted.plan.MaskPrecision;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
-import asymml.trusted.plan.Shield;
 import asymml.trusted.train.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -75,7 +74,7 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
                   PrivacyStatement.text(config.privacy().target())));
     }
     double ratio = ratio();
-    if (config.shield() instanceof Shield.Shares) {
+    if (config.shield().masks()) {
       lines.add(
           String.format(
               Locale.ROOT,
@@ -85,8 +84,8 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
               MaskPrecision.largest(ledger)));
       if (config.privacy().protect().contains(Channel.WEIGHTS)) {
         lines.add(
-            "noise on summed weight gradients is not removed: it lowers the accuracy, possibly to near"
-                + " chance");
+            "noise on summed weight gradients is not removed: it lowers the accuracy, possibly to"
+                + " near chance");
       }
       return lines;
     }
@@ -96,8 +95,8 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
             "noise is about %.3g times a residual at its bound (ratio = z sqrt(values))%s",
             ratio,
             ratio > DROWNED
-                ? ": expect an accuracy near chance; noise low enough to train well gives an epsilon"
-                    + " too large to be useful"
+                ? ": expect an accuracy near chance; noise low enough to train well gives an"
+                    + " epsilon too large to be useful"
                 : ""));
     return lines;
   }

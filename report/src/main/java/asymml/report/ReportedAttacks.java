@@ -198,10 +198,15 @@ public record ReportedAttacks(
             text(s, "attack"),
             text(s, "layer"),
             text(s, "measure"),
-            number(s, "value"),
-            number(s, "chance"),
-            number(s, "best"),
+            figure(s, "value"),
+            figure(s, "chance"),
+            figure(s, "best"),
             "");
+  }
+
+  /// JSON has no infinities: the PSNR of an image that came back exactly is written as text.
+  private static double figure(JsonNode node, String key) {
+    return node.path(key).isString() ? Double.parseDouble(text(node, key)) : number(node, key);
   }
 
   /// A file of the suite, and no other: what the file names is not taken on trust.

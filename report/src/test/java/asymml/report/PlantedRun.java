@@ -18,6 +18,7 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.rank.LayerRanks;
 import asymml.trusted.rank.NodeRanks;
 import asymml.trusted.rank.RankFile;
@@ -28,6 +29,7 @@ import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -60,13 +62,16 @@ record PlantedRun(Path directory, Mode mode, int epochs) {
           new RankPolicy.Fixed(2),
           List.of(Plan.FIRST, Plan.LAST),
           new NoiseStrength.None(),
+          new NoiseStrength.None(),
           2,
           16,
           new TrainConfig.Optimizer(
               0.1f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
           0,
           true,
-          1);
+          1,
+          PrivacyConfig.NONE,
+          new Shield.Residual());
 
   static Graph graph() {
     return Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);

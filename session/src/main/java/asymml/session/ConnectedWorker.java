@@ -3,7 +3,6 @@ package asymml.session;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.TlsTrust;
 import asymml.trusted.boundary.WorkerProcess;
-import asymml.trusted.plan.Shield;
 import asymml.wire.ProtocolException;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;
@@ -56,7 +55,7 @@ final class ConnectedWorker implements AutoCloseable {
       TrainingSpec spec, String device, List<String> arguments, Path log) throws ProtocolException {
     List<String> command = new ArrayList<>(WorkerLauncher.command(device));
     command.addAll(arguments);
-    if (spec.training().shield() instanceof Shield.Shares) {
+    if (spec.training().shield().masks()) {
       command.addAll(List.of("--precision", "fp32"));
     }
     WorkerProcess process =

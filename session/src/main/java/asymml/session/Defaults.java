@@ -70,7 +70,7 @@ final class Defaults {
   /// The noise; none where it is to follow from a target, or a run that is accounted for must say
   /// how much it takes.
   static NoiseStrength noise(PrivacyConfig privacy, Shield shield) {
-    if (shield instanceof Shield.Shares && privacy.target() == null) {
+    if (shield.masks() && privacy.target() == null) {
       return MASKS;
     }
     return privacy.accounted() ? new NoiseStrength.None() : NOISE;

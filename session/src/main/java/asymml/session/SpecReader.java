@@ -132,7 +132,7 @@ final class SpecReader {
   }
 
   private static void requireProtected(Mode mode, Shield shield, PrivacyConfig privacy) {
-    if (shield instanceof Shield.Shares
+    if (shield.masks()
         && mode != Mode.TRUSTED_ONLY
         && !privacy.protect().contains(Channel.GRADIENTS)) {
       throw new InvalidSpecException(

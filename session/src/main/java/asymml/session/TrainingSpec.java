@@ -59,7 +59,7 @@ public record TrainingSpec(
 
   private static List<Finding> workerFindings(TrainConfig training, WorkerSpec workers) {
     List<Finding> found = new ArrayList<>();
-    boolean shares = training.shield() instanceof Shield.Shares;
+    boolean shares = training.shield().masks();
     if (workers.wire() != Encoding.FLOAT32) {
       if (shares) {
         found.add(
@@ -108,7 +108,8 @@ public record TrainingSpec(
           Finding.of(
               Finding.Kind.SAME_WORKER_TWICE,
               shares
-                  ? "the two workers are one: together the masked values and the masks are the values"
+                  ? "the two workers are one: together the masked values and the masks are the"
+                      + " values"
                   : "a worker is given twice: it would serve one connection alone"));
     }
     return List.of();
@@ -134,7 +135,7 @@ public record TrainingSpec(
       return List.of();
     }
     List<WorkerChoice> given = workers.workers();
-    return training.shield() instanceof Shield.Shares && isOneLocal(given)
+    return training.shield().masks() && isOneLocal(given)
         ? List.of(given.getFirst(), given.getFirst())
         : given;
   }

@@ -4,7 +4,6 @@ import asymml.trusted.boundary.PrecisionCheck;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.TlsTrust;
-import asymml.trusted.plan.Shield;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
 import asymml.trusted.split.Workers.Party;
@@ -27,7 +26,7 @@ public final class WorkerPool implements AutoCloseable {
   private final List<ReleaseDoor> doors = new ArrayList<>();
 
   private WorkerPool(TrainingSpec spec) {
-    this.masked = spec.training().shield() instanceof Shield.Shares;
+    this.masked = spec.training().shield().masks();
     this.chunks = spec.workers().chunks();
   }
 

@@ -21,6 +21,7 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -112,7 +113,8 @@ class AccountedTrainingTest {
         0,
         true,
         5,
-        privacy);
+        privacy,
+        new Shield.Residual());
   }
 
   private static PrivacyConfig privacy(

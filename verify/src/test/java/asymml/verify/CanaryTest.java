@@ -21,6 +21,7 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.split.Workers;
@@ -186,7 +187,8 @@ class CanaryTest {
             0,
             false,
             SEED,
-            privacy);
+            privacy,
+            new Shield.Residual());
     Path own = Files.createTempDirectory(folder, "run");
     try (RunDirectory run = RunDirectory.create(own.resolve("canary-run"));
         WorkerProcess process =

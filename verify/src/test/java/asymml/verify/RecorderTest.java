@@ -20,12 +20,14 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.EpochAnalysis;
 import asymml.trusted.train.EpochTotals;
+import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
@@ -124,13 +126,16 @@ class RecorderTest {
             RankPolicy.parse("1/4"),
             List.of(Plan.FIRST),
             noise,
+            new NoiseStrength.None(),
             2,
             8,
             new TrainConfig.Optimizer(
                 0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
             0,
             false,
-            SEED);
+            SEED,
+            PrivacyConfig.NONE,
+            new Shield.Residual());
     List<RankReport> reports = new ArrayList<>();
     EpochAnalysis analysis =
         (epoch, step, graph, parameters, normalization) ->

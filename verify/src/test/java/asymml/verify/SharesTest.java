@@ -322,7 +322,7 @@ class SharesTest {
                 "tf32 products, float32 sums");
         RemoteWorker remote = RemoteWorker.connect(worker.address(), null, LIMIT);
         ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 1)) {
-      assertRefused(remote, door, "start it with --precision fp32");
+      assertRefused(remote, door, "start it with precision fp32");
     }
   }
 
@@ -338,7 +338,7 @@ class SharesTest {
     try (LocalWorker worker = new LocalWorker()) {
       Workers one = Workers.of(worker.party());
       assertThatThrownBy(() -> new Trainer(config(Mode.ASYMML, 1), DATA, null, one, null).close())
-          .hasMessage("--shield shares goes with two workers");
+          .hasMessage("masks need two workers");
     }
   }
 }

@@ -16,12 +16,14 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
 import asymml.trusted.train.EpochTotals;
+import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
@@ -105,13 +107,16 @@ class SplitTrainingTest {
         RankPolicy.parse(rank),
         List.of(Plan.FIRST),
         noise,
+        new NoiseStrength.None(),
         EPOCHS,
         16,
         new TrainConfig.Optimizer(
             0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 1, List.of(), 0.1f),
         0.1f,
         true,
-        SEED);
+        SEED,
+        PrivacyConfig.NONE,
+        new Shield.Residual());
   }
 
   private RunLayout fresh(String name) throws IOException {
@@ -333,13 +338,16 @@ class SplitTrainingTest {
             SHARED.rank(),
             SHARED.trustedLayers(),
             noise == 0 ? NO_NOISE : new NoiseStrength.Ratio(noise),
+            new NoiseStrength.None(),
             EPOCHS,
             16,
             new TrainConfig.Optimizer(
                 1e25f, 0.9f, 5e-4f, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
             0,
             true,
-            SEED);
+            SEED,
+            PrivacyConfig.NONE,
+            new Shield.Residual());
     assertThatThrownBy(() -> run(config, layout, false, silent()))
         .isInstanceOfAny(TrainingException.class, ProtocolException.class)
         .hasMessageContaining("training diverged")

@@ -8,6 +8,9 @@ import java.util.List;
 
 /// Scores rebuilt images against the true ones, and keeps a picture of each attack's best.
 final class ImageScoring {
+  /// The SSIM of unrelated images lies within this of that of the mean image.
+  private static final double SSIM_OF_NOISE = 0.1;
+
   private final AttackContext context;
   private final AttackImages images;
   private final Maps truths;
@@ -38,15 +41,15 @@ final class ImageScoring {
     add(name, node, "", MapScores.matched(found, truths), MapScores.matched(best, truths), true);
   }
 
-  /// Whether unordered images are more like the true ones, in SSIM, than the mean public image is;
-  /// in PSNR where they are too small for that.
+  /// Whether unordered images are more like the true ones, in SSIM, than the mean public image is,
+  /// by more than noise comes to; in PSNR where they are too small for that.
   boolean betterThanMean(Maps unordered) {
     Maps pixels = images.pixels(truths);
     Maps mean =
         images.pixels(AttackImages.mean(context.known(context.publicImages()), truths.examples()));
     Maps found = images.pixels(MapScores.matched(unordered, truths));
     return hasSsim(pixels)
-        ? ImageScores.ssim(found, pixels) > ImageScores.ssim(mean, pixels)
+        ? ImageScores.ssim(found, pixels) > ImageScores.ssim(mean, pixels) + SSIM_OF_NOISE
         : ImageScores.psnr(found, pixels) > ImageScores.psnr(mean, pixels);
   }
 

@@ -17,6 +17,7 @@ import asymml.kernels.Tensor;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.train.FirstStep;
 import asymml.trusted.train.TrainConfig;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -59,7 +60,10 @@ final class LayerAttacks {
     architecture = context.architecture();
   }
 
-  void attack(AttackName name) {
+  /// Attacks.
+  ///
+  /// @throws IOException if a file that the attack needs cannot be read
+  void attack(AttackName name) throws IOException {
     int before = context.scores().size() + context.notes().size();
     switch (name) {
       case GRADIENT_SOLVE -> gradientSolve();

@@ -9,7 +9,6 @@ import asymml.analysis.score.SpanScores;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -39,7 +38,10 @@ final class ReleasedModelAttack {
     this.cache = cache;
   }
 
-  void attack() {
+  /// Attacks.
+  ///
+  /// @throws IOException if the checkpoint cannot be read
+  void attack() throws IOException {
     AttackName name = AttackName.RELEASED_MEMBERSHIP;
     int members =
         Math.min(
@@ -68,8 +70,6 @@ final class ReleasedModelAttack {
         confidence =
             ReleasedMembership.confidence(net, candidates, labels, context.config().batchSize());
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
     List<Shadow> shadows = shadows(candidates, labels, members);
     released("AUC, shadow models", ReleasedMembership.scores(confidence, shadows), members);

@@ -143,13 +143,13 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
         split.noiseRatio() == 0
             ? new NoiseStrength.None()
             : new NoiseStrength.Ratio(split.noiseRatio());
-    return split.shield() instanceof Shield.Shares shares
+    return split.shield().masks()
         ? new ReleaseTerms.Accounted(
             noise,
             Set.of(Channel.RESIDUALS, Channel.GRADIENTS),
             Basis.PUBLIC,
             new ReleaseTerms.Bounds(Map.of()),
-            shares)
+            split.shield())
         : new ReleaseTerms.Unaccounted(noise, "a benchmark");
   }
 

@@ -8,7 +8,6 @@ import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleaseTerms;
-import asymml.trusted.plan.Shield;
 import asymml.trusted.split.Workers;
 import asymml.trusted.split.Workers.Party;
 import java.io.IOException;
@@ -58,8 +57,7 @@ public record BenchWorkers(
       return;
     }
     boolean shares =
-        terms instanceof ReleaseTerms.Accounted accounted
-            && accounted.shield() instanceof Shield.Shares;
+        terms instanceof ReleaseTerms.Accounted accounted && accounted.shield().masks();
     try (Own first = new Own();
         Own second = shares ? new Own() : null;
         StepBench bench =

@@ -238,7 +238,7 @@ class AttackContextTest {
   }
 
   @Test
-  void an_attack_that_finds_nothing_to_work_on_says_so() {
+  void an_attack_that_finds_nothing_to_work_on_says_so() throws Exception {
     LayerAttacks attacks =
         new LayerAttacks(
             context,
@@ -258,7 +258,7 @@ class AttackContextTest {
   }
 
   @Test
-  void gradient_solves_leave_out_layers_with_too_many_unknowns() {
+  void gradient_solves_leave_out_layers_with_too_many_unknowns() throws Exception {
     LayerAttacks attacks =
         new LayerAttacks(
             context,

@@ -17,9 +17,11 @@ import asymml.trusted.passes.ResidualNorms.Place;
 import asymml.trusted.passes.ResidualNorms.Residual;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -142,6 +144,16 @@ class CompareStudyTest {
     Settings alone = Settings.read(new RunLayout(directory.resolve("rank-0")).config());
     assertThat(alone.text("mode")).isEqualTo("dp-only");
     assertThat(alone.text("noise-ratio")).isEqualTo("0.5");
+    // Only divergence is an answer: with the checkpoint of another rank a run cannot be resumed.
+    Path own = new RunLayout(directory.resolve("rank-2")).checkpoint();
+    Files.copy(
+        new RunLayout(directory.resolve("rank-0")).checkpoint(),
+        own,
+        StandardCopyOption.REPLACE_EXISTING);
+    assertThatThrownBy(() ->
+            trained.train(accuracies, new StudyRun(List.of(), new Silent(), () -> false), _ -> {}))
+        .isInstanceOf(TrainingException.class)
+        .hasMessageContaining("belongs to a run with another plan");
   }
 
   @ParameterizedTest

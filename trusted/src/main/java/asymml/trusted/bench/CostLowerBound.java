@@ -122,15 +122,15 @@ public final class CostLowerBound {
         int channels = graph.inputShape(index).channels();
         int rank = kept.most();
         Work crossing =
-            shield instanceof Shield.Shares(double positions)
-                ? shared(index, positions)
+            shield.masks()
+                ? shared(index, shield.gradientPositions())
                 : linear(index, new Untrusted());
         if (rank == 0) {
           yield crossing;
         }
         double directions = directions(decomposition, rank);
         double folds = decomposition == Decomposition.SHARED ? 1 : batch;
-        if (shield instanceof Shield.Shares) {
+        if (shield.masks()) {
           yield crossing
               .plus(Work.flops(products * directions / channels))
               .plus(Work.flops(folds * 2 * weights * directions))

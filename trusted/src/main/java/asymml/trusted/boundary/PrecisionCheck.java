@@ -37,7 +37,7 @@ public final class PrecisionCheck {
       throws ProtocolException {
     if (!worker.precision().equals(STRICT)) {
       throw new ProtocolException(
-          "%s computes in %s, and masks need strict %s: start it with --precision fp32"
+          "%s computes in %s, and masks need strict %s: start it with precision fp32"
               .formatted(name, worker.precision(), STRICT));
     }
     double error = error(worker, door);
@@ -46,7 +46,7 @@ public final class PrecisionCheck {
           String.format(
               Locale.ROOT,
               "%s says that it computes in %s, but the error of a known product is %.1e of it and"
-                  + " float32 gives less than %.0e: use another worker, or --shield residual",
+                  + " float32 gives less than %.0e: use another worker, or the residual shield",
               name,
               STRICT,
               error,

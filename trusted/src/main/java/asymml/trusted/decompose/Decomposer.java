@@ -3,6 +3,8 @@ package asymml.trusted.decompose;
 import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import java.util.Map;
+import java.util.function.Consumer;
+import java.util.function.IntPredicate;
 
 /// Splits the input `X [N, H, W, C]` of linear layers into a low-rank part that stays trusted as
 /// factors and a residual: `X = X_T + X_U`. One decomposer serves one place in a network, that is
@@ -44,6 +46,30 @@ public sealed interface Decomposer extends AutoCloseable
     for (int i = 0; i < count; i++) {
       residual(x, from + i, out.examples(i, 1));
     }
+  }
+
+  /// Whether [#fit] can be called.
+  ///
+  /// @return false as long as a shared basis is to come from elsewhere and has not
+  default boolean canProject() {
+    return true;
+  }
+
+  /// Finds what examples share, a basis and a mean, of other activations. Where they share nothing
+  /// there is nothing to do.
+  ///
+  /// @param x `[n, H, W, C]`, n at most the batch this was made for; read only
+  default void refit(Tensor x) {}
+
+  /// Finds a shared basis of a batch's noised second moments, `sum X_i^T X_i` over its examples.
+  ///
+  /// @param x `[n, H, W, C]`, private; read only
+  /// @param clip the bound on one example's moment
+  /// @param isNull which places hold no example
+  /// @param noise adds to the upper triangle `[C (C + 1) / 2]` what covers an example's part
+  /// @throws UnsupportedOperationException if examples share no basis
+  default void refit(Tensor x, double clip, IntPredicate isNull, Consumer<Tensor> noise) {
+    throw new UnsupportedOperationException("examples share no basis");
   }
 
   /// A bound on the squared Frobenius norm of the low-rank part of one example.

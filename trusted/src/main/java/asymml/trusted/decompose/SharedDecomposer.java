@@ -160,16 +160,12 @@ public final class SharedDecomposer implements Decomposer {
     LowRank.onesLast(coefficients());
   }
 
-  /// Whether [#fit] can be called.
-  ///
-  /// @return false as long as a basis is to come from elsewhere and has not
+  @Override
   public boolean canProject() {
     return fitted || fitsBatches;
   }
 
-  /// Finds the basis, and the mean, of other activations.
-  ///
-  /// @param x `[n, H, W, C]`, n at most the batch this was made for; read only
+  @Override
   public void refit(Tensor x) {
     checkBatch(x);
     refresh(x.reshape(x.length(0) * pixels, channels), fitted ? 1 : COLD_ITERATIONS);
@@ -186,6 +182,7 @@ public final class SharedDecomposer implements Decomposer {
   /// @param clip the bound on one example's moment
   /// @param isNull which places hold no example
   /// @param noise adds to the upper triangle `[C (C + 1) / 2]` what covers an example's part
+  @Override
   public void refit(Tensor x, double clip, IntPredicate isNull, Consumer<Tensor> noise) {
     checkBatch(x);
     try (Arena scratch = Arena.ofShared()) { // read and written by worker threads of the kernels

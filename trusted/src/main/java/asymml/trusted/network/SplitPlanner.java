@@ -20,7 +20,6 @@ import asymml.trusted.plan.Placement.Trusted;
 import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
-import asymml.trusted.plan.Shield;
 import asymml.trusted.split.MaskedLinearOp;
 import asymml.trusted.split.RemoteOp;
 import asymml.trusted.split.Shard;
@@ -83,7 +82,7 @@ final class SplitPlanner {
     this.parameters = parameters;
     this.context = context;
     this.seed = seed;
-    this.shares = context.releases().shield() instanceof Shield.Shares;
+    this.shares = context.releases().shield().masks();
     this.shards = shards();
     this.region = new SplitRegion(tensors(), !shares);
     this.profile = new StepProfile(graph.nodes().size());
@@ -132,8 +131,13 @@ final class SplitPlanner {
             region.places(remote.size()),
             trusted.tensors(i));
     SplitInput input = splitInput(layer);
-    return releases.shield() instanceof Shield.Shares(double positions)
-        ? new MaskedLinearOp(layer, input, context, weightGradient(layer, positions), profile)
+    return releases.shield().masks()
+        ? new MaskedLinearOp(
+            layer,
+            input,
+            context,
+            weightGradient(layer, releases.shield().gradientPositions()),
+            profile)
         : new SplitLinearOp(layer, input, context, shards, region, profile);
   }
 

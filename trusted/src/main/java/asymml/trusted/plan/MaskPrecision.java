@@ -55,7 +55,8 @@ public final class MaskPrecision {
           String.format(
               Locale.ROOT,
               "at a mask-to-signal ratio of %.0f for %s of %s the error after removing masks is"
-                  + " about %.2g, above %.2g: lower --noise-multiplier or raise --target-epsilon",
+                  + " about %.2g, above %.2g: lower the noise multiplier or raise the target"
+                  + " epsilon",
               release.noiseRatio(),
               release.channel().label(),
               release.layer(),

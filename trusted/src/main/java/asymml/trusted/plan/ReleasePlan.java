@@ -65,9 +65,7 @@ public final class ReleasePlan {
             "a basis fitted to private batches is not accounted for");
       }
     }
-    if (accounted.shield() instanceof Shield.Shares(var positions)
-        && positions < 1
-        && protectsWeights()) {
+    if (accounted.shield().samplesGradients() && protectsWeights()) {
       throw new IllegalArgumentException(
           "no bound holds for one example's part in a sampled weight gradient");
     }
@@ -93,7 +91,7 @@ public final class ReleasePlan {
   ///
   /// @return 1 or 2
   public int workers() {
-    return shield() instanceof Shield.Shares ? 2 : 1;
+    return shield().workers();
   }
 
   /// Where data flow.
@@ -254,8 +252,7 @@ public final class ReleasePlan {
   private static Release.Mechanism gaussian(
       ReleaseTerms.Accounted terms, Channel channel, String name, long dim) {
     boolean masked =
-        terms.shield() instanceof Shield.Shares
-            && (channel == Channel.RESIDUALS || channel == Channel.GRADIENTS);
+        terms.shield().masks() && (channel == Channel.RESIDUALS || channel == Channel.GRADIENTS);
     if (!masked) {
       return new Release.Gaussian(terms.bounds().of(channel, name), multiplier(terms.noise(), dim));
     }

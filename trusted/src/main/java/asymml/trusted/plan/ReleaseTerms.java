@@ -63,7 +63,7 @@ public sealed interface ReleaseTerms {
         throw new IllegalArgumentException(
             "weights can only be protected together with gradients: " + channels);
       }
-      if (shield instanceof Shield.Shares && !channels.contains(Channel.GRADIENTS)) {
+      if (shield.masks() && !channels.contains(Channel.GRADIENTS)) {
         throw new IllegalArgumentException("masks always hide gradients, too: " + channels);
       }
     }

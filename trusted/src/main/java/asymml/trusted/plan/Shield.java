@@ -19,6 +19,24 @@ public sealed interface Shield {
     return masks() ? 2 : 1;
   }
 
+  /// The share of output positions that weight gradients come from.
+  ///
+  /// @return above 0; 1 where none is left out
+  default double gradientPositions() {
+    return switch (this) {
+      case Residual _ -> 1;
+      case Shares(double positions) -> positions;
+    };
+  }
+
+  /// Whether weight gradients are estimates from a sample of positions. No bound holds for one
+  /// example's part in such an estimate.
+  ///
+  /// @return true if positions are left out
+  default boolean samplesGradients() {
+    return gradientPositions() < 1;
+  }
+
   /// One worker, which gets noisy residuals and computes on them: the paper's. Its results keep the
   /// noise.
   record Residual() implements Shield {

@@ -71,7 +71,7 @@ public final class RunDirectory implements AutoCloseable {
             directory
                 + " already holds a run ("
                 + found
-                + "): continue it with --resume or choose another --out");
+                + "): resume it or choose another output directory");
       }
       createDirectories(run.layout.events());
       return run;
@@ -90,7 +90,7 @@ public final class RunDirectory implements AutoCloseable {
       throw new IOException(
           "there is no run directory "
               + directory
-              + " to resume: check the path or start without --resume");
+              + " to resume: check the path or start a new run");
     }
     RunDirectory run = lock(new RunLayout(directory));
     try {
@@ -100,7 +100,7 @@ public final class RunDirectory implements AutoCloseable {
               directory
                   + " cannot be resumed, it has no "
                   + file.getFileName()
-                  + ": start anew with another --out");
+                  + ": start a new run in another directory");
         }
       }
       createDirectories(run.layout.events());
@@ -124,7 +124,8 @@ public final class RunDirectory implements AutoCloseable {
       if (tryLock(channel) == null) {
         throw new IOException(
             layout.directory()
-                + " is in use by another trainer: wait until it ends or choose another --out");
+                + " is in use by another trainer: wait until it ends or choose another output"
+                + " directory");
       }
       return run;
     } catch (IOException e) {
@@ -154,7 +155,8 @@ public final class RunDirectory implements AutoCloseable {
     try {
       Files.createDirectories(directory);
     } catch (FileAlreadyExistsException e) {
-      throw new IOException(directory + " is a file, not a directory: choose another --out", e);
+      throw new IOException(
+          directory + " is a file, not a directory: choose another output directory", e);
     } catch (IOException e) {
       throw new IOException("cannot create directory " + directory + ": " + FileReason.of(e), e);
     }

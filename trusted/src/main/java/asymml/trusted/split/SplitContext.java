@@ -24,7 +24,6 @@ import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.ReleaseTerms;
-import asymml.trusted.plan.Shield;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,9 +84,9 @@ public final class SplitContext implements AutoCloseable {
   ///   planned here
   /// @throws IllegalArgumentException if the terms need another number of workers
   public SplitContext(Graph graph, int batch, ReleasePlan releases, Workers workers) {
-    boolean masked = releases.shield() instanceof Shield.Shares;
+    boolean masked = releases.shield().masks();
     if (masked && workers.all().size() != 2) {
-      throw new IllegalArgumentException("--shield shares goes with two workers");
+      throw new IllegalArgumentException("masks need two workers");
     }
     this.workers = workers;
     this.releases = releases;
@@ -199,7 +198,7 @@ public final class SplitContext implements AutoCloseable {
   public boolean hasBases() {
     return sites.values().stream()
         .map(SplitSite::decomposer)
-        .allMatch(d -> !(d instanceof SharedDecomposer shared) || shared.canProject());
+        .allMatch(decomposer -> decomposer == null || decomposer.canProject());
   }
 
   /// Fits all shared bases to other activations than those of private batches.
@@ -207,8 +206,8 @@ public final class SplitContext implements AutoCloseable {
   /// @param activation the output `[n, H, W, C]` of a node for public images, by node number
   public void fitBases(IntFunction<Tensor> activation) {
     sites.forEach((key, site) -> {
-      if (site.decomposer() instanceof SharedDecomposer shared) {
-        shared.refit(activation.apply(key.source()));
+      if (site.decomposer() != null) {
+        site.decomposer().refit(activation.apply(key.source()));
       }
     });
   }

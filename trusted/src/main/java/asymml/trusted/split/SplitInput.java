@@ -11,7 +11,6 @@ import asymml.trusted.boundary.ReleaseSource;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.LowRankLayer;
-import asymml.trusted.decompose.SharedDecomposer;
 import asymml.trusted.ops.GradientBlocks;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.StepProfile.Phase;
@@ -212,13 +211,14 @@ public final class SplitInput {
   private void renewBasis(Release basis, long step) {
     if (!(basis.mechanism() instanceof Release.Gaussian(var clipNorm, var _))) {
       first().implied(basis);
-    } else if (context.refreshes(step) && site.decomposer() instanceof SharedDecomposer shared) {
+    } else if (context.refreshes(step) && site.decomposer() != null) {
       double rounding = GradientBlocks.singly(x.length(0), (long) x.length(1) * x.length(2));
-      shared.refit(
-          x,
-          clipNorm.value(),
-          context.nullExamples()::isNull,
-          sums -> first().perturb(basis, rounding, sums));
+      site.decomposer()
+          .refit(
+              x,
+              clipNorm.value(),
+              context.nullExamples()::isNull,
+              sums -> first().perturb(basis, rounding, sums));
     }
   }
 

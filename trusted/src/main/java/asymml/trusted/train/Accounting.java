@@ -215,8 +215,8 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
       }
       if (inside == 0) {
         throw new IllegalArgumentException(
-            "the target epsilon does not buy a single step with this noise: raise one of them, or leave"
-                + " the noise out to have it follow from the target");
+            "the target epsilon does not buy a single step with this noise: raise one of them, or"
+                + " leave the noise out to have it follow from the target");
       }
       return inside;
     }
@@ -316,8 +316,7 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
   ///
   /// @throws IllegalArgumentException if the error predicted for a release is too large
   Accounting requirePrecision() {
-    if (releases.terms() instanceof ReleaseTerms.Accounted accounted
-        && accounted.shield() instanceof Shield.Shares) {
+    if (releases.shield().masks()) {
       for (Release release : releases.releases(true)) {
         MaskPrecision.require(release);
       }

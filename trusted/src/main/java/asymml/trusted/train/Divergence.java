@@ -27,7 +27,7 @@ final class Divergence {
             + step
             + ": "
             + how
-            + "; lower --learning-rate or the noise; the last checkpoint is intact",
+            + "; lower the learning rate or the noise; the last checkpoint is intact",
         cause);
   }
 }

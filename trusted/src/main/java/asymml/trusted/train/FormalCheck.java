@@ -11,7 +11,6 @@ import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.Rank;
-import asymml.trusted.plan.Shield;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -93,10 +92,8 @@ public final class FormalCheck {
     if (config.noise() instanceof NoiseStrength.None && privacy.target() == null) {
       found.add(new Finding(Rule.NO_NOISE, "there is no noise"));
     }
-    boolean masked = config.shield() instanceof Shield.Shares;
-    if (config.shield() instanceof Shield.Shares(var positions)
-        && positions < 1
-        && privacy.protect().contains(Channel.WEIGHTS)) {
+    boolean masked = config.shield().masks();
+    if (config.shield().samplesGradients() && privacy.protect().contains(Channel.WEIGHTS)) {
       found.add(
           new Finding(
               Rule.SAMPLED_GRADIENT,

@@ -59,7 +59,8 @@ public final class ResidualSurvey {
       return norms.places();
     } catch (NonFiniteException e) {
       throw new TrainingException(
-          "the activations are not finite: training of this model diverged; lower --learning-rate",
+          "the activations are not finite: training of this model diverged; lower the learning"
+              + " rate",
           e);
     }
   }

@@ -48,105 +48,6 @@ public record TrainConfig(
     PrivacyConfig privacy,
     Shield shield) {
 
-  /// A run with one worker.
-  ///
-  /// @param model a name of the zoo
-  /// @param norm its normalisation
-  /// @param mode which plan its linear layers get
-  /// @param decomposition how split layers' inputs are decomposed
-  /// @param rank how many directions stay
-  /// @param trustedLayers linear layers that stay trusted in `asymml` and `dp-only` mode
-  /// @param noise strength of the noise on residuals
-  /// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
-  /// @param epochs passes over the training images, at least 1
-  /// @param batchSize examples a step, at least 1
-  /// @param optimizer optimiser hyperparameters
-  /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
-  /// @param augment whether training images are flipped and cropped as suits the data
-  /// @param seed of initial weights, order, augmentation and dropout; never of noise
-  /// @param privacy what is accounted for
-  public TrainConfig(
-      String model,
-      Zoo.Norm norm,
-      Mode mode,
-      Decomposition decomposition,
-      RankPolicy rank,
-      List<String> trustedLayers,
-      NoiseStrength noise,
-      NoiseStrength gradientNoise,
-      int epochs,
-      int batchSize,
-      Optimizer optimizer,
-      float labelSmoothing,
-      boolean augment,
-      long seed,
-      PrivacyConfig privacy) {
-    this(
-        model,
-        norm,
-        mode,
-        decomposition,
-        rank,
-        trustedLayers,
-        noise,
-        gradientNoise,
-        epochs,
-        batchSize,
-        optimizer,
-        labelSmoothing,
-        augment,
-        seed,
-        privacy,
-        new Shield.Residual());
-  }
-
-  /// A run that accounts for nothing, whose output gradients are sent unprotected.
-  ///
-  /// @param model a name of the zoo
-  /// @param norm its normalisation
-  /// @param mode which plan its linear layers get
-  /// @param decomposition how split layers' inputs are decomposed
-  /// @param rank how many directions stay
-  /// @param trustedLayers linear layers that stay trusted in `asymml` and `dp-only` mode
-  /// @param noise strength of the noise on residuals
-  /// @param epochs passes over the training images, at least 1
-  /// @param batchSize examples a step, at least 1
-  /// @param optimizer optimiser hyperparameters
-  /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
-  /// @param augment whether training images are flipped and cropped as suits the data
-  /// @param seed of initial weights, order, augmentation and dropout; never of noise
-  public TrainConfig(
-      String model,
-      Zoo.Norm norm,
-      Mode mode,
-      Decomposition decomposition,
-      RankPolicy rank,
-      List<String> trustedLayers,
-      NoiseStrength noise,
-      int epochs,
-      int batchSize,
-      Optimizer optimizer,
-      float labelSmoothing,
-      boolean augment,
-      long seed) {
-    this(
-        model,
-        norm,
-        mode,
-        decomposition,
-        rank,
-        trustedLayers,
-        noise,
-        new NoiseStrength.None(),
-        epochs,
-        batchSize,
-        optimizer,
-        labelSmoothing,
-        augment,
-        seed,
-        PrivacyConfig.NONE);
-  }
-
   /// Stochastic gradient descent with momentum.
   ///
   /// @param learningRate highest rate, above 0
@@ -222,12 +123,12 @@ public record TrainConfig(
         labelSmoothing >= 0 && labelSmoothing < 1,
         "label smoothing must be in [0, 1)",
         labelSmoothing);
-    if (shield instanceof Shield.Shares
+    if (shield.masks()
         && mode != Mode.TRUSTED_ONLY
         && !privacy.protect().contains(Channel.GRADIENTS)) {
       throw new IllegalArgumentException(
-          "--shield shares hides residuals and gradients, and accounts for both: --protect"
-              + " gradients or all, or leave --protect out");
+          "masks hide residuals and gradients, and both are accounted for: protect gradients or"
+              + " all channels");
     }
   }
 
@@ -237,9 +138,7 @@ public record TrainConfig(
   /// @return true if the run needs some
   public boolean needsPublicImages(Plan plan) {
     return privacy.accounted()
-        && (shield instanceof Shield.Residual
-            || privacy.protect().contains(Channel.WEIGHTS)
-            || plan.sharesBases());
+        && (!shield.masks() || privacy.protect().contains(Channel.WEIGHTS) || plan.sharesBases());
   }
 
   /// This configuration with another `model`.

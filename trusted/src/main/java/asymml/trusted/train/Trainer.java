@@ -80,7 +80,7 @@ public final class Trainer implements AutoCloseable {
       throws ProtocolException {
     if (workers != null && !workers.compute()) {
       throw new IllegalArgumentException(
-          "the worker computes nothing, it is for benchmarks: start one with --device cpu or cuda:N");
+          "the worker computes nothing, it is for benchmarks: start one with device cpu or cuda:N");
     }
     run = RunPlan.of(config, data);
     requireAccountable(publicImages, workers == null || workers.isUnpredictable());

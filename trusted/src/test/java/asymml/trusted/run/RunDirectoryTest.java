@@ -68,7 +68,7 @@ class RunDirectoryTest {
     assertThatThrownBy(() -> RunDirectory.create(directory))
         .isInstanceOf(IOException.class)
         .hasMessage(
-            "%s already holds a run (%s): continue it with --resume or choose another --out"
+            "%s already holds a run (%s): resume it or choose another output directory"
                 .formatted(directory, file));
     // The refusal must not keep the lock.
     Files.delete(directory.resolve(file));
@@ -159,7 +159,7 @@ class RunDirectoryTest {
     Path file = Files.createFile(directory.resolve("file"));
     assertThatThrownBy(() -> RunDirectory.create(file))
         .isInstanceOf(IOException.class)
-        .hasMessage(file + " is a file, not a directory: choose another --out");
+        .hasMessage(file + " is a file, not a directory: choose another output directory");
     assertThatThrownBy(() -> RunDirectory.create(file.resolve("below")))
         .isInstanceOf(IOException.class)
         .hasMessageContaining(file.toString());

@@ -12,6 +12,8 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Shuffle;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.LayerPass;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Shield;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -51,12 +53,15 @@ class CleanEvaluationTest {
         c.rank(),
         c.trustedLayers(),
         c.noise(),
+        new NoiseStrength.None(),
         c.epochs(),
         c.batchSize(),
         c.optimizer(),
         c.labelSmoothing(),
         c.augment(),
-        c.seed());
+        c.seed(),
+        PrivacyConfig.NONE,
+        new Shield.Residual());
   }
 
   private static TrainedModel model(Zoo.Norm norm) throws Exception {

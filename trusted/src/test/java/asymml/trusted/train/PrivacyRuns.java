@@ -12,6 +12,7 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
 import java.util.List;
@@ -132,7 +133,8 @@ record PrivacyRuns(
         0,
         false,
         7,
-        privacy);
+        privacy,
+        new Shield.Residual());
   }
 
   Graph graph() {

@@ -9,6 +9,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
@@ -55,12 +56,15 @@ final class TinyRuns {
         RankPolicy.parse("1/8"),
         List.of(),
         new NoiseStrength.None(),
+        new NoiseStrength.None(),
         epochs,
         batchSize,
         optimizer(0.05f),
         0.1f,
         true,
-        7);
+        7,
+        PrivacyConfig.NONE,
+        new Shield.Residual());
   }
 
   static TrainConfig.Optimizer optimizer(float learningRate) {
@@ -77,12 +81,15 @@ final class TinyRuns {
         c.rank(),
         c.trustedLayers(),
         c.noise(),
+        new NoiseStrength.None(),
         c.epochs(),
         c.batchSize(),
         optimizer,
         labelSmoothing,
         c.augment(),
-        c.seed());
+        c.seed(),
+        PrivacyConfig.NONE,
+        new Shield.Residual());
   }
 
   static RunLayout layout(Path directory) throws IOException {

@@ -16,6 +16,7 @@ import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Shuffle;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Shield;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
@@ -174,12 +175,15 @@ class TrainerTest {
         c.rank(),
         c.trustedLayers(),
         noise,
+        new NoiseStrength.None(),
         c.epochs(),
         c.batchSize(),
         c.optimizer(),
         c.labelSmoothing(),
         augment,
-        seed);
+        seed,
+        PrivacyConfig.NONE,
+        new Shield.Residual());
   }
 
   private static TrainConfig otherThan(String setting) {
@@ -268,7 +272,7 @@ class TrainerTest {
     assertThatThrownBy(() -> run(config, DATA, layout, false, Course.toTheEnd()))
         .isInstanceOf(TrainingException.class)
         .hasMessageMatching(
-            "training diverged at step \\d+: .* no longer finite; lower --learning-rate or the"
+            "training diverged at step \\d+: .* no longer finite; lower the learning rate or the"
                 + " noise; the last checkpoint is intact");
     try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
       model
@@ -353,12 +357,15 @@ class TrainerTest {
             c.rank(),
             List.of("first"),
             c.noise(),
+            new NoiseStrength.None(),
             c.epochs(),
             c.batchSize(),
             c.optimizer(),
             0,
             true,
-            7);
+            7,
+            PrivacyConfig.NONE,
+            new Shield.Residual());
     assertThatThrownBy(() -> new Trainer(split, DATA, null, null).close())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("layer conv2")
