@@ -152,9 +152,10 @@ public final class Main implements Callable<Integer> {
 
   /// With the flag that raises the limit, where the command has it.
   private static String limited(DataException e, CommandLine line) {
+    String message = String.valueOf(e.getMessage());
     return line.getCommandSpec().findOption(DataLimitOptions.FLAG) == null
-        ? e.getMessage()
-        : e.getMessage() + " (or raise " + DataLimitOptions.FLAG + ")";
+        ? message
+        : message + " (or raise " + DataLimitOptions.FLAG + ")";
   }
 
   private static Throwable causeOf(UncheckedIOException e) {

@@ -97,16 +97,19 @@ final class ImageListing {
   }
 
   private String testName(Set<String> classNames) {
-    List<String> labelled =
-        TEST.stream()
-            .filter(name -> splits.containsKey(name) && splits.get(name).isLabelled())
-            .toList();
-    return labelled.stream()
-        .filter(name -> splits.get(name).classes.keySet().equals(classNames))
-        .findFirst()
-        .or(() -> labelled.stream().findFirst())
-        .or(() -> TEST.stream().filter(splits::containsKey).findFirst())
-        .orElse("test");
+    String chosen = "";
+    for (String name : TEST) {
+      Split split = splits.get(name);
+      if (split != null && split.isLabelled()) {
+        if (split.classes.keySet().equals(classNames)) {
+          return name;
+        }
+        chosen = chosen.isEmpty() ? name : chosen;
+      }
+    }
+    return chosen.isEmpty()
+        ? TEST.stream().filter(splits::containsKey).findFirst().orElse("test")
+        : chosen;
   }
 
   private static String commonFolder(List<String> paths) {

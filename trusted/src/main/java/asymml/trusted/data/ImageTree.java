@@ -91,7 +91,8 @@ sealed interface ImageTree extends AutoCloseable {
           }
         }
       } catch (DirectoryIteratorException e) {
-        throw FileKind.unreadable(folder, e.getCause());
+        @Nullable IOException cause = e.getCause();
+        throw FileKind.unreadable(folder, cause == null ? new IOException(e) : cause);
       } catch (IOException e) {
         throw FileKind.unreadable(folder, e);
       }

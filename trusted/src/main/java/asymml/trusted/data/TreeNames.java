@@ -58,7 +58,7 @@ final class TreeNames {
   /// which marks a folder, stays.
   static String normal(String name) {
     List<String> parts = new ArrayList<>();
-    for (String part : name.replace('\\', '/').split("/")) {
+    for (String part : name.replace('\\', '/').split("/", -1)) {
       boolean drive = parts.isEmpty() && DRIVE.matcher(part).matches();
       if (!part.isEmpty() && !part.equals(".") && !drive) {
         parts.add(Normalizer.normalize(part, Normalizer.Form.NFC));
@@ -71,7 +71,7 @@ final class TreeNames {
   /// Whether any part of a path is hidden or no data: `.DS_Store`, `._x.jpg`, `__MACOSX`, `@eaDir`
   /// and so on.
   static boolean isLitter(String path) {
-    for (String part : path.split("/")) {
+    for (String part : path.split("/", -1)) {
       String lower = part.toLowerCase(Locale.ROOT);
       boolean upwards = part.equals("..");
       if ((part.startsWith(".") && !upwards)
@@ -129,7 +129,7 @@ final class TreeNames {
       throw new DataException(
           "%s: the name \"%s\" has a control character; rename it".formatted(where, shown(name)));
     }
-    if (List.of(name.split("/")).contains("..")) {
+    if (List.of(name.split("/", -1)).contains("..")) {
       throw new DataException(
           "%s: the name \"%s\" leads out of the data set (..); pack it again"
               .formatted(where, shown(name)));
