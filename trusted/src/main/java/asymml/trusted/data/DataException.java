@@ -24,6 +24,13 @@ public final class DataException extends Exception {
     limit = false;
   }
 
+  /// The same fault, with more to say.
+  DataException with(String more) {
+    DataException longer = new DataException(getMessage() + more, limit);
+    longer.initCause(this);
+    return longer;
+  }
+
   private DataException(String message, boolean limit) {
     super(message);
     this.limit = limit;

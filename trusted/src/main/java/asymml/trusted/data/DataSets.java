@@ -5,10 +5,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Opens data sets: finds out what a path holds and decodes all of it.
 public final class DataSets {
@@ -163,7 +163,7 @@ public final class DataSets {
       return new Source.Generated(seed(spec));
     }
     Path path = path(spec);
-    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+    if (FileKind.isMissing(path)) {
       throw new DataException(path + " does not exist; " + ACCEPTED);
     }
     BasicFileAttributes attributes = FileKind.attributes(path);
@@ -172,24 +172,48 @@ public final class DataSets {
       return new Source.Images(path, true, limits);
     }
     Path folder = path;
-    for (int wrappers = 0; wrappers < MOST_WRAPPERS; wrappers++) {
-      if (CifarFiles.areIn(folder)) {
-        return new Source.Cifar(folder);
+    for (int wrappers = 0; folder != null && wrappers < MOST_WRAPPERS; wrappers++) {
+      Source found = inside(folder, limits);
+      if (found != null) {
+        return found;
       }
-      if (IdxFiles.areIn(folder)) {
-        return new Source.Idx(folder);
-      }
-      List<Path> children = ImageTree.Folder.children(folder);
-      if (children.stream().anyMatch(DataSets::isSplit)) {
-        return new Source.Images(folder, false, limits);
-      }
-      List<Path> folders = children.stream().filter(Files::isDirectory).toList();
-      if (folders.size() != 1) {
-        break;
-      }
-      folder = folders.getFirst();
+      folder = next(folder, limits);
     }
     throw new DataException(path + " holds no data set; " + ACCEPTED);
+  }
+
+  /// The data that lie in a folder itself, null if there are none.
+  private static @Nullable Source inside(Path folder, DataLimits limits) throws DataException {
+    if (CifarFiles.areIn(folder)) {
+      return new Source.Cifar(folder);
+    }
+    if (IdxFiles.areIn(folder)) {
+      return new Source.Idx(folder);
+    }
+    return ImageTree.Folder.children(folder).stream().anyMatch(DataSets::isSplit)
+        ? new Source.Images(folder, false, limits)
+        : null;
+  }
+
+  /// Where to go on looking: the only folder with data, else the only folder.
+  private static @Nullable Path next(Path folder, DataLimits limits) throws DataException {
+    List<Path> folders =
+        ImageTree.Folder.children(folder).stream().filter(Files::isDirectory).toList();
+    if (folders.size() == 1) {
+      return folders.getFirst();
+    }
+    Path chosen = null;
+    for (Path each : folders) {
+      if (Files.isReadable(each) && inside(each, limits) != null) {
+        if (chosen != null) {
+          throw new DataException(
+              "%s holds several data sets, such as %s and %s; give one of them"
+                  .formatted(folder, TreeNames.of(chosen), TreeNames.of(each)));
+        }
+        chosen = each;
+      }
+    }
+    return chosen;
   }
 
   /// A split's folder, or a file with separators in its name, as some programs unpack a zip file.

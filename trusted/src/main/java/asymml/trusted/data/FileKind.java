@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Locale;
@@ -46,6 +48,18 @@ final class FileKind {
           file + " is a pipe, socket or device, not a regular file; replace or remove it");
     }
     return attributes.size();
+  }
+
+  /// Whether there is nothing at a path, not even a link. What cannot be reached may be there.
+  static boolean isMissing(Path file) {
+    try {
+      Files.readAttributes(file, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      return false;
+    } catch (NoSuchFileException e) {
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
   }
 
   /// The attributes of what a path leads to.

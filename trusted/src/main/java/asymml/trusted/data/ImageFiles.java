@@ -1,8 +1,6 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /// Single image files, as `predict` reads them.
@@ -18,7 +16,7 @@ public final class ImageFiles {
   /// @throws DataException if the file is missing, unreadable, no regular file, corrupt or of
   ///   another shape
   public static byte[] decode(Path file, Shape expected) throws DataException {
-    if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
+    if (FileKind.isMissing(file)) {
       throw new DataException(
           TreeNames.shown(file.toString())
               + " does not exist; give the path of a JPEG or PNG file");

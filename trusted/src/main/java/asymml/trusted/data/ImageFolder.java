@@ -6,7 +6,9 @@ import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -133,6 +135,7 @@ final class ImageFolder {
       throws DataException, ColourFoundException, IOException {
     Pixels pixels = new Pixels(sources.size(), shape.size());
     AtomicBoolean colour = new AtomicBoolean();
+    NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
     ExecutorService workers =
         Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
     try {
@@ -142,7 +145,7 @@ final class ImageFolder {
         int end = Math.min(sources.size(), from + BLOCK);
         blocks.add(
             workers.submit(() -> {
-              decodeBlock(sources, first, end, pixels, colour);
+              decodeBlock(sources, first, end, pixels, colour, refused);
               return null;
             }));
       }
@@ -151,23 +154,17 @@ final class ImageFolder {
       workers.shutdownNow();
       workers.close();
     }
+    requireAll(refused, sources.size());
     int[] labels = sources.stream().mapToInt(Source::label).toArray();
     return new ImageSet(shape, classNames, labels, pixels);
   }
 
-  /// In order: of several bad files it is always the first one that is named. Where colour was
-  /// found, blocks have ended early, and only the next round tells which file is the first.
+  /// In order. Where colour was found, blocks have ended early, and only the next round tells which
+  /// files cannot be used.
   private void awaitAll(List<Future<?>> blocks, String what, int total, AtomicBoolean colour)
-      throws DataException, ColourFoundException, IOException {
+      throws ColourFoundException, IOException {
     for (int b = 0; b < blocks.size(); b++) {
-      try {
-        await(blocks.get(b));
-      } catch (DataException e) {
-        if (colour.get()) {
-          throw new ColourFoundException();
-        }
-        throw e;
-      }
+      await(blocks.get(b));
       if (colour.get()) {
         throw new ColourFoundException();
       }
@@ -175,36 +172,56 @@ final class ImageFolder {
     }
   }
 
+  /// Of several bad files it is always the first one that is named.
+  private static void requireAll(NavigableMap<Integer, DataException> refused, int total)
+      throws DataException {
+    if (refused.isEmpty()) {
+      return;
+    }
+    DataException first = refused.firstEntry().getValue();
+    int others = refused.size() - 1;
+    throw others == 0
+        ? first
+        : first.with(
+            " (%d more of these %d images cannot be used either)".formatted(others, total));
+  }
+
   private void decodeBlock(
-      List<Source> sources, int first, int end, Pixels pixels, AtomicBoolean colour)
-      throws DataException, InterruptedIOException {
+      List<Source> sources,
+      int first,
+      int end,
+      Pixels pixels,
+      AtomicBoolean colour,
+      NavigableMap<Integer, DataException> refused)
+      throws InterruptedIOException {
     try (ImageDecoder decoder = new ImageDecoder(limits)) {
       for (int i = first; i < end && !colour.get(); i++) {
         if (Thread.interrupted()) {
           throw new InterruptedIOException("decoding was cancelled");
         }
         String path = sources.get(i).path();
-        DecodedImage image =
-            decoder.decode(tree.describe(path), tree.read(path, limits), shape, reference);
-        if (image.shape().channels() > shape.channels()) {
-          colour.set(true);
-        } else {
-          pixels.put(i, image.spread(shape.channels()));
+        try {
+          DecodedImage image =
+              decoder.decode(tree.describe(path), tree.read(path, limits), shape, reference);
+          if (image.shape().channels() > shape.channels()) {
+            colour.set(true);
+          } else {
+            pixels.put(i, image.spread(shape.channels()));
+          }
+        } catch (DataException e) {
+          refused.put(i, e);
         }
       }
     }
   }
 
-  private static void await(Future<?> block) throws DataException, IOException {
+  private static void await(Future<?> block) throws IOException {
     try {
       block.get();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("loading was interrupted");
     } catch (ExecutionException e) {
-      if (e.getCause() instanceof DataException bad) {
-        throw bad;
-      }
       if (e.getCause() instanceof OutOfMemoryError memory) {
         throw memory;
       }

@@ -1,9 +1,11 @@
 package asymml.trusted.data;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -45,10 +47,11 @@ final class ImageListing {
   /// Sorts out a tree; its splits are checked when they are asked for.
   ///
   /// @param tree whose images to list
-  ImageListing(ImageTree tree) {
+  /// @throws DataException if several of its folders hold splits
+  ImageListing(ImageTree tree) throws DataException {
     this.tree = tree;
     List<String> paths = tree.paths();
-    prefix = commonFolder(paths);
+    prefix = folderOfSplits(tree, paths);
     for (String path : paths) {
       if (path.startsWith(prefix)) {
         add(path);
@@ -112,24 +115,38 @@ final class ImageListing {
         : chosen;
   }
 
-  private static String commonFolder(List<String> paths) {
-    String common = "";
-    while (true) {
-      int from = common.length();
-      String before = common;
-      Set<String> tops =
-          paths.stream()
-              .filter(path -> path.startsWith(before) && path.indexOf('/', from) > 0)
-              .map(path -> path.substring(from, path.indexOf('/', from)))
-              .collect(Collectors.toSet());
-      if (tops.stream().anyMatch(ImageListing::isSplit)) {
-        return common;
+  /// The folder that holds the splits: the highest one, if there is only one at its height.
+  ///
+  /// @return its path, which ends in a slash; empty for the root
+  private static String folderOfSplits(ImageTree tree, List<String> paths) throws DataException {
+    NavigableSet<String> candidates =
+        new TreeSet<>(
+            Comparator.comparingInt(ImageListing::depth).thenComparing(Comparator.naturalOrder()));
+    for (String path : paths) {
+      int from = 0;
+      for (int end = path.indexOf('/'); end >= 0; end = path.indexOf('/', from)) {
+        if (isSplit(path.substring(from, end))) {
+          candidates.add(path.substring(0, from));
+          break;
+        }
+        from = end + 1;
       }
-      if (tops.size() != 1) {
-        return "";
-      }
-      common = common + tops.iterator().next() + "/";
     }
+    if (candidates.isEmpty()) {
+      return "";
+    }
+    String first = candidates.first();
+    String second = candidates.higher(first);
+    if (second != null && depth(second) == depth(first)) {
+      throw new DataException(
+          "%s holds several data sets, such as %s and %s; give one of them"
+              .formatted(tree.root(), first, second));
+    }
+    return first;
+  }
+
+  private static int depth(String folder) {
+    return (int) folder.chars().filter(c -> c == '/').count();
   }
 
   private void add(String path) {

@@ -134,7 +134,10 @@ class ImageFolderTest {
     byte[] jpeg = SampleFiles.jpeg(6, 4, 0xFF808080);
     SampleFiles.write(root, "train/dog/2.jpeg", Arrays.copyOf(jpeg, jpeg.length - 10));
     SampleFiles.write(root, "train/dog/3.jpg", "no image".getBytes(US_ASCII));
-    assertRefused(root, "dog/2.jpeg is corrupt or truncated");
+    assertRefused(
+        root,
+        "dog/2.jpeg is corrupt or truncated",
+        "; replace it (1 more of these 5 images cannot be used either)");
     SampleFiles.write(root, "train/cat/1.png", new byte[0]);
     assertRefused(root, "cat/1.png is empty");
   }

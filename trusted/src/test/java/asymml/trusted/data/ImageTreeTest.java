@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import asymml.model.Shape;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -138,6 +140,34 @@ class ImageTreeTest {
     SampleFiles.write(outer, "README.txt", new byte[9]);
     assertThat(open(outer).train().size()).isEqualTo(4);
     assertThat(open(outer).name()).isEqualTo("outer");
+  }
+
+  @Test
+  void of_several_folders_the_one_with_splits_is_taken() throws Exception {
+    Path outer = temporary.resolve("outer");
+    SampleFiles.folder(outer.resolve("pets"));
+    SampleFiles.write(outer, "notes/1/readme.txt", new byte[9]);
+    String digest = open(outer).train().digest();
+    Path zip = SampleFiles.zip(outer, temporary.resolve("p.zip"), "", ZipEntry.DEFLATED);
+    assertThat(open(zip).train().digest()).isEqualTo(digest);
+    SampleFiles.folder(outer.resolve("more"));
+    assertRefused(outer, "outer holds several data sets, such as more and pets; give one of them");
+    SampleFiles.zip(outer, zip, "", ZipEntry.DEFLATED);
+    assertRefused(zip, "p.zip holds several data sets, such as more/ and pets/; give one of them");
+  }
+
+  @Test
+  void names_that_are_not_utf8_are_read_by_their_bytes() throws Exception {
+    Path root = folder();
+    for (String split : List.of("train", "test")) {
+      Path odd = Path.of(URI.create(root.resolve(split).toUri() + "/k%94t"));
+      Files.createDirectories(odd);
+      Path image = Path.of(URI.create(odd.toUri() + "/%FF%FE.png"));
+      Files.write(image, SampleFiles.png(6, 4, 0xFF000000 | split.length()));
+    }
+    DataSet data = open(root);
+    assertThat(data.train().classNames()).containsExactly("cat", "dog", "k\u00F6t");
+    assertThat(SampleFiles.pixels(data.train(), 4)).endsWith(0, 0, 5);
   }
 
   @Test
