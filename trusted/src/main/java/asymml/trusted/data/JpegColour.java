@@ -35,12 +35,13 @@ enum JpegColour {
   private static final int HALF = 1 << 15;
   private static final double SCALE = 1 << 16;
 
-  /// The factors of T.871, section 7, times 2^16.
+  /// The factors of JFIF 1.02, page 3, times 2^16: T.871 has more digits of those for green, but
+  /// other decoders use these, and equal files should give equal pixels everywhere.
   private static final int CR_RED = fixed(1.402);
 
   private static final int CB_BLUE = fixed(1.772);
-  private static final int CR_GREEN = fixed(0.299 * 1.402 / 0.587);
-  private static final int CB_GREEN = fixed(0.114 * 1.772 / 0.587);
+  private static final int CR_GREEN = fixed(0.71414);
+  private static final int CB_GREEN = fixed(0.34414);
 
   private static int fixed(double factor) {
     return (int) Math.round(factor * SCALE);
@@ -165,7 +166,7 @@ enum JpegColour {
     return rgb;
   }
 
-  /// T.871, section 7, rounded to nearest and cut to 0 .. 255.
+  /// Rounded to nearest and cut to 0 .. 255.
   private static void putRgb(byte[] samples, int from, byte[] rgb, int to) {
     int luma = (samples[from] & 0xFF) << 16;
     int cb = (samples[from + 1] & 0xFF) - 128;

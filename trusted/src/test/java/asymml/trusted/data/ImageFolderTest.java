@@ -242,5 +242,8 @@ class ImageFolderTest {
     assertThat(mean[1]).isBetween(0.480f, 0.485f);
     assertThat(mean[2]).isBetween(0.444f, 0.449f);
     assertThat(data.augmentation()).isEqualTo(new Augmentation(true, 4));
+    // The same pixels as by the platform's own conversion of these files' YCbCr to RGB.
+    assertThat(data.train().digest())
+        .isEqualTo("8b1a084ff1ed8ccb78032861248752ed5bee406ee8d7fa37e279b2a6d61e03be");
   }
 }
