@@ -12,17 +12,38 @@ module asymml.trusted {
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
 
-  exports asymml.trusted.bench;
-  exports asymml.trusted.boundary;
-  exports asymml.trusted.rank;
+  // In the signatures of the Java API.
+  exports asymml.trusted.data;
+  exports asymml.trusted.plan;
   exports asymml.trusted.run;
   exports asymml.trusted.train;
-  exports asymml.trusted.data;
-  exports asymml.trusted.decompose;
-  exports asymml.trusted.memory;
-  exports asymml.trusted.network;
-  exports asymml.trusted.ops;
-  exports asymml.trusted.passes;
-  exports asymml.trusted.plan;
-  exports asymml.trusted.split;
+
+  // Internals, for the modules of this project that build on them.
+  exports asymml.trusted.bench to
+      asymml.cli,
+      asymml.report,
+      asymml.study;
+  exports asymml.trusted.boundary to
+      asymml.cli,
+      asymml.session,
+      asymml.study;
+  exports asymml.trusted.network to
+      asymml.study;
+  exports asymml.trusted.ops to
+      asymml.cli,
+      asymml.report,
+      asymml.session,
+      asymml.study;
+  exports asymml.trusted.passes to
+      asymml.cli,
+      asymml.report,
+      asymml.study;
+  exports asymml.trusted.rank to
+      asymml.cli,
+      asymml.report,
+      asymml.session,
+      asymml.study;
+  exports asymml.trusted.split to
+      asymml.session,
+      asymml.study;
 }

@@ -2,7 +2,7 @@ package asymml.cli;
 
 import asymml.model.Graph;
 import asymml.report.Figures;
-import asymml.report.RunDescription;
+import asymml.session.RunRecord;
 import asymml.study.Decimal;
 import asymml.study.bench.BenchPoint;
 import asymml.study.bench.BenchResult;
@@ -59,7 +59,7 @@ record BenchTable(BenchSpec spec, PrintWriter out) {
     int chunks = spec.processes().chunks();
     out.println(
         "worker   " + worker + (chunks == 1 ? "" : ", batches in %d chunks".formatted(chunks)));
-    out.printf("trusted  this process; %s%n", RunDescription.NOT_PROTECTED);
+    out.printf("trusted  this process; %s%n", RunRecord.NOT_PROTECTED);
     out.flush();
   }
 
@@ -169,8 +169,8 @@ record BenchTable(BenchSpec spec, PrintWriter out) {
     out.println();
     out.println("ratio         trusted CPU of trusted-only over that of asymml");
     out.println(
-        "trusted peak  of the process, not of an image: the most that was resident while the row was"
-            + " measured, warm-up included");
+        "trusted peak  of the process, not of an image: the most that was resident while the row"
+            + " was measured, warm-up included");
   }
 
   private void printPerImage(BenchResult result, String row, String place) {

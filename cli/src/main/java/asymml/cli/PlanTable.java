@@ -3,7 +3,7 @@ package asymml.cli;
 import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.report.Figures;
-import asymml.report.RunDescription;
+import asymml.session.RunRecord;
 import asymml.study.plan.PlanListener;
 import asymml.study.plan.PlanResult;
 import asymml.study.plan.PlanSpec;
@@ -25,7 +25,7 @@ record PlanTable(PlanSpec spec, PrintWriter out) implements PlanListener {
         "model    %s, batch %d of %s; at most %s of an input's energy in the residual%n",
         graph.name(), spec.batchSize(), graph.input(), Figures.percent(spec.energy()));
     out.println("data     " + spec.data().source() + ": the ranks are a statistic of these images");
-    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
+    out.println("trusted  this process; " + RunRecord.NOT_PROTECTED);
     out.flush();
   }
 

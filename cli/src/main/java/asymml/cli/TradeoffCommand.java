@@ -4,6 +4,7 @@ import asymml.report.Charts;
 import asymml.report.Figures;
 import asymml.report.RunDescription;
 import asymml.report.TradeoffChart;
+import asymml.session.RunRecord;
 import asymml.study.Decimal;
 import asymml.study.StudyRun;
 import asymml.study.tradeoff.Tradeoff;
@@ -42,8 +43,8 @@ import picocli.CommandLine.Spec;
           + " own, and compares the final accuracies with those of noise alone (rank 0, dp-only) at"
           + " the same noise multiplier.",
       "Tested without noise, on the trusted side, after the running statistics of batch norms were"
-          + " gathered anew without noise. Rerun the command to resume a grid that was"
-          + " stopped; finished cells are not run again. The accuracies are statistics of private data, for"
+          + " gathered anew without noise. Rerun the command to resume a grid that was stopped;"
+          + " finished cells are not run again. The accuracies are statistics of private data, for"
           + " the data owner only; nothing is accounted for."
     },
     footerHeading = "%nExamples:%n",
@@ -173,7 +174,7 @@ final class TradeoffCommand implements Callable<Integer> {
     out.println(
         "privacy  clip bounds follow private data and nothing is accounted for; no (epsilon, delta)"
             + " is claimed");
-    out.println("trusted  this process; " + RunDescription.NOT_PROTECTED);
+    out.println("trusted  this process; " + RunRecord.NOT_PROTECTED);
     out.println("worker   UNTRUSTED: a process of its own for each cell, on this machine");
     out.println("results  " + directory);
     out.flush();

@@ -6,6 +6,7 @@ import asymml.report.PrivacyForecast;
 import asymml.report.PrivacySummary;
 import asymml.report.RunDescription;
 import asymml.session.ResolvedRun;
+import asymml.session.RunRecord;
 import asymml.session.SessionListener;
 import asymml.session.TrainingResult;
 import asymml.session.TrainingSession;
@@ -154,7 +155,7 @@ final class TrainingRun {
       out.println("model    " + RunDescription.model(run.graph(), spec.training()));
       out.println("plan     " + RunDescription.plan(run.graph(), spec.training(), run.plan()));
       out.printf(
-          "trusted  this process, %d threads; %s%n", spec.threads(), RunDescription.NOT_PROTECTED);
+          "trusted  this process, %d threads; %s%n", spec.threads(), RunRecord.NOT_PROTECTED);
       (workers.isEmpty() ? List.of("none") : workers)
           .forEach(worker -> out.println("worker   " + worker));
       out.println("run      " + layout.directory());

@@ -70,17 +70,14 @@ public final class BatchNorm implements AutoCloseable {
     this.channels = channels;
     this.fuseRelu = fuseRelu;
     int flags = dnnl_use_scale | dnnl_use_shift | (fuseRelu ? dnnl_fuse_norm_relu : 0);
-    boolean planned = false;
-    try (Layout x = Layout.channelsLast(batch, height, width, channels)) {
+    try (Closer opened = new Closer();
+        Layout x = Layout.channelsLast(batch, height, width, channels)) {
+      opened.own(this::release);
       training = own(forward(x, epsilon, dnnl_forward_training, flags));
       inference = own(forward(x, epsilon, dnnl_forward_inference, flags | dnnl_use_global_stats));
       backward = own(backward(x, epsilon, flags, training));
       mask = Primitive.buffer(arena, fuseRelu ? training.sizeBytes(DNNL_ARG_WORKSPACE) : 0);
-      planned = true;
-    } finally {
-      if (!planned) {
-        release();
-      }
+      opened.release();
     }
   }
 

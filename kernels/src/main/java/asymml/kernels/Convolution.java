@@ -62,9 +62,10 @@ public final class Convolution implements AutoCloseable {
     Primitive weightsPass = null;
     Primitive unpack = null;
     long gradient = 0;
-    boolean planned = false;
-    try (LinearPrimitives plans = new LinearPrimitives(shape);
+    try (Closer opened = new Closer();
+        LinearPrimitives plans = new LinearPrimitives(shape);
         Primitive hint = plans.forward()) {
+      opened.own(this);
       if (passes.contains(Pass.FORWARD)) {
         forwardPass = weighted(plans, keep(plans.forward()), null);
       }
@@ -78,11 +79,7 @@ public final class Convolution implements AutoCloseable {
           gradient = buffer(weightsPass.sizeBytes(DNNL_ARG_DIFF_WEIGHTS));
         }
       }
-      planned = true;
-    } finally {
-      if (!planned) {
-        close();
-      }
+      opened.release();
     }
     forward = forwardPass;
     backwardData = dataPass;

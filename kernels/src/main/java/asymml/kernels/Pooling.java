@@ -73,22 +73,14 @@ public final class Pooling implements AutoCloseable {
     inputAxes = shape.inputAxes();
     outputAxes = shape.outputAxes();
     keepsWinners = training && kind == Kind.MAX;
-    Primitive plannedForward = null;
-    boolean planned = false;
-    try (Layout x = Layout.channelsLast(batch, height, width, channels);
+    try (Closer opened = new Closer();
+        Layout x = Layout.channelsLast(batch, height, width, channels);
         Layout y = Layout.channelsLast(batch, shape.outHeight(), shape.outWidth(), channels)) {
-      plannedForward = planForward(kind, shape, x, y, training);
-      forward = plannedForward.requireFast();
+      opened.own(arena);
+      forward = opened.own(planForward(kind, shape, x, y, training)).requireFast();
       backward = training ? planBackward(kind, shape, x, y, forward).requireFast() : null;
       winners = Primitive.buffer(arena, keepsWinners ? forward.sizeBytes(DNNL_ARG_WORKSPACE) : 0);
-      planned = true;
-    } finally {
-      if (!planned) {
-        if (plannedForward != null) {
-          plannedForward.close();
-        }
-        arena.close();
-      }
+      opened.release();
     }
   }
 

@@ -1,6 +1,7 @@
 package asymml.report;
 
 import asymml.model.AtomicFile;
+import asymml.session.RunRecord;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.train.TrainConfig;
 import java.io.IOException;
@@ -161,18 +162,18 @@ public record ReportPage(
     page.text(
         "lead",
         ("A trusted process, %s, holds the images and a small low-rank part of each split layer's"
-                + " input; an untrusted worker computes on the rest. This page shows what was trained, what the"
-                + " worker was sent, and what it reveals.")
-            .formatted(RunDescription.NOT_PROTECTED));
+                + " input; an untrusted worker computes on the rest. This page shows what was trained,"
+                + " what the worker was sent, and what it reveals.")
+            .formatted(RunRecord.NOT_PROTECTED));
     PageSection warning = page.box("warning");
     warning.text(
         pictures() == 0
-            ? "Private: losses, accuracies, ranks and scores are statistics of private images, and no"
-                + " guarantee covers them. This page belongs to the trusted side, as the run"
+            ? "Private: losses, accuracies, ranks and scores are statistics of private images, and"
+                + " no guarantee covers them. This page belongs to the trusted side, as the run"
                 + " directories do."
-            : ("Private: this page shows images of the training data (pictures: %d) and statistics of"
-                    + " private images that no guarantee covers. It belongs to the trusted side: give it"
-                    + " only to those who may see the data.")
+            : ("Private: this page shows images of the training data (pictures: %d) and statistics"
+                    + " of private images that no guarantee covers. It belongs to the trusted side:"
+                    + " give it only to those who may see the data.")
                 .formatted(pictures()));
     if (!fonts) {
       page.missing("No charts: " + Charts.NO_FONTS);
@@ -211,7 +212,8 @@ public record ReportPage(
     pair.chart(
         curves.accuracy(),
         "accuracy",
-        "Accuracy by epoch: solid on the test split, dashed on training images as they were trained on");
+        "Accuracy by epoch: solid on the test split, dashed on training images as they were trained"
+            + " on");
     pair.chart(
         curves.loss(),
         "loss",

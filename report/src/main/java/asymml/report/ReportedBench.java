@@ -1,5 +1,6 @@
 package asymml.report;
 
+import asymml.session.RunRecord;
 import asymml.trusted.ops.StepProfile.Phase;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
@@ -49,8 +50,8 @@ public record ReportedBench(Path file, Map<String, Object> facts) {
   void appendTo(PageSection page, String id) {
     PageSection section = page.section(id, "Benchmark " + model());
     section.text(
-        ("Whole training steps on random images: %s, %s norm, batch %s of %s, rank %s, worker %s, %s"
-                + " threads a process on %s processors. Trusted process: %s.")
+        ("Whole training steps on random images: %s, %s norm, batch %s of %s, rank %s, worker %s,"
+                + " %s threads a process on %s processors. Trusted process: %s.")
             .formatted(
                 model(),
                 facts.get("norm"),
@@ -60,7 +61,7 @@ public record ReportedBench(Path file, Map<String, Object> facts) {
                 facts.get("worker"),
                 facts.get("threads"),
                 facts.get("processors"),
-                RunDescription.NOT_PROTECTED));
+                RunRecord.NOT_PROTECTED));
     if (facts.get("trustedCostRatio") instanceof Number ratio) {
       section.text(
           String.format(

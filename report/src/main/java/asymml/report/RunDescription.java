@@ -14,9 +14,6 @@ import java.util.Locale;
 
 /// Runs in words: the network and what runs where.
 public final class RunDescription {
-  /// What is to be said of the trusted process.
-  public static final String NOT_PROTECTED = "not running in a TEE (simulation, not protected)";
-
   private RunDescription() {}
 
   /// A data set in words.

@@ -4,6 +4,7 @@ import asymml.model.Graph;
 import asymml.privacy.Channel;
 import asymml.privacy.Ledger;
 import asymml.privacy.PrivacyStatement;
+import asymml.session.RunRecord;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Placement.Split;
@@ -54,9 +55,9 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     facts.put(
         "Trusted process",
         run.fact("trustedProcess")
-            .filter(said -> !said.equals(RunDescription.NOT_PROTECTED))
-            .map(said -> said + "; " + RunDescription.NOT_PROTECTED)
-            .orElse(RunDescription.NOT_PROTECTED));
+            .filter(said -> !said.equals(RunRecord.NOT_PROTECTED))
+            .map(said -> said + "; " + RunRecord.NOT_PROTECTED)
+            .orElse(RunRecord.NOT_PROTECTED));
     facts.put(
         "Worker",
         run.needsWorker() ? "UNTRUSTED: " + setting("worker") : "none: nothing is released");

@@ -3,6 +3,7 @@ package asymml.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.session.RunRecord;
 import asymml.trusted.ops.StepProfile.Phase;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
@@ -83,7 +84,7 @@ class BenchSectionTest {
         .contains(
             "cnn, batch norm, batch 32 of 32x32x3, rank 1/8, worker local, 1 threads a process on 2"
                 + " processors",
-            RunDescription.NOT_PROTECTED);
+            RunRecord.NOT_PROTECTED);
   }
 
   @Test

@@ -1,5 +1,6 @@
 package asymml.session;
 
+import asymml.kernels.Closer;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.TlsTrust;
 import asymml.trusted.boundary.WorkerProcess;
@@ -58,18 +59,13 @@ final class ConnectedWorker implements AutoCloseable {
     if (spec.training().shield().masks()) {
       command.addAll(List.of("--precision", "fp32"));
     }
-    WorkerProcess process =
-        WorkerProcess.start(command, spec.threads(), log, spec.workers().timeout());
-    boolean connected = false;
-    try {
+    try (Closer opened = new Closer()) {
+      WorkerProcess process =
+          opened.own(WorkerProcess.start(command, spec.threads(), log, spec.workers().timeout()));
       RemoteWorker remote = RemoteWorker.connect(process, spec.workers().timeout());
-      connected = true;
+      opened.release();
       return new ConnectedWorker(
           remote, process, "process %d on this machine, log %s".formatted(process.pid(), log));
-    } finally {
-      if (!connected) {
-        process.close();
-      }
     }
   }
 

@@ -138,7 +138,23 @@ public final class ResolvedRun {
     if (!found.isEmpty()) {
       throw new InvalidSpecException(found.stream().map(FormalFindings::of).toList());
     }
+    if (run.publicImages != null) {
+      requireOthers(run.publicImages, run.data);
+    }
     return run;
+  }
+
+  /// Bounds and bases would be statistics of the private images that are among the public ones.
+  private static void requireOthers(ImageSet publicImages, DataSet data) {
+    int shared = publicImages.sharedWith(data.train(), data.test());
+    if (shared > 0) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.PUBLIC_DATA_PRIVATE,
+              "public-data",
+              "has %d images of %d that are training or test images of this run"
+                  .formatted(shared, publicImages.size())));
+    }
   }
 
   /// What the run was told.

@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
 public final class RunRecord {
   static final String RUNNING = "running";
 
-  /// What is to be said of the trusted process.
-  static final String NOT_PROTECTED = "not running in a TEE (simulation, not protected)";
+  /// What this version's trusted process says of its protection, wherever it introduces itself.
+  public static final String NOT_PROTECTED = "not running in a TEE (simulation, not protected)";
 
   private final RunLayout layout;
   private final ResolvedRun run;

@@ -2,6 +2,7 @@ package asymml.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
@@ -278,6 +279,22 @@ class TrainingSessionTest {
             e ->
                 assertThat(e.findings().getFirst().kind())
                     .isEqualTo(Finding.Kind.PUBLIC_DATA_PRIVATE));
+  }
+
+  @Test
+  void public_images_are_compared_with_the_private_ones_pixel_by_pixel() {
+    TrainingSpec spec =
+        FEW.withNorm(Zoo.Norm.GROUP)
+            .withProtection(new Epsilon(8), Channel.WEIGHTS)
+            .withData(DataSpec.of("here").withPublicSource("elsewhere"));
+    assertThatThrownBy(() -> ResolvedRun.of(spec, data, data.test()))
+        .isInstanceOfSatisfying(
+            InvalidSpecException.class,
+            e ->
+                assertThat(e.findings())
+                    .extracting(Finding::kind, Finding::setting)
+                    .containsExactly(tuple(Finding.Kind.PUBLIC_DATA_PRIVATE, "public-data")))
+        .hasMessageContaining("16 images of 16");
   }
 
   @Test

@@ -20,6 +20,7 @@ import static org.bytedeco.cuda.global.cudart.cudaStreamNonBlocking;
 import static org.bytedeco.cuda.global.cudart.cudaStreamSynchronize;
 import static org.bytedeco.cuda.global.cudart.cudaStreamWaitEvent;
 
+import asymml.kernels.Closer;
 import asymml.wire.OpDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -91,8 +92,8 @@ final class CudaBackend implements Backend {
 
   private CudaBackend(CudaContext context) {
     this.context = context;
-    boolean opened = false;
-    try {
+    try (Closer opened = new Closer()) {
+      opened.own(this);
       Cuda.check(cudaStreamCreateWithFlags(up, cudaStreamNonBlocking), "cudaStreamCreate");
       Cuda.check(cudaStreamCreateWithFlags(down, cudaStreamNonBlocking), "cudaStreamCreate");
       weightsUploaded = event(cudaEventDisableTiming);
@@ -104,11 +105,7 @@ final class CudaBackend implements Backend {
         // Who waits sleeps: a thread that spins takes a core from the trusted side.
         ends.add(event(cudaEventDisableTiming | cudaEventBlockingSync));
       }
-      opened = true;
-    } finally {
-      if (!opened) {
-        close();
-      }
+      opened.release();
     }
   }
 

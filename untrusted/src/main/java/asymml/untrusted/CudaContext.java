@@ -20,6 +20,7 @@ import static org.bytedeco.cuda.global.cudnn.cudnnGetCudartVersion;
 import static org.bytedeco.cuda.global.cudnn.cudnnGetVersion;
 import static org.bytedeco.cuda.global.cudnn.cudnnSetStream;
 
+import asymml.kernels.Closer;
 import java.nio.charset.StandardCharsets;
 import org.bytedeco.cuda.cublas.cublasContext;
 import org.bytedeco.cuda.cudart.CUstream_st;
@@ -62,8 +63,8 @@ final class CudaContext implements AutoCloseable {
   CudaContext(int device, Precision precision) {
     this.device = device;
     this.precision = precision;
-    boolean opened = false;
-    try {
+    try (Closer opened = new Closer()) {
+      opened.own(this);
       checkPresent(device);
       Cuda.check(cudaSetDevice(device), "cudaSetDevice");
       this.name = describe(device);
@@ -79,11 +80,7 @@ final class CudaContext implements AutoCloseable {
       if (precision == Precision.BF16) {
         bfloat16 = new Bfloat16(stream);
       }
-      opened = true;
-    } finally {
-      if (!opened) {
-        close();
-      }
+      opened.release();
     }
   }
 

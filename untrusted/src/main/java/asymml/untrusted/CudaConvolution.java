@@ -35,6 +35,7 @@ import static org.bytedeco.cuda.global.cudnn.cudnnSetConvolutionMathType;
 import static org.bytedeco.cuda.global.cudnn.cudnnSetFilter4dDescriptor;
 import static org.bytedeco.cuda.global.cudnn.cudnnSetTensor4dDescriptor;
 
+import asymml.kernels.Closer;
 import asymml.wire.OpDescriptor;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -106,8 +107,8 @@ final class CudaConvolution implements CudaOperation {
     this.context = context;
     this.op = op;
     this.half = context.precision() == Precision.BF16;
-    boolean planned = false;
-    try {
+    try (Closer opened = new Closer()) {
+      opened.own(this);
       describe();
       if (half) {
         halfWeights.reserve(op.weightFloats() * Short.BYTES);
@@ -131,11 +132,7 @@ final class CudaConvolution implements CudaOperation {
           backwardWeights,
           weightsAlgorithms(),
           pass -> runWeights(pass, a, b, c));
-      planned = true;
-    } finally {
-      if (!planned) {
-        close();
-      }
+      opened.release();
     }
   }
 
