@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.kernels.NativeLibraryException;
 import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.train.TrainingException;
@@ -122,6 +123,13 @@ public final class Main implements Callable<Integer> {
               "asymml: not enough memory (%s): lower --batch-size or use a machine with more"
                   .formatted(e.getMessage()));
       return ExitCode.SOFTWARE;
+    } catch (LinkageError e) {
+      @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
+      if (library == null) {
+        throw e;
+      }
+      root.getErr().println("asymml: " + library.getMessage());
+      return ExitCode.SOFTWARE;
     }
   }
 
@@ -135,9 +143,11 @@ public final class Main implements Callable<Integer> {
   }
 
   private int fail(Exception e, CommandLine line) {
+    @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
     String message =
-        switch (e) {
-          case DataException _,
+        switch (library == null ? e : library) {
+          case NativeLibraryException _,
+              DataException _,
               TrainingException _,
               StudyException _,
               IOException _,
