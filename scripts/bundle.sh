@@ -134,9 +134,13 @@ lib=$home/lib
 jdk=$home/runtime
 
 END
+  sed -n '/^# Java names files in/,/^$/p' "$home/asymml"
   sed -n '/^# Two processes share the cores/,$p' "$home/asymml"
 } >"$tree/asymml"
-{ grep -q '^exec ' "$tree/asymml" && grep -q '^home=' "$tree/asymml"; } || fail "the launcher has changed: its last part no longer begins where this script expects, or the part that finds its folder"
+for part in '^home=' '^    LC_ALL=C.UTF-8$' '^exec '; do
+  grep -q "$part" "$tree/asymml" ||
+    fail "the launcher has changed: its parts no longer begin where this script expects ($part)"
+done
 chmod 755 "$tree/asymml"
 cp "$home/LICENSE" "$home/README.md" "$tree"
 cp -R "$home/docs" "$tree"
