@@ -8,6 +8,7 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Opens data sets: finds out what a path holds and decodes all of it.
@@ -17,6 +18,11 @@ public final class DataSets {
 
   /// Folders that hold nothing but one folder; more of them are a loop.
   private static final int MOST_WRAPPERS = 16;
+
+  /// Files of pickled objects, which only Python reads.
+  private static final Set<String> PYTHON_CIFAR =
+      Set.of(
+          "data_batch_1", "test_batch", "batches.meta", "cifar-10-batches-py", "cifar-100-python");
 
   private static final String ACCEPTED =
       "accepted are: 'generated' or 'generated:SEED'; a folder or zip file of"
@@ -178,6 +184,11 @@ public final class DataSets {
         return found;
       }
       folder = next(folder, limits);
+    }
+    if (ImageTree.Folder.children(path).stream()
+        .anyMatch(child -> PYTHON_CIFAR.contains(TreeNames.of(child)))) {
+      throw new DataException(
+          path + " holds the Python version of CIFAR, which is not read; give the binary version");
     }
     throw new DataException(path + " holds no data set; " + ACCEPTED);
   }

@@ -173,6 +173,11 @@ final class ImageListing {
   private NavigableMap<String, List<String>> checked(String name, String advice)
       throws DataException {
     Split split = splits.get(name);
+    if (splits.isEmpty() && tree.paths().stream().anyMatch(ImageListing::isBinary)) {
+      throw new DataException(
+          tree.root()
+              + " holds files of CIFAR or of the MNIST family, which are not read from a zip file; unpack it and give the folder");
+    }
     if (split == null) {
       throw new DataException(
           "%s has no %s split; add a folder %s/<class>/ with its images"
@@ -201,6 +206,12 @@ final class ImageListing {
   private static String some(Set<String> names) {
     String first = names.stream().limit(3).collect(Collectors.joining(", "));
     return names.isEmpty() ? "none" : names.size() <= 3 ? first : first + ", ...";
+  }
+
+  /// Whether a file belongs to a data set of another kind.
+  private static boolean isBinary(String path) {
+    String name = path.substring(path.lastIndexOf('/') + 1);
+    return name.endsWith("_batch.bin") || name.equals("test.bin") || name.contains("-ubyte");
   }
 
   private static boolean isImage(String path) {

@@ -17,6 +17,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
+import java.util.zip.ZipEntry;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -299,6 +300,20 @@ class BinaryFilesTest {
     Files.write(file, tar);
     assertThatThrownBy(() -> DataSets.open(file.toString(), SampleFiles.SILENT))
         .hasMessageContaining("it is a tar archive");
+  }
+
+  @Test
+  void data_of_another_form_are_named() throws Exception {
+    mnist("-idx", ".gz");
+    Path zip = SampleFiles.zip(folder, folder.resolve("mnist.zip"), "a/", ZipEntry.STORED);
+    assertThatThrownBy(() -> DataSets.open(zip.toString(), SampleFiles.SILENT))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("which are not read from a zip file; unpack it and give the folder");
+    Path python = Files.createDirectories(folder.resolve("python"));
+    Files.write(python.resolve("data_batch_1"), new byte[9]);
+    assertThatThrownBy(() -> DataSets.open(python.toString(), SampleFiles.SILENT))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("holds the Python version of CIFAR, which is not read");
   }
 
   @Test
