@@ -142,8 +142,9 @@ class JpegDecoderTest {
     assertThat(image.shape()).as(kind).isEqualTo(new Shape(HEIGHT, WIDTH, channels));
     int largest = 0;
     for (int p = 0; p < WIDTH * HEIGHT; p++) {
+      int row = p / WIDTH;
       double x = p % WIDTH + 0.5;
-      double y = p / WIDTH + 0.5;
+      double y = row + 0.5;
       double[] samples = parts.stream().mapToDouble(c -> c.plane().at(x, y)).toArray();
       double[] expected = model.rgb(samples);
       for (int c = 0; c < channels; c++) {

@@ -52,7 +52,7 @@ final class JpegFiles {
     }
   }
 
-  /// Encodes an image; segments such as [#JFIF] follow the start mark.
+  /// Encodes an image; segments such as [#jfif()] follow the start mark.
   static byte[] encode(
       int width, int height, List<Component> components, boolean progressive, byte[]... segments) {
     JpegFiles file = new JpegFiles(width, height, components);

@@ -208,7 +208,7 @@ class ZipArchiveTest {
               .put((byte) 1)
               .putInt((int) checksum.getValue())
               .put(real);
-      entries.set(i, entries.get(i).named(raw).withExtra(field.array()));
+      entries.set(i, entries.get(i).named(raw).withExtra(ZipFiles.bytes(field)));
     }
     assertThat(open(zip(entries)).train().classNames()).containsExactly("dog", "k\u010D");
     entries.set(0, entries.get(0).named("train/cax/1.png".getBytes(StandardCharsets.UTF_8)));

@@ -20,6 +20,7 @@ final class ZipFiles {
   /// @param crc declared checksum
   /// @param extra fields of the directory
   /// @param attributes external attributes; a Unix mode in the upper half
+  @SuppressWarnings("ArrayRecordComponent") // Written at once, never compared.
   record Entry(
       byte[] name,
       int flags,
@@ -78,6 +79,13 @@ final class ZipFiles {
     return ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
   }
 
+  /// All of a buffer, whatever its position.
+  static byte[] bytes(ByteBuffer buffer) {
+    byte[] bytes = new byte[buffer.capacity()];
+    buffer.get(0, bytes);
+    return bytes;
+  }
+
   /// A file of entries. In the form of zip64, counts and offsets stand in the wide records alone.
   static byte[] write(boolean zip64, List<Entry> entries) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -87,18 +95,18 @@ final class ZipFiles {
       ByteBuffer local = little(30).putInt(0x04034B50).putShort((short) 20);
       local.putShort((short) e.flags).putShort((short) e.method).putInt(0).putInt((int) e.crc);
       local.putInt(e.packed.length).putInt((int) e.size).putShort((short) e.name.length);
-      out.writeBytes(local.array());
+      out.writeBytes(bytes(local));
       out.writeBytes(e.name);
       out.writeBytes(e.packed);
       byte[] wide =
           zip64
-              ? little(28)
-                  .putShort((short) 1)
-                  .putShort((short) 24)
-                  .putLong(e.size)
-                  .putLong(e.packed.length)
-                  .putLong(offset)
-                  .array()
+              ? bytes(
+                  little(28)
+                      .putShort((short) 1)
+                      .putShort((short) 24)
+                      .putLong(e.size)
+                      .putLong(e.packed.length)
+                      .putLong(offset))
               : new byte[0];
       ByteBuffer entry = little(46 + e.name.length + e.extra.length + wide.length);
       entry.putInt(0x02014B50).putShort((short) (3 << 8)).putShort((short) 20);
@@ -107,7 +115,7 @@ final class ZipFiles {
       entry.putShort((short) e.name.length).putShort((short) (e.extra.length + wide.length));
       entry.putShort((short) 0).putShort((short) 0).putShort((short) 0).putInt(e.attributes);
       entry.putInt(zip64 ? -1 : offset).put(e.name).put(e.extra).put(wide);
-      directory.add(entry.array());
+      directory.add(bytes(entry));
     }
     int from = out.size();
     directory.forEach(out::writeBytes);
@@ -116,13 +124,13 @@ final class ZipFiles {
       int at = out.size();
       ByteBuffer end = little(56).putInt(0x06064B50).putLong(44).putInt(45).putInt(0).putInt(0);
       end.putLong(entries.size()).putLong(entries.size()).putLong(length).putLong(from);
-      out.writeBytes(end.array());
-      out.writeBytes(little(20).putInt(0x07064B50).putInt(0).putLong(at).putInt(1).array());
+      out.writeBytes(bytes(end));
+      out.writeBytes(bytes(little(20).putInt(0x07064B50).putInt(0).putLong(at).putInt(1)));
     }
     ByteBuffer end = little(22).putInt(0x06054B50).putInt(0);
     short count = zip64 ? -1 : (short) entries.size();
     end.putShort(count).putShort(count).putInt(zip64 ? -1 : length).putInt(zip64 ? -1 : from);
-    out.writeBytes(end.array());
+    out.writeBytes(bytes(end));
     return out.toByteArray();
   }
 }
