@@ -66,8 +66,7 @@ class ResolvedRunTest {
         Arguments.of(
             Finding.Kind.NO_NOISE,
             PLAIN.withNorm(Zoo.Norm.GROUP).withProtection(null, Channel.WEIGHTS)),
-        Arguments.of(
-            Finding.Kind.SAMPLED_GRADIENT, ACCOUNTED.withShield(new Shield.Shares(0.25))),
+        Arguments.of(Finding.Kind.SAMPLED_GRADIENT, ACCOUNTED.withShield(new Shield.Shares(0.25))),
         Arguments.of(
             Finding.Kind.PRIVATE_CLIP_BOUND,
             with(ALL, new Epsilon(8), Drawing.POISSON, Basis.PUBLIC, new Clip.Median())),
@@ -255,8 +254,7 @@ class ResolvedRunTest {
   void layers_that_all_stay_trusted_need_no_worker() {
     TrainingSpec spec = PLAIN.withTrustedLayers(List.of("conv1", "conv2", "conv3", "fc"));
     assertThat(ResolvedRun.of(spec, DATA, null).needsWorker()).isFalse();
-    TrainingSpec accounted =
-        ACCOUNTED.withTrustedLayers(List.of("conv1", "conv2", "conv3", "fc"));
+    TrainingSpec accounted = ACCOUNTED.withTrustedLayers(List.of("conv1", "conv2", "conv3", "fc"));
     assertThat(findings(accounted, PUBLIC))
         .extracting(Finding::kind)
         .containsExactly(Finding.Kind.NOTHING_RELEASED);
@@ -282,8 +280,7 @@ class ResolvedRunTest {
     Shape shape = new Shape(size, size, 3);
     ImageSet images = TinyImages.images(shape, 4, 1);
     DataSet data = new DataSet("d", images, images, Normalization.of(images), false, 0);
-    assertThatThrownBy(
-            () -> ResolvedRun.of(Settings.parse("run.yaml", yaml).spec(), data, null))
+    assertThatThrownBy(() -> ResolvedRun.of(Settings.parse("run.yaml", yaml).spec(), data, null))
         .isInstanceOfSatisfying(
             InvalidSpecException.class,
             e ->
@@ -305,8 +302,7 @@ class ResolvedRunTest {
   }
 
   private TrainingSpec from(TrainingSpec spec, Path images, Path publicImages) {
-    return spec.withData(
-        DataSpec.of(images.toString()).withPublicSource(publicImages.toString()));
+    return spec.withData(DataSpec.of(images.toString()).withPublicSource(publicImages.toString()));
   }
 
   @Test
@@ -333,8 +329,7 @@ class ResolvedRunTest {
     Path images = TinyImages.folder(folder.resolve("mine"), 12, 6, 1);
     Path others = TinyImages.folder(folder.resolve("others"), 9, 4, 7000);
     ResolvedRun run =
-        ResolvedRun.open(
-            from(ACCOUNTED, images, others).withLimits(4, 2), (_, _, _) -> {});
+        ResolvedRun.open(from(ACCOUNTED, images, others).withLimits(4, 2), (_, _, _) -> {});
     assertThat(run.publicImages()).isNotNull();
     assertThat(run.publicImages().size()).isEqualTo(9);
   }
@@ -346,11 +341,9 @@ class ResolvedRunTest {
     Path link = Files.createSymbolicLink(folder.resolve("link"), images);
     Path one = TinyImages.folder(folder.resolve("one"), 4, 2, 7000);
     Files.copy(images.resolve("test/dark/1.png"), one.resolve("train/bright/copy.png"));
-    for (Path laundered :
-        List.of(images, images.resolve(".").resolve(""), copy, link, one)) {
+    for (Path laundered : List.of(images, images.resolve(".").resolve(""), copy, link, one)) {
       Path run = folder.resolve("run");
-      assertThatThrownBy(
-              () -> TrainingSession.create(from(ACCOUNTED, images, laundered), run))
+      assertThatThrownBy(() -> TrainingSession.create(from(ACCOUNTED, images, laundered), run))
           .as(laundered.toString())
           .isInstanceOfSatisfying(
               InvalidSpecException.class,
@@ -369,15 +362,13 @@ class ResolvedRunTest {
   void a_wrong_layer_is_found_before_public_images_are_looked_for() throws Exception {
     Path images = TinyImages.folder(folder.resolve("mine"), 4, 2, 1);
     Path nowhere = folder.resolve("nowhere");
-    assertThatThrownBy(
-            () ->
-                ResolvedRun.open(
-                    from(ACCOUNTED, images, nowhere).withTrustedLayers(List.of("conv9")),
-                    (_, _, _) -> {}))
+    assertThatThrownBy(() ->
+            ResolvedRun.open(
+                from(ACCOUNTED, images, nowhere).withTrustedLayers(List.of("conv9")),
+                (_, _, _) -> {}))
         .isInstanceOf(InvalidSpecException.class)
         .hasMessageContaining("conv9");
-    assertThatThrownBy(
-            () -> ResolvedRun.open(from(ACCOUNTED, images, nowhere), (_, _, _) -> {}))
+    assertThatThrownBy(() -> ResolvedRun.open(from(ACCOUNTED, images, nowhere), (_, _, _) -> {}))
         .isInstanceOf(DataException.class)
         .hasMessageContaining(nowhere.toString());
   }

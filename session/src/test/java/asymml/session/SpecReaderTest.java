@@ -76,10 +76,7 @@ class SpecReaderTest {
         set("rank: 8", s -> s.training().rank(), new RankPolicy.Fixed(8)),
         set("rank: 1/4", s -> s.training().rank(), new RankPolicy.Fraction(1, 4)),
         set("rank: schedule:2:32", s -> s.training().rank(), new RankPolicy.Schedule(2, 32)),
-        set(
-            "rank: layers:0:4",
-            s -> s.training().rank(),
-            new RankPolicy.PerLayer(List.of(0, 4))),
+        set("rank: layers:0:4", s -> s.training().rank(), new RankPolicy.PerLayer(List.of(0, 4))),
         set("trusted-layers: none", s -> s.training().trustedLayers(), List.of()),
         set("trusted-layers: conv1,fc", s -> s.training().trustedLayers(), List.of("conv1", "fc")),
         set("trusted-layers: [fc]", s -> s.training().trustedLayers(), List.of("fc")),
@@ -107,10 +104,7 @@ class SpecReaderTest {
             s -> s.training().shield(),
             new Shield.Shares(1)),
         set("weight-gradient: sampled:1", s -> s.training().shield(), new Shield.Residual()),
-        set(
-            "protect: residuals",
-            s -> s.training().privacy().protect(),
-            Set.of(Channel.RESIDUALS)),
+        set("protect: residuals", s -> s.training().privacy().protect(), Set.of(Channel.RESIDUALS)),
         set(
             "protect: [residuals, gradients]",
             s -> s.training().privacy().protect(),
@@ -162,10 +156,7 @@ class SpecReaderTest {
             "worker: ['unix:/tmp/a,b']",
             s -> s.workers().workers(),
             List.of(WorkerChoice.parse("unix:/tmp/a,b"))),
-        set(
-            "worker: tls:a:1\ntls-trust: w.pem",
-            s -> s.workers().tlsTrust(),
-            Path.of("w.pem")),
+        set("worker: tls:a:1\ntls-trust: w.pem", s -> s.workers().tlsTrust(), Path.of("w.pem")),
         set(
             "worker: tls:a:1\ntls-trust: w.pem\nwire: bfloat16",
             s -> s.workers().wire(),
@@ -294,8 +285,7 @@ class SpecReaderTest {
     others.forEach((key, value) -> {
       TrainingSpec changed = saved.overriddenBy(new Settings(Map.of(key, value))).spec();
       InvalidSpecException e =
-          catchThrowableOfType(
-              InvalidSpecException.class, () -> saved.requireUnchangedBy(changed));
+          catchThrowableOfType(InvalidSpecException.class, () -> saved.requireUnchangedBy(changed));
       assertThat(e).as(key).isNotNull().hasMessageContaining(key + " was ");
       assertThat(e.findings().getFirst().kind()).isEqualTo(Finding.Kind.CHANGED_ON_RESUME);
     });
@@ -458,7 +448,9 @@ class SpecReaderTest {
     for (TrainingSpec spec :
         List.of(
             DEFAULTS.withProtection(new Epsilon(2)),
-            DEFAULTS.withProtection(new Epsilon(2), Channel.GRADIENTS).withShield(new Shield.Shares(1)))) {
+            DEFAULTS
+                .withProtection(new Epsilon(2), Channel.GRADIENTS)
+                .withShield(new Shield.Shares(1)))) {
       assertThat(Settings.of(spec).values()).doesNotContainKeys("noise-ratio", "noise-multiplier");
       assertThat(Settings.of(spec).spec()).isEqualTo(spec);
     }

@@ -34,18 +34,15 @@ final class TinyImages {
   static ImageSet images(Shape shape, int count, long seed) {
     byte[] all = new byte[count * shape.size()];
     for (int i = 0; i < count; i++) {
-      System.arraycopy(
-          pixels(shape, i % 2, seed + i), 0, all, i * shape.size(), shape.size());
+      System.arraycopy(pixels(shape, i % 2, seed + i), 0, all, i * shape.size(), shape.size());
     }
-    return ImageSet.of(
-        shape, CLASSES, IntStream.range(0, count).map(i -> i % 2).toArray(), all);
+    return ImageSet.of(shape, CLASSES, IntStream.range(0, count).map(i -> i % 2).toArray(), all);
   }
 
   /// 24 training and 10 test images.
   static DataSet data() {
     ImageSet train = images(SHAPE, 24, 0);
-    return new DataSet(
-        "tiny", train, images(SHAPE, 10, 1000), Normalization.of(train), true, 1);
+    return new DataSet("tiny", train, images(SHAPE, 10, 1000), Normalization.of(train), true, 1);
   }
 
   /// Writes `<split>/<class>/<i>.png`.
