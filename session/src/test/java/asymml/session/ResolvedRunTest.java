@@ -28,6 +28,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -330,8 +331,7 @@ class ResolvedRunTest {
     Path others = TinyImages.folder(folder.resolve("others"), 9, 4, 7000);
     ResolvedRun run =
         ResolvedRun.open(from(ACCOUNTED, images, others).withLimits(4, 2), (_, _, _) -> {});
-    assertThat(run.publicImages()).isNotNull();
-    assertThat(run.publicImages().size()).isEqualTo(9);
+    assertThat(Objects.requireNonNull(run.publicImages()).size()).isEqualTo(9);
   }
 
   @Test
