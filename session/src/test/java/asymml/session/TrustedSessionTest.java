@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -276,7 +277,7 @@ class TrustedSessionTest {
     assertThat(record.get("provenance")).asString().contains(DATA.train().digest());
     assertThat(record.get("lastEpoch")).asString().contains("epoch=3");
     @SuppressWarnings("unchecked")
-    Map<String, Object> config = (Map<String, Object>) record.get("config");
+    Map<String, Object> config = (Map<String, Object>) Objects.requireNonNull(record.get("config"));
     assertThat(new Settings(config).spec()).isEqualTo(SPEC);
   }
 
