@@ -177,7 +177,7 @@ class WorkerPoolTest {
     assertThat(refused(local, null, 17, minute)).isEqualTo(range);
     assertThat(refused(local, null, 1, Duration.ofMillis(999))).isEqualTo(range);
     assertThat(refused(local, null, 1, Duration.ofSeconds(1))).isEmpty();
-    assertThat(refused(local, null, 1, Duration.ofSeconds(-60))).isEqualTo(range);
+    assertThat(refused(local, null, 1, Duration.ofMinutes(-1))).isEqualTo(range);
   }
 
   @ParameterizedTest
