@@ -33,6 +33,7 @@ public record Settings(Map<String, Object> values) {
   public static final List<String> FREE_ON_RESUME =
       List.of(
           "data",
+          SpecReader.MAX_IMAGE_PIXELS,
           "analyze-every",
           "threads",
           "worker",

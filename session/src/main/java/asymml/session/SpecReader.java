@@ -4,6 +4,7 @@ import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
+import asymml.trusted.data.DataLimits;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
@@ -31,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 final class SpecReader {
   static final String NOISE_MULTIPLIER = "noise-multiplier";
   static final String NOISE_RATIO = "noise-ratio";
+  static final String MAX_IMAGE_PIXELS = "max-image-pixels";
   static final String NONE = "none";
   static final String EXACT = "exact";
   static final String SAMPLED = "sampled:";
@@ -86,7 +88,8 @@ final class SpecReader {
         given("data", text -> text, defaults.source()),
         given("limit-train", Limit::parse, defaults.limitTrain()),
         given("limit-test", Limit::parse, defaults.limitTest()),
-        given("public-data", text -> text, defaults.publicSource()));
+        given("public-data", text -> text, defaults.publicSource()),
+        given(MAX_IMAGE_PIXELS, text -> new DataLimits(integer(text)), defaults.limits()));
   }
 
   private WorkerSpec workers() {

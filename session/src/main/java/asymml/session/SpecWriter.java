@@ -33,6 +33,7 @@ final class SpecWriter {
     values.put("data", data.source());
     values.put("limit-train", data.limitTrain().toString());
     values.put("limit-test", data.limitTest().toString());
+    values.put(SpecReader.MAX_IMAGE_PIXELS, data.limits().imagePixels());
     values.put("augment", training.augment());
   }
 

@@ -62,6 +62,7 @@ class SpecReaderTest {
         set("limit-train: 200", s -> s.data().limitTrain(), new Limit(200)),
         set("limit-train: all", s -> s.data().limitTrain(), Limit.NONE),
         set("limit-test: 1", s -> s.data().limitTest(), new Limit(1)),
+        set("max-image-pixels: 1000", s -> s.data().limits().imagePixels(), 1000),
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
         set("augment: false", s -> s.training().augment(), false),
         set("augment: 'false'", s -> s.training().augment(), false),
@@ -192,6 +193,7 @@ class SpecReaderTest {
     values.put("data", "other");
     values.put("limit-train", 9);
     values.put("limit-test", 8);
+    values.put("max-image-pixels", 1000);
     values.put("augment", false);
     values.put("model", "resnet20");
     values.put("norm", "group");
@@ -296,6 +298,7 @@ class SpecReaderTest {
       delimiter = '|',
       value = {
         "data: elsewhere",
+        "max-image-pixels: 5000",
         "analyze-every: 5",
         "threads: 1",
         "worker: [tls:c:1, tls:d:2]",
