@@ -95,7 +95,7 @@ final class SpecReader {
   private WorkerSpec workers() {
     WorkerSpec defaults = DEFAULTS.workers();
     return new WorkerSpec(
-        given("worker", list(WorkerChoice::parse), defaults.workers()),
+        list("worker", WorkerChoice::parse, defaults.workers()),
         optional("tls-trust", Path::of),
         given("wire", choice(Encoding.values(), SpecWriter::label), defaults.wire()),
         given("chunks", SpecReader::integer, defaults.chunks()),
@@ -149,7 +149,7 @@ final class SpecReader {
         given("weight-decay", SpecReader::decimal, defaults.weightDecay()),
         given("schedule", choice(Schedule.values(), SpecWriter::label), defaults.schedule()),
         given("warm-up-epochs", SpecReader::number, defaults.warmUpEpochs()),
-        given("milestones", list(SpecReader::integer), defaults.milestones()),
+        list("milestones", SpecReader::integer, defaults.milestones()),
         given("step-factor", SpecReader::decimal, defaults.factor()));
   }
 
@@ -224,9 +224,18 @@ final class SpecReader {
     }
   }
 
-  private static <T> Form<List<T>> list(Form<T> element) {
-    return text ->
-        text.isEmpty() ? List.of() : Stream.of(text.split(",", -1)).map(element::parse).toList();
+  /// A list as such, whose elements may hold commas, or as text with a comma between elements.
+  private <T> List<T> list(String key, Form<T> element, List<T> otherwise) {
+    return given(
+        key,
+        text -> {
+          Stream<String> elements =
+              settings.values().get(key) instanceof List<?> list
+                  ? list.stream().map(String::valueOf)
+                  : text.isEmpty() ? Stream.empty() : Stream.of(text.split(",", -1));
+          return elements.map(element::parse).toList();
+        },
+        otherwise);
   }
 
   private static <T> Form<T> choice(T[] choices, Function<? super T, String> label) {

@@ -37,7 +37,7 @@ class ResolvedRunTest {
 
   private static ResolvedRun accounted(DataSet data) {
     TrainingSpec spec = spec().withProtection(new Epsilon(8), Channel.WEIGHTS);
-    return ResolvedRun.of(spec, data, withCopies(0).train());
+    return ResolvedRun.of(spec, data, TinyImages.images(SHAPE, 4, 1));
   }
 
   @Test
