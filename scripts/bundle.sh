@@ -122,14 +122,25 @@ find "$tree/runtime" -name '*.so' -exec strip --strip-unneeded {} +
 # The asymml command, bundled with its own Java runtime.
 set -eu
 
-home=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+fail() {
+  echo "asymml: $1" >&2
+  exit 1
+}
+
+END
+  sed -n '/^# The file itself where this is a symbolic link/,/^home=/p' "$home/asymml"
+  cat <<'END'
 lib=$home/lib
 jdk=$home/runtime
 
 END
+  sed -n '/^# Java names files in/,/^$/p' "$home/asymml"
   sed -n '/^# Two processes share the cores/,$p' "$home/asymml"
 } >"$tree/asymml"
-grep -q '^exec ' "$tree/asymml" || fail "the launcher has changed: its last part no longer begins where this script expects"
+for part in '^home=' '^    LC_ALL=C.UTF-8$' '^exec '; do
+  grep -q "$part" "$tree/asymml" ||
+    fail "the launcher has changed: its parts no longer begin where this script expects ($part)"
+done
 chmod 755 "$tree/asymml"
 cp "$home/LICENSE" "$home/README.md" "$tree"
 cp -R "$home/docs" "$tree"

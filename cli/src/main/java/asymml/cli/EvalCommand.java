@@ -5,7 +5,7 @@ import asymml.session.DataSpec;
 import asymml.session.Limit;
 import asymml.session.TrainedRun;
 import asymml.trusted.data.DataException;
-import asymml.trusted.data.DataSet;
+import asymml.trusted.data.TestSet;
 import asymml.trusted.train.Confusion;
 import asymml.trusted.train.Evaluator;
 import asymml.trusted.train.TrainingException;
@@ -46,7 +46,8 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "DATA",
-      description = "Data set whose test split is used (default: that of the run).")
+      description =
+          "Data set whose test split is used; it needs no other (default: that of the run).")
   private @Nullable String data;
 
   @Option(
@@ -78,24 +79,24 @@ final class EvalCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     try (TrainedRun run = runOptions.open()) {
       DataSpec own = run.spec().data();
-      DataSet images =
-          run.open(
+      TestSet test =
+          run.openTest(
               own.withSource(data == null ? own.source() : data)
-                  .withLimits(new Limit(1), limitTest == null ? own.limitTest() : limitTest),
+                  .withLimits(Limit.NONE, limitTest == null ? own.limitTest() : limitTest),
               DataOpening.reporter(out));
-      show(out, images, run.evaluate(images.test(), batchSize));
+      show(out, test, run.evaluate(test.images(), batchSize));
     }
     return ExitCode.OK;
   }
 
-  private static void show(PrintWriter out, DataSet images, Evaluator.Score score) {
-    List<String> names = images.test().classNames();
+  private static void show(PrintWriter out, TestSet test, Evaluator.Score score) {
+    List<String> names = test.images().classNames();
     Confusion confusion = score.confusion();
     int width = names.stream().mapToInt(String::length).max().orElse(0);
     out.printf(
         "%d test images of %s: accuracy %s, loss %s%n",
-        images.test().size(),
-        images.name(),
+        test.images().size(),
+        test.name(),
         Figures.percent(score.accuracy()),
         Figures.loss(score.loss()));
     out.println();

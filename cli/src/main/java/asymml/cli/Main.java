@@ -1,8 +1,11 @@
 package asymml.cli;
 
+import asymml.kernels.NativeLibraryException;
 import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.train.TrainingException;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.concurrent.Callable;
@@ -82,6 +85,8 @@ public final class Main implements Callable<Integer> {
   public static void main(String[] args) {
     // Charts go to files; without this a DISPLAY that nobody serves would end the program.
     System.setProperty("java.awt.headless", "true");
+    StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out));
+    System.setOut(output.printStream(System.out.charset()));
     CommandLine line = commandLine();
     Screen out = Screen.behind(Screen.OUT, System.getenv());
     Screen err = Screen.behind(Screen.ERR, System.getenv());
@@ -92,7 +97,17 @@ public final class Main implements Callable<Integer> {
       eraseWarning(err);
       line.setErr(err.writer(System.err));
     }
-    System.exit(execute(line, args));
+    int code = execute(line, args);
+    line.getOut().flush();
+    System.exit(complete(output, line) ? code : Math.max(code, ExitCode.SOFTWARE));
+  }
+
+  private static boolean complete(StandardOutput output, CommandLine line) {
+    @Nullable String failure = output.failure();
+    if (failure != null) {
+      line.getErr().println("asymml: standard output is incomplete: " + failure);
+    }
+    return failure == null;
   }
 
   /// Java prints a line about the Vector API before this program begins, and no option keeps it
@@ -122,6 +137,13 @@ public final class Main implements Callable<Integer> {
               "asymml: not enough memory (%s): lower --batch-size or use a machine with more"
                   .formatted(e.getMessage()));
       return ExitCode.SOFTWARE;
+    } catch (LinkageError e) {
+      @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
+      if (library == null) {
+        throw e;
+      }
+      root.getErr().println("asymml: " + library.getMessage());
+      return ExitCode.SOFTWARE;
     }
   }
 
@@ -135,9 +157,11 @@ public final class Main implements Callable<Integer> {
   }
 
   private int fail(Exception e, CommandLine line) {
+    @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
     String message =
-        switch (e) {
-          case DataException _,
+        switch (library == null ? e : library) {
+          case DataException data -> data.isAboveLimit() ? limited(data, line) : data.getMessage();
+          case NativeLibraryException _,
               TrainingException _,
               StudyException _,
               IOException _,
@@ -151,6 +175,14 @@ public final class Main implements Callable<Integer> {
       e.printStackTrace(line.getErr());
     }
     return ExitCode.SOFTWARE;
+  }
+
+  /// With the flag that raises the limit, where the command has it.
+  private static String limited(DataException e, CommandLine line) {
+    String message = String.valueOf(e.getMessage());
+    return line.getCommandSpec().findOption(DataLimitOptions.FLAG) == null
+        ? message
+        : message + " (or raise " + DataLimitOptions.FLAG + ")";
   }
 
   private static Throwable causeOf(UncheckedIOException e) {

@@ -19,6 +19,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -34,8 +35,8 @@ import picocli.CommandLine.Spec;
       "Trains briefly on the trusted side for the energy that each rank leaves, times steps at two"
           + " ranks with a worker, and chooses for each layer. Then it runs the plan and compares."
           + " What it prints can be given to 'asymml train' and 'asymml bench'.",
-      "On private images the ranks are a statistic of them; a run that is accounted for needs a plan"
-          + " from public ones, such as the generated ones."
+      "On private images the ranks are a statistic of them; a run that is accounted for needs a"
+          + " plan from public ones, such as the generated ones."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -60,6 +61,8 @@ final class PlanCommand implements Callable<Integer> {
       converter = StudyOptions.LimitConverter.class,
       description = "Train and measure on N images, or all (default: ${DEFAULT-VALUE}).")
   Limit limitTrain;
+
+  @Mixin private DataLimitOptions limits;
 
   @Option(
       names = "--model",
@@ -138,7 +141,8 @@ final class PlanCommand implements Callable<Integer> {
       paramLabel = "KIND",
       defaultValue = "auto",
       description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
+          "bar, plain (lines) or auto: a bar on a terminal, else lines (default:"
+              + " ${DEFAULT-VALUE}).")
   TrainCommand.Progress progress;
 
   @Override
@@ -147,7 +151,7 @@ final class PlanCommand implements Callable<Integer> {
     try {
       PlanSpec asked =
           new PlanSpec(
-              DataSpec.of(data).withLimits(limitTrain, Limit.NONE),
+              DataSpec.of(data).withLimits(limitTrain, Limit.NONE).withLimits(limits.limits()),
               model,
               norm,
               batchSize,

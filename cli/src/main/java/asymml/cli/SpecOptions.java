@@ -25,9 +25,9 @@ final class SpecOptions {
       names = "--data",
       paramLabel = "DATA",
       description = {
-        "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of generated"
-            + " shapes; a folder or zip of train/<class>/*.jpg|png and test/<class>/*; a folder"
-            + " of CIFAR-10/100 binary files or of the IDX files of the MNIST family."
+        "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of"
+            + " generated shapes; a folder or zip of train/<class>/*.jpg|png and test/<class>/*; a"
+            + " folder of CIFAR-10/100 binary files or of the IDX files of the MNIST family."
       })
   private @Nullable String data;
 
@@ -42,6 +42,14 @@ final class SpecOptions {
       paramLabel = "N",
       description = "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
   private @Nullable String limitTest;
+
+  @Option(
+      names = "--max-image-pixels",
+      paramLabel = "N",
+      description =
+          "Refuse images that declare more pixels, height times width, before memory is taken"
+              + " (default: ${DEFAULT-VALUE}).")
+  private @Nullable String maxImagePixels;
 
   @Option(
       names = "--augment",
@@ -122,8 +130,8 @@ final class SpecOptions {
       paramLabel = "RHO",
       description =
           "Noise on output gradients, in a run that accounts for nothing, with sigma = RHO C /"
-              + " sqrt(values), C a running median of their norms at each layer (default: 0: neither"
-              + " noise nor clipping).")
+              + " sqrt(values), C a running median of their norms at each layer (default: 0:"
+              + " neither noise nor clipping).")
   private @Nullable String gradientNoiseRatio;
 
   @Mixin private ShieldOptions shield;
@@ -157,8 +165,9 @@ final class SpecOptions {
       names = "--sampling",
       paramLabel = "KIND",
       description =
-          "poisson (each image independently, in secret; only where the whole view is protected) or shuffle"
-              + " (nothing is amplified) (default: poisson with --protect all, else shuffle).")
+          "poisson (each image independently, in secret; only where the whole view is protected) or"
+              + " shuffle (nothing is amplified) (default: poisson with --protect all, else"
+              + " shuffle).")
   private @Nullable String sampling;
 
   @Option(
@@ -281,10 +290,10 @@ final class SpecOptions {
       paramLabel = "ADDRESS",
       split = ",",
       description =
-          "unix:PATH or tls:HOST:PORT of a worker that runs already (see 'asymml worker"
-              + " --help'), or local to start one here, or cuda:N to start one on a GPU of this machine"
-              + " (default: ${DEFAULT-VALUE}). Several share each batch. Twice with --shield shares:"
-              + " the worker that gets masked values, and the one that gets the masks.")
+          "unix:PATH or tls:HOST:PORT of a worker that runs already (see 'asymml worker --help'),"
+              + " or local to start one here, or cuda:N to start one on a GPU of this machine"
+              + " (default: ${DEFAULT-VALUE}). Several share each batch. Twice with --shield"
+              + " shares: the worker that gets masked values, and the one that gets the masks.")
   private @Nullable List<String> workers;
 
   @Option(

@@ -5,10 +5,11 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jline.utils.Signals;
 
-/// SIGINT and SIGTERM as a wish to stop: the first is noted, the second ends the process at once.
+/// SIGHUP, SIGINT and SIGTERM as a wish to stop: the first is noted, the second ends the process at
+/// once. Where SIGHUP is ignored, as under nohup, Java leaves it so.
 final class StopSignals implements AutoCloseable {
   private static final int EXIT_BASE = 128;
-  private static final Map<String, Integer> NUMBERS = Map.of("INT", 2, "TERM", 15);
+  private static final Map<String, Integer> NUMBERS = Map.of("HUP", 1, "INT", 2, "TERM", 15);
 
   private final Map<String, Object> before = new LinkedHashMap<>();
   private volatile int received;

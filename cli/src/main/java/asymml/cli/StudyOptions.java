@@ -9,6 +9,7 @@ import asymml.trusted.train.TrainConfig;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
 
@@ -40,6 +41,8 @@ final class StudyOptions {
       converter = LimitConverter.class,
       description = "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
   private Limit limitTest;
+
+  @Mixin private DataLimitOptions limits;
 
   @Option(
       names = "--model",
@@ -104,7 +107,8 @@ final class StudyOptions {
       paramLabel = "KIND",
       defaultValue = "auto",
       description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default: ${DEFAULT-VALUE}).")
+          "bar, plain (lines) or auto: a bar on a terminal, else lines (default:"
+              + " ${DEFAULT-VALUE}).")
   private TrainCommand.Progress progress;
 
   TrainCommand.Progress progress() {
@@ -119,7 +123,12 @@ final class StudyOptions {
     TrainingSpec defaults = TrainingSpec.defaults();
     TrainConfig training = defaults.training();
     return defaults
-        .withData(defaults.data().withSource(data).withLimits(limitTrain, limitTest))
+        .withData(
+            defaults
+                .data()
+                .withSource(data)
+                .withLimits(limitTrain, limitTest)
+                .withLimits(limits.limits()))
         .withTraining(
             training
                 .withModel(model)

@@ -95,9 +95,9 @@ final class TrainCommand implements Callable<Integer> {
       paramLabel = "DIR",
       fallbackValue = RESUME_OUT,
       description = {
-        "Resume the run in DIR (without DIR: in --out) from its last checkpoint, with the"
-            + " settings it has; others are refused, except --data, --analyze-every, --threads and"
-            + " those of the worker."
+        "Resume the run in DIR (without DIR: in --out) from its last checkpoint, with the settings"
+            + " it has; others are refused, except --data, --max-image-pixels, --analyze-every,"
+            + " --threads and those of the worker."
       })
   private @Nullable String resume;
 

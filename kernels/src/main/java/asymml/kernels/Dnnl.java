@@ -13,7 +13,6 @@ import org.bytedeco.dnnl.dnnl_engine;
 import org.bytedeco.dnnl.dnnl_primitive_attr;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.global.dnnl;
-import org.bytedeco.javacpp.Loader;
 
 /// The process's one CPU engine and the attributes that all primitives share. Both are immutable
 /// and live as long as the process.
@@ -42,7 +41,7 @@ final class Dnnl {
 
   /// Loads the native library if it is not yet loaded.
   static void load() {
-    Loader.load(dnnl.class);
+    NativeLibraries.load();
   }
 
   static dnnl_engine engine() {

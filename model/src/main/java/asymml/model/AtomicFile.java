@@ -2,6 +2,8 @@ package asymml.model;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -14,6 +16,9 @@ import java.nio.file.StandardOpenOption;
 /// by an atomic rename, and the directory is forced too. The temporary name is fixed so that what a
 /// killed process leaves behind is overwritten by the next write and does not accumulate; a file
 /// therefore has one writer at a time (a run directory's lock sees to it).
+///
+/// Only regular files are replaced. Through a symbolic link the file that it leads to is; what is
+/// neither, such as a device or a pipe, is written into.
 public final class AtomicFile {
   /// What writes the new bytes.
   @FunctionalInterface
@@ -25,6 +30,8 @@ public final class AtomicFile {
     void writeTo(FileChannel channel) throws IOException;
   }
 
+  private static final int LONGEST_CHAIN = 40;
+
   private AtomicFile() {}
 
   /// Writes or replaces a file.
@@ -34,7 +41,40 @@ public final class AtomicFile {
   /// @throws IOException one line that names the file and the reason, for example a full disk; a
   ///   file that was there before is unchanged, unless only forcing the directory failed
   public static void write(Path file, Body body) throws IOException {
-    Path target = file.toAbsolutePath();
+    try {
+      Path target = followed(file.toAbsolutePath());
+      if (Files.exists(target) && !Files.isRegularFile(target)) {
+        writeInto(target, body);
+      } else {
+        replace(target, body);
+      }
+    } catch (IOException e) {
+      throw new IOException("cannot write " + file + ": " + FileReason.of(e), e);
+    }
+  }
+
+  /// What symbolic links lead to, whether or not there is a file yet.
+  private static Path followed(Path file) throws IOException {
+    Path target = file;
+    for (int links = 0; Files.isSymbolicLink(target); links++) {
+      if (links == LONGEST_CHAIN) {
+        throw new FileSystemLoopException(file.toString());
+      }
+      target = target.resolveSibling(Files.readSymbolicLink(target));
+    }
+    return target;
+  }
+
+  private static void writeInto(Path target, Body body) throws IOException {
+    if (Files.isDirectory(target)) {
+      throw new FileSystemException(target.toString(), null, "it is a directory");
+    }
+    try (FileChannel channel = FileChannel.open(target, StandardOpenOption.WRITE)) {
+      body.writeTo(channel);
+    }
+  }
+
+  private static void replace(Path target, Body body) throws IOException {
     Path temporary = target.resolveSibling(target.getFileName() + ".tmp");
     try {
       writeTo(temporary, body);
@@ -43,7 +83,7 @@ public final class AtomicFile {
       forceDirectory(target.resolveSibling(""));
     } catch (IOException e) {
       discard(temporary, e);
-      throw new IOException("cannot write " + file + ": " + FileReason.of(e), e);
+      throw e;
     }
   }
 

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,6 +48,55 @@ class AtomicFileTest {
     AtomicFile.write(file, channel -> channel.write(StandardCharsets.UTF_8.encode("new")));
     assertThat(file).hasContent("new");
     assertOnlyHolds(file);
+  }
+
+  @Test
+  void a_symbolic_link_stays_and_what_it_leads_to_is_replaced() throws IOException {
+    Path elsewhere = Files.createDirectory(directory.resolve("elsewhere"));
+    Path link = directory.resolve("link");
+    Files.createSymbolicLink(link, Path.of("elsewhere", "state"));
+    for (String text : new String[] {"created through the link", "replaced through the link"}) {
+      AtomicFile.write(link, channel -> channel.write(StandardCharsets.UTF_8.encode(text)));
+      assertThat(link).isSymbolicLink().hasContent(text);
+      assertThat(elsewhere.resolve("state")).isRegularFile();
+    }
+    assertThat(directory).isDirectoryNotContaining("glob:**.tmp");
+  }
+
+  @Test
+  void links_in_a_circle_are_refused() throws IOException {
+    Path one = directory.resolve("one");
+    Path two = directory.resolve("two");
+    Files.createSymbolicLink(one, two);
+    Files.createSymbolicLink(two, one);
+    assertThatThrownBy(() -> AtomicFile.write(one, channel -> {}))
+        .isInstanceOf(IOException.class)
+        .hasMessageStartingWith("cannot write " + one + ": ");
+    assertThat(one).isSymbolicLink();
+  }
+
+  @Test
+  void a_device_is_written_into_and_stays_one() throws IOException {
+    Path device = directory.resolve("device");
+    Files.createSymbolicLink(device, Path.of("/dev/null"));
+    AtomicFile.write(device, channel -> channel.write(StandardCharsets.UTF_8.encode("gone")));
+    assertThat(Files.readAttributes(Path.of("/dev/null"), BasicFileAttributes.class).isOther())
+        .isTrue();
+    Path full = directory.resolve("full");
+    Files.createSymbolicLink(full, Path.of("/dev/full"));
+    assertThatThrownBy(() ->
+            AtomicFile.write(full, channel -> channel.write(StandardCharsets.UTF_8.encode("x"))))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("No space left on device");
+  }
+
+  @Test
+  void a_directory_is_not_replaced() throws IOException {
+    Path folder = Files.createDirectory(directory.resolve("folder"));
+    assertThatThrownBy(() -> AtomicFile.write(folder, channel -> {}))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("it is a directory");
+    assertThat(folder).isEmptyDirectory();
   }
 
   @Test

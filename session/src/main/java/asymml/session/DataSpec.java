@@ -1,11 +1,15 @@
 package asymml.session;
 
+import asymml.model.Shape;
 import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Progress;
+import asymml.trusted.data.TestSet;
+import java.util.List;
 
 /// Which images a run uses.
 ///
@@ -13,13 +17,15 @@ import asymml.trusted.data.Progress;
 /// @param limitTrain how many training images, chosen by the run's seed
 /// @param limitTest how many test images, chosen by the run's seed
 /// @param publicSource public images, for clip bounds and bases of a run that is accounted for
-public record DataSpec(String source, Limit limitTrain, Limit limitTest, String publicSource) {
+/// @param limits on what headers of images declare
+public record DataSpec(
+    String source, Limit limitTrain, Limit limitTest, String publicSource, DataLimits limits) {
   /// All images of a source.
   ///
   /// @param source `generated`, `generated:SEED`, or a path
   /// @return a specification with the default public images
   public static DataSpec of(String source) {
-    return new DataSpec(source, Limit.NONE, Limit.NONE, "generated:2");
+    return new DataSpec(source, Limit.NONE, Limit.NONE, "generated:2", DataLimits.DEFAULT);
   }
 
   /// The same with limits.
@@ -28,7 +34,7 @@ public record DataSpec(String source, Limit limitTrain, Limit limitTest, String 
   /// @param test how many test images
   /// @return a new specification
   public DataSpec withLimits(Limit train, Limit test) {
-    return new DataSpec(source, train, test, publicSource);
+    return new DataSpec(source, train, test, publicSource, limits);
   }
 
   /// The same with other private images.
@@ -36,7 +42,7 @@ public record DataSpec(String source, Limit limitTrain, Limit limitTest, String 
   /// @param source `generated`, `generated:SEED`, or a path
   /// @return a new specification
   public DataSpec withSource(String source) {
-    return new DataSpec(source, limitTrain, limitTest, publicSource);
+    return new DataSpec(source, limitTrain, limitTest, publicSource, limits);
   }
 
   /// The same with other public images.
@@ -44,7 +50,22 @@ public record DataSpec(String source, Limit limitTrain, Limit limitTest, String 
   /// @param publicSource `generated`, `generated:SEED`, or a path
   /// @return a new specification
   public DataSpec withPublicSource(String publicSource) {
-    return new DataSpec(source, limitTrain, limitTest, publicSource);
+    return new DataSpec(source, limitTrain, limitTest, publicSource, limits);
+  }
+
+  /// The same with other limits on what headers of images declare.
+  ///
+  /// @param limits of private and public images
+  /// @return a new specification
+  public DataSpec withLimits(DataLimits limits) {
+    return new DataSpec(source, limitTrain, limitTest, publicSource, limits);
+  }
+
+  /// The public images, all of them, as private ones of another specification.
+  ///
+  /// @return [#publicSource] with the same limits on headers
+  public DataSpec publicImages() {
+    return of(publicSource).withLimits(limits);
   }
 
   /// Decodes the images.
@@ -54,7 +75,21 @@ public record DataSpec(String source, Limit limitTrain, Limit limitTest, String 
   /// @return the limited splits
   /// @throws DataException if anything is wrong with the data
   public DataSet open(long seed, Progress progress) throws DataException {
-    return limited(DataSets.open(source, progress), limitTrain, limitTest, seed);
+    return limited(DataSets.open(source, limits, progress), limitTrain, limitTest, seed);
+  }
+
+  /// Decodes the test images alone: the source may have no others.
+  ///
+  /// @param expected the input of the model that is tested
+  /// @param classNames its classes, in the order of their labels
+  /// @param seed of the choice where the limit leaves images out
+  /// @param progress hears how far it is
+  /// @return the limited test split
+  /// @throws DataException if anything is wrong with it, or it does not fit the model
+  public TestSet openTest(Shape expected, List<String> classNames, long seed, Progress progress)
+      throws DataException {
+    TestSet all = DataSets.openTest(source, expected, classNames, limits, progress);
+    return new TestSet(all.name(), all.images().subset(limitTest.images(), seed));
   }
 
   /// The limited splits of a data set. The normalisation is that of the limited training split.

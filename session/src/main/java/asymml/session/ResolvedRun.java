@@ -20,13 +20,23 @@ import org.jspecify.annotations.Nullable;
 public final class ResolvedRun {
   private final TrainingSpec spec;
   private final DataSet data;
+
+  /// Training images that were left out because others have the same pixels.
+  private final int copies;
+
   private final @Nullable ImageSet publicImages;
   private final Graph graph;
   private final Plan plan;
 
   private ResolvedRun(
-      TrainingSpec spec, DataSet data, @Nullable ImageSet publicImages, Graph graph, Plan plan) {
+      TrainingSpec spec,
+      DataSet opened,
+      DataSet data,
+      @Nullable ImageSet publicImages,
+      Graph graph,
+      Plan plan) {
     this.spec = spec;
+    copies = opened.train().size() - data.train().size();
     this.data = data;
     this.publicImages = publicImages;
     this.graph = graph;
@@ -43,41 +53,51 @@ public final class ResolvedRun {
   /// @throws InvalidSpecException if model, plan and images do not fit together, or the run cannot
   ///   be accounted for
   public static ResolvedRun open(TrainingSpec spec, Progress progress) throws DataException {
-    DataSet data = spec.data().open(spec.training().seed(), progress);
+    DataSet opened = spec.data().open(spec.training().seed(), progress);
+    DataSet data = counted(spec, opened);
     // The plan first: a name that is not there shows before public images are decoded.
     Graph graph = graph(spec.training(), data);
     Plan plan = plan(spec.training(), graph);
     ImageSet publicImages = null;
     if (spec.training().needsPublicImages(plan)) {
-      DataSet opened =
-          DataSpec.of(spec.data().publicSource())
+      DataSet open =
+          spec.data()
+              .publicImages()
               .withLimits(Limit.NONE, new Limit(1))
               .open(spec.training().seed(), progress);
-      requirePublic(spec.data(), data, opened);
-      publicImages = opened.train();
+      requirePublic(spec.data(), data, open);
+      publicImages = open.train();
     }
-    return checked(new ResolvedRun(spec, data, publicImages, graph, plan));
+    return checked(new ResolvedRun(spec, opened, data, publicImages, graph, plan));
   }
 
   /// A run on data that is open already.
   ///
   /// @param spec what to run; its own [TrainingSpec#data] is not opened
-  /// @param data what on
+  /// @param opened what on
   /// @param publicImages for clip bounds and bases of a run that is accounted for; null where it
   ///   needs none
   /// @return the run
   /// @throws InvalidSpecException if model, plan and images do not fit together, or the run cannot
   ///   be accounted for
-  public static ResolvedRun of(TrainingSpec spec, DataSet data, @Nullable ImageSet publicImages) {
+  public static ResolvedRun of(TrainingSpec spec, DataSet opened, @Nullable ImageSet publicImages) {
+    DataSet data = counted(spec, opened);
     Graph graph = graph(spec.training(), data);
     Plan plan = plan(spec.training(), graph);
     return checked(
         new ResolvedRun(
             spec,
+            opened,
             data,
             spec.training().needsPublicImages(plan) ? publicImages : null,
             graph,
             plan));
+  }
+
+  /// In a run that is accounted for, each training image once: a guarantee is for one example, and
+  /// an image in two would have twice the sensitivity.
+  private static DataSet counted(TrainingSpec spec, DataSet data) {
+    return spec.training().privacy().accounted() ? data.withTrain(data.train().distinct()) : data;
   }
 
   private static Graph graph(TrainConfig config, DataSet data) {
@@ -146,7 +166,8 @@ public final class ResolvedRun {
 
   /// What it trains and tests on.
   ///
-  /// @return the limited splits
+  /// @return the limited splits; in a run that is accounted for without training images whose
+  ///   pixels another has
   public DataSet data() {
     return data;
   }
@@ -186,13 +207,19 @@ public final class ResolvedRun {
   ///
   /// @return name, sizes, shape and classes in one line
   public String describeData() {
-    return "%s: %d training and %d test images of %s, %d classes"
+    String once =
+        copies == 0
+            ? ""
+            : "; %d %s left out, since each image counts once"
+                .formatted(copies, copies == 1 ? "copy of another is" : "copies of others are");
+    return "%s: %d training and %d test images of %s, %d classes%s"
         .formatted(
             data.name(),
             data.train().size(),
             data.test().size(),
             data.train().shape(),
-            data.train().classNames().size());
+            data.train().classNames().size(),
+            once);
   }
 
   /// Whether any layer needs a worker.

@@ -33,6 +33,7 @@ public record Settings(Map<String, Object> values) {
   public static final List<String> FREE_ON_RESUME =
       List.of(
           "data",
+          SpecReader.MAX_IMAGE_PIXELS,
           "analyze-every",
           "threads",
           "worker",
@@ -68,7 +69,8 @@ public record Settings(Map<String, Object> values) {
   ///
   /// @param spec what a run is told
   /// @return settings from which [#spec] makes an equal specification, but for
-  ///   [WorkerSpec#localArguments], which are no setting
+  ///   [WorkerSpec#localArguments], which are no setting, and fractions of a second of
+  ///   [WorkerSpec#timeout]
   public static Settings of(TrainingSpec spec) {
     return new Settings(SpecWriter.values(spec));
   }

@@ -4,6 +4,7 @@ import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
+import asymml.trusted.data.DataLimits;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
@@ -31,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 final class SpecReader {
   static final String NOISE_MULTIPLIER = "noise-multiplier";
   static final String NOISE_RATIO = "noise-ratio";
+  static final String MAX_IMAGE_PIXELS = "max-image-pixels";
   static final String NONE = "none";
   static final String EXACT = "exact";
   static final String SAMPLED = "sampled:";
@@ -86,13 +88,14 @@ final class SpecReader {
         given("data", text -> text, defaults.source()),
         given("limit-train", Limit::parse, defaults.limitTrain()),
         given("limit-test", Limit::parse, defaults.limitTest()),
-        given("public-data", text -> text, defaults.publicSource()));
+        given("public-data", text -> text, defaults.publicSource()),
+        given(MAX_IMAGE_PIXELS, text -> new DataLimits(integer(text)), defaults.limits()));
   }
 
   private WorkerSpec workers() {
     WorkerSpec defaults = DEFAULTS.workers();
     return new WorkerSpec(
-        given("worker", list(WorkerChoice::parse), defaults.workers()),
+        list("worker", WorkerChoice::parse, defaults.workers()),
         optional("tls-trust", Path::of),
         given("wire", choice(Encoding.values(), SpecWriter::label), defaults.wire()),
         given("chunks", SpecReader::integer, defaults.chunks()),
@@ -146,7 +149,7 @@ final class SpecReader {
         given("weight-decay", SpecReader::decimal, defaults.weightDecay()),
         given("schedule", choice(Schedule.values(), SpecWriter::label), defaults.schedule()),
         given("warm-up-epochs", SpecReader::number, defaults.warmUpEpochs()),
-        given("milestones", list(SpecReader::integer), defaults.milestones()),
+        list("milestones", SpecReader::integer, defaults.milestones()),
         given("step-factor", SpecReader::decimal, defaults.factor()));
   }
 
@@ -221,9 +224,18 @@ final class SpecReader {
     }
   }
 
-  private static <T> Form<List<T>> list(Form<T> element) {
-    return text ->
-        text.isEmpty() ? List.of() : Stream.of(text.split(",", -1)).map(element::parse).toList();
+  /// A list as such, whose elements may hold commas, or as text with a comma between elements.
+  private <T> List<T> list(String key, Form<T> element, List<T> otherwise) {
+    return given(
+        key,
+        text -> {
+          Stream<String> elements =
+              settings.values().get(key) instanceof List<?> list
+                  ? list.stream().map(String::valueOf)
+                  : text.isEmpty() ? Stream.empty() : Stream.of(text.split(",", -1));
+          return elements.map(element::parse).toList();
+        },
+        otherwise);
   }
 
   private static <T> Form<T> choice(T[] choices, Function<? super T, String> label) {

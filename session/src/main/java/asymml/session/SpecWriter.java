@@ -33,6 +33,7 @@ final class SpecWriter {
     values.put("data", data.source());
     values.put("limit-train", data.limitTrain().toString());
     values.put("limit-test", data.limitTest().toString());
+    values.put(SpecReader.MAX_IMAGE_PIXELS, data.limits().imagePixels());
     values.put("augment", training.augment());
   }
 
@@ -52,8 +53,8 @@ final class SpecWriter {
       case NoiseStrength.Ratio(double rho) -> values.put(SpecReader.NOISE_RATIO, rho);
       case NoiseStrength.Multiplier(double z) -> values.put(SpecReader.NOISE_MULTIPLIER, z);
       case NoiseStrength.None _ -> {
-        // In a run that is accounted for it follows from the target, and is no setting.
-        if (!training.privacy().accounted()) {
+        // Not where it is the default: there it follows from the target, and is no setting.
+        if (Defaults.noise(training.privacy(), training.shield()).isOn()) {
           values.put(SpecReader.NOISE_RATIO, 0.0);
         }
       }
@@ -62,7 +63,7 @@ final class SpecWriter {
       case NoiseStrength.Ratio(double rho) -> values.put("gradient-noise-ratio", rho);
       case NoiseStrength.None _ -> {}
       case NoiseStrength.Multiplier _ ->
-          throw new IllegalArgumentException("noise on output gradients is written as a ratio");
+          throw new IllegalStateException("TrainingSpec refuses a multiplier on output gradients");
     }
   }
 

@@ -7,6 +7,7 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageFiles;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Progress;
+import asymml.trusted.data.TestSet;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Evaluator;
@@ -116,6 +117,18 @@ public final class TrainedRun implements AutoCloseable {
                   described.classNames()));
     }
     return opened;
+  }
+
+  /// Opens test images that fit the model. No training images are needed, or read.
+  ///
+  /// @param images which, for example those of [#spec]
+  /// @param progress hears how far the decoding is
+  /// @return the limited test split
+  /// @throws DataException if anything is wrong with them, or shape or classes are not the model's
+  public TestSet openTest(DataSpec images, Progress progress) throws DataException {
+    TrainedModel.Description described = model.description();
+    return images.openTest(
+        described.input(), described.classNames(), spec.training().seed(), progress);
   }
 
   /// Tests the model.

@@ -51,6 +51,13 @@ public record TrainingSpec(
               "schedule",
               "step needs milestones, the epochs at whose end the rate falls"));
     }
+    if (training.gradientNoise() instanceof NoiseStrength.Multiplier) {
+      found.add(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "gradient-noise-ratio",
+              "is a ratio: noise on output gradients takes no multiplier"));
+    }
     found.addAll(workerFindings(training, workers));
     if (!found.isEmpty()) {
       throw new InvalidSpecException(found);

@@ -1,6 +1,7 @@
 package asymml.untrusted;
 
 import asymml.kernels.Kernels;
+import asymml.kernels.NativeLibraryException;
 import asymml.kernels.ProcessorTime;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
@@ -158,7 +159,11 @@ public final class Main implements Callable<Integer> {
     try (Backend backend = selfTest ? backend() : record.around(backend())) {
       return selfTest ? selfTest(backend) : serve(backend);
     } catch (LinkageError e) {
-      throw new IllegalStateException("oneDNN cannot be loaded: " + e, e);
+      @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
+      if (library != null) {
+        throw library;
+      }
+      throw e;
     }
   }
 

@@ -103,6 +103,7 @@ record ArchitectureRules(String root) {
     rules.put("only the boundary speaks to the worker", onlyTheBoundarySpeaks());
     rules.put("the rank analysis has no way out", rankHasNoWayOut());
     rules.put("nothing on the trusted side reads the rank analysis", nothingReadsRanks());
+    rules.put("where training runs only plans resolve ranks", onlyPlansResolveRanks());
     rules.put("only transports open sockets", onlyTransportsUseTheNetwork());
     rules.put("only WorkerProcess starts processes", onlyWorkerProcessStartsProcesses());
     rules.put("where private data live nothing is printed", nothingIsPrinted());
@@ -232,6 +233,29 @@ record ArchitectureRules(String root) {
         .resideOutsideOfPackage(tree("trusted.rank"))
         .should()
         .dependOnClassesThat(resideInAPackage(tree("trusted.rank")));
+  }
+
+  /// A layer has the one rank that its plan says. A policy that is asked again, for another place
+  /// or width, can answer otherwise, and then what is accounted for is not what is released.
+  private ArchRule onlyPlansResolveRanks() {
+    return noClasses()
+        .that()
+        .resideInAnyPackage(
+            tree("trusted.boundary"),
+            tree("trusted.memory"),
+            tree("trusted.network"),
+            tree("trusted.ops"),
+            tree("trusted.split"),
+            tree("trusted.train"))
+        .should()
+        .callMethodWhere(
+            describe(
+                "it calls RankPolicy.resolve",
+                call ->
+                    call.getName().equals("resolve")
+                        && call.getTargetOwner()
+                            .getName()
+                            .startsWith(root + ".trusted.plan.RankPolicy")));
   }
 
   private ArchRule onlyTransportsUseTheNetwork() {

@@ -81,6 +81,9 @@ class ArchitectureTest {
               "nothing on the trusted side reads the rank analysis",
               "trusted.split.Breaches$DecidesByRanks"),
           breaches(
+              "where training runs only plans resolve ranks",
+              "trusted.split.Breaches$ResolvesARank"),
+          breaches(
               "only transports open sockets",
               "wire.Breaches$ListensOnTheSide",
               "trusted.data.Breaches$OpensASocket",

@@ -68,7 +68,7 @@ public record PlanSpec(
     }
     TrainConfig training = run.training();
     return new PlanSpec(
-        DataSpec.of(training.privacy().accounted() ? run.data().publicSource() : "generated")
+        (training.privacy().accounted() ? run.data().publicImages() : DataSpec.of("generated"))
             .withLimits(new Limit(IMAGES), Limit.NONE),
         training.model(),
         training.norm(),

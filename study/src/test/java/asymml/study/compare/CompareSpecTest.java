@@ -53,7 +53,8 @@ class CompareSpecTest {
   @ParameterizedTest
   @ValueSource(doubles = {0, -1, Double.NaN})
   void ranks_are_not_compared_without_noise(double ratio) {
-    assertThatThrownBy(() -> new Training(1, ratio)).hasMessageContaining("must be above 0");
+    assertThatThrownBy(() -> new Training(1, ratio))
+        .hasMessageContaining("must be finite and above 0");
   }
 
   @Test

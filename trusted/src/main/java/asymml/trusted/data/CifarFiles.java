@@ -1,10 +1,14 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import java.io.BufferedInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /// The binary version of CIFAR-10 and CIFAR-100 (Krizhevsky, "Learning multiple layers of features
 /// from tiny images", 2009): records of one label byte (CIFAR-100: a coarse and a fine one, of
@@ -12,6 +16,9 @@ import java.util.List;
 final class CifarFiles {
   private static final Shape SHAPE = new Shape(32, 32, 3);
   private static final int CROP_PADDING = 4;
+
+  /// The most bytes of a list of class names that are read.
+  private static final int NAMES_BYTES = 1 << 16;
 
   private static final Kind CIFAR10 =
       new Kind(
@@ -57,20 +64,41 @@ final class CifarFiles {
     return new DataSet(name, train, test, Normalization.of(train), true, CROP_PADDING);
   }
 
+  /// The test split alone.
+  static ImageSet loadTest(Path folder, Progress progress) throws DataException, IOException {
+    Kind kind = CIFAR10.isIn(folder) ? CIFAR10 : CIFAR100;
+    return read(
+        folder,
+        kind,
+        List.of(kind.test()),
+        classNames(folder, kind),
+        "reading test images",
+        progress);
+  }
+
   /// The names that came with the files, or else those of the original data set.
   private static List<String> classNames(Path folder, Kind kind) throws DataException, IOException {
     Path file = folder.resolve(kind.namesFile());
     if (!Files.exists(file)) {
       return kind.names();
     }
-    List<String> names =
-        Files.readAllLines(file).stream().map(String::strip).filter(n -> !n.isEmpty()).toList();
+    List<String> names = new ArrayList<>();
+    try (InputStream in = FileKind.open(file)) {
+      String text = TreeNames.decode(in.readNBytes(NAMES_BYTES));
+      text.lines().map(String::strip).filter(n -> !n.isEmpty()).forEach(names::add);
+    }
+    for (String name : names) {
+      TreeNames.require(file.toString(), name);
+    }
     if (names.size() != kind.names().size()) {
       throw new DataException(
           "%s names %d classes, not %d; restore it from the data set"
               .formatted(file, names.size(), kind.names().size()));
     }
-    return names;
+    if (Set.copyOf(names).size() < names.size()) {
+      throw new DataException(file + " names a class twice; restore it from the data set");
+    }
+    return List.copyOf(names);
   }
 
   private static ImageSet read(
@@ -81,38 +109,46 @@ final class CifarFiles {
       String what,
       Progress progress)
       throws DataException, IOException {
-    int count = 0;
+    long total = 0;
     for (String file : files) {
-      count += Math.toIntExact(records(folder.resolve(file), kind));
+      total += records(folder.resolve(file), kind);
     }
-    Pixels.requireMemory(folder.toString(), count, SHAPE);
+    Pixels.requireMemory(folder.toString(), total, SHAPE);
+    int count = Math.toIntExact(total);
     Pixels pixels = new Pixels(count, SHAPE.size());
     int[] labels = new int[count];
     byte[] image = new byte[SHAPE.size()];
+    byte[] record = new byte[kind.recordBytes()];
     int next = 0;
     for (String file : files) {
-      byte[] content = Files.readAllBytes(folder.resolve(file));
-      for (int at = 0; at < content.length; at += kind.recordBytes()) {
-        int label = content[at + kind.labelBytes() - 1] & 0xFF;
-        if (label >= classNames.size()) {
-          throw new DataException(
-              "%s is corrupt: record %d names a class that does not exist; replace it"
-                  .formatted(folder.resolve(file), at / kind.recordBytes()));
+      Path path = folder.resolve(file);
+      long records = records(path, kind);
+      try (InputStream in = new BufferedInputStream(FileKind.open(path), 1 << 16)) {
+        for (long r = 0; r < records && next < count; r++) {
+          if (in.readNBytes(record, 0, record.length) < record.length) {
+            throw new DataException(path + " became shorter while it was read; run again");
+          }
+          int label = record[kind.labelBytes() - 1] & 0xFF;
+          if (label >= classNames.size()) {
+            throw new DataException(
+                "%s is corrupt: record %d names a class that does not exist; replace it"
+                    .formatted(path, r));
+          }
+          interleave(record, kind.labelBytes(), image);
+          labels[next] = label;
+          pixels.put(next++, image);
         }
-        interleave(content, at + kind.labelBytes(), image);
-        labels[next] = label;
-        pixels.put(next++, image);
       }
       progress.update(what, next, count);
     }
     return new ImageSet(SHAPE, classNames, labels, pixels);
   }
 
-  private static long records(Path file, Kind kind) throws DataException, IOException {
+  private static long records(Path file, Kind kind) throws DataException {
     if (!Files.exists(file)) {
       throw new DataException(file + " is missing; restore it from the data set");
     }
-    long bytes = Files.size(file);
+    long bytes = FileKind.requireRegular(file);
     if (bytes == 0 || bytes % kind.recordBytes() != 0) {
       throw new DataException(
           "%s is truncated or corrupt: %d bytes are not a whole number of records of %d bytes; replace it"

@@ -5,11 +5,14 @@ package asymml.trusted.data;
 public final class DataException extends Exception {
   private static final long serialVersionUID = 1L;
 
+  private final boolean limit;
+
   /// A fault found in the data itself.
   ///
   /// @param message one line as described above
   public DataException(String message) {
     super(message);
+    limit = false;
   }
 
   /// A fault reported by the system or a decoder.
@@ -18,5 +21,30 @@ public final class DataException extends Exception {
   /// @param cause what reported it
   public DataException(String message, Throwable cause) {
     super(message, cause);
+    limit = false;
+  }
+
+  /// The same fault, with more to say.
+  DataException with(String more) {
+    DataException longer = new DataException(getMessage() + more, limit);
+    longer.initCause(this);
+    return longer;
+  }
+
+  private DataException(String message, boolean limit) {
+    super(message);
+    this.limit = limit;
+  }
+
+  /// An image beyond [DataLimits#imagePixels].
+  static DataException tooLarge(String message) {
+    return new DataException(message, true);
+  }
+
+  /// Whether a higher [DataLimits#imagePixels] would do, so that a program can say how to set it.
+  ///
+  /// @return false if the data themselves are to be mended
+  public boolean isAboveLimit() {
+    return limit;
   }
 }

@@ -26,6 +26,14 @@ public record DataSet(
     }
   }
 
+  /// This data set with other training images of the same shape and classes.
+  ///
+  /// @param train the training split
+  /// @return a data set with the normalisation of this one
+  public DataSet withTrain(ImageSet train) {
+    return new DataSet(name, train, test, normalization, flip, cropPadding);
+  }
+
   /// The suggested augmentation of training images.
   ///
   /// @return [#flip] and [#cropPadding]

@@ -1,94 +1,252 @@
 package asymml.trusted.data;
 
-import java.io.FileNotFoundException;
+import asymml.model.Shape;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
-import java.util.stream.Stream;
-import java.util.zip.ZipException;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// Opens data sets: finds out what a path holds and decodes all of it.
 public final class DataSets {
   private static final String GENERATED = "generated";
   private static final long DEFAULT_SEED = 1;
-  private static final byte[] ZIP_MAGIC = {'P', 'K'};
+
+  /// Folders that hold nothing but one folder; more of them are a loop.
+  private static final int MOST_WRAPPERS = 16;
+
+  /// Files of pickled objects, which only Python reads.
+  private static final Set<String> PYTHON_CIFAR =
+      Set.of(
+          "data_batch_1", "test_batch", "batches.meta", "cifar-10-batches-py", "cifar-100-python");
 
   private static final String ACCEPTED =
-      "accepted are: 'generated' or 'generated:SEED';"
-          + " a folder or zip file of train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*);"
-          + " a folder of CIFAR-10 (data_batch_1.bin ..) or CIFAR-100 (train.bin, test.bin) binary files;"
-          + " a folder of IDX files (train-images-idx3-ubyte[.gz] ..)";
+      "accepted are: 'generated' or 'generated:SEED'; a folder or zip file of"
+          + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a folder of"
+          + " CIFAR-10 (data_batch_1.bin ..) or CIFAR-100 (train.bin, test.bin) binary files; a"
+          + " folder of IDX files (train-images-idx3-ubyte[.gz] ..)";
 
   private DataSets() {}
+
+  /// What a path holds, and how each kind is read.
+  private sealed interface Source {
+    DataSet load(String name, Progress progress) throws DataException, IOException;
+
+    ImageSet loadTest(Shape expected, List<String> classNames, Progress progress)
+        throws DataException, IOException;
+
+    record Generated(long seed) implements Source {
+      @Override
+      public DataSet load(String name, Progress progress) {
+        return GeneratedImages.draw(seed, progress);
+      }
+
+      @Override
+      public ImageSet loadTest(Shape expected, List<String> classNames, Progress progress) {
+        return GeneratedImages.draw(seed, progress).test();
+      }
+    }
+
+    record Images(Path path, boolean zip, DataLimits limits) implements Source {
+      private ImageTree open() throws DataException {
+        return zip ? ImageTree.Zip.open(path) : ImageTree.Folder.open(path);
+      }
+
+      @Override
+      public DataSet load(String name, Progress progress) throws DataException, IOException {
+        try (ImageTree tree = open()) {
+          return ImageFolder.load(tree, name, limits, progress);
+        }
+      }
+
+      @Override
+      public ImageSet loadTest(Shape expected, List<String> classNames, Progress progress)
+          throws DataException, IOException {
+        try (ImageTree tree = open()) {
+          return ImageFolder.loadTest(tree, expected, classNames, limits, progress);
+        }
+      }
+    }
+
+    record Cifar(Path folder) implements Source {
+      @Override
+      public DataSet load(String name, Progress progress) throws DataException, IOException {
+        return CifarFiles.load(folder, name, progress);
+      }
+
+      @Override
+      public ImageSet loadTest(Shape expected, List<String> classNames, Progress progress)
+          throws DataException, IOException {
+        return CifarFiles.loadTest(folder, progress);
+      }
+    }
+
+    record Idx(Path folder) implements Source {
+      @Override
+      public DataSet load(String name, Progress progress) throws DataException, IOException {
+        return IdxFiles.load(folder, name, progress);
+      }
+
+      @Override
+      public ImageSet loadTest(Shape expected, List<String> classNames, Progress progress)
+          throws DataException, IOException {
+        return IdxFiles.loadTest(folder, classNames, progress);
+      }
+    }
+  }
+
+  /// Opens a data set with the default limits.
+  ///
+  /// @param spec as in [#open(String, DataLimits, Progress)]
+  /// @param progress called on this thread
+  /// @return the data set
+  /// @throws DataException if there is none, or anything is wrong with it
+  public static DataSet open(String spec, Progress progress) throws DataException {
+    return open(spec, DataLimits.DEFAULT, progress);
+  }
 
   /// Opens a data set and decodes all its images into memory, so that whatever is wrong with it
   /// shows before training starts. The kind is found out by looking.
   ///
   /// - `generated` or `generated:SEED`: the built-in set of drawn shapes.
   /// - A folder, or a zip file read in place, of `<split>/<class>/<image>` with JPEG or PNG images
-  ///   of one size; splits `train` and `test` (or else `val` or `valid`), with the same classes.
-  ///   Gray images among colour ones are spread over three channels. Hidden files are ignored.
+  ///   of one size; splits `train` and `test` (or else `val`, `valid` or `validation`), with the
+  ///   same classes. Gray images among colour ones are spread over three channels. Hidden files and
+  ///   what file managers leave behind are ignored.
   /// - A folder with the binary version of CIFAR-10 or CIFAR-100 (fine labels).
   /// - A folder with the four IDX files of the MNIST family, plain or gzipped.
   ///
-  /// A folder that holds nothing but one other folder stands for that one.
+  /// A folder that holds no other folder than one stands for that one.
   ///
   /// @param spec as above
+  /// @param limits on what headers declare
   /// @param progress called on this thread
   /// @return the data set
   /// @throws DataException if there is none, or anything is wrong with it
-  public static DataSet open(String spec, Progress progress) throws DataException {
-    if (spec.equals(GENERATED)) {
-      return GeneratedImages.draw(DEFAULT_SEED, progress);
-    }
-    if (spec.startsWith(GENERATED + ":")) {
-      return GeneratedImages.draw(seed(spec), progress);
-    }
-    Path path = path(spec);
+  public static DataSet open(String spec, DataLimits limits, Progress progress)
+      throws DataException {
     try {
-      Path last = path.toAbsolutePath().normalize().getFileName();
-      return open(path, last == null ? spec : last.toString(), progress);
-    } catch (ZipException | FileNotFoundException e) {
-      throw new DataException(
-          path + " is damaged or not a zip file (" + e.getMessage() + "); replace it", e);
+      return source(spec, limits).load(name(spec), progress);
     } catch (IOException e) {
-      throw new DataException(path + " cannot be read (" + e.getMessage() + ")", e);
+      throw FileKind.unreadable(path(spec), e);
     }
   }
 
-  private static DataSet open(Path path, String name, Progress progress)
-      throws DataException, IOException {
-    if (!Files.exists(path)) {
+  /// Opens the test split alone, for a model that is there: neither is a training split needed, nor
+  /// is one read.
+  ///
+  /// @param spec as in [#open(String, DataLimits, Progress)]
+  /// @param expected the model's input; gray images are spread if it has three channels
+  /// @param classNames the model's classes, in the order of their labels
+  /// @param limits on what headers declare
+  /// @param progress called on this thread
+  /// @return the test split
+  /// @throws DataException if there is none, anything is wrong with it, or it does not fit the
+  ///   model
+  public static TestSet openTest(
+      String spec, Shape expected, List<String> classNames, DataLimits limits, Progress progress)
+      throws DataException {
+    try {
+      ImageSet images = source(spec, limits).loadTest(expected, classNames, progress);
+      if (!images.shape().equals(expected) || !images.classNames().equals(classNames)) {
+        throw new DataException(
+            "%s does not fit the model: it has %s images of %d classes, the model takes %s of %s"
+                .formatted(
+                    name(spec), images.shape(), images.classNames().size(), expected, classNames));
+      }
+      return new TestSet(name(spec), images);
+    } catch (IOException e) {
+      throw FileKind.unreadable(path(spec), e);
+    }
+  }
+
+  private static Source source(String spec, DataLimits limits) throws DataException {
+    if (spec.equals(GENERATED) || spec.startsWith(GENERATED + ":")) {
+      return new Source.Generated(seed(spec));
+    }
+    Path path = path(spec);
+    if (FileKind.isMissing(path)) {
       throw new DataException(path + " does not exist; " + ACCEPTED);
     }
-    if (Files.isRegularFile(path)) {
-      if (!isZip(path)) {
-        throw new DataException(path + " is not a data set; " + ACCEPTED);
-      }
-      try (ImageTree tree = ImageTree.Zip.open(path)) {
-        return ImageFolder.load(tree, name, progress);
-      }
+    BasicFileAttributes attributes = FileKind.attributes(path);
+    if (!attributes.isDirectory()) {
+      requireZip(path);
+      return new Source.Images(path, true, limits);
     }
-    Path folder = innermost(path);
-    if (CifarFiles.areIn(folder)) {
-      return CifarFiles.load(folder, name, progress);
-    }
-    if (IdxFiles.areIn(folder)) {
-      return IdxFiles.load(folder, name, progress);
-    }
-    if (visible(folder).stream().anyMatch(DataSets::isSplit)) {
-      try (ImageTree tree = new ImageTree.Folder(folder)) {
-        return ImageFolder.load(tree, name, progress);
+    Path folder = path;
+    for (int wrappers = 0; folder != null && wrappers < MOST_WRAPPERS; wrappers++) {
+      Source found = inside(folder, limits);
+      if (found != null) {
+        return found;
       }
+      folder = next(folder, limits);
+    }
+    if (ImageTree.Folder.children(path).stream()
+        .anyMatch(child -> PYTHON_CIFAR.contains(TreeNames.of(child)))) {
+      throw new DataException(
+          path + " holds the Python version of CIFAR, which is not read; give the binary version");
     }
     throw new DataException(path + " holds no data set; " + ACCEPTED);
   }
 
+  /// The data that lie in a folder itself, null if there are none.
+  private static @Nullable Source inside(Path folder, DataLimits limits) throws DataException {
+    if (CifarFiles.areIn(folder)) {
+      return new Source.Cifar(folder);
+    }
+    if (IdxFiles.areIn(folder)) {
+      return new Source.Idx(folder);
+    }
+    return ImageTree.Folder.children(folder).stream().anyMatch(DataSets::isSplit)
+        ? new Source.Images(folder, false, limits)
+        : null;
+  }
+
+  /// Where to go on looking: the only folder with data, else the only folder.
+  private static @Nullable Path next(Path folder, DataLimits limits) throws DataException {
+    List<Path> folders =
+        ImageTree.Folder.children(folder).stream().filter(Files::isDirectory).toList();
+    if (folders.size() == 1) {
+      return folders.getFirst();
+    }
+    Path chosen = null;
+    for (Path each : folders) {
+      if (Files.isReadable(each) && inside(each, limits) != null) {
+        if (chosen != null) {
+          throw new DataException(
+              "%s holds several data sets, such as %s and %s; give one of them"
+                  .formatted(folder, TreeNames.of(chosen), TreeNames.of(each)));
+        }
+        chosen = each;
+      }
+    }
+    return chosen;
+  }
+
+  /// A split's folder, or a file with separators in its name, as some programs unpack a zip file.
+  private static boolean isSplit(Path child) {
+    String name = TreeNames.of(child);
+    return Files.isDirectory(child)
+        ? ImageListing.isSplit(name)
+        : TreeNames.normal(name).contains("/");
+  }
+
+  private static String name(String spec) throws DataException {
+    if (spec.equals(GENERATED) || spec.startsWith(GENERATED + ":")) {
+      return GENERATED + ":" + seed(spec);
+    }
+    Path last = path(spec).toAbsolutePath().normalize();
+    return last.getFileName() == null ? spec : TreeNames.of(last);
+  }
+
   private static long seed(String spec) throws DataException {
+    if (spec.equals(GENERATED)) {
+      return DEFAULT_SEED;
+    }
     try {
       return Long.parseLong(spec.substring(GENERATED.length() + 1));
     } catch (NumberFormatException e) {
@@ -100,34 +258,26 @@ public final class DataSets {
     try {
       return Path.of(spec);
     } catch (InvalidPathException e) {
-      throw new DataException("'" + spec + "' is not a path; " + ACCEPTED, e);
+      boolean locale = spec.chars().anyMatch(c -> c > 0x7F);
+      throw new DataException(
+          locale
+              ? "'%s' is no file name in the locale's encoding (%s); set a UTF-8 locale, such as LC_ALL=C.UTF-8"
+                  .formatted(TreeNames.shown(spec), System.getProperty("sun.jnu.encoding"))
+              : "'" + TreeNames.shown(spec) + "' is not a path; " + ACCEPTED,
+          e);
     }
   }
 
-  private static boolean isZip(Path file) throws IOException {
-    try (InputStream in = Files.newInputStream(file)) {
-      return Arrays.equals(in.readNBytes(ZIP_MAGIC.length), ZIP_MAGIC);
+  private static void requireZip(Path file) throws DataException {
+    byte[] head;
+    try (InputStream in = FileKind.open(file)) {
+      head = in.readNBytes(FileKind.HEAD_BYTES);
+    } catch (IOException e) {
+      throw FileKind.unreadable(file, e);
     }
-  }
-
-  private static Path innermost(Path folder) throws IOException {
-    List<Path> visible = visible(folder);
-    while (visible.size() == 1
-        && Files.isDirectory(visible.getFirst())
-        && !isSplit(visible.getFirst())) {
-      folder = visible.getFirst();
-      visible = visible(folder);
+    if (head.length < 2 || head[0] != 'P' || head[1] != 'K') {
+      throw new DataException(
+          "%s is not a data set: it %s; %s".formatted(file, FileKind.describe(head), ACCEPTED));
     }
-    return folder;
-  }
-
-  private static List<Path> visible(Path folder) throws IOException {
-    try (Stream<Path> children = Files.list(folder)) {
-      return children.filter(child -> !child.getFileName().toString().startsWith(".")).toList();
-    }
-  }
-
-  private static boolean isSplit(Path child) {
-    return Files.isDirectory(child) && ImageListing.isSplit(child.getFileName().toString());
   }
 }

@@ -6,9 +6,11 @@ import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -29,6 +31,12 @@ final class IdxFiles {
   private static final int CROP_FRACTION = 14;
 
   private static final int LABEL_VALUES = 256;
+
+  /// Magic number and three lengths.
+  private static final int IMAGES_HEADER_BYTES = 16;
+
+  /// The most bytes that deflate makes of one (RFC 1951: a match of 258 bytes in two bits).
+  private static final long DEFLATE_RATIO = 1032;
 
   private record Images(Path file, Shape shape, int count, Pixels pixels) {}
 
@@ -59,8 +67,9 @@ final class IdxFiles {
             .sorted()
             .distinct()
             .toArray();
-    ImageSet train = imageSet(trainImages, trainLabels, values, testLabelFile);
-    ImageSet test = imageSet(testImages, testLabels, values, testLabelFile);
+    String unknown = testLabelFile + " has a class that no training image has";
+    ImageSet train = imageSet(trainImages, trainLabels, values, unknown);
+    ImageSet test = imageSet(testImages, testLabels, values, unknown);
     return new DataSet(
         name,
         train,
@@ -70,7 +79,34 @@ final class IdxFiles {
         trainImages.shape().height() / CROP_FRACTION);
   }
 
-  private static ImageSet imageSet(Images images, byte[] labels, int[] values, Path labelFile)
+  /// The test split alone.
+  ///
+  /// @param classNames of the model: label values in decimal digits
+  static ImageSet loadTest(Path folder, List<String> classNames, Progress progress)
+      throws DataException, IOException {
+    Images images = images(require(folder, "t10k-images-idx3"), "test", progress);
+    Path labelFile = require(folder, "t10k-labels-idx1");
+    byte[] labels = labels(labelFile, images);
+    int[] values = new int[classNames.size()];
+    for (int c = 0; c < values.length; c++) {
+      values[c] = value(labelFile, classNames.get(c));
+    }
+    return imageSet(
+        images, labels, values, labelFile + " has a class that the model does not know");
+  }
+
+  private static int value(Path labelFile, String className) throws DataException {
+    for (int value = 0; value < LABEL_VALUES; value++) {
+      if (className.equals(Integer.toString(value))) {
+        return value;
+      }
+    }
+    throw new DataException(
+        "%s numbers its classes, but the model calls one %s; use its own data"
+            .formatted(labelFile, className));
+  }
+
+  private static ImageSet imageSet(Images images, byte[] labels, int[] values, String unknown)
       throws DataException {
     int[] classOf = new int[LABEL_VALUES];
     Arrays.fill(classOf, -1);
@@ -79,8 +115,7 @@ final class IdxFiles {
     }
     int[] classes = IntStream.range(0, labels.length).map(i -> classOf[labels[i] & 0xFF]).toArray();
     if (IntStream.of(classes).anyMatch(c -> c < 0)) {
-      throw new DataException(
-          labelFile + " has a class that no training image has; use files of one data set");
+      throw new DataException(unknown + "; use files of one data set");
     }
     return new ImageSet(
         images.shape(),
@@ -92,7 +127,7 @@ final class IdxFiles {
   private static Images images(Path file, String split, Progress progress)
       throws DataException, IOException {
     try (DataInputStream in = open(file)) {
-      requireMagic(file, in.readInt(), IMAGES_MAGIC, "images of unsigned bytes");
+      requireMagic(file, in, IMAGES_MAGIC, "images of unsigned bytes");
       int count = in.readInt();
       int height = in.readInt();
       int width = in.readInt();
@@ -102,6 +137,7 @@ final class IdxFiles {
                 .formatted(file, count, height, width));
       }
       Shape shape = new Shape(height, width, 1);
+      requireBytes(file, count * (long) shape.size() + IMAGES_HEADER_BYTES);
       Pixels.requireMemory(file.toString(), count, shape);
       Pixels pixels = new Pixels(count, shape.size());
       byte[] image = new byte[shape.size()];
@@ -112,14 +148,16 @@ final class IdxFiles {
       requireEnd(file, in);
       progress.update("reading " + split + " images", count, count);
       return new Images(file, shape, count, pixels);
-    } catch (EOFException | ZipException e) {
-      throw broken(file, e);
+    } catch (EOFException e) {
+      throw shorter(file);
+    } catch (ZipException e) {
+      throw damaged(file, e);
     }
   }
 
   private static byte[] labels(Path file, Images images) throws DataException, IOException {
     try (DataInputStream in = open(file)) {
-      requireMagic(file, in.readInt(), LABELS_MAGIC, "labels of unsigned bytes");
+      requireMagic(file, in, LABELS_MAGIC, "labels of unsigned bytes");
       int count = in.readInt();
       if (count != images.count()) {
         throw new DataException(
@@ -130,30 +168,68 @@ final class IdxFiles {
       in.readFully(labels);
       requireEnd(file, in);
       return labels;
-    } catch (EOFException | ZipException e) {
-      throw broken(file, e);
+    } catch (EOFException e) {
+      throw shorter(file);
+    } catch (ZipException e) {
+      throw damaged(file, e);
     }
   }
 
-  private static DataInputStream open(Path file) throws IOException {
-    InputStream raw = Files.newInputStream(file);
+  /// Refuses a header that claims more than the file can hold, before memory is taken.
+  private static void requireBytes(Path file, long claimed) throws DataException, IOException {
+    long bytes = FileKind.requireRegular(file);
+    long most = isGzip(file) ? bytes * DEFLATE_RATIO : bytes;
+    if (claimed > most) {
+      throw new DataException(
+          "%s is truncated or corrupt: its header claims %d bytes, which a file of %d bytes cannot hold; replace it"
+              .formatted(file, claimed, bytes));
+    }
+  }
+
+  private static boolean isGzip(Path file) throws DataException, IOException {
+    try (InputStream in = FileKind.open(file)) {
+      return in.read() == 0x1F && in.read() == 0x8B;
+    }
+  }
+
+  /// By the content and not by the ending: browsers unpack files and keep their names.
+  private static DataInputStream open(Path file) throws DataException, IOException {
+    boolean zipped = isGzip(file);
+    InputStream raw = FileKind.open(file);
     try {
-      boolean zipped = file.getFileName().toString().endsWith(".gz");
       return new DataInputStream(
           new BufferedInputStream(zipped ? new GZIPInputStream(raw, 1 << 16) : raw, 1 << 16));
+    } catch (EOFException e) {
+      raw.close();
+      throw shorter(file);
+    } catch (ZipException e) {
+      raw.close();
+      throw damaged(file, e);
     } catch (IOException e) {
       raw.close();
       throw e;
     }
   }
 
-  private static void requireMagic(Path file, int magic, int expected, String what)
-      throws DataException {
-    if (magic != expected) {
-      throw new DataException(
-          "%s is not an IDX file of %s (it begins with %08x, not %08x); replace it"
-              .formatted(file, what, magic, expected));
+  private static void requireMagic(Path file, DataInputStream in, int expected, String what)
+      throws DataException, IOException {
+    byte[] magic = in.readNBytes(Integer.BYTES);
+    if (magic.length == Integer.BYTES && ByteBuffer.wrap(magic).getInt() == expected) {
+      return;
     }
+    byte[] more = in.readNBytes(FileKind.HEAD_BYTES - magic.length);
+    byte[] head = Arrays.copyOf(magic, magic.length + more.length);
+    System.arraycopy(more, 0, head, magic.length, more.length);
+    boolean zipped = isGzip(file);
+    boolean named = file.getFileName().toString().endsWith(".gz");
+    throw new DataException(
+        "%s is %sno IDX file of %s: %s %s; replace it"
+            .formatted(
+                file,
+                named && !zipped ? "not gzipped and " : "",
+                what,
+                zipped ? "what it unpacks to" : "it",
+                FileKind.describe(head)));
   }
 
   private static void requireEnd(Path file, InputStream in) throws DataException, IOException {
@@ -162,9 +238,16 @@ final class IdxFiles {
     }
   }
 
-  private static DataException broken(Path file, IOException cause) {
+  private static DataException shorter(Path file) {
     return new DataException(
-        file + " is truncated or corrupt: it ends before its header says; replace it", cause);
+        file + " is truncated or corrupt: it ends before its header says; replace it");
+  }
+
+  private static DataException damaged(Path file, ZipException cause) {
+    return new DataException(
+        "%s is damaged: its gzip data cannot be unpacked (%s); replace it"
+            .formatted(file, cause.getMessage()),
+        cause);
   }
 
   private static Path require(Path folder, String stem) throws DataException {
@@ -180,7 +263,7 @@ final class IdxFiles {
     String dotted = stem.replace("-idx", ".idx");
     return Stream.of(stem + "-ubyte", stem + "-ubyte.gz", dotted + "-ubyte", dotted + "-ubyte.gz")
         .map(folder::resolve)
-        .filter(Files::isRegularFile)
+        .filter(Files::exists)
         .findFirst();
   }
 }

@@ -1,9 +1,11 @@
 package asymml.trusted.data;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -14,85 +16,140 @@ import java.util.stream.Collectors;
 final class ImageListing {
   private static final String TRAIN = "train";
 
-  /// Accepted names of the test split; the first that is there is taken.
-  private static final List<String> TEST = List.of("test", "val", "valid");
+  /// Accepted names of the test split; the first one that has labelled images is taken, and before
+  /// it one whose classes are those of the training split.
+  private static final List<String> TEST = List.of("test", "val", "valid", "validation");
 
   private static final Set<String> ENDINGS = Set.of("jpg", "jpeg", "png");
-
-  /// Files that file managers create.
-  private static final Set<String> LITTER = Set.of("thumbs.db", "desktop.ini", "__macosx");
 
   private final ImageTree tree;
 
   /// The folders around the splits: many zip files have one.
   private final String prefix;
 
-  /// Split to class to paths of images.
-  private final NavigableMap<String, NavigableMap<String, List<String>>> splits = new TreeMap<>();
+  private final NavigableMap<String, Split> splits = new TreeMap<>();
 
-  private final String testName;
+  /// One split: its classes with the paths of their images, and what does not belong.
+  private static final class Split {
+    private final NavigableMap<String, List<String>> classes = new TreeMap<>();
 
-  /// Sorts out a tree.
+    /// Paths that lie outside a class, or too deep.
+    private final List<String> loose = new ArrayList<>();
+
+    private final List<String> deep = new ArrayList<>();
+    private final List<String> others = new ArrayList<>();
+
+    private boolean isLabelled() {
+      return classes.values().stream().anyMatch(images -> !images.isEmpty());
+    }
+  }
+
+  /// Sorts out a tree; its splits are checked when they are asked for.
   ///
   /// @param tree whose images to list
-  /// @param paths all its paths
-  /// @throws DataException if a split is missing, a class is empty or in one split only, or a file
-  ///   lies where or is what it should not
-  ImageListing(ImageTree tree, List<String> paths) throws DataException {
+  /// @throws DataException if several of its folders hold splits
+  ImageListing(ImageTree tree) throws DataException {
     this.tree = tree;
-    List<String> visible = paths.stream().filter(path -> !isLitter(path)).toList();
-    prefix = commonFolder(visible);
-    for (String path : visible) {
+    List<String> paths = tree.paths();
+    prefix = folderOfSplits(tree, paths);
+    for (String path : paths) {
       if (path.startsWith(prefix)) {
         add(path);
       }
     }
-    testName = TEST.stream().filter(splits::containsKey).findFirst().orElse("");
-    requireSplits();
-    requireSameClasses();
-    requireImages(TRAIN, train());
-    requireImages(testName, test());
   }
 
   /// Class names to the paths of the training images, both sorted.
-  NavigableMap<String, List<String>> train() {
-    return split(TRAIN);
+  ///
+  /// @throws DataException if there is no such split, a class is empty, or a file lies where or is
+  ///   what it should not
+  NavigableMap<String, List<String>> train() throws DataException {
+    NavigableMap<String, List<String>> classes = checked(TRAIN, "train");
+    if (classes.size() < 2) {
+      throw new DataException(
+          tree.root() + " has fewer than two classes; a classifier needs two or more");
+    }
+    return classes;
   }
 
   /// Class names to the paths of the test images, both sorted.
-  NavigableMap<String, List<String>> test() {
-    return split(testName);
+  ///
+  /// @param classNames those it should have; a split that has these goes first
+  /// @throws DataException as [#train]
+  NavigableMap<String, List<String>> test(Set<String> classNames) throws DataException {
+    return checked(testName(classNames), "test (or val)");
   }
 
-  private NavigableMap<String, List<String>> split(String name) {
-    return splits.getOrDefault(name, new TreeMap<>());
+  /// Refuses a test split whose classes are not those of the training split.
+  void requireSameClasses(Set<String> train) throws DataException {
+    String testName = testName(train);
+    Set<String> test = splits.getOrDefault(testName, new Split()).classes.keySet();
+    Set<String> onlyTrain = new TreeSet<>(train);
+    onlyTrain.removeAll(test);
+    Set<String> onlyTest = new TreeSet<>(test);
+    onlyTest.removeAll(train);
+    if (!onlyTrain.isEmpty() || !onlyTest.isEmpty()) {
+      throw new DataException(
+          "%s: the classes of the splits differ (only in %s: %s; only in %s: %s); give both the same class folders"
+              .formatted(tree.root(), TRAIN, some(onlyTrain), testName, some(onlyTest)));
+    }
   }
 
   static boolean isSplit(String folder) {
     return folder.equals(TRAIN) || TEST.contains(folder);
   }
 
-  private static String commonFolder(List<String> paths) {
-    String common = "";
-    while (true) {
-      int from = common.length();
-      String before = common;
-      Set<String> tops =
-          paths.stream()
-              .filter(path -> path.startsWith(before) && path.indexOf('/', from) > 0)
-              .map(path -> path.substring(from, path.indexOf('/', from)))
-              .collect(Collectors.toSet());
-      if (tops.stream().anyMatch(ImageListing::isSplit)) {
-        return common;
+  private String testName(Set<String> classNames) {
+    String chosen = "";
+    for (String name : TEST) {
+      Split split = splits.get(name);
+      if (split != null && split.isLabelled()) {
+        if (split.classes.keySet().equals(classNames)) {
+          return name;
+        }
+        chosen = chosen.isEmpty() ? name : chosen;
       }
-      if (tops.size() != 1) {
-        return "";
-      }
-      common = common + tops.iterator().next() + "/";
     }
+    return chosen.isEmpty()
+        ? TEST.stream().filter(splits::containsKey).findFirst().orElse("test")
+        : chosen;
   }
 
-  private void add(String path) throws DataException {
+  /// The folder that holds the splits: the highest one, if there is only one at its height.
+  ///
+  /// @return its path, which ends in a slash; empty for the root
+  private static String folderOfSplits(ImageTree tree, List<String> paths) throws DataException {
+    NavigableSet<String> candidates =
+        new TreeSet<>(
+            Comparator.comparingInt(ImageListing::depth).thenComparing(Comparator.naturalOrder()));
+    for (String path : paths) {
+      int from = 0;
+      for (int end = path.indexOf('/'); end >= 0; end = path.indexOf('/', from)) {
+        if (isSplit(path.substring(from, end))) {
+          candidates.add(path.substring(0, from));
+          break;
+        }
+        from = end + 1;
+      }
+    }
+    if (candidates.isEmpty()) {
+      return "";
+    }
+    String first = candidates.first();
+    String second = candidates.higher(first);
+    if (second != null && depth(second) == depth(first)) {
+      throw new DataException(
+          "%s holds several data sets, such as %s and %s; give one of them"
+              .formatted(tree.root(), first, second));
+    }
+    return first;
+  }
+
+  private static int depth(String folder) {
+    return (int) folder.chars().filter(c -> c == '/').count();
+  }
+
+  private void add(String path) {
     String inside = path.substring(prefix.length());
     String[] parts = inside.split("/", -1);
     // A folder's path ends in a slash, so that its last part is empty.
@@ -100,73 +157,50 @@ final class ImageListing {
     if (parts.length < 2 || !isSplit(parts[0])) {
       return;
     }
-    var classes = splits.computeIfAbsent(parts[0], _ -> new TreeMap<>());
+    Split split = splits.computeIfAbsent(parts[0], _ -> new Split());
     if (parts.length > 3) {
-      throw new DataException(
-          describe(path) + " is nested too deeply; images lie in <split>/<class>/");
-    }
-    if (parts.length == 3) {
-      List<String> images = classes.computeIfAbsent(parts[1], _ -> new ArrayList<>());
+      split.deep.add(path);
+    } else if (parts.length == 3) {
+      List<String> images = split.classes.computeIfAbsent(parts[1], _ -> new ArrayList<>());
       if (!folder) {
-        requireImage(path);
-        images.add(path);
+        (isImage(path) ? images : split.others).add(path);
       }
     } else if (isImage(path)) {
-      throw new DataException(
-          describe(path) + " lies outside a class; images lie in <split>/<class>/");
+      split.loose.add(path);
     }
   }
 
-  private void requireSplits() throws DataException {
-    for (String split : List.of(TRAIN, testName)) {
-      if (!splits.containsKey(split)) {
-        throw new DataException(
-            "%s has no %s split; add a folder %s/<class>/ with its images"
-                .formatted(
-                    tree.root(),
-                    split.isEmpty() ? "test" : split,
-                    split.isEmpty() ? "test (or val)" : split));
-      }
-    }
-  }
-
-  private void requireSameClasses() throws DataException {
-    Set<String> onlyTrain = new TreeSet<>(train().keySet());
-    onlyTrain.removeAll(test().keySet());
-    Set<String> onlyTest = new TreeSet<>(test().keySet());
-    onlyTest.removeAll(train().keySet());
-    if (!onlyTrain.isEmpty() || !onlyTest.isEmpty()) {
-      throw new DataException(
-          "%s: the classes of the splits differ (only in %s: %s; only in %s: %s); give both the same class folders"
-              .formatted(tree.root(), TRAIN, some(onlyTrain), testName, some(onlyTest)));
-    }
-    if (train().size() < 2) {
-      throw new DataException(
-          tree.root() + " has fewer than two classes; a classifier needs two or more");
-    }
-  }
-
-  private void requireImages(String split, NavigableMap<String, List<String>> classes)
+  private NavigableMap<String, List<String>> checked(String name, String advice)
       throws DataException {
-    for (var entry : classes.entrySet()) {
+    Split split = splits.get(name);
+    if (splits.isEmpty() && tree.paths().stream().anyMatch(ImageListing::isBinary)) {
+      throw new DataException(
+          tree.root()
+              + " holds files of CIFAR or of the MNIST family, which are not read from a zip file; unpack it and give the folder");
+    }
+    if (split == null) {
+      throw new DataException(
+          "%s has no %s split; add a folder %s/<class>/ with its images"
+              .formatted(tree.root(), name, advice));
+    }
+    refuse(split.deep, "is nested too deeply; images lie in <split>/<class>/");
+    refuse(split.loose, "lies outside a class; images lie in <split>/<class>/");
+    refuse(split.others, "is not a .jpg, .jpeg or .png file; convert or remove it");
+    for (var entry : split.classes.entrySet()) {
       if (entry.getValue().isEmpty()) {
         throw new DataException(
-            describe(prefix + split + "/" + entry.getKey())
+            tree.describe(prefix + name + "/" + entry.getKey())
                 + " has no images; add some, or remove the class from both splits");
       }
       entry.getValue().sort(null);
     }
+    return split.classes;
   }
 
-  private void requireImage(String path) throws DataException {
-    if (!isImage(path)) {
-      throw new DataException(
-          describe(path) + " is not a .jpg, .jpeg or .png file; convert or remove it");
+  private void refuse(List<String> paths, String why) throws DataException {
+    if (!paths.isEmpty()) {
+      throw new DataException(tree.describe(paths.getFirst()) + " " + why);
     }
-  }
-
-  private String describe(String path) {
-    return tree.describe(path);
   }
 
   private static String some(Set<String> names) {
@@ -174,16 +208,13 @@ final class ImageListing {
     return names.isEmpty() ? "none" : names.size() <= 3 ? first : first + ", ...";
   }
 
-  private static boolean isImage(String path) {
-    return ENDINGS.contains(path.substring(path.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT));
+  /// Whether a file belongs to a data set of another kind.
+  private static boolean isBinary(String path) {
+    String name = path.substring(path.lastIndexOf('/') + 1);
+    return name.endsWith("_batch.bin") || name.equals("test.bin") || name.contains("-ubyte");
   }
 
-  private static boolean isLitter(String path) {
-    for (String part : path.split("/", -1)) {
-      if (part.startsWith(".") || LITTER.contains(part.toLowerCase(Locale.ROOT))) {
-        return true;
-      }
-    }
-    return false;
+  private static boolean isImage(String path) {
+    return ENDINGS.contains(path.substring(path.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT));
   }
 }

@@ -12,9 +12,11 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /// The decoded images of one split with their labels: PRIVATE. Pixels are unsigned bytes `[H, W,
@@ -119,12 +121,26 @@ public final class ImageSet {
       return this;
     }
     int[] chosen = Arrays.copyOf(Shuffle.order(size(), seed), limit);
+    return view(chosen);
+  }
+
+  private ImageSet view(int[] chosen) {
     return new ImageSet(
         shape,
         classNames,
         Arrays.stream(chosen).map(i -> labels[i]).toArray(),
         pixels,
         Arrays.stream(chosen).map(i -> rows[i]).toArray());
+  }
+
+  /// Each image once: of those with the same pixels the first, whatever their labels and files. An
+  /// image that a training split has twice moves a sum of gradients by twice its clip bound.
+  ///
+  /// @return this set if no image is there twice, else a view of its pixels
+  public ImageSet distinct() {
+    Set<Fingerprint> seen = new HashSet<>();
+    int[] chosen = IntStream.range(0, size()).filter(i -> seen.add(fingerprint(i))).toArray();
+    return chosen.length == size() ? this : view(chosen);
   }
 
   /// What identifies the data in a run's records: SHA-256 over shape, class names, labels and

@@ -2,23 +2,25 @@ package asymml.trusted.data;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.FileVisitOption;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
-import java.util.zip.CRC32;
-import java.util.zip.ZipEntry;
-import java.util.zip.ZipException;
-import java.util.zip.ZipFile;
+import org.jspecify.annotations.Nullable;
 
-/// A tree of image files that is read in place, by several threads at once.
+/// A tree of image files that is read in place, by several threads at once. Paths are those of
+/// [TreeNames], without litter.
 sealed interface ImageTree extends AutoCloseable {
-  /// All paths, relative to the root, parts separated by `/`; those of folders end in `/`.
-  List<String> paths() throws IOException;
+  /// All paths, relative to the root, each once; those of folders end in `/`.
+  List<String> paths();
 
   /// A file's content.
-  byte[] read(String path) throws IOException;
+  ///
+  /// @param path of [#paths]
+  /// @param limits on its size
+  byte[] read(String path, DataLimits limits) throws DataException;
 
   /// How to call the tree in errors.
   Path root();
@@ -30,64 +32,107 @@ sealed interface ImageTree extends AutoCloseable {
   void close() throws IOException;
 
   /// A folder on disk.
-  record Folder(Path root) implements ImageTree {
-    /// `split/class/file`, and one more to notice what is nested too deeply.
-    private static final int DEPTH = 4;
+  record Folder(Path root, TreeIndex<Path> files) implements ImageTree {
+    /// `split/class/file`: what is deeper is noticed and not entered.
+    private static final int DEPTH = 3;
 
-    @Override
-    public List<String> paths() throws IOException {
-      try (Stream<Path> walk = Files.walk(root, DEPTH, FileVisitOption.FOLLOW_LINKS)) {
-        return walk.filter(path -> !path.equals(root)).map(this::relative).toList();
+    /// Walks a folder. Only splits are entered: what lies beside them is no concern of ours.
+    static Folder open(Path root) throws DataException {
+      TreeIndex<Path> files = new TreeIndex<>(root.toString());
+      walk(root, "", 1, files);
+      return new Folder(root, files);
+    }
+
+    private static void walk(Path folder, String prefix, int depth, TreeIndex<Path> files)
+        throws DataException {
+      for (Path child : children(folder)) {
+        String name = prefix + TreeNames.of(child);
+        boolean isFolder = Files.isDirectory(child);
+        if (isFolder) {
+          requireNoLoop(child);
+        }
+        files.add(isFolder ? name + "/" : name, child);
+        if (isFolder
+            && depth < DEPTH
+            && !TreeNames.isLitter(name)
+            && (depth > 1 || ImageListing.isSplit(name))) {
+          walk(child, name + "/", depth + 1, files);
+        }
       }
     }
 
-    private String relative(Path path) {
-      String relative =
-          root.relativize(path).toString().replace(path.getFileSystem().getSeparator(), "/");
-      return Files.isDirectory(path) ? relative + "/" : relative;
+    /// A link to a folder that contains it never ends.
+    private static void requireNoLoop(Path folder) throws DataException {
+      if (!Files.isSymbolicLink(folder)) {
+        return;
+      }
+      try {
+        Path parent = folder.toAbsolutePath().getParent();
+        if (parent != null && parent.toRealPath().startsWith(folder.toRealPath())) {
+          throw new DataException(
+              folder
+                  + " is a loop of symbolic links: it leads to a folder that contains it; remove"
+                  + " it");
+        }
+      } catch (IOException e) {
+        throw FileKind.unreadable(folder, e);
+      }
+    }
+
+    /// What a folder holds, in the order of names, without litter.
+    ///
+    /// @throws DataException with the reason, if it cannot be read
+    static List<Path> children(Path folder) throws DataException {
+      List<Path> found = new ArrayList<>();
+      try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
+        for (Path child : children) {
+          if (!TreeNames.isLitter(TreeNames.of(child))) {
+            found.add(child);
+          }
+        }
+      } catch (DirectoryIteratorException e) {
+        @Nullable IOException cause = e.getCause();
+        throw FileKind.unreadable(folder, cause == null ? new IOException(e) : cause);
+      } catch (IOException e) {
+        throw FileKind.unreadable(folder, e);
+      }
+      found.sort(null);
+      return found;
     }
 
     @Override
-    public byte[] read(String path) throws IOException {
-      return Files.readAllBytes(root.resolve(path));
+    public List<String> paths() {
+      return files.paths();
+    }
+
+    @Override
+    public byte[] read(String path, DataLimits limits) throws DataException {
+      return readFile(require(files.place(path)), limits);
     }
 
     @Override
     public String describe(String path) {
-      return root.resolve(path).toString();
+      return root + "/" + path;
     }
 
     @Override
     public void close() {}
   }
 
-  /// A zip file. Checks each entry's checksum, which the platform's reader leaves to its caller.
-  record Zip(Path root, ZipFile zip) implements ImageTree {
-    static Zip open(Path file) throws IOException {
-      return new Zip(file, new ZipFile(file.toFile()));
+  /// A zip file.
+  record Zip(Path root, ZipArchive archive) implements ImageTree {
+    static Zip open(Path file) throws DataException {
+      return new Zip(file, ZipArchive.open(file));
     }
 
     @Override
     public List<String> paths() {
-      return zip.stream().map(ZipEntry::getName).toList();
+      return archive.entries().paths();
     }
 
     @Override
-    public byte[] read(String path) throws IOException {
-      ZipEntry entry = zip.getEntry(path);
-      if (entry == null) {
-        throw new ZipException("no such entry");
-      }
-      byte[] content;
-      try (InputStream in = zip.getInputStream(entry)) {
-        content = in.readAllBytes();
-      }
-      CRC32 checksum = new CRC32();
-      checksum.update(content);
-      if (checksum.getValue() != entry.getCrc()) {
-        throw new ZipException("its checksum does not match: the zip file is damaged");
-      }
-      return content;
+    public byte[] read(String path, DataLimits limits) throws DataException {
+      return archive.read(require(archive.entries().place(path)), describe(path), limits);
     }
 
     @Override
@@ -97,7 +142,27 @@ sealed interface ImageTree extends AutoCloseable {
 
     @Override
     public void close() throws IOException {
-      zip.close();
+      archive.close();
     }
+  }
+
+  /// A regular file's content.
+  ///
+  /// @param file on disk
+  /// @param limits on its size
+  static byte[] readFile(Path file, DataLimits limits) throws DataException {
+    limits.requireFile(file.toString(), FileKind.requireRegular(file));
+    try (InputStream in = FileKind.open(file)) {
+      return in.readNBytes(limits.fileBytes());
+    } catch (IOException e) {
+      throw FileKind.unreadable(file, e);
+    }
+  }
+
+  private static <T> T require(@Nullable T place) {
+    if (place == null) {
+      throw new IllegalArgumentException("no path of this tree");
+    }
+    return place;
   }
 }

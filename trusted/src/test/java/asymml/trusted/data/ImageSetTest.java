@@ -139,4 +139,17 @@ class ImageSetTest {
     ImageSet upright = ImageSet.of(new Shape(2, 1, 1), CLASSES, new int[1], new byte[] {0, 1});
     assertThat(own.sharedWith(upright)).isZero();
   }
+
+  @Test
+  void of_images_with_the_same_pixels_the_first_counts() {
+    ImageSet all = set(50, i -> i); // pairs (0, 1), (2, 3), ...
+    assertThat(all.distinct()).isSameAs(all);
+    ImageSet thrice = set(6, i -> i / 2 % 2 == 0 ? 7 : i);
+    ImageSet once = thrice.distinct();
+    assertThat(once.size()).isEqualTo(4);
+    assertThat(once.label(0)).isEqualTo(thrice.label(0));
+    assertThat(once.label(2)).isEqualTo(thrice.label(3));
+    assertThat(SampleFiles.pixels(once, 3)).isEqualTo(SampleFiles.pixels(thrice, 5));
+    assertThat(once.distinct()).isSameAs(once);
+  }
 }

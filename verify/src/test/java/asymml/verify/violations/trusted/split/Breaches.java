@@ -1,5 +1,6 @@
 package asymml.verify.violations.trusted.split;
 
+import asymml.verify.violations.trusted.plan.RankPolicy;
 import asymml.verify.violations.trusted.rank.Ranks;
 import asymml.verify.violations.wire.Message;
 import java.util.logging.Logger;
@@ -40,5 +41,9 @@ final class Breaches {
 
   static final class DecidesByRanks {
     Ranks ranks = new Ranks();
+  }
+
+  static final class ResolvesARank {
+    int rank = new RankPolicy().resolve(0, 1);
   }
 }

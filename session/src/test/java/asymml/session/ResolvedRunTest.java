@@ -1,0 +1,62 @@
+package asymml.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import asymml.model.Shape;
+import asymml.model.Zoo;
+import asymml.privacy.Channel;
+import asymml.privacy.Epsilon;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/// Images that occur twice: 32 different ones, and copies of the first under another label.
+class ResolvedRunTest {
+  private static final Shape SHAPE = new Shape(32, 32, 3);
+  private static final int DIFFERENT = 32;
+
+  private static DataSet withCopies(int copies) {
+    SplittableRandom random = new SplittableRandom(5);
+    byte[] pixels = new byte[(DIFFERENT + copies) * SHAPE.size()];
+    random.nextBytes(pixels);
+    for (int i = DIFFERENT; i < DIFFERENT + copies; i++) {
+      System.arraycopy(pixels, 0, pixels, i * SHAPE.size(), SHAPE.size());
+    }
+    int[] labels = IntStream.range(0, DIFFERENT + copies).map(i -> i % 2).toArray();
+    ImageSet train = ImageSet.of(SHAPE, List.of("a", "b"), labels, pixels);
+    return new DataSet("twice", train, train.subset(4, 1), Normalization.of(train), true, 4);
+  }
+
+  private static TrainingSpec spec() {
+    return TrainingSpec.defaults().withBatchSize(16).withNorm(Zoo.Norm.GROUP);
+  }
+
+  private static ResolvedRun accounted(DataSet data) {
+    TrainingSpec spec = spec().withProtection(new Epsilon(8), Channel.WEIGHTS);
+    return ResolvedRun.of(spec, data, TinyImages.images(SHAPE, 4, 1));
+  }
+
+  @Test
+  void in_a_run_that_is_accounted_for_each_image_counts_once() {
+    ResolvedRun run = accounted(withCopies(3));
+    assertThat(run.data().train().size()).isEqualTo(DIFFERENT);
+    assertThat(run.data().train().label(0)).isZero();
+    assertThat(run.describeData())
+        .isEqualTo(
+            "twice: 32 training and 4 test images of 32x32x3, 2 classes;"
+                + " 3 copies of others are left out, since each image counts once");
+    assertThat(accounted(withCopies(1)).describeData()).contains("1 copy of another is left out");
+    assertThat(accounted(withCopies(0)).describeData()).endsWith("2 classes");
+  }
+
+  @Test
+  void in_other_runs_nothing_is_left_out() {
+    ResolvedRun run = ResolvedRun.of(spec(), withCopies(3), null);
+    assertThat(run.data().train().size()).isEqualTo(DIFFERENT + 3);
+    assertThat(run.describeData()).endsWith("2 classes");
+  }
+}

@@ -1,0 +1,491 @@
+package asymml.session;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import asymml.model.Zoo;
+import asymml.privacy.Channel;
+import asymml.privacy.ClipNorm;
+import asymml.privacy.Delta;
+import asymml.privacy.Epsilon;
+import asymml.trusted.plan.Basis;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.Placement.Decomposition;
+import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
+import asymml.trusted.train.PrivacyConfig.Clip;
+import asymml.trusted.train.PrivacyConfig.Drawing;
+import asymml.trusted.train.TrainConfig.Schedule;
+import asymml.wire.Encoding;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Every setting by its key: what it reads, what it changes, what it refuses.
+class SpecReaderTest {
+  private static final TrainingSpec DEFAULTS = TrainingSpec.defaults();
+
+  private static TrainingSpec read(String yaml) {
+    return Settings.parse("run.yaml", yaml).spec();
+  }
+
+  private static Finding finding(String yaml) {
+    InvalidSpecException e = catchThrowableOfType(InvalidSpecException.class, () -> read(yaml));
+    assertThat(e).as(yaml).isNotNull();
+    assertThat(e.findings()).as(yaml).hasSize(1);
+    return e.findings().getFirst();
+  }
+
+  /// A setting, where it arrives, and what it reads as.
+  private static Arguments set(String yaml, Function<TrainingSpec, ?> place, Object value) {
+    return Arguments.of(yaml, place, value);
+  }
+
+  static Stream<Arguments> settings() {
+    return Stream.of(
+        set("data: generated:3", s -> s.data().source(), "generated:3"),
+        set("data: 2024", s -> s.data().source(), "2024"),
+        set("data: a,b", s -> s.data().source(), "a,b"),
+        set("limit-train: 200", s -> s.data().limitTrain(), new Limit(200)),
+        set("limit-train: all", s -> s.data().limitTrain(), Limit.NONE),
+        set("limit-test: 1", s -> s.data().limitTest(), new Limit(1)),
+        set("max-image-pixels: 1000", s -> s.data().limits().imagePixels(), 1000),
+        set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
+        set("augment: false", s -> s.training().augment(), false),
+        set("augment: 'false'", s -> s.training().augment(), false),
+        set("model: vgg19", s -> s.training().model(), "vgg19"),
+        set("norm: group", s -> s.training().norm(), Zoo.Norm.GROUP),
+        set("mode: dp-only", s -> s.training().mode(), Mode.DP_ONLY),
+        set("mode: untrusted-only", s -> s.training().mode(), Mode.UNTRUSTED_ONLY),
+        set(
+            "decomposer: per-example",
+            s -> s.training().decomposition(),
+            Decomposition.PER_EXAMPLE),
+        set("rank: 8", s -> s.training().rank(), new RankPolicy.Fixed(8)),
+        set("rank: 1/4", s -> s.training().rank(), new RankPolicy.Fraction(1, 4)),
+        set("rank: schedule:2:32", s -> s.training().rank(), new RankPolicy.Schedule(2, 32)),
+        set("rank: layers:0:4", s -> s.training().rank(), new RankPolicy.PerLayer(List.of(0, 4))),
+        set("trusted-layers: none", s -> s.training().trustedLayers(), List.of()),
+        set("trusted-layers: conv1,fc", s -> s.training().trustedLayers(), List.of("conv1", "fc")),
+        set("trusted-layers: [fc]", s -> s.training().trustedLayers(), List.of("fc")),
+        set("noise-ratio: 0.5", s -> s.training().noise(), new NoiseStrength.Ratio(0.5)),
+        set("noise-ratio: 0", s -> s.training().noise(), new NoiseStrength.None()),
+        set("noise-ratio: -0.0", s -> s.training().noise(), new NoiseStrength.None()),
+        set("noise-multiplier: 3", s -> s.training().noise(), new NoiseStrength.Multiplier(3)),
+        set("noise-multiplier: 0.0", s -> s.training().noise(), new NoiseStrength.None()),
+        set(
+            "gradient-noise-ratio: 2e-1",
+            s -> s.training().gradientNoise(),
+            new NoiseStrength.Ratio(0.2)),
+        set("gradient-noise-ratio: 0", s -> s.training().gradientNoise(), new NoiseStrength.None()),
+        set("shield: shares", s -> s.training().shield(), new Shield.Shares(1)),
+        set(
+            "shield: shares\nweight-gradient: sampled:1/4",
+            s -> s.training().shield(),
+            new Shield.Shares(0.25)),
+        set(
+            "shield: shares\nweight-gradient: sampled:0.5",
+            s -> s.training().shield(),
+            new Shield.Shares(0.5)),
+        set(
+            "shield: shares\nweight-gradient: exact",
+            s -> s.training().shield(),
+            new Shield.Shares(1)),
+        set("weight-gradient: sampled:1", s -> s.training().shield(), new Shield.Residual()),
+        set("protect: residuals", s -> s.training().privacy().protect(), Set.of(Channel.RESIDUALS)),
+        set(
+            "protect: [residuals, gradients]",
+            s -> s.training().privacy().protect(),
+            Set.of(Channel.RESIDUALS, Channel.GRADIENTS)),
+        set("protect: none", s -> s.training().privacy().protect(), Set.of()),
+        set("target-epsilon: 3", s -> s.training().privacy().target(), new Epsilon(3)),
+        set("delta: 1.0e-7", s -> s.training().privacy().delta(), new Delta(1e-7)),
+        set(
+            "protect: residuals\nsampling: poisson",
+            s -> s.training().privacy().drawing(),
+            Drawing.POISSON),
+        set("protect: residuals\nbasis: dp", s -> s.training().privacy().basis(), Basis.DP),
+        set(
+            "protect: residuals\nclip: 20:0.01",
+            s -> s.training().privacy().clip(),
+            new Clip.Fixed(new ClipNorm(20), new ClipNorm(0.01), null)),
+        set(
+            "protect: residuals\nclip: 20",
+            s -> s.training().privacy().clip(),
+            new Clip.Fixed(new ClipNorm(20), null, null)),
+        set("epochs: 3", s -> s.training().epochs(), 3),
+        set("epochs: ' 3 '", s -> s.training().epochs(), 3),
+        set("batch-size: 1", s -> s.training().batchSize(), 1),
+        set("learning-rate: 1", s -> s.training().optimizer().learningRate(), 1f),
+        set("learning-rate: 1.0e-3", s -> s.training().optimizer().learningRate(), 1e-3f),
+        set("momentum: 0", s -> s.training().optimizer().momentum(), 0f),
+        set("weight-decay: 0.0", s -> s.training().optimizer().weightDecay(), 0f),
+        set("schedule: constant", s -> s.training().optimizer().schedule(), Schedule.CONSTANT),
+        set("milestones: [3, 5]", s -> s.training().optimizer().milestones(), List.of(3, 5)),
+        set("milestones: 3,5", s -> s.training().optimizer().milestones(), List.of(3, 5)),
+        set("milestones: 3", s -> s.training().optimizer().milestones(), List.of(3)),
+        set("milestones: []", s -> s.training().optimizer().milestones(), List.of()),
+        set("step-factor: 0.5", s -> s.training().optimizer().factor(), 0.5f),
+        set("warm-up-epochs: 1.5", s -> s.training().optimizer().warmUpEpochs(), 1.5),
+        set("label-smoothing: 0.1", s -> s.training().labelSmoothing(), 0.1f),
+        set("seed: -9223372036854775808", s -> s.training().seed(), Long.MIN_VALUE),
+        set("seed: 9223372036854775807", s -> s.training().seed(), Long.MAX_VALUE),
+        set("analyze-every: 4", s -> s.analyzeEvery(), 4),
+        set("threads: 3", s -> s.threads(), 3),
+        set(
+            "worker: cuda:1",
+            s -> s.workers().workers(),
+            List.of(new WorkerChoice.Local("cuda:1"))),
+        set(
+            "worker: local,local",
+            s -> s.workers().workers(),
+            List.of(new WorkerChoice.Local("cpu"), new WorkerChoice.Local("cpu"))),
+        set(
+            "worker: ['unix:/tmp/a,b']",
+            s -> s.workers().workers(),
+            List.of(WorkerChoice.parse("unix:/tmp/a,b"))),
+        set("worker: tls:a:1\ntls-trust: w.pem", s -> s.workers().tlsTrust(), Path.of("w.pem")),
+        set(
+            "worker: tls:a:1\ntls-trust: w.pem\nwire: bfloat16",
+            s -> s.workers().wire(),
+            Encoding.BFLOAT16),
+        set("chunks: 16", s -> s.workers().chunks(), 16),
+        set("worker-timeout: 1", s -> s.workers().timeout(), Duration.ofSeconds(1)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("settings")
+  void a_setting_is_read_and_survives_being_written(
+      String yaml, Function<TrainingSpec, Object> place, Object value) {
+    TrainingSpec spec = read(yaml);
+    assertThat(place.apply(spec)).isEqualTo(value);
+    assertThat(read(Settings.of(spec).yaml())).isEqualTo(spec);
+  }
+
+  @Test
+  void every_known_setting_but_the_run_directory_is_read_above() {
+    Set<String> tried =
+        settings()
+            .flatMap(arguments -> ((String) arguments.get()[0]).lines())
+            .map(line -> line.substring(0, line.indexOf(':')))
+            .collect(Collectors.toSet());
+    assertThat(Settings.known())
+        .filteredOn(key -> !key.equals(Settings.OUT))
+        .allMatch(tried::contains);
+  }
+
+  /// One value for each setting that differs from its default and goes with all the others.
+  private static Map<String, Object> allChanged() {
+    Map<String, Object> values = new LinkedHashMap<>();
+    values.put("data", "other");
+    values.put("limit-train", 9);
+    values.put("limit-test", 8);
+    values.put("max-image-pixels", 1000);
+    values.put("augment", false);
+    values.put("model", "resnet20");
+    values.put("norm", "group");
+    values.put("mode", "dp-only");
+    values.put("decomposer", "per-example");
+    values.put("rank", 3);
+    values.put("trusted-layers", List.of("fc"));
+    values.put("noise-multiplier", 2.5);
+    values.put("protect", "residuals");
+    values.put("target-epsilon", 4);
+    values.put("delta", 1e-6);
+    values.put("sampling", "poisson");
+    values.put("basis", "dp");
+    values.put("clip", "5.0");
+    values.put("public-data", "p");
+    values.put("epochs", 2);
+    values.put("batch-size", 5);
+    values.put("learning-rate", 0.5);
+    values.put("momentum", 0.25);
+    values.put("weight-decay", 0.125);
+    values.put("schedule", "step");
+    values.put("milestones", List.of(1));
+    values.put("step-factor", 0.75);
+    values.put("warm-up-epochs", 0.75);
+    values.put("label-smoothing", 0.0625);
+    values.put("seed", 7);
+    values.put("analyze-every", 1);
+    values.put("threads", DEFAULTS.threads() + 1);
+    values.put("worker", List.of("tls:a:1", "tls:b:2"));
+    values.put("tls-trust", "w.pem");
+    values.put("wire", "bfloat16");
+    values.put("chunks", 3);
+    values.put("worker-timeout", 9);
+    return values;
+  }
+
+  @Test
+  void settings_do_not_touch_each_other() {
+    Map<String, Object> values = allChanged();
+    TrainingSpec all = new Settings(values).spec();
+    Settings written = Settings.of(all);
+    values.forEach((key, value) ->
+        assertThat(written.text(key))
+            .as(key)
+            .isEqualTo(
+                value instanceof Integer && key.equals("target-epsilon")
+                    ? value + ".0"
+                    : new Settings(Map.of(key, value)).text(key)));
+    assertThat(Settings.of(DEFAULTS).differences(written))
+        .hasSize(values.size() + 1) // the noise ratio of the defaults is gone
+        .contains("noise-ratio was 0.1 and is not given", "epochs was 8 and is 2");
+  }
+
+  @Test
+  void a_resumed_run_may_change_no_setting_but_the_free_ones() {
+    Map<String, Object> values = allChanged();
+    Settings saved = new Settings(values);
+    Map<String, Object> others =
+        Map.ofEntries(
+            Map.entry("limit-train", 10),
+            Map.entry("limit-test", 10),
+            Map.entry("augment", true),
+            Map.entry("model", "cnn"),
+            Map.entry("norm", "batch"),
+            Map.entry("mode", "asymml"),
+            Map.entry("decomposer", "shared"),
+            Map.entry("rank", 4),
+            Map.entry("trusted-layers", "none"),
+            Map.entry("noise-multiplier", 2.25),
+            Map.entry("protect", "weights"),
+            Map.entry("target-epsilon", 5),
+            Map.entry("delta", 1e-7),
+            Map.entry("sampling", "shuffle"),
+            Map.entry("basis", "public"),
+            Map.entry("clip", "5.5"),
+            Map.entry("public-data", "q"),
+            Map.entry("epochs", 3),
+            Map.entry("batch-size", 6),
+            Map.entry("learning-rate", 0.25),
+            Map.entry("momentum", 0.5),
+            Map.entry("weight-decay", 0.5),
+            Map.entry("schedule", "cosine"),
+            Map.entry("milestones", "1,2"),
+            Map.entry("step-factor", 0.5),
+            Map.entry("warm-up-epochs", 1),
+            Map.entry("label-smoothing", 0.5),
+            Map.entry("seed", 8));
+    assertThat(others.keySet())
+        .doesNotContainAnyElementsOf(Settings.FREE_ON_RESUME)
+        .hasSize(values.size() - (Settings.FREE_ON_RESUME.size() - 1));
+    others.forEach((key, value) -> {
+      TrainingSpec changed = saved.overriddenBy(new Settings(Map.of(key, value))).spec();
+      InvalidSpecException e =
+          catchThrowableOfType(InvalidSpecException.class, () -> saved.requireUnchangedBy(changed));
+      assertThat(e).as(key).isNotNull().hasMessageContaining(key + " was ");
+      assertThat(e.findings().getFirst().kind()).isEqualTo(Finding.Kind.CHANGED_ON_RESUME);
+    });
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "data: elsewhere",
+        "max-image-pixels: 5000",
+        "analyze-every: 5",
+        "threads: 1",
+        "worker: [tls:c:1, tls:d:2]",
+        "tls-trust: v.pem",
+        "wire: float32",
+        "chunks: 1",
+        "worker-timeout: 60",
+      })
+  void what_changes_no_result_may_change_on_resume(String yaml) {
+    Settings saved = new Settings(allChanged());
+    TrainingSpec changed = saved.overriddenBy(Settings.parse("flags", yaml)).spec();
+    assertThat(changed).isNotEqualTo(saved.spec());
+    saved.requireUnchangedBy(changed);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "epochs: 2147483648",
+        "epochs: ",
+        "epochs: 1,2",
+        "epochs: true",
+        "batch-size: 0x10",
+        "seed: 9223372036854775808",
+        "seed: 1.0",
+        "learning-rate: ",
+        "momentum: 0.9f x",
+        "delta: small",
+        "delta: -1",
+        "delta: NaN",
+        "target-epsilon: NaN",
+        "label-smoothing: 10%",
+        "warm-up-epochs: one",
+        "noise-ratio: a tenth",
+        "noise-multiplier: z",
+        "gradient-noise-ratio: many",
+        "augment: 1",
+        "augment: True",
+        "model: CNN",
+        "model: ",
+        "norm: GROUP",
+        "mode: ASYMML",
+        "rank: -1",
+        "rank: 3/2",
+        "rank: 0/4",
+        "rank: energy:2",
+        "rank: layers:",
+        "protect: residuals,secrets",
+        "protect: ",
+        "protect: basis",
+        "clip: 0",
+        "clip: 1:2:3:4",
+        "clip: -5",
+        "weight-gradient: sampled:0",
+        "weight-gradient: sampled:1/0",
+        "weight-gradient: sampled:1/2/3",
+        "weight-gradient: sampled:",
+        "weight-gradient: sampled:NaN",
+        "limit-test: -3",
+        "limit-train: most",
+        "milestones: 1,,2",
+        "milestones: 1.5",
+        "threads: all",
+        "chunks: two",
+        "worker-timeout: 1.5",
+        "worker: here",
+        "worker: local,",
+        "worker: tls:nowhere",
+        "worker: local,cuda:",
+      })
+  void a_wrong_value_is_a_finding_about_its_setting_that_shows_it_in_one_line(String yaml) {
+    String key = yaml.substring(0, yaml.indexOf(':'));
+    Settings settings = new Settings(Map.of(key, yaml.substring(yaml.indexOf(':') + 2)));
+    InvalidSpecException e = catchThrowableOfType(InvalidSpecException.class, settings::spec);
+    assertThat(e).as(yaml).isNotNull();
+    Finding finding = e.findings().getFirst();
+    assertThat(finding.kind()).isEqualTo(Finding.Kind.UNREADABLE);
+    assertThat(finding.setting()).isEqualTo(key);
+    assertThat(e.getMessage()).startsWith(key + ": ").doesNotContain("\n", "Exception", "null");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "norm: x | batch, group",
+        "mode: x | asymml, trusted-only, untrusted-only, dp-only",
+        "decomposer: x | shared, per-example",
+        "schedule: x | constant, cosine, step",
+        "sampling: x | shuffle, poisson",
+        "basis: x | batch, public, dp",
+        "wire: x | float32, bfloat16",
+        "shield: x | residual, shares",
+        "augment: x | true, false",
+        "protect: x | none, residuals, gradients, weights, all",
+        "model: x | cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16, vgg19",
+      })
+  void a_name_that_is_none_is_refused_with_all_that_are(String yaml, String choices) {
+    assertThat(finding(yaml).problem()).isEqualTo("'x' is none of " + choices);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "batch-size: 0",
+        "learning-rate: 0",
+        "learning-rate: NaN",
+        "momentum: 1",
+        "momentum: -0.1",
+        "weight-decay: -1",
+        "warm-up-epochs: -0.5",
+        "label-smoothing: 1",
+        "noise-ratio: -1",
+        "noise-ratio: Infinity",
+        "noise-multiplier: NaN",
+        "gradient-noise-ratio: -2",
+        "protect: residuals\ngradient-noise-ratio: 0.1\nnoise-multiplier: 1",
+        "basis: public",
+        "clip: public",
+        "delta: 0",
+        "delta: 1",
+        "target-epsilon: 0",
+        "target-epsilon: Infinity",
+        "protect: residuals\ndelta: 0",
+      })
+  void a_value_that_the_computation_refuses_is_a_contradiction(String yaml) {
+    Finding finding = finding(yaml);
+    assertThat(finding.kind()).isEqualTo(Finding.Kind.CONTRADICTION);
+    assertThat(finding.setting()).isNull();
+    assertThat(finding.message()).isEqualTo(finding.problem()).isNotBlank();
+  }
+
+  @Test
+  void masks_without_a_worker_need_no_accounting() {
+    TrainingSpec spec = read("shield: shares\nmode: trusted-only\nprotect: none");
+    assertThat(spec.usedWorkers()).isEmpty();
+    assertThat(spec.training().privacy().accounted()).isFalse();
+  }
+
+  @Test
+  void no_noise_under_masks_is_written_since_their_default_is_some() {
+    TrainingSpec quiet =
+        DEFAULTS.withShield(new Shield.Shares(1)).withNoise(new NoiseStrength.None());
+    assertThat(Settings.of(quiet).values()).containsEntry("noise-ratio", 0.0);
+    assertThat(Settings.of(quiet).spec()).isEqualTo(quiet);
+  }
+
+  @Test
+  void noise_that_follows_from_a_target_is_not_written() {
+    for (TrainingSpec spec :
+        List.of(
+            DEFAULTS.withProtection(new Epsilon(2)),
+            DEFAULTS
+                .withProtection(new Epsilon(2), Channel.GRADIENTS)
+                .withShield(new Shield.Shares(1)))) {
+      assertThat(Settings.of(spec).values()).doesNotContainKeys("noise-ratio", "noise-multiplier");
+      assertThat(Settings.of(spec).spec()).isEqualTo(spec);
+    }
+  }
+
+  @Test
+  void a_multiplier_on_output_gradients_is_found_before_it_would_have_to_be_written() {
+    InvalidSpecException e =
+        catchThrowableOfType(
+            InvalidSpecException.class,
+            () ->
+                DEFAULTS.withTraining(
+                    DEFAULTS.training().withGradientNoise(new NoiseStrength.Multiplier(1))));
+    assertThat(e.findings().getFirst().setting()).isEqualTo("gradient-noise-ratio");
+  }
+
+  @Test
+  void a_time_limit_is_written_in_whole_seconds() {
+    TrainingSpec spec =
+        DEFAULTS.withWorkers(WorkerSpec.local().withTimeout(Duration.ofMillis(1900)));
+    assertThat(Settings.of(spec).spec().workers().timeout()).isEqualTo(Duration.ofSeconds(1));
+  }
+
+  @Test
+  void options_of_started_workers_are_no_setting() {
+    TrainingSpec spec =
+        DEFAULTS.withWorkers(WorkerSpec.local().withLocalArguments(List.of(List.of("--record"))));
+    assertThat(Settings.of(spec)).isEqualTo(Settings.of(DEFAULTS));
+  }
+
+  @Test
+  void the_run_directory_is_known_and_changes_no_specification() {
+    assertThat(read("out: runs/mine")).isEqualTo(DEFAULTS);
+  }
+}
