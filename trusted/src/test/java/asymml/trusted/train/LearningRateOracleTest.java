@@ -59,7 +59,7 @@ class LearningRateOracleTest {
     long rise = warmUpSteps(stepsPerEpoch, epochs, warmUp);
     for (long s = 0; s < total; s += 1 + total / 97) {
       // The half-angle form: another than the one under test.
-      double half = Math.cos(Math.PI / 2 * (s - rise) / (total - rise));
+      double half = Math.cos(Math.PI / 2 * (double) (s - rise) / (double) (total - rise));
       assertRate(schedule, s, s < rise ? rising(s, rise) : 0.3f * half * half);
     }
     assertThat(schedule.at(total)).isZero();
@@ -90,7 +90,7 @@ class LearningRateOracleTest {
     for (long s = 0; s < total; s += 1 + total / 97) {
       long step = s;
       long passed = milestones.stream().filter(m -> step >= m * stepsPerEpoch).count();
-      assertRate(schedule, s, s < rise ? rising(s, rise) : 0.3f * Math.pow(0.2f, passed));
+      assertRate(schedule, s, s < rise ? rising(s, rise) : 0.3f * Math.pow(0.2f, (double) passed));
     }
   }
 

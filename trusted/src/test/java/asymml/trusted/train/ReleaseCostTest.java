@@ -121,14 +121,14 @@ class ReleaseCostTest {
         sizes.put(channel, new ArrayList<>());
       }
       for (int i : firstReaders()) {
-        sizes.get(Channel.RESIDUALS).add((long) graph.inputShape(i).size());
+        of(sizes, Channel.RESIDUALS).add((long) graph.inputShape(i).size());
         long c = graph.inputShape(i).channels();
         if (renews && basis == Basis.DP && split(i).sharesBasis()) {
-          sizes.get(Channel.BASIS).add(c * (c + 1) / 2);
+          of(sizes, Channel.BASIS).add(c * (c + 1) / 2);
         }
       }
       if (covers(Channel.GRADIENTS)) {
-        senders().forEach(i -> sizes.get(Channel.GRADIENTS).add((long) graph.shape(i).size()));
+        senders().forEach(i -> of(sizes, Channel.GRADIENTS).add((long) graph.shape(i).size()));
       }
       if (covers(Channel.WEIGHTS)) {
         for (int i = 0; i < graph.nodes().size(); i++) {
@@ -140,7 +140,7 @@ class ReleaseCostTest {
                   .mapToLong(Parameter::size)
                   .sum();
           if (values > 0) {
-            sizes.get(Channel.WEIGHTS).add(values);
+            of(sizes, Channel.WEIGHTS).add(values);
           }
         }
       }
@@ -151,7 +151,7 @@ class ReleaseCostTest {
       double z =
           switch (noise) {
             case NoiseStrength.Multiplier(double own) -> own;
-            case NoiseStrength.Ratio(double rho) -> rho / Math.sqrt(size);
+            case NoiseStrength.Ratio(double rho) -> rho / Math.sqrt((double) size);
             case NoiseStrength.None _ -> 0;
           };
       boolean mask =
@@ -180,6 +180,10 @@ class ReleaseCostTest {
               noise,
               shield);
     }
+  }
+
+  private static List<Long> of(Map<Channel, List<Long>> sizes, Channel channel) {
+    return sizes.computeIfAbsent(channel, _ -> new ArrayList<>());
   }
 
   private static List<Graph> graphs() {
@@ -316,7 +320,7 @@ class ReleaseCostTest {
         }
         for (Release release : accounting.releases().releases(renews)) {
           if (release.mechanism() instanceof Release.Gaussian(var clip, var z)) {
-            found.get(release.channel()).add(release.values());
+            of(found, release.channel()).add(release.values());
             assertThat(z.value())
                 .as("%s of %s", release, run)
                 .isCloseTo(
