@@ -12,6 +12,9 @@ public record DataLimits(int imagePixels) {
   /// 16,777,216 pixels an image, for example 4096 x 4096.
   public static final DataLimits DEFAULT = new DataLimits(1 << 24);
 
+  /// The most bytes that deflate makes of one (RFC 1951: a match of 258 bytes in two bits).
+  static final long DEFLATE_RATIO = 1032;
+
   /// Bytes of a pixel that no compression made smaller: four samples of 16 bits.
   private static final int PIXEL_BYTES = 8;
 

@@ -35,9 +35,6 @@ final class IdxFiles {
   /// Magic number and three lengths.
   private static final int IMAGES_HEADER_BYTES = 16;
 
-  /// The most bytes that deflate makes of one (RFC 1951: a match of 258 bytes in two bits).
-  private static final long DEFLATE_RATIO = 1032;
-
   private record Images(Path file, Shape shape, int count, Pixels pixels) {}
 
   private IdxFiles() {}
@@ -178,7 +175,7 @@ final class IdxFiles {
   /// Refuses a header that claims more than the file can hold, before memory is taken.
   private static void requireBytes(Path file, long claimed) throws DataException, IOException {
     long bytes = FileKind.requireRegular(file);
-    long most = isGzip(file) ? bytes * DEFLATE_RATIO : bytes;
+    long most = isGzip(file) ? bytes * DataLimits.DEFLATE_RATIO : bytes;
     if (claimed > most) {
       throw new DataException(
           "%s is truncated or corrupt: its header claims %d bytes, which a file of %d bytes cannot hold; replace it"

@@ -95,12 +95,19 @@ final class ZipArchive implements AutoCloseable {
     }
   }
 
-  private static long packedBytes(ZipEntryHeader entry, String name, DataLimits limits)
-      throws DataException {
+  /// The size in the file, once it is certain that the sizes can be true.
+  private long packedBytes(ZipEntryHeader entry, String name, DataLimits limits)
+      throws DataException, IOException {
     if (entry.method() == STORED && entry.packed() != entry.size()) {
       throw damaged(name, "it is stored, but its two sizes differ");
     }
     limits.requireFile(name, entry.packed());
+    if (entry.packed() > channel.size() - entry.offset()) {
+      throw damaged(name, "it reaches beyond the end of the file");
+    }
+    if (entry.size() > entry.packed() * DataLimits.DEFLATE_RATIO) {
+      throw damaged(name, "its data are not of the declared size");
+    }
     return entry.packed();
   }
 

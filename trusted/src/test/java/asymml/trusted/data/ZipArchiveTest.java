@@ -234,4 +234,40 @@ class ZipArchiveTest {
     entries.set(4, Entry.stored("train/c\u001b[31mat/1.png", new byte[1]));
     assertRefused(zip(entries), "train/c\\u001b[31mat/1.png", "has a control character");
   }
+
+  @Test
+  void a_declared_size_that_deflate_cannot_reach_is_refused_before_memory_is_taken()
+      throws Exception {
+    assertFirstRefused(
+        e -> e.withMethod(8).withPacked(new byte[100]).withSize(103_201),
+        "data are not of the declared size");
+    assertFirstRefused(
+        e -> e.withMethod(8).withPacked(new byte[100]).withSize(103_200),
+        "the zip file is damaged");
+  }
+
+  @Test
+  void a_zip_file_with_flipped_bits_is_read_or_refused_but_never_breaks() throws Exception {
+    SplitMix64 random = new SplitMix64(99);
+    int refused = 0;
+    for (int trial = 0; trial < 1000; trial++) {
+      byte[] bad = ZipFiles.write(trial % 2 == 0, pets());
+      // The directory is at the end, and its fields are what is to be tried.
+      int from = trial % 4 < 3 ? bad.length * 2 / 3 : 2;
+      for (int flips = 0; flips < 3; flips++) {
+        int at = from + random.nextInt(bad.length - from);
+        bad[at] ^= (byte) (1 << random.nextInt(8));
+      }
+      if (trial % 7 == 0) {
+        bad = Arrays.copyOf(bad, bad.length - random.nextInt(bad.length / 2));
+      }
+      try {
+        open(Files.write(temporary.resolve("f.zip"), bad));
+      } catch (DataException e) {
+        refused++;
+      }
+    }
+    System.out.printf("zip, seed 99: %d of 1000 damaged files refused%n", refused);
+    assertThat(refused).isBetween(700, 1000);
+  }
 }
