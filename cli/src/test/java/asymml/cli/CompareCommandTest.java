@@ -99,7 +99,7 @@ class CompareCommandTest {
         "--delta 2                  | delta must be from 0 to 1",
         "--noise-ratio 0.1          | go with --train",
         "--train-epochs 2           | go with --train",
-        "--train --noise-ratio 0    | noise ratio must be above 0",
+        "--train --noise-ratio 0    | noise ratio must be finite and above 0",
         "--train --noise-ratio -1   | above 0",
         "--train --train-epochs 0   | must be at least 1",
         "--model lenet              | resnet20",
