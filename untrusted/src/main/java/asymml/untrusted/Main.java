@@ -153,11 +153,14 @@ public final class Main implements Callable<Integer> {
   @Override
   public Integer call() throws ProtocolException, InterruptedException {
     checkUsage();
-    if (threads != null) {
-      Kernels.setThreads(threads);
-    }
-    try (Backend backend = selfTest ? backend() : record.around(backend())) {
-      return selfTest ? selfTest(backend) : serve(backend);
+    try {
+      // The first use of the kernels, which loads native libraries.
+      if (threads != null) {
+        Kernels.setThreads(threads);
+      }
+      try (Backend backend = selfTest ? backend() : record.around(backend())) {
+        return selfTest ? selfTest(backend) : serve(backend);
+      }
     } catch (LinkageError e) {
       @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
       if (library != null) {

@@ -67,7 +67,8 @@ public sealed interface Decomposer extends AutoCloseable
   /// @param clip the bound on one example's moment
   /// @param isNull which places hold no example
   /// @param noise adds to the upper triangle `[C (C + 1) / 2]` what covers an example's part
-  /// @throws UnsupportedOperationException if examples share no basis
+  /// @throws UnsupportedOperationException if examples share no basis: no plan has a release of one
+  ///   then
   default void refit(Tensor x, double clip, IntPredicate isNull, Consumer<Tensor> noise) {
     throw new UnsupportedOperationException("examples share no basis");
   }
