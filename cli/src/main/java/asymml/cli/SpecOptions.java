@@ -62,7 +62,7 @@ final class SpecOptions {
       names = "--model",
       paramLabel = "NAME",
       description =
-          "cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16 or vgg19"
+          "cnn, scatter-cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16 or vgg19"
               + " (default: ${DEFAULT-VALUE}); 'asymml models' compares them.")
   private @Nullable String model;
 
