@@ -191,8 +191,7 @@ final class TrustedPlanner {
         parameters.value(scale),
         parameters.value(shift),
         training ? parameters.gradient(scale) : null,
-        training ? parameters.gradient(shift) : null,
-        true);
+        training ? parameters.gradient(shift) : null);
   }
 
   /// A linear layer's parameters.

@@ -21,6 +21,17 @@ public record NormParameters(
     @Nullable Tensor shiftGradient,
     boolean trained) {
 
+  /// Trained scale and shift.
+  ///
+  /// @param scale factor per channel
+  /// @param shift added per channel
+  /// @param scaleGradient null at inference
+  /// @param shiftGradient null at inference
+  public NormParameters(
+      Tensor scale, Tensor shift, @Nullable Tensor scaleGradient, @Nullable Tensor shiftGradient) {
+    this(scale, shift, scaleGradient, shiftGradient, true);
+  }
+
   /// Scale 1 and shift 0.
   ///
   /// @param arena owner of the memory
