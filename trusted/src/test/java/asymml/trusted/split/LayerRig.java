@@ -116,6 +116,7 @@ final class LayerRig implements AutoCloseable {
   final SplitInput input;
   final RemoteOp op;
   final StepProfile profile = new StepProfile(1);
+  private final Arena arena = Arena.ofShared(); // used by worker threads of the kernels
   private final Closer opened = new Closer();
   private final boolean masks;
   private final Release residual;
@@ -159,8 +160,7 @@ final class LayerRig implements AutoCloseable {
                 new Release.Gaussian(new ClipNorm(setting.guard), new NoiseMultiplier(LITTLE)));
     boolean built = false;
     try {
-      Arena arena = Arena.ofShared();
-      opened.own(arena::close);
+      opened.own(arena);
       x = Tensor.allocate(arena, shape.inputAxes());
       w = Tensor.allocate(arena, shape.weightAxes());
       b = Tensor.allocate(arena, shape.outChannels());
@@ -219,7 +219,7 @@ final class LayerRig implements AutoCloseable {
       op =
           opened.own(
               masks
-                  ? new MaskedLinearOp(layer, input, context, weightGradient(arena, share), profile)
+                  ? new MaskedLinearOp(layer, input, context, weightGradient(share), profile)
                   : new SplitLinearOp(layer, input, context, shards, region, profile));
       parties.mapRegion(region.sizeBytes());
       built = true;
@@ -277,7 +277,7 @@ final class LayerRig implements AutoCloseable {
         });
   }
 
-  private WeightGradient weightGradient(Arena arena, double share) {
+  private WeightGradient weightGradient(double share) {
     if (share < 1) {
       int samples = WeightGradient.samples(shape, share);
       Tensor memory = Tensor.allocate(arena, SampledGradient.floats(shape, samples));

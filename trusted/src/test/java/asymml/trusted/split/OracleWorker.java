@@ -226,9 +226,13 @@ final class OracleWorker implements AutoCloseable {
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() {
     door.close();
     remote.close();
-    thread.join(LIMIT);
+    try {
+      thread.join(LIMIT);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }
