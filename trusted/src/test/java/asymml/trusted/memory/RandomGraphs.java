@@ -14,6 +14,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.model.Shape;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Decomposition;
@@ -35,7 +37,11 @@ final class RandomGraphs {
 
   private RandomGraphs(SplittableRandom random) {
     this.random = random;
-    this.builder = new GraphBuilder(new Shape(6, 5, CHANNELS));
+    boolean scattered = random.nextInt(5) == 0;
+    this.builder = new GraphBuilder(scattered ? new Shape(8, 8, 1) : new Shape(6, 5, CHANNELS));
+    if (scattered) {
+      scatter();
+    }
   }
 
   /// Draws a network.
@@ -50,6 +56,15 @@ final class RandomGraphs {
     }
     drawn.tail();
     return drawn.builder.build("random");
+  }
+
+  /// Layers that no gradient flows to.
+  private void scatter() {
+    add(new Scattering());
+    for (int i = random.nextInt(3); i > 0; i--) {
+      add(random.nextBoolean() ? new GroupNorm(3, 1e-5f, false) : new Relu());
+    }
+    add(new Conv2d(CHANNELS, 1, 1, 0));
   }
 
   /// Draws where its linear layers run.
@@ -99,7 +114,7 @@ final class RandomGraphs {
   }
 
   private Layer single() {
-    return switch (random.nextInt(8)) {
+    return switch (random.nextInt(9)) {
       case 0 -> new Conv2d(CHANNELS, 3, 1, 1);
       case 1 -> new Conv2d(CHANNELS, 1, 1, 0);
       case 2 -> new BatchNorm(1e-5f, 0.1f);
@@ -107,6 +122,7 @@ final class RandomGraphs {
       case 4 -> new MaxPool(3, 1, 1);
       case 5 -> new AvgPool(3, 1, 1);
       case 6 -> new Dropout(0.5f);
+      case 7 -> new Tanh();
       default -> new Relu();
     };
   }
