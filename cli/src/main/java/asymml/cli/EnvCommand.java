@@ -45,9 +45,9 @@ final class EnvCommand implements Callable<Integer> {
     out.println("asymml         " + Build.version());
     out.printf("Java           %s, %s%n", Runtime.version(), System.getProperty("java.home"));
     out.println("oneDNN         " + Kernels.version());
-    out.printf("vectors        %d bits%n", Kernels.vectorBits());
+    out.printf("vectors        %s bits%n", Kernels.vectorBits());
     out.printf(
-        "cores          %d, %d threads by default%n",
+        "cores          %s, %s threads by default%n",
         Runtime.getRuntime().availableProcessors(), Kernels.threads());
     out.printf(
         "memory         %s, of it %s free; Java heap at most %s%n",

@@ -138,7 +138,7 @@ final class PrivacyQuestion {
     report
         .line(
             "assumes",
-            "%d steps, %d %s each, noise multiplier %s"
+            "%s steps, %s %s each, noise multiplier %s"
                 .formatted(
                     steps,
                     releases,

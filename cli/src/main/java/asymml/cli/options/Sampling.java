@@ -44,7 +44,7 @@ public sealed interface Sampling {
       }
       if (examples < batch) {
         throw new IllegalArgumentException(
-            "a batch of %d cannot be drawn from %d examples".formatted(batch, examples));
+            "a batch of %s cannot be drawn from %s examples".formatted(batch, examples));
       }
     }
 
@@ -62,7 +62,7 @@ public sealed interface Sampling {
 
     @Override
     public String epochInWords() {
-      return "of %d steps each".formatted(stepsPerEpoch());
+      return "of %s steps each".formatted(stepsPerEpoch());
     }
 
     long stepsPerEpoch() {

@@ -28,14 +28,12 @@ public record MaskTable(
         model,
         Figures.plain(noiseMultiplier));
     String head = "%-24s %5s %12s %11s %7s %10s %10s%n";
-    String row = "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n";
     out.printf(
         head, "Y = W * X", "rank", "norm released", "mask-to-signal", "bits", "predicted", "error");
     for (MaskErrors.AtRank at : forward) {
       MaskErrors.Errors y = at.y();
-      out.printf(
-          Locale.ROOT,
-          row,
+      row(
+          out,
           at.layer(),
           at.rank(),
           y.normShare(),
@@ -49,9 +47,8 @@ public record MaskTable(
         head, "dX from dY", "", "norm released", "mask-to-signal", "bits", "predicted", "error");
     for (MaskErrors.OfGradient of : backward) {
       MaskErrors.Errors dx = of.dx();
-      out.printf(
-          Locale.ROOT,
-          row,
+      row(
+          out,
           of.layer(),
           "",
           dx.normShare(),
@@ -75,7 +72,7 @@ public record MaskTable(
     for (MaskErrors.AtRank at : forward) {
       if (Double.compare(at.y().measured(), worst.measured()) > 0) {
         worst = at.y();
-        where = "%s at rank %d".formatted(at.layer(), at.rank());
+        where = "%s at rank %s".formatted(at.layer(), at.rank());
       }
     }
     for (MaskErrors.OfGradient of : backward) {
@@ -91,5 +88,9 @@ public record MaskTable(
         where,
         worst.measured() <= MaskPrecision.LARGEST ? "inside" : "ABOVE",
         MaskPrecision.LARGEST);
+  }
+
+  private static void row(PrintWriter out, Object... cells) {
+    out.printf(Locale.ROOT, "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n", cells);
   }
 }

@@ -36,7 +36,7 @@ final class BarDisplay implements TrainDisplay {
   public void epochStarted(int epoch, int batches, int firstBatch) {
     this.epoch = epoch;
     timeLeft.epochStarted(epoch, batches, firstBatch);
-    open("epoch %d/%d".formatted(epoch, epochs), batches).stepTo(firstBatch);
+    open("epoch %s/%s".formatted(epoch, epochs), batches).stepTo(firstBatch);
     evaluating = false;
   }
 
@@ -54,7 +54,7 @@ final class BarDisplay implements TrainDisplay {
     ProgressBar shown = bar;
     if (!evaluating || shown == null) {
       evaluating = true;
-      shown = open("test  %d/%d".formatted(epoch, epochs), total);
+      shown = open("test  %s/%s".formatted(epoch, epochs), total);
     }
     shown.stepTo(done);
   }

@@ -12,7 +12,7 @@ final class EpochLine {
 
   /// A finished epoch.
   static String of(EpochMetrics m, int epochs) {
-    return "epoch %d/%d: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
+    return "epoch %s/%s: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
         .formatted(
             m.epoch(),
             epochs,
@@ -30,7 +30,7 @@ final class EpochLine {
 
   /// Steps of a run that was killed.
   static String skipped(long steps) {
-    return "resumed  %d %s after the last checkpoint counted as released, and not repeated"
+    return "resumed  %s %s after the last checkpoint counted as released, and not repeated"
         .formatted(steps, steps == 1 ? "step is" : "steps are");
   }
 
