@@ -2,6 +2,7 @@ package asymml.cli;
 
 import asymml.kernels.Kernels;
 import asymml.report.Figures;
+import asymml.wire.Region;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -24,8 +25,6 @@ import picocli.CommandLine.Spec;
     footer = "  asymml env")
 @SuppressWarnings("NullAway.Init") // picocli sets the field before the command runs
 final class EnvCommand implements Callable<Integer> {
-  private static final Path SHARED_MEMORY = Path.of("/dev/shm");
-
   private static final Path GPU_DEVICE = Path.of("/dev/nvidia0");
 
   /// Devices by which a guest of a TEE talks to its hardware.
@@ -61,12 +60,13 @@ final class EnvCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private static String sharedMemory() throws IOException {
-    return Files.isWritable(SHARED_MEMORY)
-        ? "%s, %s free"
-            .formatted(
-                SHARED_MEMORY, Figures.bytes(Files.getFileStore(SHARED_MEMORY).getUsableSpace()))
-        : SHARED_MEMORY + " is missing: a worker on this machine needs it";
+  private static String sharedMemory() {
+    try {
+      Region.create(1).close();
+      return "sealed, with workers on this machine";
+    } catch (IOException e) {
+      return "none: " + e.getMessage();
+    }
   }
 
   private static String gpu() {

@@ -3,6 +3,7 @@ package asymml.untrusted;
 import asymml.kernels.GaussianMasks;
 import asymml.kernels.Kernels;
 import asymml.wire.Deadline;
+import asymml.wire.Encoding;
 import asymml.wire.Link;
 import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
@@ -11,7 +12,6 @@ import asymml.wire.Region;
 import asymml.wire.Slot;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -126,16 +126,13 @@ final class Session {
 
   private void mapRegion(Message.MapRegion m)
       throws RefusedException, ProtocolException, InterruptedException {
-    if (link.streamed() != m.path().isEmpty()) {
-      throw new RefusedException("tensors come by shared memory or in the stream, not by both");
+    if (!link.streamed() && m.encoding() != Encoding.FLOAT32) {
+      throw new RefusedException("shared memory is not encoded: " + m.encoding());
     }
     replies.drain();
     Region next;
     try {
-      next =
-          link.streamed()
-              ? Region.allocate(m.sizeBytes())
-              : Region.open(Path.of(m.path()), m.sizeBytes());
+      next = link.streamed() ? Region.allocate(m.sizeBytes()) : link.shared(m.sizeBytes());
     } catch (IOException e) {
       throw new RefusedException("cannot map the shared memory: " + e.getMessage(), e);
     } catch (OutOfMemoryError e) {
