@@ -1,5 +1,9 @@
 package asymml.cli;
 
+import asymml.cli.options.ProgressOptions;
+import asymml.cli.options.SpecOptions;
+import asymml.cli.options.WorkerRecord;
+import asymml.cli.terminal.ProgressKind;
 import asymml.session.InvalidSpecException;
 import asymml.session.Settings;
 import asymml.session.TrainingSpec;
@@ -11,7 +15,6 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
-import java.io.Console;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -19,6 +22,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -56,12 +60,6 @@ final class TrainCommand implements Callable<Integer> {
   private static final String RESUME_OUT = "";
   private static final String AUTO = "auto";
   private static final double ENERGY = 0.1;
-
-  enum Progress {
-    auto,
-    bar,
-    plain
-  }
 
   @Spec private CommandSpec spec;
 
@@ -101,14 +99,7 @@ final class TrainCommand implements Callable<Integer> {
       })
   private @Nullable String resume;
 
-  @Option(
-      names = "--progress",
-      paramLabel = "KIND",
-      defaultValue = "auto",
-      description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default:"
-              + " ${DEFAULT-VALUE}).")
-  private Progress progress;
+  @Mixin private ProgressOptions progress;
 
   /// What the command line sets.
   Settings given() {
@@ -151,7 +142,9 @@ final class TrainCommand implements Callable<Integer> {
     try {
       resumed = resumed(given);
       settings = settingsOfFiles(resumed).overriddenBy(given);
-      told = told(settings, given, resumed);
+      TrainingSpec all = settings.spec();
+      requireEffect(given, all);
+      told = told(all, given, resumed);
     } catch (InvalidSpecException e) {
       throw new ParameterException(
           spec.commandLine(), UsageErrors.of(e, settings.without(given.values().keySet())), e);
@@ -164,7 +157,7 @@ final class TrainCommand implements Callable<Integer> {
       return ExitCode.OK;
     }
     try {
-      return new TrainingRun(told, spec.commandLine(), display(progress, out, told.training()))
+      return new TrainingRun(told, spec.commandLine(), progress.display(out, told.training()))
           .run(resumed, settings.text(Settings.OUT));
     } catch (InvalidSpecException e) {
       throw new ParameterException(spec.commandLine(), UsageErrors.of(e), e);
@@ -172,16 +165,25 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /// The specification of the settings, with the plan if one is to be made.
-  private TrainingSpec told(Settings settings, Settings given, @Nullable Path resumed)
+  private TrainingSpec told(TrainingSpec all, Settings given, @Nullable Path resumed)
       throws DataException, IOException, TrainingException {
-    TrainingSpec told = settings.spec();
-    if (plan != null) {
-      told = planned(told, given, plan, spec.commandLine().getOut());
-    }
+    TrainingSpec told = plan == null ? all : planned(all, given, plan, spec.commandLine().getOut());
     if (resumed != null && Files.isRegularFile(new RunLayout(resumed).config())) {
       Settings.read(new RunLayout(resumed).config()).requireUnchangedBy(told);
     }
     return told.withWorkers(told.workers().withLocalArguments(workerRecord.arguments(told)));
+  }
+
+  /// Refuses flags that the run would ignore. Files may set more than a run uses.
+  private static void requireEffect(Settings given, TrainingSpec spec) {
+    String ignored =
+        Settings.withoutEffect(spec).entrySet().stream()
+            .filter(setting -> given.values().containsKey(setting.getKey()))
+            .map(setting -> "--%s has no effect %s".formatted(setting.getKey(), setting.getValue()))
+            .collect(Collectors.joining("; "));
+    if (!ignored.isEmpty()) {
+      throw new IllegalArgumentException(ignored);
+    }
   }
 
   private static Settings printed(TrainingSpec told, Settings settings) {
@@ -190,23 +192,6 @@ final class TrainCommand implements Callable<Integer> {
       values.put(Settings.OUT, settings.text(Settings.OUT));
     }
     return new Settings(values);
-  }
-
-  /// The display of a kind.
-  static TrainDisplay display(Progress progress, PrintWriter out, TrainConfig config) {
-    return showsBar(progress)
-        ? new BarDisplay(System.out, config)
-        : new PlainDisplay(out, config, System::nanoTime);
-  }
-
-  @SuppressWarnings("SystemConsoleNull") // from Java 25 on it is null again without a terminal
-  private static boolean showsBar(Progress progress) {
-    Console console = System.console();
-    return switch (progress) {
-      case auto -> console != null && console.isTerminal();
-      case bar -> true;
-      case plain -> false;
-    };
   }
 
   /// A specification with the ranks and trusted layers of a plan.
@@ -227,7 +212,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--plan auto chooses ranks: it does not go with --rank, --resume or --shield shares");
     }
-    PlanResult found = PlanCommand.run(PlanSpec.of(told, energy(text)), Progress.auto, out);
+    PlanResult found = PlanCommand.run(PlanSpec.of(told, energy(text)), ProgressKind.auto, out);
     if (!found.splits()) {
       throw new IllegalArgumentException(
           "no layer is worth splitting at this energy on this machine: --mode trusted-only, or a"
