@@ -11,18 +11,21 @@ public sealed interface Layer {
   /// Weights `[O, k, k, C]`.
   ///
   /// @param outChannels O, at least 1
-  /// @param kernel k, at least 1
-  /// @param stride at least 1
+  /// @param kernel k, 1 to [#MAX_WINDOW]
+  /// @param stride 1 to [#MAX_WINDOW]
   /// @param padding zeros on each side, 0 to k - 1
   /// @param standardized whether each filter is brought to mean 0 and norm 1 before it is used
   ///   (weight standardisation: Qiao et al. 2019, arXiv 1903.10520)
   record Conv2d(int outChannels, int kernel, int stride, int padding, boolean standardized)
       implements LinearLayer {
+    /// The largest kernel and stride: no kernel of this project computes more.
+    public static final int MAX_WINDOW = 128;
+
     /// Checks the ranges above.
     public Conv2d {
       require(outChannels >= 1, "output channels", outChannels);
-      require(kernel >= 1, "kernel", kernel);
-      require(stride >= 1, "stride", stride);
+      require(kernel >= 1 && kernel <= MAX_WINDOW, "kernel", kernel);
+      require(stride >= 1 && stride <= MAX_WINDOW, "stride", stride);
       require(padding >= 0 && padding < kernel, "padding", padding);
     }
 
@@ -65,7 +68,8 @@ public sealed interface Layer {
   ///
   /// @param groups must divide the channels
   /// @param epsilon added to the variance, above 0
-  record GroupNorm(int groups, float epsilon) implements Layer {
+  /// @param affine whether a trained scale and shift per channel follow
+  record GroupNorm(int groups, float epsilon, boolean affine) implements Layer {
     /// Checks the ranges above.
     public GroupNorm {
       require(groups >= 1, "groups", groups);
@@ -73,10 +77,40 @@ public sealed interface Layer {
         throw new IllegalArgumentException("group norm needs epsilon > 0: " + epsilon);
       }
     }
+
+    /// A group normalisation with scale and shift.
+    ///
+    /// @param groups must divide the channels
+    /// @param epsilon added to the variance, above 0
+    public GroupNorm(int groups, float epsilon) {
+      this(groups, epsilon, true);
+    }
   }
 
   /// `max(x, 0)`.
   record Relu() implements Layer {}
+
+  /// `tanh(x)`.
+  record Tanh() implements Layer {}
+
+  /// The scattering transform of the image: fixed wavelets, no parameters (Bruna and Mallat 2013,
+  /// arXiv 1203.1513; in front of a classifier trained with differential privacy: Tramer and Boneh
+  /// 2021, arXiv 2011.11660). Morlet wavelets on [#SCALES] scales in [#ORIENTATIONS] orientations,
+  /// orders 0 to 2: `[H, W, C]` to `[H / 4, W / 4, 81 C]`, the paths of one colour together. Reads
+  /// the image itself: no gradient flows through it.
+  record Scattering() implements Layer {
+    /// The number of scales, J.
+    public static final int SCALES = 2;
+
+    /// The number of orientations, L.
+    public static final int ORIENTATIONS = 8;
+
+    /// Channels of the output for each channel of the image.
+    public static final int PATHS = 1 + SCALES * ORIENTATIONS + ORIENTATIONS * ORIENTATIONS;
+
+    /// Pixels of the image, along each axis, for each pixel of the output.
+    public static final int REDUCTION = 1 << SCALES;
+  }
 
   /// Maximum over square windows.
   ///

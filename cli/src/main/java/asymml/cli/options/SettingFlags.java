@@ -47,7 +47,7 @@ public final class SettingFlags {
         .flag(
             "model",
             "NAME",
-            "cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16 or vgg19"
+            "cnn, scatter-cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16 or vgg19"
                 + " (default: ${DEFAULT-VALUE}); 'asymml models' compares them.")
         .flag("norm", "NORM", "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
         .flag(

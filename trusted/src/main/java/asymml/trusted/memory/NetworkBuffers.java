@@ -19,6 +19,7 @@ public final class NetworkBuffers implements AutoCloseable {
   private final Lifetimes lifetimes;
   private final SlabLayout layout;
   private final MemorySegment slab;
+  private boolean closed;
 
   /// Plans and allocates them.
   ///
@@ -81,11 +82,10 @@ public final class NetworkBuffers implements AutoCloseable {
   /// The gradient of a node's output.
   ///
   /// @param index its number
-  /// @return of the output's shape, a view; null at inference
+  /// @return of the output's shape, a view; null at inference, and where none is taken
   public @Nullable Tensor gradient(int index) {
-    return purpose == Purpose.INFERENCE
-        ? null
-        : tensor(lifetimes.gradient(index), graph.shape(index));
+    Integer buffer = lifetimes.gradientOf(index);
+    return buffer == null ? null : tensor(buffer, graph.shape(index));
   }
 
   /// Where a node puts the gradient of one of its inputs.
@@ -146,10 +146,13 @@ public final class NetworkBuffers implements AutoCloseable {
     slab.fill((byte) 0);
   }
 
-  /// Zeroes and frees everything.
+  /// Zeroes and frees everything. Idempotent.
   @Override
   public void close() {
-    clear();
-    arena.close();
+    if (!closed) {
+      closed = true;
+      clear();
+      arena.close();
+    }
   }
 }
