@@ -10,17 +10,12 @@ public final class EpochLine {
   private EpochLine() {}
 
   /// A finished epoch.
-<<<<<<< HEAD:cli/src/main/java/asymml/cli/terminal/EpochLine.java
-  static String of(EpochMetrics m, int epochs) {
-    return "epoch %s/%s: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
-=======
   ///
   /// @param m what it came to
   /// @param epochs of the whole run
   /// @return one line
   public static String of(EpochMetrics m, int epochs) {
     return "epoch %s/%s: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
->>>>>>> main:report/src/main/java/asymml/report/EpochLine.java
         .formatted(
             m.epoch(),
             epochs,
@@ -37,16 +32,11 @@ public final class EpochLine {
   }
 
   /// Steps of a run that was killed.
-<<<<<<< HEAD:cli/src/main/java/asymml/cli/terminal/EpochLine.java
-  static String skipped(long steps) {
-    return "resumed  %s %s after the last checkpoint counted as released, and not repeated"
-=======
   ///
   /// @param steps after its last checkpoint, at least 1
   /// @return one line
   public static String skipped(long steps) {
     return "resumed  %s %s after the last checkpoint counted as released, and not repeated"
->>>>>>> main:report/src/main/java/asymml/report/EpochLine.java
         .formatted(steps, steps == 1 ? "step is" : "steps are");
   }
 
