@@ -1,6 +1,7 @@
 package asymml.report;
 
 import asymml.kernels.Kernels;
+import asymml.wire.Region;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -10,8 +11,6 @@ import java.util.List;
 
 /// What this machine offers, in words.
 public final class MachineDescription {
-  private static final Path SHARED_MEMORY = Path.of("/dev/shm");
-
   private static final Path GPU_DEVICE = Path.of("/dev/nvidia0");
 
   /// Devices by which a guest of a TEE talks to its hardware.
@@ -27,8 +26,7 @@ public final class MachineDescription {
   /// Java, kernels, processors, memory and devices.
   ///
   /// @return a line each, a name and what is said of it
-  /// @throws IOException if the free shared memory cannot be read
-  public static List<String> lines() throws IOException {
+  public static List<String> lines() {
     OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     return List.of(
         "Java           %s, %s".formatted(Runtime.version(), System.getProperty("java.home")),
@@ -46,12 +44,13 @@ public final class MachineDescription {
         "GPU            " + gpu());
   }
 
-  private static String sharedMemory() throws IOException {
-    return Files.isWritable(SHARED_MEMORY)
-        ? "%s, %s free"
-            .formatted(
-                SHARED_MEMORY, Figures.bytes(Files.getFileStore(SHARED_MEMORY).getUsableSpace()))
-        : SHARED_MEMORY + " is missing: a worker on this machine needs it";
+  private static String sharedMemory() {
+    try {
+      Region.create(1).close();
+      return "sealed, with workers on this machine";
+    } catch (IOException e) {
+      return "none: " + e.getMessage();
+    }
   }
 
   private static String gpu() {
