@@ -156,6 +156,12 @@ public final class Main implements Callable<Integer> {
     Main main = new Main();
     return new CommandLine(main)
         .setUsageHelpWidth(100)
+        .setParameterExceptionHandler((e, _) -> {
+          e.getCommandLine()
+              .getErr()
+              .println("asymml worker: " + e.getMessage() + " (see 'asymml worker --help')");
+          return CommandLine.ExitCode.USAGE;
+        })
         .setExecutionExceptionHandler((e, line, _) -> {
           line.getErr().println("asymml worker: " + e.getMessage());
           if (main.debug) {
