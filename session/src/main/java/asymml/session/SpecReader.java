@@ -55,7 +55,7 @@ final class SpecReader {
     List<String> names = new ArrayList<>(WRITTEN.values().keySet());
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.add(names.indexOf("delta"), "target-epsilon");
-    names.add(names.indexOf("wire"), "tls-trust");
+    names.addAll(names.indexOf("wire"), List.of("tls-trust", "tls-allow-expired"));
     names.add(Settings.OUT);
     return List.copyOf(names);
   }
@@ -97,6 +97,7 @@ final class SpecReader {
     return new WorkerSpec(
         list("worker", WorkerChoice::parse, defaults.workers()),
         optional("tls-trust", Path::of),
+        given("tls-allow-expired", SpecReader::flag, defaults.tlsAllowExpired()),
         given("wire", choice(Encoding.values(), SpecWriter::label), defaults.wire()),
         given("chunks", SpecReader::integer, defaults.chunks()),
         given("worker-timeout", text -> Duration.ofSeconds(integer(text)), defaults.timeout()),
