@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.Pooling;
+import asymml.kernels.Scattering;
 import asymml.kernels.Tensor;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.ops.OpHarness.Target;
@@ -53,6 +54,34 @@ class ElementwiseOpsTest {
   @MethodSource("shapesAndTargets")
   void relu_and_its_gradient_match_the_definition(int[] shape, Target target) {
     harness.check(shape, shape, target, TOLERANCE, ReluOp::new, ElementwiseOpsTest::relu);
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapesAndTargets")
+  void tanh_and_its_gradient_match_the_definition(int[] shape, Target target) {
+    harness.check(
+        shape,
+        shape,
+        target,
+        TOLERANCE,
+        TanhOp::new,
+        x -> Arrays.stream(x).map(Math::tanh).toArray());
+  }
+
+  @Test
+  void a_scattering_transform_has_no_backward_pass() {
+    OpTensors tensors =
+        harness.tensors(Target.NONE, new int[] {2, 8, 4, 1}, new int[] {2, 2, 1, 81});
+    try (Scattering transform = new Scattering(8, 4, 1);
+        ScatteringOp op = new ScatteringOp(tensors)) {
+      op.forward(0);
+      float[] features = tensors.y().toArray();
+      transform.forward(tensors.x(), tensors.y());
+      assertThat(tensors.y().toArray()).isEqualTo(features);
+      assertThatThrownBy(op::backward)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("scattering");
+    }
   }
 
   /// With the subgradient 0 at the kink, as PyTorch takes it.
