@@ -55,7 +55,9 @@ public final class SpecOptions {
       names = "--augment",
       negatable = true,
       fallbackValue = "true",
-      description = "Flip and shift training images as suits the data (default: ${DEFAULT-VALUE}).")
+      description =
+          "Flip and shift training images as suits the data, for scatter-cnn only flip them"
+              + " (default: ${DEFAULT-VALUE}).")
   private @Nullable Boolean augment;
 
   @Option(
