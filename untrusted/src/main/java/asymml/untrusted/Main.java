@@ -119,6 +119,15 @@ public final class Main implements Callable<Integer> {
   private @Nullable Path passwordFile;
 
   @Option(
+      names = "--tls-clients",
+      paramLabel = "FILE",
+      description = {
+        "X.509 certificates, PEM or DER: only a trainer that proves to hold the key of one of them"
+            + " can connect (default: whoever reaches the port)."
+      })
+  private @Nullable Path clients;
+
+  @Option(
       names = "--accept-seconds",
       paramLabel = "N",
       description = "Exit if no trainer has connected after this time (default: wait for ever).")
@@ -261,6 +270,9 @@ public final class Main implements Callable<Integer> {
     if (tls != (keystore != null) || tls != (passwordFile != null)) {
       throw usage("--tls-keystore and --tls-password-file go with --listen tls:HOST:PORT");
     }
+    if (clients != null && !tls) {
+      throw usage("--tls-clients goes with --listen tls:HOST:PORT");
+    }
   }
 
   private CommandLine.ParameterException usage(String message) {
@@ -285,10 +297,11 @@ public final class Main implements Callable<Integer> {
         if (keystore == null || passwordFile == null) {
           throw new IllegalStateException("usage was not checked");
         }
-        SSLContext identity = TlsIdentity.load(keystore, passwordFile);
+        SSLContext identity = TlsIdentity.load(keystore, passwordFile, clients);
         yield TlsTransport.accept(
             tls,
             identity,
+            clients == null ? TlsTransport.Clients.ANY : TlsTransport.Clients.TRUSTED,
             deadline,
             port -> announce(ready, new WorkerAddress.Tls(tls.host(), port), backend),
             line -> System.err.println("asymml worker: " + line));
