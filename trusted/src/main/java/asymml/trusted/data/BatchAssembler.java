@@ -22,6 +22,12 @@ final class BatchAssembler {
   private final float[] values;
 
   BatchAssembler(
+      ImageSet images, Normalization normalization, Augmentation augmentation, long seed) {
+    this(images, normalization, augmentation, seed, null);
+  }
+
+  /// Plans batches of features.
+  BatchAssembler(
       ImageSet images,
       Normalization normalization,
       Augmentation augmentation,
