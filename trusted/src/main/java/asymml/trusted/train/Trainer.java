@@ -131,7 +131,7 @@ public final class Trainer implements AutoCloseable {
     int shared = images.sharedWith(data.train(), data.test());
     if (shared > 0) {
       throw new IllegalArgumentException(
-          "%d of the %d public images are training or test images of this run: public images must be no secret, and others"
+          "%s of the %s public images are training or test images of this run: public images must be no secret, and others"
               .formatted(shared, images.size()));
     }
   }
