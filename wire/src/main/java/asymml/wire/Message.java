@@ -149,7 +149,7 @@ public sealed interface Message {
       checkSequence(sequence);
       if (examples < 1 || masks.floats() % examples != 0) {
         throw new IllegalArgumentException(
-            "masks of %d values are not those of %d examples".formatted(masks.floats(), examples));
+            "masks of %s values are not those of %s examples".formatted(masks.floats(), examples));
       }
       if (!(deviation >= Double.MIN_NORMAL) || Double.isInfinite(deviation)) {
         throw new IllegalArgumentException("a mask's deviation is above 0: " + deviation);
