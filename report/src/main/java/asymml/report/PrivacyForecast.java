@@ -65,7 +65,7 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
       Epsilon cost =
           ledger.epsilon(r -> r.mechanism() instanceof Release.Gaussian, new PldAccountant());
       lines.add(
-          "budget: %d of %d steps cost epsilon %s of %s allowed, for what is protected"
+          "budget: %s of %s steps cost epsilon %s of %s allowed, for what is protected"
               .formatted(
                   ledger.steps(),
                   ledger.sampling().stepsPerEpoch() * config.epochs(),
