@@ -68,7 +68,7 @@ public sealed interface Sampling {
       check(examples, batchSize);
       if (slots < batchSize || slots > examples) {
         throw new IllegalArgumentException(
-            "a step has from %d to %d slots: %d".formatted(batchSize, examples, slots));
+            "a step has from %s to %s slots: %s".formatted(batchSize, examples, slots));
       }
     }
 

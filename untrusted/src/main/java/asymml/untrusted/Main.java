@@ -15,6 +15,7 @@ import asymml.wire.WorkerAddress;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
@@ -146,6 +147,8 @@ public final class Main implements Callable<Integer> {
   ///
   /// @param args as `--help` says
   public static void main(String[] args) {
+    // Our own texts do not depend on it; this is for the digits and line breaks of libraries.
+    Locale.setDefault(Locale.ROOT);
     System.exit(commandLine().execute(args));
   }
 
@@ -153,6 +156,12 @@ public final class Main implements Callable<Integer> {
     Main main = new Main();
     return new CommandLine(main)
         .setUsageHelpWidth(100)
+        .setParameterExceptionHandler((e, _) -> {
+          e.getCommandLine()
+              .getErr()
+              .println("asymml worker: " + e.getMessage() + " (see 'asymml worker --help')");
+          return CommandLine.ExitCode.USAGE;
+        })
         .setExecutionExceptionHandler((e, line, _) -> {
           line.getErr().println("asymml worker: " + e.getMessage());
           if (main.debug) {

@@ -193,7 +193,7 @@ public final class ReleaseDoor implements AutoCloseable {
   private static void requireValues(Release what, long values) {
     if (what.values() != values) {
       throw new IllegalArgumentException(
-          "%d values would be released for an example, not those accounted for: %s"
+          "%s values would be released for an example, not those accounted for: %s"
               .formatted(values, what));
     }
   }
