@@ -90,6 +90,9 @@ public final class SplitNetwork extends Network {
       context.workers().flush();
     }
     for (Planned<Op> planned : ops) {
+      if (isGiven(planned.node())) {
+        continue;
+      }
       profile.at(planned.node());
       planned.op().forward(step);
       profile.lap(planned.op().phase());

@@ -7,6 +7,7 @@ import asymml.privacy.Ledger;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.plan.Plan;
@@ -29,6 +30,7 @@ public final class Trainer implements AutoCloseable {
   private final RunPlan run;
   private final Parameters parameters;
   private final Execution execution;
+  private final @Nullable FeatureCache features;
   private final Evaluator evaluator;
   private final Closer owned = new Closer();
 
@@ -95,7 +97,11 @@ public final class Trainer implements AutoCloseable {
                   ? new TrustedExecution(run, parameters)
                   : new SplitExecution(
                       run, parameters, Optional.ofNullable(publicImages), workers, earlier));
-      evaluator = new Evaluator(run.graph(), parameters, run.batchSize());
+      evaluator = new Evaluator(run.graph(), parameters, run.batchSize(), true);
+      features = FeatureCache.of(run.graph(), run.data().train(), run.normalization()).orElse(null);
+      if (features != null) {
+        owned.own(features);
+      }
       owned.own(parameters);
       owned.own(execution);
       owned.own(evaluator);
@@ -192,6 +198,7 @@ public final class Trainer implements AutoCloseable {
               layout,
               checkpoint,
               epochEnd,
+              features,
               new TrainingLoop.Callbacks(listener, analysis, stop))
           .run(start);
     }

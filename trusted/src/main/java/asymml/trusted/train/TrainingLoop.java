@@ -6,6 +6,7 @@ import asymml.privacy.Sampling;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
+import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.PoissonDraw;
 import asymml.trusted.data.Shuffle;
 import asymml.trusted.network.Network;
@@ -18,6 +19,7 @@ import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /// The loop over epochs and steps: draw a batch, run the network forward, take the loss, run it
 /// backward, update the parameters. After each epoch comes [EpochEnd].
@@ -35,6 +37,7 @@ final class TrainingLoop {
   private final Execution execution;
   private final RunCheckpoint checkpoint;
   private final EpochEnd epochEnd;
+  private final @Nullable FeatureCache features;
   private final Callbacks callbacks;
   private final LearningRateSchedule schedule;
   private final int batches;
@@ -45,6 +48,7 @@ final class TrainingLoop {
       RunLayout layout,
       RunCheckpoint checkpoint,
       EpochEnd epochEnd,
+      @Nullable FeatureCache features,
       Callbacks callbacks) {
     this.run = run;
     this.layout = layout;
@@ -52,6 +56,7 @@ final class TrainingLoop {
     this.execution = checkpoint.execution();
     this.checkpoint = checkpoint;
     this.epochEnd = epochEnd;
+    this.features = features;
     this.callbacks = callbacks;
     this.schedule = run.schedule();
     this.batches = run.batches();
@@ -153,13 +158,14 @@ final class TrainingLoop {
         order,
         execution.slots(),
         run.epochSeed(epoch),
-        poisson == null ? done : 0);
+        poisson == null ? done : 0,
+        features);
   }
 
   private SoftmaxCrossEntropy.Result step(Batch batch, long step)
       throws ProtocolException, TrainingException {
     Network network = execution.network(batch.size());
-    network.input().copyFrom(batch.images());
+    network.load(batch.images());
     execution.prepare(batch.labels(), step);
     try {
       network.forward(step);
