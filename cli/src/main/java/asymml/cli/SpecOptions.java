@@ -189,6 +189,59 @@ final class SpecOptions {
   private @Nullable String clip;
 
   @Option(
+      names = "--dp-sgd",
+      negatable = true,
+      fallbackValue = "true",
+      description = {
+        "Train by DP-SGD: one clip norm for all parameters, Poisson sampling, and noise that follows"
+            + " from --target-epsilon or is --noise-multiplier. Covers the released model and, with"
+            + " --shield shares, any one worker's whole view; without workers: --mode trusted-only."
+            + " Changes the defaults of --norm (group), --epochs (30), --batch-size (128),"
+            + " --learning-rate (1, per gradient of norm 1), --weight-decay (0), --warm-up-epochs (0)"
+            + " and --augment (false) (default: ${DEFAULT-VALUE})."
+      })
+  private @Nullable Boolean dpSgd;
+
+  @Option(
+      names = "--logical-batch-size",
+      paramLabel = "B",
+      description =
+          "With --dp-sgd: expected images a step, computed in physical batches of --batch-size"
+              + " (default: 4096).")
+  private @Nullable String logicalBatchSize;
+
+  @Option(
+      names = "--max-grad-norm",
+      paramLabel = "C",
+      description =
+          "With --dp-sgd: clip norm of one image's gradient by all parameters (default: 1).")
+  private @Nullable String maxGradNorm;
+
+  @Option(
+      names = "--weight-average",
+      paramLabel = "A",
+      description =
+          "With --dp-sgd: decay of the moving average of weights that is evaluated and saved, 0 for"
+              + " none (default: 0.95).")
+  private @Nullable String weightAverage;
+
+  @Option(
+      names = "--masks-share",
+      paramLabel = "S",
+      description =
+          "With --dp-sgd and --shield shares: the masks' share of the budget, beside the noise on"
+              + " gradients (default: 0.02).")
+  private @Nullable String masksShare;
+
+  @Option(
+      names = "--per-example-memory",
+      paramLabel = "BYTES",
+      description =
+          "With --dp-sgd: memory for the gradients of the images of a physical batch, which is made"
+              + " smaller to fit (default: 512M).")
+  private @Nullable String perExampleMemory;
+
+  @Option(
       names = "--public-data",
       paramLabel = "DATA",
       description =

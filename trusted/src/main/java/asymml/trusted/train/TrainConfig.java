@@ -22,7 +22,7 @@ import java.util.function.Consumer;
 /// @param noise strength of the noise on residuals
 /// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
 /// @param epochs passes over the training images, at least 1
-/// @param batchSize examples a step, at least 1
+/// @param batchSize examples a step, at least 1; with DP-SGD those of a physical batch
 /// @param optimizer optimiser hyperparameters
 /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
 /// @param augment whether training images are flipped and cropped as suits the data
@@ -137,6 +137,9 @@ public record TrainConfig(
   /// @param plan where the layers of this run are, with their ranks
   /// @return true if the run needs some
   public boolean needsPublicImages(Plan plan) {
+    if (privacy.dpSgd() != null) {
+      return plan.sharesBases();
+    }
     return privacy.accounted()
         && (!shield.masks() || privacy.protect().contains(Channel.WEIGHTS) || plan.sharesBases());
   }

@@ -1,0 +1,91 @@
+package asymml.trusted.train;
+
+import asymml.kernels.Elementwise;
+import asymml.kernels.SoftmaxCrossEntropy;
+import asymml.privacy.Release;
+import asymml.trusted.boundary.SumNoise;
+import asymml.trusted.data.Batch;
+import asymml.trusted.data.BatchLoader;
+import asymml.trusted.network.Network;
+import asymml.trusted.ops.JointClip;
+import asymml.wire.ProtocolException;
+
+/// One step of DP-SGD: a logical batch in physical ones, whose clipped gradients are summed, noised
+/// once and divided by the expected number of examples.
+///
+/// @param network planned for a physical batch, gives each example's gradients
+/// @param clip sums them
+/// @param release the Gaussian mechanism on the sum
+/// @param noise adds it
+/// @param batches physical batches of a step, at least 1
+/// @param expected B, the expected number of examples of a step
+/// @param labelSmoothing of the loss
+record DpSgdStep(
+    Network network,
+    JointClip clip,
+    Release release,
+    SumNoise noise,
+    int batches,
+    int expected,
+    float labelSmoothing) {
+  /// What surrounds the physical batches.
+  interface Hooks {
+    /// A physical batch begins.
+    ///
+    /// @param labels of its places
+    /// @param first whether it is the first of the step
+    void begin(int[] labels, boolean first);
+
+    /// All physical batches are done, and the noise follows.
+    void beforeNoise();
+  }
+
+  /// Computes the parameters' gradients.
+  ///
+  /// @param loader gives physical batches
+  /// @param step from 0
+  /// @param hooks what surrounds the physical batches
+  /// @return loss and hits of all of them; PRIVATE
+  /// @throws ProtocolException if a worker fails
+  SoftmaxCrossEntropy.Result run(BatchLoader loader, long step, Hooks hooks)
+      throws ProtocolException {
+    double loss = 0;
+    int examples = 0;
+    int correct = 0;
+    clip.begin();
+    for (int i = 0; i < batches; i++) {
+      Batch batch = loader.next();
+      hooks.begin(batch.labels(), i == 0);
+      network.input().copyFrom(batch.images());
+      if (i == 0) {
+        network.forward(step);
+      } else {
+        network.forwardFurther(step);
+      }
+      int[] labels = countable(network, batch.labels());
+      SoftmaxCrossEntropy.Result result =
+          SoftmaxCrossEntropy.evaluate(
+              network.logits(), labels, labelSmoothing, 1, network.logitsGradient());
+      network.backward();
+      clip.add(place -> labels[place] == SoftmaxCrossEntropy.NO_LABEL);
+      loss += result.lossSum();
+      examples += result.examples();
+      correct += result.correct();
+    }
+    hooks.beforeNoise();
+    clip.finish(release, noise, expected);
+    return new SoftmaxCrossEntropy.Result(loss, examples, correct);
+  }
+
+  /// Examples whose outputs are not finite count as null examples: a stop would say something about
+  /// them.
+  private static int[] countable(Network network, int[] labels) {
+    int[] countable = labels.clone();
+    for (int i = 0; i < countable.length; i++) {
+      if (!Elementwise.allFinite(network.logits().examples(i, 1))) {
+        countable[i] = SoftmaxCrossEntropy.NO_LABEL;
+      }
+    }
+    return countable;
+  }
+}
