@@ -1,14 +1,13 @@
 package asymml.trusted.ops;
 
 import asymml.kernels.ConvShape;
-import asymml.kernels.Convolution;
 import asymml.kernels.DoubleSum;
 import asymml.kernels.Elementwise;
+import asymml.kernels.ExampleGradients;
 import asymml.kernels.Tensor;
 import asymml.model.Parameter;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,7 +31,7 @@ public final class PerExampleGradients implements AutoCloseable {
   private final Tensor rows;
   private final int examples;
   private final int width;
-  private final Map<String, Convolution> layers = new TreeMap<>();
+  private final Map<String, ExampleGradients> layers = new TreeMap<>();
   private boolean closed;
 
   /// Where a parameter's values stand in a row.
@@ -96,18 +95,15 @@ public final class PerExampleGradients implements AutoCloseable {
   /// @param x `[N, H, W, C]`
   /// @param dy `[N, OH, OW, O]`
   public void linear(String layer, ConvShape shape, Tensor x, Tensor dy) {
-    Convolution one =
-        layers.computeIfAbsent(
-            layer,
-            _ ->
-                new Convolution(shape.withBatch(1), EnumSet.of(Convolution.Pass.BACKWARD_WEIGHTS)));
     String weight = layer + ".weight";
+    layers
+        .computeIfAbsent(layer, _ -> new ExampleGradients(shape))
+        .compute(x, dy, i -> of(i, weight));
     String bias = layer + ".bias";
-    int channels = dy.length(3);
-    for (int i = 0; i < examples; i++) {
-      Tensor own = dy.examples(i, 1);
-      one.backwardWeights(x.examples(i, 1), own, of(i, weight));
-      if (parts.containsKey(bias)) {
+    if (parts.containsKey(bias)) {
+      int channels = dy.length(3);
+      for (int i = 0; i < examples; i++) {
+        Tensor own = dy.examples(i, 1);
         Elementwise.columnSums(
             own.reshape(Math.toIntExact(own.size() / channels), channels), of(i, bias));
       }
@@ -169,7 +165,7 @@ public final class PerExampleGradients implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      layers.values().forEach(Convolution::close);
+      layers.values().forEach(ExampleGradients::close);
       rows.fill(0);
       arena.close();
     }
