@@ -20,4 +20,6 @@ module asymml.cli {
 
   opens asymml.cli to
       info.picocli;
+  opens asymml.cli.options to
+      info.picocli;
 }

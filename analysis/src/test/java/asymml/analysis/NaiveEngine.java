@@ -14,6 +14,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Parameter;
 import asymml.model.Shape;
@@ -125,7 +127,7 @@ final class NaiveEngine implements Engine {
           Arrays.setAll(sum, i -> x[i] + y[i]);
           yield sum;
         }
-        case GroupNorm _, MaxPool _, AvgPool _, GlobalAvgPool _, Dropout _ ->
+        case GroupNorm _, Tanh _, Scattering _, MaxPool _, AvgPool _, GlobalAvgPool _, Dropout _ ->
             throw new IllegalArgumentException("no test needs " + node.layer());
       };
     }
@@ -225,7 +227,7 @@ final class NaiveEngine implements Engine {
           yield dx;
         }
         case Flatten _, Add _ -> dy;
-        case GroupNorm _, MaxPool _, AvgPool _, GlobalAvgPool _, Dropout _ ->
+        case GroupNorm _, Tanh _, Scattering _, MaxPool _, AvgPool _, GlobalAvgPool _, Dropout _ ->
             throw new IllegalArgumentException("no test needs " + node.layer());
       };
     }

@@ -1,5 +1,8 @@
 package asymml.cli;
 
+import asymml.cli.options.Labels;
+import asymml.cli.table.AttackTable;
+import asymml.cli.terminal.DataOpening;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
 import asymml.session.Settings;

@@ -1,5 +1,9 @@
 package asymml.cli;
 
+import asymml.cli.options.ChunkOptions;
+import asymml.cli.options.Labels;
+import asymml.cli.options.ShieldOptions;
+import asymml.cli.table.BenchTable;
 import asymml.model.Zoo;
 import asymml.report.BenchChart;
 import asymml.report.Charts;

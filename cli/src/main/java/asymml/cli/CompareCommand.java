@@ -1,5 +1,11 @@
 package asymml.cli;
 
+import asymml.cli.options.Labels;
+import asymml.cli.options.StudyOptions;
+import asymml.cli.table.ComparisonTable;
+import asymml.cli.terminal.DataOpening;
+import asymml.cli.terminal.StopSignals;
+import asymml.cli.terminal.StudyDisplay;
 import asymml.model.Zoo;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;

@@ -1,5 +1,9 @@
 package asymml.cli;
 
+import asymml.cli.options.Labels;
+import asymml.cli.options.RunOptions;
+import asymml.cli.options.ThreadOptions;
+import asymml.cli.terminal.DataOpening;
 import asymml.report.Figures;
 import asymml.session.DataSpec;
 import asymml.session.Limit;

@@ -1,5 +1,8 @@
 package asymml.cli;
 
+import asymml.cli.options.DataLimitOptions;
+import asymml.cli.terminal.Screen;
+import asymml.cli.terminal.StandardOutput;
 import asymml.kernels.NativeLibraryException;
 import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
@@ -91,11 +94,11 @@ public final class Main implements Callable<Integer> {
     Screen out = Screen.behind(Screen.OUT, System.getenv());
     Screen err = Screen.behind(Screen.ERR, System.getenv());
     if (out != null) {
-      line.setOut(out.writer(System.out));
+      line.setOut(out.writer(System.out, Build.command()));
     }
     if (err != null) {
       eraseWarning(err);
-      line.setErr(err.writer(System.err));
+      line.setErr(err.writer(System.err, Build.command()));
     }
     int code = execute(line, args);
     line.getOut().flush();

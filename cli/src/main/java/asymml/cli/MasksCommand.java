@@ -1,5 +1,10 @@
 package asymml.cli;
 
+import asymml.cli.options.Labels;
+import asymml.cli.options.RunOptions;
+import asymml.cli.options.ThreadOptions;
+import asymml.cli.table.MaskTable;
+import asymml.cli.terminal.DataOpening;
 import asymml.model.Graph;
 import asymml.session.DataSpec;
 import asymml.session.TrainedRun;

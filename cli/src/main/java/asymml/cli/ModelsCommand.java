@@ -45,19 +45,20 @@ final class ModelsCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
-    out.printf("%-10s %12s %16s %14s%n", "model", "parameters", "multiply-adds", "linear layers");
+    out.printf("%-12s %12s %16s %14s%n", "model", "parameters", "multiply-adds", "linear layers");
     for (String name : Zoo.names()) {
       Graph graph = graph(name);
       long multiplyAdds = graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum();
       out.printf(
-          "%-10s %12s %16s %14d%n",
+          "%-12s %12s %16s %14d%n",
           name,
           Figures.scaled(RunDescription.parameterCount(graph)).strip(),
           Figures.scaled(multiplyAdds).strip(),
           graph.linearLayers().size());
     }
     out.printf(
-        "for %dx%d colour images of %d classes, batch norm; multiply-adds of one image forward%n",
+        "for %dx%d colour images of %d classes, batch norm; multiply-adds of one image forward;%n"
+            + "scatter-cnn: without its fixed scattering transform%n",
         imageSize, imageSize, classes);
     out.flush();
     return ExitCode.OK;

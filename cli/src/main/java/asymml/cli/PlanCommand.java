@@ -1,5 +1,12 @@
 package asymml.cli;
 
+import asymml.cli.options.DataLimitOptions;
+import asymml.cli.options.Labels;
+import asymml.cli.options.ProgressOptions;
+import asymml.cli.table.PlanTable;
+import asymml.cli.terminal.DataOpening;
+import asymml.cli.terminal.ProgressKind;
+import asymml.cli.terminal.StudyDisplay;
 import asymml.model.Zoo;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
@@ -58,7 +65,7 @@ final class PlanCommand implements Callable<Integer> {
       names = "--limit-train",
       paramLabel = "N",
       defaultValue = "640",
-      converter = StudyOptions.LimitConverter.class,
+      converter = Labels.LimitConverter.class,
       description = "Train and measure on N images, or all (default: ${DEFAULT-VALUE}).")
   Limit limitTrain;
 
@@ -136,14 +143,7 @@ final class PlanCommand implements Callable<Integer> {
       description = "Write the plan and its times there.")
   @Nullable Path json;
 
-  @Option(
-      names = "--progress",
-      paramLabel = "KIND",
-      defaultValue = "auto",
-      description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default:"
-              + " ${DEFAULT-VALUE}).")
-  TrainCommand.Progress progress;
+  @Mixin private ProgressOptions progress;
 
   @Override
   public Integer call() throws DataException, IOException, TrainingException {
@@ -162,7 +162,7 @@ final class PlanCommand implements Callable<Integer> {
                   threads != null ? threads : BenchSpec.Processes.sharedThreads(),
                   worker.device(),
                   1));
-      PlanResult result = run(asked, progress, out);
+      PlanResult result = run(asked, progress.kind(), out);
       if (json != null) {
         result.write(json, asked, Build.version());
         out.println("written  " + json);
@@ -181,7 +181,7 @@ final class PlanCommand implements Callable<Integer> {
   /// @param out for progress and the table
   /// @return the plan
   /// @throws IllegalArgumentException if model, images and layers do not fit together
-  static PlanResult run(PlanSpec asked, TrainCommand.Progress progress, PrintWriter out)
+  static PlanResult run(PlanSpec asked, ProgressKind progress, PrintWriter out)
       throws DataException, IOException, TrainingException {
     PlanTable table = new PlanTable(asked, out);
     PlanResult result =

@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.cli.options.RunOptions;
 import asymml.report.Figures;
 import asymml.session.TrainedRun;
 import asymml.trusted.data.DataException;

@@ -1,5 +1,9 @@
 package asymml.cli;
 
+import asymml.cli.options.PrivacyLabels;
+import asymml.cli.options.Sampling;
+import asymml.cli.options.SamplingOptions;
+import asymml.cli.options.StepOptions;
 import asymml.privacy.NoiseMultiplier;
 import asymml.report.Figures;
 import java.util.concurrent.Callable;

@@ -1,5 +1,9 @@
 package asymml.cli;
 
+import asymml.cli.options.AccountantChoice;
+import asymml.cli.options.Labels;
+import asymml.cli.options.PrivacyLabels;
+import asymml.cli.options.Sampling;
 import asymml.privacy.Accountant;
 import asymml.privacy.Calibration;
 import asymml.privacy.Delta;

@@ -1,5 +1,8 @@
 package asymml.cli;
 
+import asymml.cli.options.PrivacyLabels;
+import asymml.cli.options.Sampling;
+import asymml.cli.options.SamplingOptions;
 import asymml.privacy.Calibration;
 import asymml.privacy.Epsilon;
 import asymml.privacy.NoiseMultiplier;

@@ -1,5 +1,9 @@
 package asymml.cli;
 
+import asymml.cli.options.RunOptions;
+import asymml.cli.options.ThreadOptions;
+import asymml.cli.table.RankTable;
+import asymml.cli.terminal.DataOpening;
 import asymml.session.DataSpec;
 import asymml.session.TrainedRun;
 import asymml.trusted.boundary.NonFiniteException;

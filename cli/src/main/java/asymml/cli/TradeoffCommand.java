@@ -1,5 +1,11 @@
 package asymml.cli;
 
+import asymml.cli.options.Labels;
+import asymml.cli.options.StudyOptions;
+import asymml.cli.table.TradeoffTable;
+import asymml.cli.terminal.DataOpening;
+import asymml.cli.terminal.StopSignals;
+import asymml.cli.terminal.StudyDisplay;
 import asymml.report.Charts;
 import asymml.report.Figures;
 import asymml.report.RunDescription;

@@ -1,5 +1,9 @@
 package asymml.cli;
 
+import asymml.cli.options.ProgressOptions;
+import asymml.cli.options.SpecOptions;
+import asymml.cli.options.WorkerRecord;
+import asymml.cli.terminal.ProgressKind;
 import asymml.session.InvalidSpecException;
 import asymml.session.Settings;
 import asymml.session.TrainingSpec;
@@ -11,7 +15,6 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
-import java.io.Console;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -57,12 +60,6 @@ final class TrainCommand implements Callable<Integer> {
   private static final String AUTO = "auto";
   private static final double ENERGY = 0.1;
 
-  enum Progress {
-    auto,
-    bar,
-    plain
-  }
-
   @Spec private CommandSpec spec;
 
   @Mixin private SpecOptions options;
@@ -101,14 +98,7 @@ final class TrainCommand implements Callable<Integer> {
       })
   private @Nullable String resume;
 
-  @Option(
-      names = "--progress",
-      paramLabel = "KIND",
-      defaultValue = "auto",
-      description =
-          "bar, plain (lines) or auto: a bar on a terminal, else lines (default:"
-              + " ${DEFAULT-VALUE}).")
-  private Progress progress;
+  @Mixin private ProgressOptions progress;
 
   /// What the command line sets.
   Settings given() {
@@ -164,7 +154,7 @@ final class TrainCommand implements Callable<Integer> {
       return ExitCode.OK;
     }
     try {
-      return new TrainingRun(told, spec.commandLine(), display(progress, out, told.training()))
+      return new TrainingRun(told, spec.commandLine(), progress.display(out, told.training()))
           .run(resumed, settings.text(Settings.OUT));
     } catch (InvalidSpecException e) {
       throw new ParameterException(spec.commandLine(), UsageErrors.of(e), e);
@@ -192,23 +182,6 @@ final class TrainCommand implements Callable<Integer> {
     return new Settings(values);
   }
 
-  /// The display of a kind.
-  static TrainDisplay display(Progress progress, PrintWriter out, TrainConfig config) {
-    return showsBar(progress)
-        ? new BarDisplay(System.out, config)
-        : new PlainDisplay(out, config, System::nanoTime);
-  }
-
-  @SuppressWarnings("SystemConsoleNull") // from Java 25 on it is null again without a terminal
-  private static boolean showsBar(Progress progress) {
-    Console console = System.console();
-    return switch (progress) {
-      case auto -> console != null && console.isTerminal();
-      case bar -> true;
-      case plain -> false;
-    };
-  }
-
   /// A specification with the ranks and trusted layers of a plan.
   ///
   /// @throws IllegalArgumentException if it does not fit the other options, or nothing is worth
@@ -227,7 +200,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new IllegalArgumentException(
           "--plan auto chooses ranks: it does not go with --rank, --resume or --shield shares");
     }
-    PlanResult found = PlanCommand.run(PlanSpec.of(told, energy(text)), Progress.auto, out);
+    PlanResult found = PlanCommand.run(PlanSpec.of(told, energy(text)), ProgressKind.auto, out);
     if (!found.splits()) {
       throw new IllegalArgumentException(
           "no layer is worth splitting at this energy on this machine: --mode trusted-only, or a"

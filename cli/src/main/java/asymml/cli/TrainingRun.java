@@ -1,5 +1,9 @@
 package asymml.cli;
 
+import asymml.cli.table.RankTable;
+import asymml.cli.terminal.DataOpening;
+import asymml.cli.terminal.StopSignals;
+import asymml.cli.terminal.TrainDisplay;
 import asymml.privacy.Ledger;
 import asymml.report.Figures;
 import asymml.report.PrivacyForecast;

@@ -1,5 +1,5 @@
-/// The `asymml` command: options, progress, summaries. Trust level: trusted (it runs in the trusted
-/// process); it starts the worker as a process and never links it.
+/// The `asymml` command and its subcommands: parse, call, print. Trust level: trusted (it runs in
+/// the trusted process); it starts the worker as a process and never links it.
 @NullMarked
 package asymml.cli;
 

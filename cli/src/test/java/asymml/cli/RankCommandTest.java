@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.cli.table.RankTable;
 import asymml.trusted.rank.LayerRanks;
 import asymml.trusted.rank.LayerRanks.LowRankOutput;
 import asymml.trusted.rank.NodeRanks;

@@ -1,12 +1,8 @@
 package asymml.kernels;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
@@ -45,9 +41,9 @@ final class NativeLibraries {
       return Path.of(home, ".javacpp", "cache");
     }
     try {
-      Path own = Files.createTempDirectory("asymml-native");
-      Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(own)));
-      return own;
+      TemporaryFolder own = TemporaryFolder.create();
+      Runtime.getRuntime().addShutdownHook(new Thread(own::close));
+      return Files.createDirectory(own.path().resolve("native"));
     } catch (IOException e) {
       throw new NativeLibraryException(
           "native libraries cannot be unpacked: there is no home folder that can be written, and no"
@@ -77,29 +73,5 @@ final class NativeLibraries {
         + " JAVA_TOOL_OPTIONS=-D"
         + CACHE
         + "=FOLDER";
-  }
-
-  private static void delete(Path folder) {
-    try {
-      Files.walkFileTree(
-          folder,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                throws IOException {
-              Files.delete(file);
-              return FileVisitResult.CONTINUE;
-            }
-
-            @Override
-            public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException e)
-                throws IOException {
-              Files.delete(directory);
-              return FileVisitResult.CONTINUE;
-            }
-          });
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

@@ -63,6 +63,10 @@ class ElementwiseTest {
         t.check("relu", (a, b) -> Math.max(a, 0), 0);
         Elementwise.reluBackward(t.a, t.b, t.out);
         t.check("reluBackward", (a, b) -> a > 0 ? b : 0, 0);
+        Elementwise.tanh(t.a, t.out);
+        t.check("tanh", (a, b) -> Math.tanh(a), 4 * Expect.EPS);
+        Elementwise.tanhBackward(t.a, t.b, t.out);
+        t.check("tanhBackward", (a, b) -> b * (1 - a * a), 4 * Expect.EPS);
         Elementwise.add(t.a, t.b, t.out);
         t.check("add", Double::sum, 2 * Expect.EPS);
         Elementwise.addRelu(t.a, t.b, t.out);
@@ -82,6 +86,33 @@ class ElementwiseTest {
     }
   }
 
+  /// Relative to the result: tanh of a small value is the value.
+  @Test
+  void tanh_is_right_everywhere() {
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor x = Tensor.allocate(arena, 1);
+      Tensor y = Tensor.allocate(arena, 1);
+      for (double magnitude = 1e-30; magnitude < 1e30; magnitude *= 1.01) {
+        for (float value : new float[] {(float) magnitude, (float) -magnitude}) {
+          x.set(0, value);
+          Elementwise.tanh(x, y);
+          double expected = Math.tanh(value);
+          assertThat((double) y.get(0))
+              .isCloseTo(expected, within(8 * Expect.EPS * Math.abs(expected)))
+              .isBetween(-1.0, 1.0);
+        }
+      }
+      for (float value : new float[] {0f, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
+        x.set(0, value);
+        Elementwise.tanh(x, y);
+        assertThat((double) y.get(0)).isCloseTo(Math.tanh(value), within(4 * Expect.EPS));
+      }
+      x.set(0, Float.NaN);
+      Elementwise.tanh(x, y);
+      assertThat(y.get(0)).isNaN();
+    }
+  }
+
   @Test
   void passes_may_run_in_place() {
     try (Arena arena = Arena.ofConfined()) {
@@ -92,6 +123,12 @@ class ElementwiseTest {
       t.out.copyFrom(t.b);
       Elementwise.reluBackward(t.a, t.out, t.out);
       t.check("reluBackward", (a, b) -> a > 0 ? b : 0, 0);
+      t.out.copyFrom(t.a);
+      Elementwise.tanh(t.out, t.out);
+      t.check("tanh", (a, b) -> Math.tanh(a), 4 * Expect.EPS);
+      t.out.copyFrom(t.b);
+      Elementwise.tanhBackward(t.a, t.out, t.out);
+      t.check("tanhBackward", (a, b) -> b * (1 - a * a), 4 * Expect.EPS);
       t.out.copyFrom(t.b);
       Elementwise.addRelu(t.a, t.out, t.out);
       t.check("addRelu", (a, b) -> Math.max(0, a + b), 2 * Expect.EPS);
@@ -220,6 +257,8 @@ class ElementwiseTest {
       Tensor b = Tensor.allocate(arena, 4, 2);
       refused("y must have 12 elements", b, t -> Elementwise.relu(a, t));
       refused("dx must have 12 elements", b, t -> Elementwise.reluBackward(a, a, t));
+      refused("y must have 12 elements", b, t -> Elementwise.tanh(a, t));
+      refused("dx must have 12 elements", b, t -> Elementwise.tanhBackward(a, a, t));
       refused("b must have 12 elements", b, t -> Elementwise.add(a, t, a));
       refused("y must have 12 elements", b, t -> Elementwise.axpy(1, a, t));
       refused("target must have 12 elements", b, t -> Elementwise.addFinite(a, t));

@@ -27,7 +27,7 @@ class NativeLibrariesTest {
     for (String none : new String[] {"?", home.resolve("absent").toString(), null}) {
       Path own = NativeLibraries.cache(null, none);
       assertThat(own).isAbsolute().isEmptyDirectory();
-      assertThat(Files.getPosixFilePermissions(own))
+      assertThat(Files.getPosixFilePermissions(own.getParent()))
           .as("only its owner can plant libraries in it")
           .hasToString("[OWNER_READ, OWNER_WRITE, OWNER_EXECUTE]");
       assertThat(own).isNotEqualTo(NativeLibraries.cache(null, none));

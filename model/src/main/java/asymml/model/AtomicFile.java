@@ -14,8 +14,11 @@ import java.nio.file.StandardOpenOption;
 ///
 /// The new bytes go to `<name>.tmp` in the same directory, are forced to disk, take the file's name
 /// by an atomic rename, and the directory is forced too. The temporary name is fixed so that what a
-/// killed process leaves behind is overwritten by the next write and does not accumulate; a file
+/// killed process leaves behind is replaced by the next write and does not accumulate; a file
 /// therefore has one writer at a time (a run directory's lock sees to it).
+///
+/// The file is its owner's alone, mode 0600, also where it replaces one that others could read:
+/// what this program writes is private until its owner says otherwise.
 ///
 /// Only regular files are replaced. Through a symbolic link the file that it leads to is; what is
 /// neither, such as a device or a pipe, is written into.
@@ -76,6 +79,8 @@ public final class AtomicFile {
 
   private static void replace(Path target, Body body) throws IOException {
     Path temporary = target.resolveSibling(target.getFileName() + ".tmp");
+    // What a killed process left; its mode may be any.
+    Files.deleteIfExists(temporary);
     try {
       writeTo(temporary, body);
       Files.move(
@@ -89,11 +94,7 @@ public final class AtomicFile {
 
   private static void writeTo(Path temporary, Body body) throws IOException {
     try (FileChannel channel =
-        FileChannel.open(
-            temporary,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
+        PrivateFiles.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       body.writeTo(channel);
       channel.force(true);
     }

@@ -11,6 +11,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -122,6 +124,8 @@ public final class Graph {
           case Conv2d _,
               Linear _,
               Relu _,
+              Tanh _,
+              Scattering _,
               MaxPool _,
               AvgPool _,
               GlobalAvgPool _,
@@ -129,6 +133,22 @@ public final class Graph {
               Dropout _ ->
               false;
         };
+  }
+
+  /// Whether training takes the gradient of a node's output. None flows to the network's input, to
+  /// a scattering transform, and to layers without trained parameters behind one: what they give is
+  /// a fixed function of the image.
+  ///
+  /// @param index a node's index, or [#INPUT]
+  /// @return false for [#INPUT]
+  public boolean takesGradient(int index) {
+    if (index == INPUT) {
+      return false;
+    }
+    Node node = nodes.get(index);
+    return !(node.layer() instanceof Scattering)
+        && (parameters(index).stream().anyMatch(p -> p.kind().trained())
+            || node.inputs().stream().anyMatch(i -> i == INPUT || takesGradient(i)));
   }
 
   /// The nodes that read a node's output.
@@ -197,11 +217,22 @@ public final class Graph {
               vector(prefix + "bias", Parameter.Kind.SHIFT, in),
               vector(prefix + "running_mean", Parameter.Kind.RUNNING_MEAN, in),
               vector(prefix + "running_var", Parameter.Kind.RUNNING_VARIANCE, in));
-      case GroupNorm _ ->
-          List.of(
-              vector(prefix + "weight", Parameter.Kind.SCALE, in),
-              vector(prefix + "bias", Parameter.Kind.SHIFT, in));
-      case Relu _, MaxPool _, AvgPool _, GlobalAvgPool _, Add _, Flatten _, Dropout _ -> List.of();
+      case GroupNorm(int _, float _, boolean affine) ->
+          affine
+              ? List.of(
+                  vector(prefix + "weight", Parameter.Kind.SCALE, in),
+                  vector(prefix + "bias", Parameter.Kind.SHIFT, in))
+              : List.of();
+      case Relu _,
+          Tanh _,
+          Scattering _,
+          MaxPool _,
+          AvgPool _,
+          GlobalAvgPool _,
+          Add _,
+          Flatten _,
+          Dropout _ ->
+          List.of();
     };
   }
 
@@ -218,6 +249,8 @@ public final class Graph {
       case BatchNorm _,
           GroupNorm _,
           Relu _,
+          Tanh _,
+          Scattering _,
           MaxPool _,
           AvgPool _,
           GlobalAvgPool _,
@@ -256,7 +289,7 @@ public final class Graph {
         }
         yield new Shape(1, 1, out);
       }
-      case GroupNorm(int groups, float _) -> {
+      case GroupNorm(int groups, float _, boolean _) -> {
         if (in.channels() % groups != 0) {
           throw misfit(node, groups + " groups do not divide " + in.channels() + " channels");
         }
@@ -274,7 +307,17 @@ public final class Graph {
       }
       case GlobalAvgPool _ -> new Shape(1, 1, in.channels());
       case Flatten _ -> new Shape(1, 1, in.size());
-      case BatchNorm _, Relu _, Dropout _ -> in;
+      case Scattering _ -> {
+        if (node.inputs().getFirst() != INPUT) {
+          throw misfit(node, "transforms the image itself and can only be the first layer");
+        }
+        int step = Scattering.REDUCTION;
+        if (in.height() % step != 0 || in.width() % step != 0) {
+          throw misfit(node, "height and width must be multiples of " + step + ", not " + in);
+        }
+        yield new Shape(in.height() / step, in.width() / step, in.channels() * Scattering.PATHS);
+      }
+      case BatchNorm _, Relu _, Tanh _, Dropout _ -> in;
     };
   }
 

@@ -65,7 +65,8 @@ public sealed interface Layer {
   ///
   /// @param groups must divide the channels
   /// @param epsilon added to the variance, above 0
-  record GroupNorm(int groups, float epsilon) implements Layer {
+  /// @param affine whether a trained scale and shift per channel follow
+  record GroupNorm(int groups, float epsilon, boolean affine) implements Layer {
     /// Checks the ranges above.
     public GroupNorm {
       require(groups >= 1, "groups", groups);
@@ -73,10 +74,40 @@ public sealed interface Layer {
         throw new IllegalArgumentException("group norm needs epsilon > 0: " + epsilon);
       }
     }
+
+    /// A group normalisation with scale and shift.
+    ///
+    /// @param groups must divide the channels
+    /// @param epsilon added to the variance, above 0
+    public GroupNorm(int groups, float epsilon) {
+      this(groups, epsilon, true);
+    }
   }
 
   /// `max(x, 0)`.
   record Relu() implements Layer {}
+
+  /// `tanh(x)`.
+  record Tanh() implements Layer {}
+
+  /// The scattering transform of the image: fixed wavelets, no parameters (Bruna and Mallat 2013,
+  /// arXiv 1203.1513; in front of a classifier trained with differential privacy: Tramer and Boneh
+  /// 2021, arXiv 2011.11660). Morlet wavelets on [#SCALES] scales in [#ORIENTATIONS] orientations,
+  /// orders 0 to 2: `[H, W, C]` to `[H / 4, W / 4, 81 C]`, the paths of one colour together. Reads
+  /// the image itself: no gradient flows through it.
+  record Scattering() implements Layer {
+    /// The number of scales, J.
+    public static final int SCALES = 2;
+
+    /// The number of orientations, L.
+    public static final int ORIENTATIONS = 8;
+
+    /// Channels of the output for each channel of the image.
+    public static final int PATHS = 1 + SCALES * ORIENTATIONS + ORIENTATIONS * ORIENTATIONS;
+
+    /// Pixels of the image, along each axis, for each pixel of the output.
+    public static final int REDUCTION = 1 << SCALES;
+  }
 
   /// Maximum over square windows.
   ///

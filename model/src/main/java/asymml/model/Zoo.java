@@ -10,17 +10,21 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import java.util.List;
 
 /// The models that come with AsymML.
 ///
 /// VGG with normalisation after each convolution (Simonyan and Zisserman 2014, arXiv 1409.1556;
 /// configurations A, B, D, E), ResNet-18/34 with basic blocks and ResNet-20 for CIFAR (He et al.
-/// 2015, arXiv 1512.03385; projection shortcuts), and a small CNN. Images below 64 pixels get the
-/// CIFAR stem (3x3, no pooling; VGG ends in one linear layer), larger ones the ImageNet stem (7x7
-/// stride 2 and pooling; VGG ends in three linear layers with dropout).
+/// 2015, arXiv 1512.03385; projection shortcuts), a small CNN, and two convolutions on fixed
+/// scattering features (Tramer and Boneh 2021, arXiv 2011.11660), for training with differential
+/// privacy. Images below 64 pixels get the CIFAR stem (3x3, no pooling; VGG ends in one linear
+/// layer), larger ones the ImageNet stem (7x7 stride 2 and pooling; VGG ends in three linear layers
+/// with dropout).
 public final class Zoo {
-  /// The normalisation of a model.
+  /// The normalisation of a model; `scatter-cnn` has none but that of its features.
   public enum Norm {
     /// Batch normalisation: mixes examples, so no per-example bound holds through it.
     BATCH,
@@ -39,7 +43,16 @@ public final class Zoo {
   ///
   /// @return what [#build] accepts
   public static List<String> names() {
-    return List.of("cnn", "resnet20", "resnet18", "resnet34", "vgg11", "vgg13", "vgg16", "vgg19");
+    return List.of(
+        "cnn",
+        "scatter-cnn",
+        "resnet20",
+        "resnet18",
+        "resnet34",
+        "vgg11",
+        "vgg13",
+        "vgg16",
+        "vgg19");
   }
 
   /// Builds a model.
@@ -57,6 +70,7 @@ public final class Zoo {
     Builder b = new Builder(input, norm);
     switch (name) {
       case "cnn" -> b.cnn(classes);
+      case "scatter-cnn" -> b.scatterCnn(classes);
       case "resnet20" -> b.resnet(classes, 16, 3, 3, 3);
       case "resnet18" -> b.resnet(classes, 64, 2, 2, 2, 2);
       case "resnet34" -> b.resnet(classes, 64, 3, 4, 6, 3);
@@ -84,10 +98,12 @@ public final class Zoo {
 
     private final GraphBuilder graph;
     private final Norm norm;
+    private final int colours;
     private final boolean large;
 
     Builder(Shape input, Norm norm) {
       this.graph = new GraphBuilder(input);
+      this.colours = input.channels();
       this.norm = norm;
       this.large = Math.min(input.height(), input.width()) >= IMAGENET_STEM_FROM;
     }
@@ -98,6 +114,20 @@ public final class Zoo {
         convNormRelu("" + (i + 1), widths[i], 3, 1);
         graph.add("pool" + (i + 1), new MaxPool(2, 2, 0));
       }
+      graph.add("flatten", new Flatten());
+      graph.add("fc", new Linear(classes));
+    }
+
+    /// Features are normalised in groups of nine paths, whatever the norm of other models: it needs
+    /// no statistics and has nothing to train.
+    void scatterCnn(int classes) {
+      graph.add("scattering", new Scattering());
+      int groups = colours * Scattering.PATHS / 9;
+      graph.add("norm", new GroupNorm(groups, EPSILON, false));
+      graph.add("conv1", new Conv2d(64, 3, 2, 1));
+      graph.add("tanh1", new Tanh());
+      graph.add("conv2", new Conv2d(64, 3, 1, 1));
+      graph.add("tanh2", new Tanh());
       graph.add("flatten", new Flatten());
       graph.add("fc", new Linear(classes));
     }

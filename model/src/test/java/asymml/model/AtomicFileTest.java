@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,6 +106,19 @@ class AtomicFileTest {
     assertThatThrownBy(() -> AtomicFile.write(file, channel -> {}))
         .isInstanceOf(IOException.class)
         .hasMessage("cannot write " + file + ": no such file or directory");
+  }
+
+  @Test
+  void a_file_is_its_owners_alone_whatever_was_there() throws IOException {
+    Path file = directory.resolve("state");
+    Path temporary = directory.resolve("state.tmp");
+    for (Path open : new Path[] {file, temporary}) {
+      Files.createFile(open);
+      Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rw-rw-rw-"));
+    }
+    AtomicFile.write(file, channel -> channel.write(StandardCharsets.UTF_8.encode("new")));
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+        .isEqualTo("rw-------");
   }
 
   private void assertOnlyHolds(Path file) throws IOException {

@@ -10,6 +10,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -113,5 +115,35 @@ class GraphTest {
     assertThat(new Initializer(8).values(weight)).isNotEqualTo(values);
     Parameter other = Parameter.of("other.weight", Parameter.Kind.WEIGHT, weight.shape());
     assertThat(new Initializer(7).values(other)).isNotEqualTo(values);
+  }
+
+  @Test
+  void scattering_transforms_the_image_itself() {
+    assertThatThrownBy(() -> chain(new Conv2d(4, 3, 1, 1), new Scattering()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("transforms the image itself and can only be the first layer");
+    GraphBuilder b = new GraphBuilder(new Shape(30, 32, 3));
+    b.add("scattering", new Scattering());
+    assertThatThrownBy(() -> b.build("test"))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("layer scattering")
+        .hasMessageContaining("multiples of 4, not 30x32x3");
+  }
+
+  @Test
+  void no_gradient_flows_to_fixed_functions_of_the_image() {
+    GraphBuilder b = new GraphBuilder(new Shape(8, 8, 1));
+    int scattering = b.add("scattering", new Scattering());
+    int fixed = b.add("fixed", new GroupNorm(9, 1e-5f, false));
+    int trained = b.add("trained", new GroupNorm(9, 1e-5f));
+    int after = b.add("after", new Tanh());
+    Graph graph = b.build("test");
+    assertThat(graph.takesGradient(Graph.INPUT)).isFalse();
+    assertThat(graph.takesGradient(scattering)).isFalse();
+    assertThat(graph.takesGradient(fixed)).isFalse();
+    assertThat(graph.takesGradient(trained)).isTrue();
+    assertThat(graph.takesGradient(after)).isTrue();
+    assertThat(graph.parameters(fixed)).isEmpty();
+    assertThat(graph.parameters(trained)).hasSize(2);
   }
 }

@@ -47,6 +47,20 @@ class ZooTest {
     }
   }
 
+  /// 3x3 x 243 x 64, 3x3 x 64 x 64, and 1024 x 10 with bias.
+  @Test
+  void scatter_cnn_has_187_thousand_parameters_and_3_million_multiply_adds() {
+    Graph graph = Zoo.build("scatter-cnn", CIFAR, 10, Norm.BATCH);
+    assertThat(graph.parameters().stream().mapToLong(Parameter::size).sum())
+        .isEqualTo(139_968 + 36_864 + 10_250);
+    assertThat(graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum())
+        .isEqualTo(16 * 139_968 + 16 * 36_864 + 10_240);
+    assertThat(graph.shape(0)).isEqualTo(new Shape(8, 8, 243));
+    assertThat(graph.nodes().get(1).layer()).isEqualTo(new Layer.GroupNorm(27, 1e-5f, false));
+    assertThat(Zoo.build("scatter-cnn", new Shape(28, 28, 1), 10, Norm.GROUP).shape(0))
+        .isEqualTo(new Shape(7, 7, 81));
+  }
+
   @Test
   void group_norm_models_hold_no_running_statistics() {
     assertThat(Zoo.build("resnet20", CIFAR, 10, Norm.GROUP).parameters())

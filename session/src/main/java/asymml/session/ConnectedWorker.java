@@ -54,7 +54,8 @@ final class ConnectedWorker implements AutoCloseable {
 
   private static ConnectedWorker start(
       TrainingSpec spec, String device, List<String> arguments, Path log) throws ProtocolException {
-    List<String> command = new ArrayList<>(WorkerLauncher.command(device));
+    List<String> command =
+        new ArrayList<>(WorkerLauncher.command(device, log.toAbsolutePath().resolveSibling("")));
     command.addAll(arguments);
     if (spec.training().shield().masks()) {
       command.addAll(List.of("--precision", "fp32"));

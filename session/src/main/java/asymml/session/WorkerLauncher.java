@@ -21,8 +21,10 @@ public final class WorkerLauncher {
   /// The command, without the worker's own options but its device.
   ///
   /// @param device what it computes on: `cpu` or `cuda:N`
+  /// @param errors directory in which Java writes an error file if it crashes; there is no core
+  ///   file
   /// @return program and arguments
-  public static List<String> command(String device) {
+  public static List<String> command(String device, Path errors) {
     boolean gpu = device.startsWith("cuda:");
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
@@ -30,6 +32,9 @@ public final class WorkerLauncher {
         List.of(
             "-XX:+UseSerialGC",
             HEAP,
+            "-XX:-CreateCoredumpOnCrash",
+            // Java puts the process id in place of %p, and a % in place of %%.
+            "-XX:ErrorFile=" + errors.toString().replace("%", "%%") + "/hs_err_pid%p.log",
             "-Dorg.bytedeco.javacpp.maxBytes=0",
             "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0"));
     if (WorkerLauncher.class.getModule().isNamed()) {

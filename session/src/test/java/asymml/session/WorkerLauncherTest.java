@@ -9,11 +9,13 @@ import org.junit.jupiter.api.Test;
 class WorkerLauncherTest {
   @Test
   void a_worker_runs_on_this_java_with_this_class_path_and_the_access_that_it_needs() {
-    List<String> command = WorkerLauncher.command("cpu");
+    List<String> command = WorkerLauncher.command("cpu", Path.of("/tmp/run 50%"));
     assertThat(Path.of(command.getFirst()))
         .isEqualTo(Path.of(System.getProperty("java.home"), "bin", "java"))
         .isExecutable();
     assertThat(command)
+        .contains("-XX:-CreateCoredumpOnCrash")
+        .contains("-XX:ErrorFile=/tmp/run 50%%/hs_err_pid%p.log")
         .containsSubsequence("--add-modules", "jdk.incubator.vector")
         .contains("--enable-native-access=ALL-UNNAMED")
         .containsSubsequence("-cp", System.getProperty("java.class.path"))

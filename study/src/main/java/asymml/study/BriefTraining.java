@@ -1,5 +1,6 @@
 package asymml.study;
 
+import asymml.kernels.TemporaryFolder;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Progress;
 import asymml.trusted.passes.ResidualNorms.Place;
@@ -41,8 +42,8 @@ public record BriefTraining(
   /// @throws TrainingException if training diverged
   public List<Place> residuals(Path directory, Plan plan, List<RankPolicy> ranks)
       throws IOException, TrainingException {
-    Path temporary = directory.resolve("warm-up");
-    try (RunDirectory run = RunDirectory.create(temporary)) {
+    try (TemporaryFolder folder = TemporaryFolder.create(directory);
+        RunDirectory run = RunDirectory.create(folder.path().resolve("warm-up"))) {
       train(run.layout());
       try (TrainedModel model = TrainedModel.read(run.layout().checkpoint())) {
         return ResidualSurvey.of(
@@ -53,8 +54,6 @@ public record BriefTraining(
             config.batchSize(),
             (done, total) -> progress.update("measuring images", done, total));
       }
-    } finally {
-      delete(temporary);
     }
   }
 

@@ -138,8 +138,14 @@ class LauncherTest {
   }
 
   @Test
-  void a_crash_leaves_no_core_file() throws Exception {
-    assertThat(run(checkout.resolve("asymml"), Map.of(), "train").out())
-        .contains("[-XX:-CreateCoredumpOnCrash]");
+  void a_crash_leaves_no_core_file_and_its_error_file_in_the_run_directory() throws Exception {
+    Path asymml = checkout.resolve("asymml");
+    assertThat(run(asymml, Map.of(), "train").out())
+        .contains("[-XX:-CreateCoredumpOnCrash]")
+        .contains("[-XX:ErrorFile=runs/hs_err_pid%p.log]");
+    assertThat(run(asymml, Map.of(), "train", "--out", "my run", "--epochs", "1").out())
+        .contains("[-XX:ErrorFile=my run/hs_err_pid%p.log]");
+    assertThat(run(asymml, Map.of(), "train", "--resume=50%").out())
+        .contains("[-XX:ErrorFile=50%%/hs_err_pid%p.log]");
   }
 }

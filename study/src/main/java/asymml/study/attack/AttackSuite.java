@@ -1,6 +1,7 @@
 package asymml.study.attack;
 
 import asymml.analysis.score.Score;
+import asymml.model.PrivateFiles;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
 import asymml.session.TrainingSpec;
@@ -10,7 +11,6 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Progress;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -135,7 +135,7 @@ public final class AttackSuite {
       Found found)
       throws IOException, StudyException {
     files.deleteWork();
-    Files.createDirectories(files.work());
+    PrivateFiles.createDirectories(files.work());
     RecordedRun recorded = record(run, plan.view(), data, known);
     AttackTarget target =
         new AttackTarget(recorded.recording(), recorded.layout(), run.training(), data);

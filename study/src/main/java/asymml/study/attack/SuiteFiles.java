@@ -1,10 +1,13 @@
 package asymml.study.attack;
 
+import asymml.model.AtomicFile;
 import asymml.model.FileReason;
+import asymml.model.PrivateFiles;
 import asymml.study.BriefTraining;
 import asymml.study.StudyException;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,8 +55,8 @@ record SuiteFiles(Path directory, SuiteSpec spec, String command) {
       }
     }
     try {
-      Files.createDirectories(directory.resolve("plans"));
-      Files.createDirectories(directory.resolve("pictures"));
+      PrivateFiles.createDirectories(directory.resolve("plans"));
+      PrivateFiles.createDirectories(directory.resolve("pictures"));
       deleteWork();
     } catch (IOException e) {
       throw new IOException("cannot write into " + directory + ": " + FileReason.of(e), e);
@@ -96,8 +99,14 @@ record SuiteFiles(Path directory, SuiteSpec spec, String command) {
     facts.put("notes", results.stream().flatMap(r -> SuiteJson.notes(r).stream()).toList());
     facts.put("pictures", results.stream().flatMap(r -> SuiteJson.pictures(r).stream()).toList());
     RunFile.write(json(), facts);
-    Files.writeString(
-        directory.resolve("attacks.txt"), SuiteTable.of(results), StandardCharsets.UTF_8);
+    ByteBuffer table = StandardCharsets.UTF_8.encode(SuiteTable.of(results));
+    AtomicFile.write(
+        directory.resolve("attacks.txt"),
+        channel -> {
+          while (table.hasRemaining()) {
+            channel.write(table);
+          }
+        });
   }
 
   private static Map<String, Object> describe(AttackName attack) {

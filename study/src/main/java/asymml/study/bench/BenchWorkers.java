@@ -1,5 +1,6 @@
 package asymml.study.bench;
 
+import asymml.kernels.TemporaryFolder;
 import asymml.model.Graph;
 import asymml.session.WorkerLauncher;
 import asymml.trusted.bench.StepBench;
@@ -11,8 +12,6 @@ import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.split.Workers;
 import asymml.trusted.split.Workers.Party;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
@@ -75,14 +74,17 @@ public record BenchWorkers(
 
   /// A worker process of this side's own, and the door to it.
   private final class Own implements AutoCloseable {
-    private final Path log = Files.createTempFile("asymml-bench-worker", ".log");
+    private final TemporaryFolder folder = TemporaryFolder.create();
     private final WorkerProcess process;
     private final Party party;
 
     Own() throws IOException {
       process =
           WorkerProcess.start(
-              WorkerLauncher.command(processes.device()), processes.threads(), log, LIMIT);
+              WorkerLauncher.command(processes.device(), folder.path()),
+              processes.threads(),
+              folder.path().resolve("worker.log"),
+              LIMIT);
       RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
       party = new Party(worker, new ReleaseDoor(worker, random, processes.threads()));
     }
@@ -92,7 +94,7 @@ public record BenchWorkers(
       party.door().close();
       party.worker().close();
       process.close();
-      Files.deleteIfExists(log);
+      folder.close();
     }
   }
 }

@@ -1,6 +1,7 @@
 package asymml.study.compare;
 
 import asymml.model.FileReason;
+import asymml.model.PrivateFiles;
 import asymml.trusted.passes.ResidualNorms.Place;
 import asymml.trusted.passes.ResidualNorms.Residual;
 import asymml.trusted.run.RunFile;
@@ -43,7 +44,7 @@ record ComparisonFile(CompareSpec spec, About about) {
   /// @throws IOException one line, if it cannot be created
   static void createDirectory(Path directory) throws IOException {
     try {
-      Files.createDirectories(directory);
+      PrivateFiles.createDirectories(directory);
     } catch (FileAlreadyExistsException e) {
       throw new IOException(directory + " is a file, not a directory: choose another one", e);
     } catch (IOException e) {

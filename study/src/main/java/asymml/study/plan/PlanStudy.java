@@ -1,6 +1,7 @@
 package asymml.study.plan;
 
 import asymml.kernels.Kernels;
+import asymml.kernels.TemporaryFolder;
 import asymml.model.Graph;
 import asymml.study.BriefTraining;
 import asymml.study.RunDisplay;
@@ -26,8 +27,6 @@ import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -128,12 +127,9 @@ public record PlanStudy(
     for (int rank = 1; rank <= most / 2; rank *= 2) {
       ranks.add(new RankPolicy.Fixed(rank));
     }
-    Path directory = Files.createTempDirectory("asymml-plan");
-    try {
+    try (TemporaryFolder folder = TemporaryFolder.create()) {
       return shares(
-          new BriefTraining(warmUp, data, display, progress).residuals(directory, plan, ranks));
-    } finally {
-      Files.delete(directory);
+          new BriefTraining(warmUp, data, display, progress).residuals(folder.path(), plan, ranks));
     }
   }
 

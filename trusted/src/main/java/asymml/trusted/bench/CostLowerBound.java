@@ -12,6 +12,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Parameter;
 import asymml.trusted.plan.Placement;
@@ -76,6 +78,9 @@ public final class CostLowerBound {
             work = work.plus(Work.passes(5, values(i)));
           }
         }
+        case Tanh _ -> work = work.plus(Work.passes(5, values(i)));
+        // The transform can be cached: its values are read and stored.
+        case Scattering _ -> work = work.plus(Work.passes(2, values(i)));
         case Add _ -> work = work.plus(Work.passes(3 + 4, values(i)));
         case MaxPool _, AvgPool _, GlobalAvgPool _ ->
             work =
@@ -106,7 +111,7 @@ public final class CostLowerBound {
     double y = values(index);
     double products = 2.0 * batch * graph.multiplyAdds(index);
     double weights = weights(index);
-    boolean flowsOn = source != Graph.INPUT;
+    boolean flowsOn = graph.takesGradient(source);
     return switch (placement) {
       case Trusted _ ->
           Work.flops((flowsOn ? 3 : 2) * products)
@@ -151,7 +156,7 @@ public final class CostLowerBound {
     int source = graph.nodes().get(index).inputs().getFirst();
     double x = values(source);
     double y = values(index);
-    boolean flowsOn = source != Graph.INPUT;
+    boolean flowsOn = graph.takesGradient(source);
     double channels = graph.shape(index).channels();
     double positions = y / channels;
     double samples =

@@ -78,6 +78,7 @@ public final class RemoteWorker implements AutoCloseable {
   public static RemoteWorker connect(WorkerProcess process, Duration timeout)
       throws ProtocolException {
     Transport transport = UnixTransport.connect(process.address().path());
+    process.connected();
     return greet(transport, process, timeout);
   }
 

@@ -1,18 +1,17 @@
 package asymml.trusted.boundary;
 
+import asymml.kernels.TemporaryFolder;
+import asymml.model.PrivateFiles;
 import asymml.wire.ProtocolException;
 import asymml.wire.WorkerAddress;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.io.Writer;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -43,11 +42,12 @@ public final class WorkerProcess implements AutoCloseable {
   private static final int LOG_LINE_CHARS = 200;
 
   private final Process process;
-  private final Path folder;
+  private final TemporaryFolder folder;
   private final Path logFile;
   private final WorkerAddress.Unix address;
 
-  private WorkerProcess(Process process, Path folder, Path logFile, WorkerAddress.Unix address) {
+  private WorkerProcess(
+      Process process, TemporaryFolder folder, Path logFile, WorkerAddress.Unix address) {
     this.process = process;
     this.folder = folder;
     this.logFile = logFile;
@@ -67,16 +67,13 @@ public final class WorkerProcess implements AutoCloseable {
       List<String> command, int threads, Path logFile, Duration timeout) throws ProtocolException {
     WorkerProcess worker;
     try {
-      Path folder =
-          Files.createTempDirectory(
-              "asymml-",
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-      WorkerAddress.Unix address = new WorkerAddress.Unix(folder.resolve("worker.sock"));
+      TemporaryFolder folder = TemporaryFolder.create();
+      WorkerAddress.Unix address = new WorkerAddress.Unix(folder.path().resolve("worker.sock"));
       Process process;
       try {
         process = launch(fullCommand(command, address, threads, timeout), logFile);
       } catch (IOException e) {
-        Files.deleteIfExists(folder);
+        folder.close();
         throw e;
       }
       worker = new WorkerProcess(process, folder, logFile, address);
@@ -99,9 +96,10 @@ public final class WorkerProcess implements AutoCloseable {
   private static List<String> fullCommand(
       List<String> command, WorkerAddress.Unix address, int threads, Duration timeout) {
     // An ignored signal stays ignored in the program that replaces the shell, under the same
-    // process id; Java has no way to say it.
+    // process id; Java has no way to say it. What the worker creates is this user's alone.
     List<String> full =
-        new ArrayList<>(List.of("/bin/sh", "-c", "trap '' INT TERM; exec \"$@\"", "asymml-worker"));
+        new ArrayList<>(
+            List.of("/bin/sh", "-c", "umask 077; trap '' INT TERM; exec \"$@\"", "asymml-worker"));
     full.addAll(command);
     full.addAll(
         List.of(
@@ -124,6 +122,7 @@ public final class WorkerProcess implements AutoCloseable {
                 && ENVIRONMENT_PREFIXES.stream().noneMatch(name::startsWith));
     // The two processes share the cores: a thread that spins takes them from the other.
     builder.environment().putIfAbsent("OMP_WAIT_POLICY", "PASSIVE");
+    PrivateFiles.open(logFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE).close();
     builder.redirectError(ProcessBuilder.Redirect.appendTo(logFile.toFile()));
     Process process = builder.start();
     process.getOutputStream().close();
@@ -166,6 +165,12 @@ public final class WorkerProcess implements AutoCloseable {
   /// @return a socket that takes one connection
   public WorkerAddress.Unix address() {
     return address;
+  }
+
+  /// Removes the socket's name, which nobody needs any more: a process that is killed later leaves
+  /// nothing behind. Idempotent.
+  void connected() {
+    folder.close();
   }
 
   /// Its process id.
@@ -222,11 +227,6 @@ public final class WorkerProcess implements AutoCloseable {
       process.destroyForcibly();
       Thread.currentThread().interrupt();
     }
-    try {
-      Files.deleteIfExists(address.path());
-      Files.deleteIfExists(folder);
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot remove " + folder, e);
-    }
+    folder.close();
   }
 }

@@ -11,6 +11,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.LinearLayer;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Placement.Trusted;
@@ -60,7 +62,9 @@ record BackwardNeeds(boolean input, boolean output, InputGradient inputGradient)
       case BatchNorm _ -> new BackwardNeeds(true, false, InputGradient.IN_PLACE);
       // It finds a fused ReLU's mask in the output.
       case GroupNorm _ -> new BackwardNeeds(true, relu, InputGradient.IN_PLACE);
-      case Relu _ -> new BackwardNeeds(false, true, InputGradient.IN_PLACE);
+      case Relu _, Tanh _ -> new BackwardNeeds(false, true, InputGradient.IN_PLACE);
+      // It reads the image: it has no backward pass.
+      case Scattering _ -> new BackwardNeeds(false, false, InputGradient.APART);
       case Add _ -> new BackwardNeeds(false, relu, InputGradient.PASSED_ON);
       // It keeps which inputs won.
       case MaxPool _ -> new BackwardNeeds(false, false, InputGradient.APART);

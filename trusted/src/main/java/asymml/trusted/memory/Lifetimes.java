@@ -112,7 +112,7 @@ public final class Lifetimes {
     gradients[last] = gradient;
     keepThroughout(gradient);
     for (int i = last; i >= 0; i--) {
-      if (!fused[i]) {
+      if (!fused[i] && graph.takesGradient(i)) {
         planBackward(i, 3 * fused.length - 2 - 2 * i);
       }
     }
@@ -131,7 +131,7 @@ public final class Lifetimes {
       if (needs.input()) {
         use(output(source), moment);
       }
-      if (source == Graph.INPUT) {
+      if (!graph.takesGradient(source)) {
         // The kernels of normalisation compute this gradient in any case; it is not read.
         if (isNorm(node)) {
           int unread = free ? own : buffer(source, moment);
@@ -214,8 +214,13 @@ public final class Lifetimes {
   }
 
   /// The buffer of a node's gradient, in training.
-  int gradient(int index) {
+  private int gradient(int index) {
     return Objects.requireNonNull(gradients[index], "no gradient");
+  }
+
+  /// The buffer of a node's gradient; null if none is taken.
+  @Nullable Integer gradientOf(int index) {
+    return gradients[index];
   }
 
   /// Where node `reader` puts the gradient of its input `source`; null if none flows there.

@@ -81,11 +81,10 @@ public final class NetworkBuffers implements AutoCloseable {
   /// The gradient of a node's output.
   ///
   /// @param index its number
-  /// @return of the output's shape, a view; null at inference
+  /// @return of the output's shape, a view; null at inference, and where none is taken
   public @Nullable Tensor gradient(int index) {
-    return purpose == Purpose.INFERENCE
-        ? null
-        : tensor(lifetimes.gradient(index), graph.shape(index));
+    Integer buffer = lifetimes.gradientOf(index);
+    return buffer == null ? null : tensor(buffer, graph.shape(index));
   }
 
   /// Where a node puts the gradient of one of its inputs.

@@ -6,4 +6,5 @@ import asymml.trusted.ops.Op;
 ///
 /// @param node its number
 /// @param op computes it
-record Planned<T extends Op>(int node, T op) {}
+/// @param backward whether it has a backward pass: false for what is a fixed function of the image
+record Planned<T extends Op>(int node, T op, boolean backward) {}

@@ -138,6 +138,9 @@ public final class SplitNetwork extends Network {
   public void backward() throws ProtocolException {
     StepProfile profile = profile();
     for (Planned<Op> planned : ops.reversed()) {
+      if (!planned.backward()) {
+        continue;
+      }
       profile.at(planned.node());
       planned.op().backward();
       profile.lap(planned.op().phase());

@@ -104,7 +104,7 @@ final class SplitPlanner {
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
           Op op = opened.own(op(i));
-          ops.add(new Planned<>(i, op));
+          ops.add(new Planned<>(i, op, graph.takesGradient(i)));
           requireFlow(i, op);
         }
       }

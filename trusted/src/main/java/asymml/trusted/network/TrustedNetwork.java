@@ -48,7 +48,7 @@ public final class TrustedNetwork extends Network {
       List<Planned<TrustedOp>> ops = new ArrayList<>();
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
-          ops.add(new Planned<>(i, opened.own(planner.op(i))));
+          ops.add(new Planned<>(i, opened.own(planner.op(i)), graph.takesGradient(i)));
         }
       }
       TrustedNetwork network =
@@ -132,6 +132,9 @@ public final class TrustedNetwork extends Network {
   public void backward() {
     StepProfile profile = profile();
     for (Planned<TrustedOp> planned : ops.reversed()) {
+      if (!planned.backward()) {
+        continue;
+      }
       profile.at(planned.node());
       planned.op().backward();
       profile.lap(planned.op().phase());

@@ -16,6 +16,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.memory.Purpose;
@@ -33,6 +35,8 @@ import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.ops.PoolingOp;
 import asymml.trusted.ops.ReluOp;
 import asymml.trusted.ops.RunningStatistics;
+import asymml.trusted.ops.ScatteringOp;
+import asymml.trusted.ops.TanhOp;
 import asymml.trusted.ops.TrustedLinearOp;
 import asymml.trusted.ops.TrustedOp;
 import org.jspecify.annotations.Nullable;
@@ -139,11 +143,15 @@ final class TrustedPlanner {
               node.name(),
               layer,
               graph.pairsWithRelu(i),
-              normParameters(node),
+              layer.affine()
+                  ? normParameters(node)
+                  : NormParameters.constant(buffers.arena(), x.length(3)),
               tensors,
               guards.of(i),
               guards.rows());
       case Relu _ -> new ReluOp(tensors);
+      case Tanh _ -> new TanhOp(tensors);
+      case Scattering _ -> new ScatteringOp(tensors);
       case MaxPool(int kernel, int stride, int padding) ->
           pooling(Pooling.Kind.MAX, kernel, kernel, stride, padding, tensors);
       case AvgPool(int kernel, int stride, int padding) ->

@@ -24,7 +24,7 @@ public final class GroupNormOp implements TrustedOp {
   /// @param name of the node
   /// @param layer the layer
   /// @param fuseRelu whether the ReLU behind it is fused in
-  /// @param own scale and shift
+  /// @param own scale and shift, constants where the layer has none
   /// @param tensors input and output
   /// @param guard of the gradients of scale and shift; null if they are not protected
   /// @param rows where each example's gradients are wanted, in place of their sum; or null
@@ -82,6 +82,13 @@ public final class GroupNormOp implements TrustedOp {
     if (guard != null) {
       guard.perturb(GradientBlocks.overAll(x.length(0)), addedHere());
     }
+  }
+
+  /// Whether it has a trained scale and shift.
+  ///
+  /// @return false if nothing of it is trained
+  public boolean trained() {
+    return own.trained();
   }
 
   /// The node's name.

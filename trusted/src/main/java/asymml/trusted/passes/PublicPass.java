@@ -87,7 +87,7 @@ public final class PublicPass implements AutoCloseable {
       linearBounds(norms, node);
     }
     for (Op op : network.ops()) {
-      if (op instanceof GroupNormOp norm) {
+      if (op instanceof GroupNormOp norm && norm.trained()) {
         double[] parts = norm.gradientNorms();
         of(norms, Channel.WEIGHTS).put(norm.name(), median(i -> parts[i]));
       }

@@ -88,6 +88,7 @@ public final class DataFlow {
     }
   }
 
+  private final Graph graph;
   private final List<Layer> layers = new ArrayList<>();
   private final Map<SiteKey, Input> inputs = new LinkedHashMap<>();
 
@@ -97,6 +98,7 @@ public final class DataFlow {
   /// @param plan where its linear layers run
   /// @param shield what hides the data of those at workers
   public DataFlow(Graph graph, Plan plan, Shield shield) {
+    this.graph = graph;
     int place = 0;
     for (int i = 0; i < graph.nodes().size(); i++) {
       Node node = graph.nodes().get(i);
@@ -120,8 +122,7 @@ public final class DataFlow {
         key -> new Input(key, node.name(), place));
   }
 
-  private static Layer remote(
-      int node, String name, Input input, Shield shield, List<Parameter> trained) {
+  private Layer remote(int node, String name, Input input, Shield shield, List<Parameter> trained) {
     return switch (shield) {
       // The worker multiplies what it has: the rest of the product, and sums that are no product,
       // are computed here.
@@ -136,7 +137,7 @@ public final class DataFlow {
                   .toList());
       // Gradients are computed here; dY is sent only for the gradient of the input.
       case Shield.Shares _ ->
-          new Layer(node, name, input, input.key().source() != Graph.INPUT, trained);
+          new Layer(node, name, input, graph.takesGradient(input.key().source()), trained);
     };
   }
 

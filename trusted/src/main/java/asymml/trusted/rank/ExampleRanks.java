@@ -15,10 +15,13 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.rank.RankBounds.Check;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -73,7 +76,7 @@ final class ExampleRanks {
     return switch (it.layer()) {
       case Conv2d _, Linear _ -> linear(node, source);
       case BatchNorm(float epsilon, float _) -> batchNorm(node, source, epsilon);
-      case GroupNorm(int groups, float epsilon) -> groupNorm(node, source, groups, epsilon);
+      case GroupNorm norm -> groupNorm(node, source, norm);
       case AvgPool(int kernel, int stride, int padding) ->
           average(node, source, kernel, kernel, stride, padding);
       case GlobalAvgPool _ -> {
@@ -82,7 +85,7 @@ final class ExampleRanks {
       }
       case Add _ -> sum(node, source, it.inputs().getLast());
       // Without an algebraic bound, or nothing but a view.
-      case Relu _, MaxPool _, Flatten _, Dropout _ -> null;
+      case Relu _, Tanh _, Scattering _, MaxPool _, Flatten _, Dropout _ -> null;
     };
   }
 
@@ -113,11 +116,18 @@ final class ExampleRanks {
   }
 
   /// At this example's own statistics.
-  private @Nullable Check groupNorm(int node, int source, int groups, float epsilon) {
-    double[] scale = doubles(pass.parameter(node, "weight"));
-    double[] shift = doubles(pass.parameter(node, "bias"));
+  private @Nullable Check groupNorm(int node, int source, GroupNorm norm) {
+    int channels = graph.shape(node).channels();
+    double[] scale = new double[channels];
+    double[] shift = new double[channels];
+    Arrays.fill(scale, 1);
+    if (norm.affine()) {
+      scale = doubles(pass.parameter(node, "weight"));
+      shift = doubles(pass.parameter(node, "bias"));
+    }
     double[][] x = ExactSvd.matrix(pass.output(source), example);
-    int width = scale.length / groups;
+    int groups = norm.groups();
+    int width = channels / groups;
     double count = (double) x.length * width;
     for (int g = 0; g < groups; g++) {
       double sum = 0;
@@ -131,7 +141,7 @@ final class ExampleRanks {
       double mean = sum / count;
       double variance = Math.max(0, squares / count - mean * mean);
       for (int c = g * width; c < (g + 1) * width; c++) {
-        scale[c] /= Math.sqrt(variance + epsilon);
+        scale[c] /= Math.sqrt(variance + norm.epsilon());
         shift[c] -= mean * scale[c];
       }
     }

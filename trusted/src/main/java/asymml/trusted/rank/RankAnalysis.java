@@ -12,6 +12,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
@@ -203,7 +205,15 @@ public record RankAnalysis(
             case BatchNorm _, GroupNorm _ -> "affine: r + 1";
             case AvgPool _, GlobalAvgPool _ -> "average: r";
             case Add _ -> "addition: r1 + r2";
-            case Conv2d _, Linear _, Relu _, MaxPool _, Flatten _, Dropout _ -> "";
+            case Conv2d _,
+                Linear _,
+                Relu _,
+                Tanh _,
+                Scattering _,
+                MaxPool _,
+                Flatten _,
+                Dropout _ ->
+                "";
           };
       List<Check> checks = checks(examples, node);
       if (!bound.isEmpty() && !checks.isEmpty()) {

@@ -2,6 +2,7 @@ package asymml.trusted.run;
 
 import asymml.model.AtomicFile;
 import asymml.model.FileReason;
+import asymml.model.PrivateFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -54,7 +55,7 @@ public final class MetricsLog implements AutoCloseable {
     FileChannel channel;
     try {
       channel =
-          FileChannel.open(
+          PrivateFiles.open(
               file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     } catch (IOException e) {
       throw new IOException("cannot open " + file + ": " + FileReason.of(e), e);

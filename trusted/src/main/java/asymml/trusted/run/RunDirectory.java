@@ -1,6 +1,7 @@
 package asymml.trusted.run;
 
 import asymml.model.FileReason;
+import asymml.model.PrivateFiles;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The lock is the operating system's on the file `.lock`, so a killed trainer leaves none behind.
 /// The file itself stays: deleting it would let a third process lock a new one beside the second.
+///
+/// Directories that are created have mode 0700 and files 0600: weights, metrics and logs tell of
+/// the private data. A directory that is there already keeps its mode.
 public final class RunDirectory implements AutoCloseable {
   private static final DateTimeFormatter STAMP =
       DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss", Locale.ROOT);
@@ -114,7 +118,7 @@ public final class RunDirectory implements AutoCloseable {
     FileChannel channel;
     try {
       channel =
-          FileChannel.open(layout.lock(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+          PrivateFiles.open(layout.lock(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     } catch (IOException e) {
       throw new IOException(
           "cannot write into run directory " + layout.directory() + ": " + FileReason.of(e), e);
@@ -153,7 +157,7 @@ public final class RunDirectory implements AutoCloseable {
 
   private static void createDirectories(Path directory) throws IOException {
     try {
-      Files.createDirectories(directory);
+      PrivateFiles.createDirectories(directory);
     } catch (FileAlreadyExistsException e) {
       throw new IOException(
           directory + " is a file, not a directory: choose another output directory", e);
@@ -164,7 +168,7 @@ public final class RunDirectory implements AutoCloseable {
 
   private static boolean createdNow(Path directory) throws IOException {
     try {
-      Files.createDirectory(directory);
+      PrivateFiles.createDirectory(directory);
       return true;
     } catch (FileAlreadyExistsException e) {
       return false;

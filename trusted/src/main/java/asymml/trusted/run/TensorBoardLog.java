@@ -1,14 +1,15 @@
 package asymml.trusted.run;
 
 import asymml.model.FileReason;
+import asymml.model.PrivateFiles;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
@@ -64,7 +65,8 @@ public final class TensorBoardLog implements AutoCloseable {
       Path file = directory.resolve("events.out.tfevents.%010d.asymml".formatted(seconds));
       try {
         OutputStream stream =
-            Files.newOutputStream(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+            Channels.newOutputStream(
+                PrivateFiles.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE));
         TensorBoardLog log = new TensorBoardLog(new BufferedOutputStream(stream), clock, file);
         byte[] version = FILE_VERSION.getBytes(StandardCharsets.UTF_8);
         ByteBuffer event = log.event(FIXED_BYTES).put((byte) 0x1a);

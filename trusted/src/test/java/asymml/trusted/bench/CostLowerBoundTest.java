@@ -12,6 +12,8 @@ import asymml.model.Layer.Flatten;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.model.Shape;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
@@ -114,6 +116,21 @@ class CostLowerBoundTest {
     assertThat(bound.step(plan).bytes() - linear.bytes())
         .isCloseTo(4 * (8 * map + 2 * map + 2 * map / 4 + 5 * parameters), within(1e-6));
     assertThat(bound.step(plan).flops()).isEqualTo(linear.flops());
+  }
+
+  /// Neither the transform, which can be cached, nor a gradient of its values, which nobody needs.
+  @Test
+  void behind_a_scattering_transform_no_gradient_is_counted() {
+    GraphBuilder b = new GraphBuilder(new Shape(4, 4, 1));
+    b.add("scattering", new Scattering());
+    b.add("fc", new Linear(2));
+    b.add("tanh", new Tanh());
+    Graph graph = b.build("fixed");
+    CostLowerBound bound = new CostLowerBound(graph, 1, new Shield.Residual());
+    Work linear = bound.linear(1, new Trusted());
+    assertThat(linear.flops()).isEqualTo(2 * 2 * 81 * 2);
+    assertThat(bound.step(Plan.trusted(graph)).bytes() - linear.bytes())
+        .isCloseTo(4 * (2 * 81 + 5 * 2 + 5 * (2 * 81 + 2)), within(1e-6));
   }
 
   private static Plan plan(Graph graph, String rank, String trusted) {

@@ -87,6 +87,29 @@ class WorkerProcessTest {
   }
 
   @Test
+  void a_connected_worker_leaves_no_name_that_a_killed_trainer_could_leave() throws Exception {
+    try (WorkerProcess worker = start("echo ready", LIMIT)) {
+      assertThat(worker.address().path().getParent()).isDirectory();
+      worker.connected();
+      assertThat(worker.address().path().getParent()).doesNotExist();
+    }
+  }
+
+  @Test
+  void what_a_worker_creates_is_this_users_alone() throws Exception {
+    Path log = folder.resolve("fresh.log");
+    Path own = folder.resolve("own");
+    List<String> command = List.of("/bin/sh", "-c", ": > " + own + "; echo ready", "worker");
+    try (WorkerProcess worker = WorkerProcess.start(command, 1, log, LIMIT)) {
+      for (Path file : List.of(log, own)) {
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file)))
+            .as(worker.address() + " made " + file)
+            .isEqualTo("rw-------");
+      }
+    }
+  }
+
+  @Test
   void an_interrupt_of_the_terminal_does_not_reach_a_worker() throws Exception {
     Path question = fifo("question");
     Path answer = fifo("answer");

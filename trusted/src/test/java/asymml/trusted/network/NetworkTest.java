@@ -19,6 +19,7 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Tanh;
 import asymml.model.Shape;
 import asymml.trusted.ops.DropoutOp;
 import asymml.trusted.ops.Parameters;
@@ -74,7 +75,11 @@ class NetworkTest {
         around("group norm with relu", GROUP_NORM, new Relu()),
         around("instance norm", new GroupNorm(6, 1e-5f)),
         around("layer norm", new GroupNorm(1, 1e-5f), new Relu()),
+        around("group norm without scale", new GroupNorm(3, 1e-5f, false)),
+        around("group norm without scale, relu", new GroupNorm(2, 1e-5f, false), new Relu()),
         around("relu", new Relu()),
+        around("tanh", new Tanh()),
+        around("tanh twice", new Tanh(), new Conv2d(4, 3, 2, 1), new Tanh()),
         around("max pool", new MaxPool(2, 2, 0)),
         around("max pool, overlapping and padded", new MaxPool(3, 2, 1)),
         around("average pool", new AvgPool(2, 2, 0)),

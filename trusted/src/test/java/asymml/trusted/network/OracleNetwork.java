@@ -12,6 +12,8 @@ import asymml.model.Layer.GroupNorm;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Shape;
 import java.util.Arrays;
@@ -114,8 +116,10 @@ public final class OracleNetwork {
       case Linear _ -> linear(node, x, in, out);
       case BatchNorm(float epsilon, float _) ->
           batchNorm(node, x, in.channels(), epsilon, training);
-      case GroupNorm(int groups, float epsilon) -> groupNorm(node, x, in, groups, epsilon);
+      case GroupNorm norm -> groupNorm(node, x, in, norm);
       case Relu _ -> each(x, v -> Math.max(v, 0));
+      case Tanh _ -> each(x, Math::tanh);
+      case Scattering _ -> throw new IllegalArgumentException("has an oracle of its own");
       case MaxPool(int kernel, int stride, int padding) ->
           pool(x, in, out, kernel, kernel, stride, padding, true);
       case AvgPool(int kernel, int stride, int padding) ->
@@ -210,9 +214,15 @@ public final class OracleNetwork {
   }
 
   /// One example and group is a batch norm of one channel.
-  private double[] groupNorm(Node node, double[] x, Shape in, int groups, double epsilon) {
-    double[] scale = parameter(node, "weight");
-    double[] shift = parameter(node, "bias");
+  private double[] groupNorm(Node node, double[] x, Shape in, GroupNorm norm) {
+    double[] scale = new double[in.channels()];
+    double[] shift = new double[in.channels()];
+    Arrays.fill(scale, 1);
+    if (norm.affine()) {
+      scale = parameter(node, "weight");
+      shift = parameter(node, "bias");
+    }
+    int groups = norm.groups();
     int width = in.channels() / groups;
     double[] y = new double[x.length];
     for (int n = 0; n < batch; n++) {
@@ -224,7 +234,7 @@ public final class OracleNetwork {
         Moments own = moments(part, 1);
         for (int i = 0; i < part.length; i++) {
           int c = g * width + i % width;
-          double hat = (part[i] - own.mean[0]) / Math.sqrt(own.variance[0] + epsilon);
+          double hat = (part[i] - own.mean[0]) / Math.sqrt(own.variance[0] + norm.epsilon());
           y[place(n, g, i, in, width)] = scale[c] * hat + shift[c];
         }
       }

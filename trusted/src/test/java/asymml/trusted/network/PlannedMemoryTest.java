@@ -86,7 +86,7 @@ class PlannedMemoryTest {
   static Stream<Arguments> graphs() {
     return Stream.concat(
             Stream.concat(NetworkTest.layers(), NetworkTest.networks()),
-            Stream.of("cnn", "resnet20").map(PlannedMemoryTest::grouped))
+            Stream.of("cnn", "scatter-cnn", "resnet20").map(PlannedMemoryTest::grouped))
         .map(graph -> Arguments.of(graph.name(), graph));
   }
 
@@ -104,7 +104,7 @@ class PlannedMemoryTest {
   }
 
   static Stream<Arguments> splits() {
-    return Stream.of("cnn", "resnet20").flatMap(PlannedMemoryTest::splitsOf);
+    return Stream.of("cnn", "scatter-cnn", "resnet20").flatMap(PlannedMemoryTest::splitsOf);
   }
 
   private static Stream<Arguments> splitsOf(String model) {

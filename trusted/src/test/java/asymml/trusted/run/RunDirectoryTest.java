@@ -9,11 +9,13 @@ import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,6 +40,32 @@ class RunDirectoryTest {
     }
     assertThatThrownBy(() -> RunDirectory.createUnder(runs, NOON, "../up", "asymml"))
         .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void what_is_created_is_its_owners_alone_and_a_directory_that_is_there_keeps_its_mode()
+      throws IOException {
+    Path runs = directory.resolve("a").resolve("runs");
+    try (RunDirectory run = RunDirectory.createUnder(runs, NOON, "resnet20", "asymml")) {
+      Path created = run.layout().directory();
+      MetricsLog.open(run.layout().metrics()).close();
+      TensorBoardLog.open(run.layout().events(), NOON).close();
+      try (Stream<Path> all = Files.walk(directory.resolve("a"))) {
+        List<Path> paths = all.toList();
+        assertThat(paths).contains(created, run.layout().metrics()).hasSize(7);
+        assertThat(paths).allSatisfy(RunDirectoryTest::isPrivate);
+      }
+    }
+    Path existing = Files.createDirectory(directory.resolve("existing"));
+    Files.setPosixFilePermissions(existing, PosixFilePermissions.fromString("rwxr-xr-x"));
+    RunDirectory.create(existing).close();
+    assertThat(Files.getPosixFilePermissions(existing))
+        .isEqualTo(PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+
+  private static void isPrivate(Path path) throws IOException {
+    assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
+        .isEqualTo(Files.isDirectory(path) ? "rwx------" : "rw-------");
   }
 
   @Test

@@ -1,0 +1,32 @@
+package asymml.cli.options;
+
+import asymml.session.DataSpec;
+import asymml.session.Limit;
+import asymml.session.TrainedRun;
+import java.io.IOException;
+import java.nio.file.Path;
+import picocli.CommandLine.Option;
+
+/// Which run a command reads.
+@SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
+public final class RunOptions {
+  @Option(
+      names = "--run",
+      required = true,
+      paramLabel = "DIR",
+      description = "The run directory that 'asymml train' named.")
+  private Path directory;
+
+  /// The run with its model, which the caller closes.
+  ///
+  /// @throws IOException one line, if there is no trained model
+  public TrainedRun open() throws IOException {
+    return TrainedRun.open(directory);
+  }
+
+  /// The training images of a run, and one test image.
+  public static DataSpec trainingImages(TrainedRun run) {
+    DataSpec data = run.spec().data();
+    return data.withLimits(data.limitTrain(), new Limit(1));
+  }
+}

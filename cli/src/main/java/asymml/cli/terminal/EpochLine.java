@@ -1,0 +1,46 @@
+package asymml.cli.terminal;
+
+import asymml.report.Figures;
+import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.train.EpochTotals;
+import java.time.Duration;
+import java.util.Optional;
+
+/// What is shown of epochs, in one line each.
+final class EpochLine {
+  private EpochLine() {}
+
+  /// A finished epoch.
+  static String of(EpochMetrics m, int epochs) {
+    return "epoch %d/%d: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
+        .formatted(
+            m.epoch(),
+            epochs,
+            Figures.loss(m.trainLoss()),
+            Figures.percent(m.trainAccuracy()),
+            Figures.loss(m.testLoss()),
+            Figures.percent(m.testAccuracy()),
+            Figures.speed(m.imagesPerSecond()),
+            m.bytesToWorker() == 0
+                ? ""
+                : "; worker: sent %s, received %s"
+                    .formatted(
+                        Figures.bytes(m.bytesToWorker()), Figures.bytes(m.bytesFromWorker())));
+  }
+
+  /// Steps of a run that was killed.
+  static String skipped(long steps) {
+    return "resumed  %d %s after the last checkpoint counted as released, and not repeated"
+        .formatted(steps, steps == 1 ? "step is" : "steps are");
+  }
+
+  /// An epoch under way.
+  static String of(EpochTotals totals, Optional<Duration> left) {
+    return "%s, loss %s, accuracy %s, %s left"
+        .formatted(
+            Figures.speed(totals.imagesPerSecond()),
+            Figures.loss(totals.meanLoss()),
+            Figures.percent(totals.accuracy()),
+            left.map(Figures::time).orElse("?"));
+  }
+}

@@ -1,0 +1,341 @@
+package asymml.trusted.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.kernels.Pooling;
+import asymml.kernels.Tensor;
+import asymml.trusted.memory.GradientTarget;
+import asymml.trusted.ops.OpHarness.Target;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// The operations without parameters, each with all ways in which its input's gradient is planned.
+class ElementwiseOpsTest {
+  /// A few roundings of values of magnitude 1 to 2.
+  private static final double TOLERANCE = 1e-6;
+
+  /// 207 values are no multiple of a vector's lanes.
+  private static final int[][] SHAPES = {{1, 1, 1, 1}, {1, 1, 1, 13}, {1, 9, 23, 1}, {3, 5, 7, 3}};
+
+  private final OpHarness harness = new OpHarness(90);
+
+  @AfterEach
+  void free() {
+    harness.close();
+  }
+
+  static Stream<Arguments> shapesAndTargets() {
+    List<Arguments> all = new ArrayList<>();
+    for (int[] shape : SHAPES) {
+      for (Target target : Target.values()) {
+        all.add(Arguments.of(shape, target));
+      }
+    }
+    return all.stream();
+  }
+
+  private static double[] relu(double[] x) {
+    return Arrays.stream(x).map(v -> Math.max(v, 0)).toArray();
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapesAndTargets")
+  void relu_and_its_gradient_match_the_definition(int[] shape, Target target) {
+    harness.check(shape, shape, target, TOLERANCE, ReluOp::new, ElementwiseOpsTest::relu);
+  }
+
+  /// With the subgradient 0 at the kink, as PyTorch takes it.
+  @Test
+  void relu_passes_no_gradient_at_zero() {
+    OpTensors tensors =
+        harness.tensors(Target.APART, new int[] {1, 1, 1, 4}, new int[] {1, 1, 1, 4});
+    tensors.x().copyFrom(new float[] {0f, -0f, Float.MIN_VALUE, -Float.MIN_VALUE});
+    tensors.outputGradient().fill(1);
+    try (ReluOp op = new ReluOp(tensors)) {
+      op.forward(0);
+      op.backward();
+    }
+    assertThat(Gradients.require(tensors.dx()).total().toArray()).containsExactly(0, 0, 1, 0);
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapesAndTargets")
+  void an_addition_passes_the_gradient_to_both_inputs(int[] shape, Target target) {
+    for (boolean relu : new boolean[] {false, true}) {
+      for (Target otherTarget : new Target[] {Target.APART, Target.ADDED, Target.NONE}) {
+        addition(shape, target, otherTarget, relu);
+      }
+    }
+  }
+
+  private void addition(int[] shape, Target target, Target otherTarget, boolean relu) {
+    OpTensors tensors = harness.tensors(target, shape, shape);
+    Tensor other = harness.random(shape);
+    GradientTarget otherGradient = harness.target(otherTarget, shape, tensors.outputGradient());
+    double[] before =
+        otherGradient != null && otherGradient.adds()
+            ? OpHarness.doubles(otherGradient.total())
+            : new double[Math.toIntExact(other.size())];
+    double[] a = OpHarness.doubles(tensors.x());
+    double[] b = OpHarness.doubles(other);
+    double[] dy = OpHarness.doubles(tensors.outputGradient());
+    try (AddOp op = new AddOp(tensors, other, relu, otherGradient)) {
+      harness.step(op, 0, tensors, TOLERANCE, x -> sum(x, b, relu));
+    }
+    assertThat(OpHarness.doubles(other)).as("the second input").isEqualTo(b);
+    if (otherGradient != null) {
+      double[] expected = harness.gradient(x -> sum(a, x, relu), b, dy);
+      OpHarness.assertClose(
+          "gradient", otherGradient.total(), sum(expected, before, false), TOLERANCE);
+    }
+  }
+
+  private static double[] sum(double[] a, double[] b, boolean relu) {
+    double[] sum = new double[a.length];
+    for (int i = 0; i < sum.length; i++) {
+      sum[i] = a[i] + b[i];
+    }
+    return relu ? relu(sum) : sum;
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void a_change_of_shape_passes_values_and_gradients_on(Target target) {
+    int[] shape = {3, 5, 7, 2};
+    int[] flat = {3, 1, 1, 70};
+    OpTensors map = harness.tensors(target, shape, shape);
+    Tensor dy = map.outputGradient().reshape(flat);
+    // The gradient of the map is planned where that of the flat output lies: nothing is moved.
+    OpTensors tensors = new OpTensors(map.x(), map.x().reshape(flat), dy, map.dx());
+    try (FlattenOp op = new FlattenOp(tensors)) {
+      harness.step(op, 0, tensors, TOLERANCE, double[]::clone);
+    }
+  }
+
+  @Test
+  void a_gradient_that_goes_nowhere_leaves_that_of_the_output_alone() {
+    int[] shape = {2, 3, 3, 2};
+    Tensor dy = harness.random(shape);
+    float[] before = dy.toArray();
+    OpTensors tensors = new OpTensors(harness.random(shape), harness.nan(shape), dy, null);
+    for (TrustedOp op :
+        List.of(
+            new ReluOp(tensors),
+            new FlattenOp(tensors),
+            new DropoutOp(0.5f, 1, tensors),
+            new AddOp(tensors, harness.random(shape), false, null))) {
+      try (op) {
+        op.forward(0);
+        op.backward();
+      }
+      assertThat(dy.toArray()).as(op.getClass().getSimpleName()).isEqualTo(before);
+    }
+  }
+
+  /// What dropout multiplied each value by, seen on an input of ones.
+  private double[] factors(float rate, long seed, long step, int... shape) {
+    Tensor ones = Tensor.allocate(harness.arena(), shape);
+    ones.fill(1);
+    Tensor y = harness.nan(shape);
+    try (DropoutOp op = new DropoutOp(rate, seed, new OpTensors(ones, y, null, null))) {
+      op.forward(step);
+    }
+    return OpHarness.doubles(y);
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapesAndTargets")
+  void dropout_multiplies_values_and_gradients_by_the_same_mask(int[] shape, Target target) {
+    for (long step : new long[] {0, 7, Long.MAX_VALUE}) {
+      double[] mask = factors(0.4f, 11, step, shape);
+      assertThat(Arrays.stream(mask).filter(v -> v != 0))
+          .allSatisfy(kept -> assertThat(Math.abs(kept * 0.6 - 1)).isLessThan(1e-6));
+      OpTensors tensors = harness.tensors(target, shape, shape);
+      try (DropoutOp op = new DropoutOp(0.4f, 11, tensors)) {
+        harness.step(op, step, tensors, TOLERANCE, x -> product(x, mask));
+      }
+    }
+  }
+
+  private static double[] product(double[] x, double[] factors) {
+    double[] y = new double[x.length];
+    for (int i = 0; i < y.length; i++) {
+      y[i] = x[i] * factors[i];
+    }
+    return y;
+  }
+
+  /// Each count is binomial with 20,000 draws: beyond 6 deviations with probability 2e-9.
+  @ParameterizedTest
+  @CsvSource({"0.1", "0.5", "0.9"})
+  void dropout_zeroes_its_share_and_keeps_the_mean(float rate) {
+    double deviation = Math.sqrt(rate * (1 - rate) / 20_000);
+    double[] factors = factors(rate, 12, 3, 2, 100, 100, 1);
+    double dropped = Arrays.stream(factors).filter(v -> v == 0).count() / 20_000.0;
+    assertThat(Math.abs(dropped - rate)).isLessThan(6 * deviation);
+    double mean = Arrays.stream(factors).average().orElseThrow();
+    assertThat(Math.abs(mean - 1)).isLessThan(6 * deviation / (1 - rate));
+  }
+
+  /// Masks of two steps, or of two layers, agree where both drop or both keep: half of the values
+  /// at rate 1/2, within 6 deviations (probability 2e-9).
+  @Test
+  void masks_of_steps_and_layers_are_independent_and_repeat_by_seed() {
+    double[] mask = factors(0.5f, 13, 4, 1, 100, 100, 1);
+    assertThat(factors(0.5f, 13, 4, 1, 100, 100, 1)).isEqualTo(mask);
+    for (double[] other :
+        List.of(
+            factors(0.5f, 13, 5, 1, 100, 100, 1),
+            factors(0.5f, 14, 4, 1, 100, 100, 1),
+            factors(0.5f, 14, 3, 1, 100, 100, 1))) {
+      int same = 0;
+      for (int i = 0; i < mask.length; i++) {
+        same += mask[i] == other[i] ? 1 : 0;
+      }
+      assertThat(same).isBetween(5000 - 300, 5000 + 300);
+    }
+  }
+
+  @Test
+  void dropout_of_nothing_is_the_identity() {
+    int[] shape = {2, 3, 3, 5};
+    OpTensors tensors = harness.tensors(Target.APART, shape, shape);
+    try (DropoutOp op = new DropoutOp(0, 1, tensors)) {
+      op.forward(0);
+      op.backward();
+    }
+    assertThat(tensors.y().toArray()).isEqualTo(tensors.x().toArray());
+    assertThat(Gradients.require(tensors.dx()).total().toArray())
+        .isEqualTo(tensors.outputGradient().toArray());
+  }
+
+  /// Batch, height, width, channels, kernel height and width, stride, padding.
+  private record Window(int n, int h, int w, int c, int kh, int kw, int stride, int padding) {
+    int[] in() {
+      return new int[] {n, h, w, c};
+    }
+
+    int[] out() {
+      return new int[] {
+        n, (h + 2 * padding - kh) / stride + 1, (w + 2 * padding - kw) / stride + 1, c
+      };
+    }
+
+    /// By the definition: maximum, or mean of the places inside of the map.
+    double[] pool(double[] x, boolean max) {
+      int[] out = out();
+      double[] y = new double[out[0] * out[1] * out[2] * c];
+      for (int p = 0; p < y.length; p++) {
+        int channel = p % c;
+        int left = p / c % out[2] * stride - padding;
+        int top = p / c / out[2] % out[1] * stride - padding;
+        int example = p / c / out[2] / out[1];
+        double largest = Double.NEGATIVE_INFINITY;
+        double sum = 0;
+        int count = 0;
+        for (int row = Math.max(top, 0); row < Math.min(top + kh, h); row++) {
+          for (int column = Math.max(left, 0); column < Math.min(left + kw, w); column++) {
+            double value = x[((example * h + row) * w + column) * c + channel];
+            largest = Math.max(largest, value);
+            sum += value;
+            count++;
+          }
+        }
+        y[p] = max ? largest : sum / count;
+      }
+      return y;
+    }
+
+    Pooling kernel(Pooling.Kind kind) {
+      return new Pooling(kind, n, h, w, c, kh, kw, stride, padding, true);
+    }
+  }
+
+  static Stream<Arguments> windows() {
+    List<Arguments> all = new ArrayList<>();
+    for (Window window :
+        List.of(
+            new Window(1, 1, 1, 1, 1, 1, 1, 0),
+            new Window(1, 7, 5, 3, 2, 2, 2, 0),
+            new Window(2, 7, 9, 3, 3, 3, 2, 1),
+            new Window(3, 5, 5, 1, 3, 3, 1, 1),
+            new Window(1, 9, 7, 17, 4, 4, 3, 2),
+            new Window(2, 7, 5, 4, 7, 5, 1, 0))) {
+      for (Target target : new Target[] {Target.APART, Target.ADDED}) {
+        all.add(Arguments.of(window, target));
+      }
+    }
+    return all.stream();
+  }
+
+  @ParameterizedTest
+  @MethodSource("windows")
+  void pooling_and_its_gradient_match_the_definition(Window window, Target target) {
+    for (Pooling.Kind kind : Pooling.Kind.values()) {
+      boolean max = kind == Pooling.Kind.MAX;
+      harness.check(
+          window.in(),
+          window.out(),
+          target,
+          TOLERANCE,
+          t -> new PoolingOp(window.kernel(kind), t),
+          x -> window.pool(x, max));
+    }
+  }
+
+  @Test
+  void closing_a_pooling_closes_its_kernel() {
+    Window window = new Window(1, 4, 4, 2, 2, 2, 2, 0);
+    Pooling kernel = window.kernel(Pooling.Kind.MAX);
+    PoolingOp op = new PoolingOp(kernel, harness.tensors(Target.APART, window.in(), window.out()));
+    op.forward(0);
+    op.close();
+    op.close();
+    assertThatThrownBy(() -> op.forward(1))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("pooling");
+  }
+
+  static Stream<Function<OpTensors, TrustedOp>> operations() {
+    return Stream.of(
+        ReluOp::new,
+        FlattenOp::new,
+        t -> new AddOp(t, t.x(), true, null),
+        t -> new AddOp(t, t.x(), false, null),
+        t -> new DropoutOp(0.5f, 1, t));
+  }
+
+  /// A target without a gradient to put there is a planning mistake, not a pass to skip.
+  @ParameterizedTest
+  @MethodSource("operations")
+  void none_runs_backwards_without_the_gradient_of_its_output(Function<OpTensors, TrustedOp> make) {
+    int[] shape = {1, 2, 2, 3};
+    Tensor total = harness.random(shape);
+    float[] before = total.toArray();
+    OpTensors tensors =
+        new OpTensors(
+            harness.random(shape),
+            harness.nan(shape),
+            null,
+            new GradientTarget(total, false, null));
+    try (TrustedOp op = make.apply(tensors)) {
+      op.forward(0);
+      assertThatThrownBy(op::backward)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("this network was planned for inference");
+      assertThat(op.addedHere()).isEmpty();
+    }
+    assertThat(total.toArray()).isEqualTo(before);
+  }
+}
