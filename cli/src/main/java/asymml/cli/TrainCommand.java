@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -141,7 +142,9 @@ final class TrainCommand implements Callable<Integer> {
     try {
       resumed = resumed(given);
       settings = settingsOfFiles(resumed).overriddenBy(given);
-      told = told(settings, given, resumed);
+      TrainingSpec all = settings.spec();
+      requireEffect(given, all);
+      told = told(all, given, resumed);
     } catch (InvalidSpecException e) {
       throw new ParameterException(
           spec.commandLine(), UsageErrors.of(e, settings.without(given.values().keySet())), e);
@@ -162,16 +165,25 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /// The specification of the settings, with the plan if one is to be made.
-  private TrainingSpec told(Settings settings, Settings given, @Nullable Path resumed)
+  private TrainingSpec told(TrainingSpec all, Settings given, @Nullable Path resumed)
       throws DataException, IOException, TrainingException {
-    TrainingSpec told = settings.spec();
-    if (plan != null) {
-      told = planned(told, given, plan, spec.commandLine().getOut());
-    }
+    TrainingSpec told = plan == null ? all : planned(all, given, plan, spec.commandLine().getOut());
     if (resumed != null && Files.isRegularFile(new RunLayout(resumed).config())) {
       Settings.read(new RunLayout(resumed).config()).requireUnchangedBy(told);
     }
     return told.withWorkers(told.workers().withLocalArguments(workerRecord.arguments(told)));
+  }
+
+  /// Refuses flags that the run would ignore. Files may set more than a run uses.
+  private static void requireEffect(Settings given, TrainingSpec spec) {
+    String ignored =
+        Settings.withoutEffect(spec).entrySet().stream()
+            .filter(setting -> given.values().containsKey(setting.getKey()))
+            .map(setting -> "--%s has no effect %s".formatted(setting.getKey(), setting.getValue()))
+            .collect(Collectors.joining("; "));
+    if (!ignored.isEmpty()) {
+      throw new IllegalArgumentException(ignored);
+    }
   }
 
   private static Settings printed(TrainingSpec told, Settings settings) {

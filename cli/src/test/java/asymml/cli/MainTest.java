@@ -25,7 +25,7 @@ class MainTest {
       delimiter = '|',
       value = {
         "--noise-ratio 1 --noise-multiplier 1 | one of --noise-ratio and",
-        "--noise-ratio -1                     | above 0",
+        "--noise-ratio -1                     | noise ratio must be from",
         "--mode private                       | asymml, trusted-only, untrusted-only, dp-only",
         "--model lenet                        | resnet20",
         "--norm layer                         | batch, group",
@@ -37,7 +37,7 @@ class MainTest {
         "--epochs three                       | --epochs",
         "--batch-size 0                       | batch size must be at least 1",
         "--learning-rate 0                    | learning rate",
-        "--threads 0                          | --threads must be at least 1",
+        "--threads 0                          | --threads must be 1 to 4096",
         "--worker-timeout 0                   | --worker-timeout",
         "--limit-train 0                      | 'all'",
         "--worker somewhere                   | unix:PATH",

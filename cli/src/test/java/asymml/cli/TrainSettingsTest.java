@@ -35,7 +35,8 @@ class TrainSettingsTest {
         "",
         "--noise-ratio 0.25",
         "--noise-multiplier 0",
-        "--no-augment --norm group --mode dp-only --decomposer per-example",
+        "--no-augment --norm group --decomposer per-example",
+        "--mode dp-only --noise-ratio 0.5",
         "--rank 8 --trusted-layers conv1,fc --threads 3",
         "--rank energy:0.1:1/2 --trusted-layers none",
         "--schedule step --milestones 3,5 --step-factor 0.2 --epochs 7",
@@ -46,7 +47,7 @@ class TrainSettingsTest {
         "--norm group --protect all --target-epsilon 8",
         "--protect residuals --noise-multiplier 2 --basis dp --clip 20:0.01 --delta 1e-6",
         "--protect gradients --noise-ratio 0.5 --sampling shuffle --clip public",
-        "--public-data generated:4"
+        "--protect residuals --noise-multiplier 2 --public-data generated:4"
       })
   void a_printed_configuration_read_back_gives_the_same(String flags) throws Exception {
     String first = printed(flags.isEmpty() ? new String[0] : flags.split(" "));

@@ -4,14 +4,18 @@ package asymml.kernels;
 /// C]`, with one stride and one zero padding for both axes. A fully connected layer is the case `H
 /// = W = kH = kW = 1`.
 ///
-/// @param batch N, at least 1
-/// @param height H, at least 1
-/// @param width W, at least 1
-/// @param inChannels C, at least 1
-/// @param outChannels O, at least 1
-/// @param kernelHeight kH, at least 1
-/// @param kernelWidth kW, at least 1
-/// @param stride step between windows, at least 1
+/// The bounds are those within which oneDNN's generated code keeps its offsets in 32 bits: beyond
+/// them it writes elsewhere (stride 65536, backward data: SIGSEGV). `ConvolutionTest` computes at
+/// them.
+///
+/// @param batch N, 1 to [#MAX_LENGTH]
+/// @param height H, 1 to [#MAX_LENGTH]
+/// @param width W, 1 to [#MAX_LENGTH]
+/// @param inChannels C, 1 to [#MAX_LENGTH]
+/// @param outChannels O, 1 to [#MAX_LENGTH]
+/// @param kernelHeight kH, 1 to [#MAX_WINDOW]
+/// @param kernelWidth kW, 1 to [#MAX_WINDOW]
+/// @param stride step between windows, 1 to [#MAX_WINDOW]
 /// @param padding zeros on each side, at least 0 and below the kernel's size
 public record ConvShape(
     int batch,
@@ -23,19 +27,25 @@ public record ConvShape(
     int kernelWidth,
     int stride,
     int padding) {
+  /// The longest axis of a tensor.
+  public static final int MAX_LENGTH = 1 << 24;
 
-  /// Checks the ranges above.
+  /// The largest kernel, and the largest stride, along one axis.
+  public static final int MAX_WINDOW = 128;
+
+  /// The most values of one example's X, of one example's Y, and of W: 2 GiB each.
+  public static final long MAX_VALUES = 1L << 29;
+
+  /// Checks the ranges above, and [#MAX_VALUES].
   public ConvShape {
-    if (batch < 1
-        || height < 1
-        || width < 1
-        || inChannels < 1
-        || outChannels < 1
-        || kernelHeight < 1
-        || kernelWidth < 1
-        || stride < 1) {
-      throw new IllegalArgumentException("convolution sizes and stride must be at least 1");
-    }
+    checkLength("batch", batch, MAX_LENGTH);
+    checkLength("height", height, MAX_LENGTH);
+    checkLength("width", width, MAX_LENGTH);
+    checkLength("input channels", inChannels, MAX_LENGTH);
+    checkLength("output channels", outChannels, MAX_LENGTH);
+    checkLength("kernel height", kernelHeight, MAX_WINDOW);
+    checkLength("kernel width", kernelWidth, MAX_WINDOW);
+    checkLength("stride", stride, MAX_WINDOW);
     if (padding < 0 || padding >= Math.min(kernelHeight, kernelWidth)) {
       throw new IllegalArgumentException(
           "padding must be at least 0 and below the kernel's size: " + padding);
@@ -44,6 +54,34 @@ public record ConvShape(
       throw new IllegalArgumentException(
           "kernel " + kernelHeight + "x" + kernelWidth + " is larger than the padded map");
     }
+    checkValues("one example's input", height, width, inChannels);
+    checkValues("the weights", outChannels, kernelHeight * kernelWidth, inChannels);
+    checkValues(
+        "one example's output",
+        outLength(height, kernelHeight, stride, padding),
+        outLength(width, kernelWidth, stride, padding),
+        outChannels);
+  }
+
+  private static void checkLength(String what, int value, int most) {
+    if (value < 1 || value > most) {
+      throw new IllegalArgumentException(
+          "a convolution's %s must be 1 to %d: %d".formatted(what, most, value));
+    }
+  }
+
+  // Two factors of at most 2^24 + 2^8 each, and a third once their product is at most 2^29.
+  private static void checkValues(String what, int first, int second, int third) {
+    long two = (long) first * second;
+    if (two > MAX_VALUES || two * third > MAX_VALUES) {
+      throw new IllegalArgumentException(
+          "a convolution's tensors have at most %d values, and %s would have %d x %d x %d"
+              .formatted(MAX_VALUES, what, first, second, third));
+    }
+  }
+
+  private static int outLength(int length, int kernel, int stride, int padding) {
+    return (length + 2 * padding - kernel) / stride + 1;
   }
 
   /// The shape of a fully connected layer.
@@ -60,14 +98,14 @@ public record ConvShape(
   ///
   /// @return `(H + 2 padding - kH) / stride + 1`, rounded down
   public int outHeight() {
-    return (height + 2 * padding - kernelHeight) / stride + 1;
+    return outLength(height, kernelHeight, stride, padding);
   }
 
   /// OW, the output's width.
   ///
   /// @return `(W + 2 padding - kW) / stride + 1`, rounded down
   public int outWidth() {
-    return (width + 2 * padding - kernelWidth) / stride + 1;
+    return outLength(width, kernelWidth, stride, padding);
   }
 
   /// Whether this is a fully connected layer.

@@ -29,6 +29,8 @@ public final class Convolution implements AutoCloseable {
   }
 
   private final ConvShape shape;
+  private final MemoryBudget budget;
+  private long takenBytes;
   // Shared: planned, run and closed by whichever thread the owner uses, one at a time.
   private final Arena arena = Arena.ofShared();
   private final List<MemorySegment> buffers = new ArrayList<>();
@@ -53,17 +55,30 @@ public final class Convolution implements AutoCloseable {
   /// @throws IllegalArgumentException if no pass is given
   /// @throws IllegalStateException if oneDNN has only a reference implementation for one of them
   public Convolution(ConvShape shape, Set<Pass> passes) {
+    this(shape, passes, MemoryBudget.unlimited());
+  }
+
+  /// Plans the passes of a shape that somebody else has chosen.
+  ///
+  /// @param shape sizes of the operation
+  /// @param passes those that will be called, at least one
+  /// @param budget what packed weights, scratch memory and code are taken from until [#close]
+  /// @throws IllegalArgumentException if no pass is given
+  /// @throws IllegalStateException if oneDNN has only a reference implementation for one of them
+  /// @throws MemoryLimitException if the budget has less left
+  public Convolution(ConvShape shape, Set<Pass> passes, MemoryBudget budget) {
     if (passes.isEmpty()) {
       throw new IllegalArgumentException("a convolution needs at least one pass: " + passes);
     }
     this.shape = shape;
+    this.budget = budget;
     Weighted forwardPass = null;
     Weighted dataPass = null;
     Primitive weightsPass = null;
     Primitive unpack = null;
     long gradient = 0;
     try (Closer opened = new Closer();
-        LinearPrimitives plans = new LinearPrimitives(shape);
+        LinearPrimitives plans = new LinearPrimitives(shape, budget);
         Primitive hint = plans.forward()) {
       opened.own(this);
       if (passes.contains(Pass.FORWARD)) {
@@ -100,6 +115,8 @@ public final class Convolution implements AutoCloseable {
   }
 
   private long buffer(long sizeBytes) {
+    budget.take(sizeBytes);
+    takenBytes += sizeBytes;
     MemorySegment buffer = Primitive.buffer(arena, sizeBytes);
     buffers.add(buffer);
     return buffer.address();
@@ -221,5 +238,6 @@ public final class Convolution implements AutoCloseable {
     primitives.forEach(Primitive::close);
     buffers.forEach(buffer -> buffer.fill((byte) 0));
     arena.close();
+    budget.giveBack(takenBytes);
   }
 }

@@ -33,6 +33,7 @@ final class LinearPrimitives implements AutoCloseable {
   private static final int WIDEST_BLOCK = 16;
 
   private final ConvShape shape;
+  private final MemoryBudget budget;
   private final Layout x;
   private final Layout y;
   private final Layout anyWeights;
@@ -41,8 +42,9 @@ final class LinearPrimitives implements AutoCloseable {
   private final long[] dilation = {0, 0};
   private final long[] padding;
 
-  LinearPrimitives(ConvShape shape) {
+  LinearPrimitives(ConvShape shape, MemoryBudget budget) {
     this.shape = shape;
+    this.budget = budget;
     int n = shape.batch();
     int c = shape.inChannels();
     int o = shape.outChannels();
@@ -90,7 +92,7 @@ final class LinearPrimitives implements AutoCloseable {
                 Dnnl.attributes());
     Dnnl.check(status, "forward of " + shape);
     return new Primitive(
-        "forward of " + shape, created, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
+        budget, "forward of " + shape, created, DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST);
   }
 
   /// Operands: dy, weights, dx.
@@ -121,6 +123,7 @@ final class LinearPrimitives implements AutoCloseable {
                 Dnnl.attributes());
     Dnnl.check(status, "backward data of " + shape);
     return new Primitive(
+        budget,
         "backward data of " + shape,
         created,
         DNNL_ARG_DIFF_DST,
@@ -164,6 +167,7 @@ final class LinearPrimitives implements AutoCloseable {
       skipImplementations(created, "jit_1x1");
     }
     return new Primitive(
+        budget,
         "backward weights of " + shape,
         created,
         DNNL_ARG_SRC,
@@ -192,13 +196,13 @@ final class LinearPrimitives implements AutoCloseable {
     }
   }
 
-  private static Primitive reorder(String name, dnnl_memory_desc from, dnnl_memory_desc to) {
+  private Primitive reorder(String name, dnnl_memory_desc from, dnnl_memory_desc to) {
     dnnl_primitive_desc created = new dnnl_primitive_desc();
     Dnnl.check(
         dnnl_reorder_primitive_desc_create(
             created, from, Dnnl.planningEngine(), to, Dnnl.engine(), Dnnl.attributes()),
         name);
-    return new Primitive(name, created, DNNL_ARG_FROM, DNNL_ARG_TO);
+    return new Primitive(budget, name, created, DNNL_ARG_FROM, DNNL_ARG_TO);
   }
 
   @Override

@@ -37,6 +37,9 @@ final class Primitive implements AutoCloseable {
   private static final long ARGUMENT_BYTES = 16;
   private static final long ARGUMENT_MEMORY_OFFSET = 8;
 
+  // What oneDNN takes for a primitive beside its scratch memory, mostly generated code; measured.
+  private static final long OVERHEAD_BYTES = 1 << 18;
+
   private final String name;
   // What the descriptor was planned with on this thread, see Dnnl.planningEngine.
   private final int threads = OpenMp.threads();
@@ -49,6 +52,8 @@ final class Primitive implements AutoCloseable {
   private final Address handle = new Address(0);
   // Shared: planned, run and closed by whichever thread the owner uses, one at a time.
   private final Arena arena = Arena.ofShared();
+  private final MemoryBudget budget;
+  private final long takenBytes;
   private final MemorySegment scratch;
   private final dnnl_exec_arg_t arguments;
   private boolean closed;
@@ -60,18 +65,42 @@ final class Primitive implements AutoCloseable {
   /// @param roles the `DNNL_ARG_` numbers of its operands; [#run] takes their addresses in this
   ///   order
   Primitive(String name, dnnl_primitive_desc descriptor, int... roles) {
+    this(MemoryBudget.unlimited(), name, descriptor, roles);
+  }
+
+  /// Plans the primitive.
+  ///
+  /// @param budget what its memory is taken from until [#close]
+  /// @throws MemoryLimitException if the budget has less left; the descriptor is gone then
+  Primitive(MemoryBudget budget, String name, dnnl_primitive_desc descriptor, int... roles) {
+    this.budget = budget;
     this.name = name;
     this.descriptor = descriptor;
     this.roles = roles.clone();
-    Dnnl.check(dnnl_primitive_create(primitive, descriptor), name);
-    Dnnl.check(dnnl_stream_create(stream, Dnnl.engine(), dnnl_stream_default_flags), "stream");
     memories = new dnnl_memory[roles.length + 1];
     addresses = new long[roles.length];
+    dnnl_memory_desc scratchLayout = layout(DNNL_ARG_SCRATCHPAD);
+    long scratchBytes = dnnl_memory_desc_get_size(scratchLayout);
+    takenBytes = scratchBytes + OVERHEAD_BYTES;
+    boolean taken = false;
+    boolean planned = false;
+    try {
+      budget.take(takenBytes);
+      taken = true;
+      scratch = buffer(arena, scratchBytes);
+      Dnnl.check(dnnl_primitive_create(primitive, descriptor), name);
+      planned = true;
+    } finally {
+      if (!planned) {
+        arena.close();
+        dnnl_primitive_desc_destroy(descriptor);
+        budget.giveBack(taken ? takenBytes : 0);
+      }
+    }
+    Dnnl.check(dnnl_stream_create(stream, Dnnl.engine(), dnnl_stream_default_flags), "stream");
     for (int i = 0; i < roles.length; i++) {
       memories[i] = memory(layout(roles[i]), 0);
     }
-    dnnl_memory_desc scratchLayout = layout(DNNL_ARG_SCRATCHPAD);
-    scratch = buffer(arena, dnnl_memory_desc_get_size(scratchLayout));
     memories[roles.length] = memory(scratchLayout, scratch.address());
     MemorySegment array = arena.allocate(ARGUMENT_BYTES * memories.length, ARGUMENT_BYTES);
     for (int i = 0; i < memories.length; i++) {
@@ -175,5 +204,6 @@ final class Primitive implements AutoCloseable {
     dnnl_primitive_desc_destroy(descriptor);
     scratch.fill((byte) 0);
     arena.close();
+    budget.giveBack(takenBytes);
   }
 }

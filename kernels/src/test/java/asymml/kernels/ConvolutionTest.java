@@ -10,6 +10,7 @@ import java.util.EnumSet;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class ConvolutionTest {
@@ -119,8 +120,20 @@ class ConvolutionTest {
     return shapes;
   }
 
+  /// The largest windows and steps between them.
+  static List<ConvShape> shapesAtTheLimit() {
+    int most = ConvShape.MAX_WINDOW;
+    return List.of(
+        new ConvShape(1, most, most, 3, 4, most, most, most, 0),
+        new ConvShape(2, most + 5, 3, 4, 5, most, 1, most, 0),
+        new ConvShape(1, 2 * most + 1, 2 * most + 1, 16, 8, 3, 3, most, 1),
+        new ConvShape(2, 2 * most, 7, 5, 17, 1, 1, most, 0),
+        new ConvShape(1, 3, 4096, 16, 16, 3, 3, most, 1),
+        new ConvShape(1, 1, most, 2, 3, 1, most, 1, 0));
+  }
+
   @ParameterizedTest
-  @MethodSource({"awkwardShapes", "lowRankShapes"})
+  @MethodSource({"awkwardShapes", "lowRankShapes", "shapesAtTheLimit"})
   void every_pass_equals_its_definition(ConvShape shape) {
     try (Arena arena = Arena.ofConfined();
         Convolution convolution = new Convolution(shape, EnumSet.allOf(Pass.class))) {
@@ -143,6 +156,52 @@ class ConvolutionTest {
       Expect.close("dx", dx, oracle.dx(), Expect.ofSum(taps * shape.outChannels()));
       Expect.close("dw", dw, oracle.dw(), Expect.ofSum(positions));
       assertThat(convolution.implementations()).hasSize(3).noneMatch(i -> i.startsWith("ref"));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,256,256,8,8,3,3,129,1, stride must be 1 to 128: 129",
+    "1,256,256,8,8,3,3,65536,1, stride must be 1 to 128: 65536",
+    "1,256,256,8,8,129,3,1,1, kernel height must be 1 to 128: 129",
+    "1,256,256,8,8,3,129,1,1, kernel width must be 1 to 128: 129",
+    "16777217,1,1,1,1,1,1,1,0, batch must be 1 to 16777216: 16777217",
+    "1,8192,8192,9,1,1,1,1,0, one example's input would have 8192 x 8192 x 9",
+    "1,1,1,32768,16385,1,1,1,0, the weights would have 16385 x 1 x 32768",
+    "1,8192,8192,1,9,1,1,1,0, one example's output would have 8192 x 8192 x 9",
+    "1,16777216,16777216,16777216,1,1,1,1,0, one example's input would have",
+  })
+  void a_shape_beyond_what_the_kernels_compute_is_refused(
+      int n, int h, int w, int c, int o, int kh, int kw, int stride, int padding, String rule) {
+    assertThatThrownBy(() -> new ConvShape(n, h, w, c, o, kh, kw, stride, padding))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(rule);
+  }
+
+  @Test
+  void what_a_plan_takes_is_asked_of_the_budget_and_given_back() {
+    ConvShape shape = new ConvShape(2, 8, 8, 32, 64, 3, 3, 1, 1);
+    MemoryBudget budget = new MemoryBudget(1 << 30);
+    try (Convolution convolution = new Convolution(shape, EnumSet.allOf(Pass.class), budget)) {
+      assertThat(convolution.shape()).isEqualTo(shape);
+      assertThat(budget.takenBytes()).isGreaterThan(Float.BYTES * 9L * 32 * 64);
+    }
+    assertThat(budget.takenBytes()).isZero();
+  }
+
+  @Test
+  void a_plan_beyond_the_budget_is_refused_and_takes_nothing() {
+    ConvShape shape = new ConvShape(2, 8, 8, 32, 64, 3, 3, 1, 1);
+    // Every limit from nothing to the whole: whichever step is refused, all is given back.
+    for (long limit = 1; limit < 4 << 20; limit += 50_000) {
+      MemoryBudget budget = new MemoryBudget(limit);
+      try (Convolution convolution = new Convolution(shape, EnumSet.allOf(Pass.class), budget)) {
+        assertThat(budget.takenBytes()).isBetween(1L, limit);
+        assertThat(convolution.implementations()).hasSize(3);
+      } catch (MemoryLimitException e) {
+        assertThat(e).hasMessageContaining("of memory, and").hasMessageContaining("MiB are taken");
+      }
+      assertThat(budget.takenBytes()).isZero();
     }
   }
 

@@ -11,18 +11,21 @@ public sealed interface Layer {
   /// Weights `[O, k, k, C]`.
   ///
   /// @param outChannels O, at least 1
-  /// @param kernel k, at least 1
-  /// @param stride at least 1
+  /// @param kernel k, 1 to [#MAX_WINDOW]
+  /// @param stride 1 to [#MAX_WINDOW]
   /// @param padding zeros on each side, 0 to k - 1
   /// @param standardized whether each filter is brought to mean 0 and norm 1 before it is used
   ///   (weight standardisation: Qiao et al. 2019, arXiv 1903.10520)
   record Conv2d(int outChannels, int kernel, int stride, int padding, boolean standardized)
       implements LinearLayer {
+    /// The largest kernel and stride: no kernel of this project computes more.
+    public static final int MAX_WINDOW = 128;
+
     /// Checks the ranges above.
     public Conv2d {
       require(outChannels >= 1, "output channels", outChannels);
-      require(kernel >= 1, "kernel", kernel);
-      require(stride >= 1, "stride", stride);
+      require(kernel >= 1 && kernel <= MAX_WINDOW, "kernel", kernel);
+      require(stride >= 1 && stride <= MAX_WINDOW, "stride", stride);
       require(padding >= 0 && padding < kernel, "padding", padding);
     }
 

@@ -30,6 +30,9 @@ final class Defaults {
   /// The noise multiplier of masks where nothing else says how large they are.
   private static final NoiseStrength MASKS = new NoiseStrength.Multiplier(10);
 
+  /// What a step schedule multiplies the rate by.
+  static final float STEP_FACTOR = 0.1f;
+
   private Defaults() {}
 
   static TrainingSpec spec() {
@@ -46,7 +49,7 @@ final class Defaults {
             new NoiseStrength.None(),
             8,
             64,
-            new Optimizer(0.05f, 0.9f, 0.0005f, Schedule.COSINE, 0.5, List.of(), 0.1f),
+            new Optimizer(0.05f, 0.9f, 0.0005f, Schedule.COSINE, 0.5, List.of(), STEP_FACTOR),
             0,
             true,
             1,

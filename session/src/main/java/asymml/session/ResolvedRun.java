@@ -2,6 +2,7 @@ package asymml.session;
 
 import asymml.model.Graph;
 import asymml.model.Shape;
+import asymml.model.Zoo;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
@@ -18,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 /// has been released yet, and nothing that is accounted for can turn out not to be accountable
 /// later.
 public final class ResolvedRun {
+  /// Sides of images for which the models of the zoo differ in their layers.
+  private static final int[] SIDES = {64, 32};
+
   private final TrainingSpec spec;
   private final DataSet data;
 
@@ -53,6 +57,7 @@ public final class ResolvedRun {
   /// @throws InvalidSpecException if model, plan and images do not fit together, or the run cannot
   ///   be accounted for
   public static ResolvedRun open(TrainingSpec spec, Progress progress) throws DataException {
+    requireLayers(spec.training());
     DataSet opened = spec.data().open(spec.training().seed(), progress);
     DataSet data = counted(spec, opened);
     // The plan first: a name that is not there shows before public images are decoded.
@@ -107,6 +112,29 @@ public final class ResolvedRun {
           .graph();
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
+    }
+  }
+
+  /// Refuses names of layers that the model has for no images, before any are read. Layers go by
+  /// the model and by whether images are large.
+  private static void requireLayers(TrainConfig config) {
+    @Nullable IllegalArgumentException refused = null;
+    for (int side : SIDES) {
+      try {
+        var _ =
+            Plan.of(
+                Zoo.build(config.model(), new Shape(side, side, 3), 2, config.norm()),
+                config.mode(),
+                config.decomposition(),
+                config.rank(),
+                config.trustedLayers());
+        return;
+      } catch (IllegalArgumentException e) {
+        refused = e;
+      }
+    }
+    if (refused != null) {
+      throw new InvalidSpecException(Finding.Kind.MISFIT, refused);
     }
   }
 
@@ -212,14 +240,20 @@ public final class ResolvedRun {
             ? ""
             : "; %d %s left out, since each image counts once"
                 .formatted(copies, copies == 1 ? "copy of another is" : "copies of others are");
-    return "%s: %d training and %d test images of %s, %d classes%s"
+    int batch = spec.training().batchSize();
+    String whole =
+        batch <= data.train().size()
+            ? ""
+            : "; an epoch is one step, since the batch size of %d is more".formatted(batch);
+    return "%s: %d training and %d test images of %s, %d classes%s%s"
         .formatted(
             data.name(),
             data.train().size(),
             data.test().size(),
             data.train().shape(),
             data.train().classNames().size(),
-            once);
+            once,
+            whole);
   }
 
   /// Whether any layer needs a worker.

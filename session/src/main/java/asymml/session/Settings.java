@@ -2,6 +2,7 @@ package asymml.session;
 
 import asymml.model.AtomicFile;
 import asymml.model.FileReason;
+import asymml.trusted.train.TrainConfig;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -49,6 +50,9 @@ public record Settings(Map<String, Object> values) {
           .enable(YAMLWriteFeature.MINIMIZE_QUOTES)
           .enable(YAMLWriteFeature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
           .build();
+
+  /// What belongs to a schedule of the learning rate.
+  private static final List<String> OF_SCHEDULE = List.of("milestones", "step-factor");
 
   private static final List<String> NOISE =
       List.of(SpecReader.NOISE_MULTIPLIER, SpecReader.NOISE_RATIO);
@@ -138,7 +142,7 @@ public record Settings(Map<String, Object> values) {
   }
 
   /// These settings with others taking precedence. Noise counts as one setting, whichever way it is
-  /// given.
+  /// given, and milestones and factor go with the schedule that they were given for.
   ///
   /// @param others which win
   /// @return new settings
@@ -147,8 +151,58 @@ public record Settings(Map<String, Object> values) {
     if (NOISE.stream().anyMatch(others.values::containsKey)) {
       merged.keySet().removeAll(NOISE);
     }
+    if (others.values.containsKey("schedule")
+        && !text("schedule").equals(others.text("schedule"))) {
+      merged.keySet().removeAll(OF_SCHEDULE);
+    }
     merged.putAll(others.values);
     return new Settings(merged);
+  }
+
+  /// The settings that have no effect on a run, because of its mode or because it accounts for
+  /// nothing. A file may hold them all the same; who sets one for this run expects something of it.
+  ///
+  /// @param spec what the run is told
+  /// @return keys with the reason in a few words, such as "in mode trusted-only"
+  public static Map<String, String> withoutEffect(TrainingSpec spec) {
+    Map<String, String> found = new LinkedHashMap<>();
+    TrainConfig training = spec.training();
+    String mode = "in mode " + training.mode().label();
+    List<String> ofMode =
+        switch (training.mode()) {
+          case ASYMML -> List.of();
+          case DP_ONLY -> List.of("rank", "decomposer");
+          case UNTRUSTED_ONLY ->
+              List.of(
+                  "rank",
+                  "decomposer",
+                  "trusted-layers",
+                  SpecReader.NOISE_RATIO,
+                  SpecReader.NOISE_MULTIPLIER);
+          case TRUSTED_ONLY ->
+              List.of(
+                  "rank",
+                  "decomposer",
+                  "trusted-layers",
+                  SpecReader.NOISE_RATIO,
+                  SpecReader.NOISE_MULTIPLIER,
+                  "gradient-noise-ratio",
+                  "shield",
+                  "weight-gradient",
+                  "worker",
+                  "tls-trust",
+                  "wire",
+                  "chunks",
+                  "worker-timeout");
+        };
+    ofMode.forEach(key -> found.put(key, mode));
+    if (!training.privacy().accounted()) {
+      found.put("public-data", "in a run that accounts for nothing");
+    }
+    if (training.optimizer().schedule() != TrainConfig.Schedule.STEP) {
+      found.put("step-factor", "but with the schedule step");
+    }
+    return Collections.unmodifiableMap(found);
   }
 
   /// These settings without some.

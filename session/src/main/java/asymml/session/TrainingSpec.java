@@ -24,17 +24,24 @@ import org.jspecify.annotations.Nullable;
 /// @param data which images
 /// @param training what is computed
 /// @param workers who computes the untrusted part
-/// @param threads of this process and of each worker that it starts, at least 1
+/// @param threads of this process and of each worker that it starts, 1 to 4096
 /// @param analyzeEvery how many epochs apart ranks are analysed; 0 for never
 public record TrainingSpec(
     DataSpec data, TrainConfig training, WorkerSpec workers, int threads, int analyzeEvery) {
+  /// The largest number of threads.
+  public static final int MOST_THREADS = 4096;
+
   /// Checks the ranges above, and that the parts go together.
   ///
   /// @throws InvalidSpecException with all that does not hold
   public TrainingSpec {
     List<Finding> found = new ArrayList<>();
-    if (threads < 1) {
-      found.add(Finding.of(Finding.Kind.OUT_OF_RANGE, "threads", "must be at least 1: " + threads));
+    if (threads < 1 || threads > MOST_THREADS) {
+      found.add(
+          Finding.of(
+              Finding.Kind.OUT_OF_RANGE,
+              "threads",
+              "must be 1 to %d: %d".formatted(MOST_THREADS, threads)));
     }
     if (analyzeEvery < 0) {
       found.add(
@@ -50,6 +57,14 @@ public record TrainingSpec(
               Finding.Kind.NO_MILESTONES,
               "schedule",
               "step needs milestones, the epochs at whose end the rate falls"));
+    }
+    if (training.optimizer().schedule() != Schedule.STEP
+        && training.optimizer().factor() != Defaults.STEP_FACTOR) {
+      found.add(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "step-factor",
+              "has no effect but with the schedule step"));
     }
     if (training.gradientNoise() instanceof NoiseStrength.Multiplier) {
       found.add(

@@ -319,7 +319,9 @@ class ResolvedRunFindingsTest {
     assertThat(run.data().normalization()).isEqualTo(Normalization.of(run.data().train()));
     assertThat(run.describeData())
         .startsWith("mine: 5 training and 3 test images of ")
-        .endsWith(", 2 classes");
+        .endsWith(
+            ", 2 classes; an epoch is one step, since the batch size of %d is more"
+                .formatted(PLAIN.training().batchSize()));
     assertThat(run.publicImages()).isNull(); // and their source, which does not exist, not opened
     assertThat(heard).isNotEmpty();
   }

@@ -16,6 +16,7 @@ import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
+import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainConfig.Schedule;
 import asymml.wire.Encoding;
 import java.nio.file.Path;
@@ -134,11 +135,23 @@ class SpecReaderTest {
         set("momentum: 0", s -> s.training().optimizer().momentum(), 0f),
         set("weight-decay: 0.0", s -> s.training().optimizer().weightDecay(), 0f),
         set("schedule: constant", s -> s.training().optimizer().schedule(), Schedule.CONSTANT),
-        set("milestones: [3, 5]", s -> s.training().optimizer().milestones(), List.of(3, 5)),
-        set("milestones: 3,5", s -> s.training().optimizer().milestones(), List.of(3, 5)),
-        set("milestones: 3", s -> s.training().optimizer().milestones(), List.of(3)),
+        set(
+            "schedule: step\nmilestones: [3, 5]",
+            s -> s.training().optimizer().milestones(),
+            List.of(3, 5)),
+        set(
+            "schedule: step\nmilestones: 3,5",
+            s -> s.training().optimizer().milestones(),
+            List.of(3, 5)),
+        set(
+            "schedule: step\nmilestones: 3",
+            s -> s.training().optimizer().milestones(),
+            List.of(3)),
         set("milestones: []", s -> s.training().optimizer().milestones(), List.of()),
-        set("step-factor: 0.5", s -> s.training().optimizer().factor(), 0.5f),
+        set(
+            "schedule: step\nmilestones: 1\nstep-factor: 0.5",
+            s -> s.training().optimizer().factor(),
+            0.5f),
         set("warm-up-epochs: 1.5", s -> s.training().optimizer().warmUpEpochs(), 1.5),
         set("label-smoothing: 0.1", s -> s.training().labelSmoothing(), 0.1f),
         set("seed: -9223372036854775808", s -> s.training().seed(), Long.MIN_VALUE),
@@ -209,7 +222,7 @@ class SpecReaderTest {
     values.put("basis", "dp");
     values.put("clip", "5.0");
     values.put("public-data", "p");
-    values.put("epochs", 2);
+    values.put("epochs", 3);
     values.put("batch-size", 5);
     values.put("learning-rate", 0.5);
     values.put("momentum", 0.25);
@@ -244,7 +257,7 @@ class SpecReaderTest {
                     : new Settings(Map.of(key, value)).text(key)));
     assertThat(Settings.of(DEFAULTS).differences(written))
         .hasSize(values.size() + 1) // the noise ratio of the defaults is gone
-        .contains("noise-ratio was 0.1 and is not given", "epochs was 8 and is 2");
+        .contains("noise-ratio was 0.1 and is not given", "epochs was 8 and is 3");
   }
 
   @Test
@@ -270,7 +283,7 @@ class SpecReaderTest {
             Map.entry("basis", "public"),
             Map.entry("clip", "5.5"),
             Map.entry("public-data", "q"),
-            Map.entry("epochs", 3),
+            Map.entry("epochs", 4),
             Map.entry("batch-size", 6),
             Map.entry("learning-rate", 0.25),
             Map.entry("momentum", 0.5),
@@ -352,6 +365,10 @@ class SpecReaderTest {
         "clip: 0",
         "clip: 1:2:3:4",
         "clip: -5",
+        "clip: 1e38:1e38:1e38",
+        "clip: 1e-300",
+        "clip: 1:NaN",
+        "clip: 1:1:Infinity",
         "weight-gradient: sampled:0",
         "weight-gradient: sampled:1/0",
         "weight-gradient: sampled:1/2/3",
@@ -423,12 +440,121 @@ class SpecReaderTest {
         "target-epsilon: 0",
         "target-epsilon: Infinity",
         "protect: residuals\ndelta: 0",
+        "learning-rate: Infinity",
+        "learning-rate: 1e39",
+        "learning-rate: 1e-50",
+        "learning-rate: -1",
+        "momentum: NaN",
+        "weight-decay: Infinity",
+        "weight-decay: NaN",
+        "warm-up-epochs: Infinity",
+        "warm-up-epochs: NaN",
+        "warm-up-epochs: 8",
+        "epochs: 2\nwarm-up-epochs: 2",
+        "schedule: step\nmilestones: [5, 3]",
+        "schedule: step\nmilestones: [3, 3]",
+        "schedule: step\nmilestones: 0",
+        "schedule: step\nmilestones: -2147483648",
+        "schedule: step\nmilestones: [3, 2147483647]",
+        "schedule: step\nmilestones: [3, 8]",
+        "schedule: step\nmilestones: 3\nstep-factor: 0",
+        "schedule: step\nmilestones: 3\nstep-factor: 1.5",
+        "schedule: step\nmilestones: 3\nstep-factor: NaN",
+        "step-factor: -1",
+        "milestones: [3, 5]",
+        "schedule: constant\nmilestones: 3",
+        "label-smoothing: NaN",
+        "label-smoothing: -0.1",
+        "epochs: -2147483648",
+        "batch-size: -2147483648",
+        "noise-ratio: NaN",
+        "noise-ratio: 1e300",
+        "noise-ratio: 1e-7",
+        "noise-multiplier: 1e300",
+        "noise-multiplier: 1e-300",
+        "noise-multiplier: -1",
+        "gradient-noise-ratio: Infinity",
       })
   void a_value_that_the_computation_refuses_is_a_contradiction(String yaml) {
     Finding finding = finding(yaml);
     assertThat(finding.kind()).isEqualTo(Finding.Kind.CONTRADICTION);
     assertThat(finding.setting()).isNull();
     assertThat(finding.message()).isEqualTo(finding.problem()).isNotBlank();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "threads: 4097 | threads must be 1 to 4096: 4097",
+        "threads: 2147483647 | threads must be 1 to 4096: 2147483647",
+        "analyze-every: -2147483648 | analyze-every must be at least 0 epochs: -2147483648",
+        "step-factor: 0.5 | step-factor has no effect but with the schedule step",
+        "worker-timeout: -2147483648 | worker-timeout must be at least 1 second: -2147483648",
+        "chunks: 2147483647 | chunks must be 1 to 16: 2147483647",
+      })
+  void a_value_out_of_its_range_is_refused_with_the_range(String yaml, String message) {
+    assertThat(finding(yaml).message()).isEqualTo(message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "epochs: 2147483647",
+        "batch-size: 2147483647",
+        "worker-timeout: 2147483647",
+        "analyze-every: 2147483647",
+        "learning-rate: 3.4e38",
+        "warm-up-epochs: 7.999",
+        "noise-ratio: 1e12",
+        "noise-multiplier: 1.5e-11",
+        "protect: residuals\nclip: 1e12:1e-12:1",
+        "limit-train: 2147483647",
+        "delta: 1e-300",
+        "protect: residuals\ntarget-epsilon: 1e300",
+      })
+  void the_largest_and_smallest_values_are_taken_as_they_are(String yaml) {
+    TrainingSpec spec = read(yaml);
+    assertThat(read(Settings.of(spec).yaml())).isEqualTo(spec);
+  }
+
+  @Test
+  void milestones_and_factor_go_with_the_schedule_that_they_were_given_for() {
+    Settings file =
+        Settings.parse("run.yaml", "schedule: step\nmilestones: [2, 4]\nstep-factor: 0.5");
+    TrainConfig.Optimizer cosine =
+        file.overriddenBy(Settings.parse("flags", "schedule: cosine"))
+            .spec()
+            .training()
+            .optimizer();
+    assertThat(cosine).isEqualTo(DEFAULTS.training().optimizer());
+    assertThat(
+            file.overriddenBy(Settings.parse("flags", "schedule: step"))
+                .spec()
+                .training()
+                .optimizer()
+                .milestones())
+        .containsExactly(2, 4);
+  }
+
+  @Test
+  void what_has_no_effect_is_told_apart_by_mode() {
+    assertThat(Settings.withoutEffect(DEFAULTS).keySet())
+        .containsExactlyInAnyOrder("public-data", "step-factor");
+    assertThat(Settings.withoutEffect(DEFAULTS.withMode(Mode.TRUSTED_ONLY)))
+        .containsEntry("rank", "in mode trusted-only")
+        .containsEntry("worker", "in mode trusted-only")
+        .doesNotContainKeys("epochs", "model", "augment");
+    assertThat(Settings.withoutEffect(DEFAULTS.withMode(Mode.UNTRUSTED_ONLY)))
+        .containsKeys("noise-ratio", "noise-multiplier", "rank", "trusted-layers")
+        .doesNotContainKeys("worker", "chunks");
+    assertThat(Settings.withoutEffect(DEFAULTS.withMode(Mode.DP_ONLY)))
+        .containsKeys("rank", "decomposer")
+        .doesNotContainKeys("noise-ratio", "trusted-layers");
+    for (Mode mode : Mode.values()) {
+      assertThat(Settings.known())
+          .containsAll(Settings.withoutEffect(DEFAULTS.withMode(mode)).keySet());
+    }
   }
 
   @Test

@@ -121,7 +121,7 @@ class TrainingSpecTest {
                 assertThat(e.findings())
                     .extracting(Finding::setting)
                     .containsExactly("threads", "analyze-every"))
-        .hasMessage("threads must be at least 1: 0; analyze-every must be at least 0 epochs: -1");
+        .hasMessage("threads must be 1 to 4096: 0; analyze-every must be at least 0 epochs: -1");
   }
 
   @Test

@@ -58,11 +58,26 @@ class RecordsTest {
     "1,1,1,16777216,16777216,1,1,1,0", // W is too large
     "2147483647,1,1,1,1,1,1,1,0", // an axis that is too long
     "-2147483648,1,1,1,1,1,1,1,0",
+    "1,512,512,1,1,3,3,129,0", // a stride beyond what kernels compute
+    "1,512,512,1,1,129,3,1,0", // and such a kernel
+    "1,512,512,1,1,3,129,1,0",
+    "1,8192,8192,9,1,1,1,1,0", // an example's X is too large
+    "1,8192,8192,1,9,1,1,1,0", // an example's Y is too large
+    "2048,8192,8192,8,1,1,1,1,0", // X of the batch is too large
   })
   void a_hostile_descriptor_is_refused(
       int n, int h, int w, int c, int o, int kh, int kw, int stride, int padding) {
     assertThatThrownBy(() -> new OpDescriptor(n, h, w, c, o, kh, kw, stride, padding))
         .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void a_descriptor_at_its_limits_counts_right() {
+    int most = OpDescriptor.MAX_WINDOW;
+    OpDescriptor op = new OpDescriptor(512, 8192, 8192, 8, 8, most, most, most, most - 1);
+    assertThat(op.inputFloats()).isEqualTo(OpDescriptor.MAX_FLOATS);
+    assertThat(op.weightFloats()).isEqualTo(64L * most * most);
+    assertThat(op.outputFloats()).isEqualTo(512L * 65 * 65 * 8);
   }
 
   @Test

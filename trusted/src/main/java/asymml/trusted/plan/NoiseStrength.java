@@ -3,6 +3,10 @@ package asymml.trusted.plan;
 /// How strong the noise on a release is, relative to the clip bound C of one example's tensor of
 /// `dim` values.
 public sealed interface NoiseStrength {
+  /// The largest multiplier and ratio: with it, noise at the largest clip bound that can be given
+  /// still fits float32.
+  double MOST = 1e12;
+
   /// The noise's standard deviation per value.
   ///
   /// @param clipNorm C, above 0
@@ -35,11 +39,11 @@ public sealed interface NoiseStrength {
 
   /// Noise multiplier z, what accountants speak of: `sigma = z C`.
   ///
-  /// @param z above 0
+  /// @param z from 2^-36, below which noise is lost in the rounding of what it is added to, to 1e12
   record Multiplier(double z) implements NoiseStrength {
     /// Checks the range.
     public Multiplier {
-      requirePositive(z, "noise multiplier");
+      requireIn(0x1p-36, z, "noise multiplier");
     }
 
     @Override
@@ -56,11 +60,11 @@ public sealed interface NoiseStrength {
   /// Noise-to-residual ratio rho, what accuracy follows: `sigma = rho C / sqrt(dim)`, at 1 as
   /// strong as a residual at the bound.
   ///
-  /// @param rho above 0
+  /// @param rho from 1e-6, which for any tensor is a noise multiplier above 2^-36, to 1e12
   record Ratio(double rho) implements NoiseStrength {
     /// Checks the range.
     public Ratio {
-      requirePositive(rho, "noise ratio");
+      requireIn(1e-6, rho, "noise ratio");
     }
 
     @Override
@@ -74,9 +78,10 @@ public sealed interface NoiseStrength {
     }
   }
 
-  private static void requirePositive(double value, String what) {
-    if (!(value > 0) || Double.isInfinite(value)) {
-      throw new IllegalArgumentException(what + " must be finite and above 0: " + value);
+  private static void requireIn(double least, double value, String what) {
+    if (!(value >= least && value <= MOST)) {
+      throw new IllegalArgumentException(
+          what + " must be from " + least + " to " + MOST + ", or 0 for none: " + value);
     }
   }
 }

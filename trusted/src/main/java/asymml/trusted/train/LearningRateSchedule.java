@@ -96,18 +96,7 @@ public sealed interface LearningRateSchedule {
       checkBase(base);
       checkWarmUp(warmUpSteps);
       milestoneEpochs = List.copyOf(milestoneEpochs);
-      int previous = 0;
-      for (int milestone : milestoneEpochs) {
-        if (milestone <= previous) {
-          throw new IllegalArgumentException(
-              "milestones must be epochs from 1 on in increasing order, got " + milestoneEpochs);
-        }
-        previous = milestone;
-      }
-      if (!(factor > 0 && factor <= 1)) {
-        throw new IllegalArgumentException(
-            "the factor of a step schedule must be above 0 and at most 1, got " + factor);
-      }
+      requireMilestones(milestoneEpochs, factor);
       if (stepsPerEpoch < 1) {
         throw new IllegalArgumentException(
             "an epoch needs at least one step, got " + stepsPerEpoch);
@@ -128,6 +117,26 @@ public sealed interface LearningRateSchedule {
         }
       }
       return (float) rate;
+    }
+  }
+
+  /// Refuses milestones and a factor that are none of a step schedule.
+  ///
+  /// @param milestoneEpochs at least 1, strictly increasing
+  /// @param factor above 0 and at most 1
+  /// @throws IllegalArgumentException naming the rule that is broken
+  static void requireMilestones(List<Integer> milestoneEpochs, float factor) {
+    int previous = 0;
+    for (int milestone : milestoneEpochs) {
+      if (milestone <= previous) {
+        throw new IllegalArgumentException(
+            "milestones must be epochs from 1 on in increasing order, got " + milestoneEpochs);
+      }
+      previous = milestone;
+    }
+    if (!(factor > 0 && factor <= 1)) {
+      throw new IllegalArgumentException(
+          "the factor of a step schedule must be above 0 and at most 1, got " + factor);
     }
   }
 

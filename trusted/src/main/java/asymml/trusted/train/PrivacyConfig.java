@@ -103,7 +103,7 @@ public record PrivacyConfig(
       }
     }
 
-    /// Numbers.
+    /// Numbers, from [#LEAST] to [#MOST].
     ///
     /// @param residuals for every residual
     /// @param gradients for every output gradient; null: from public images
@@ -111,10 +111,26 @@ public record PrivacyConfig(
     ///   of gradients are
     record Fixed(ClipNorm residuals, @Nullable ClipNorm gradients, @Nullable ClipNorm weights)
         implements Clip {
-      /// Checks that bounds are left out from the end only, as the text has them.
+      /// The smallest bound.
+      public static final double LEAST = 1e-12;
+
+      /// The largest bound.
+      public static final double MOST = 1e12;
+
+      /// Checks the ranges, and that bounds are left out from the end only, as the text has them.
       public Fixed {
+        requireUsable(residuals);
+        requireUsable(gradients);
+        requireUsable(weights);
         if (gradients == null && weights != null) {
           throw new IllegalArgumentException("a clip bound of weights needs one of gradients");
+        }
+      }
+
+      private static void requireUsable(@Nullable ClipNorm bound) {
+        if (bound != null && !(bound.value() >= LEAST && bound.value() <= MOST)) {
+          throw new IllegalArgumentException(
+              "a clip bound must be from 1e-12 to 1e12: " + bound.value());
         }
       }
 
@@ -156,7 +172,7 @@ public record PrivacyConfig(
     private static String wrong(String text) {
       return "clip '"
           + text
-          + "' is neither median nor public nor bounds above 0 such as 20 or 20:0.01:0.05";
+          + "' is neither median nor public nor bounds from 1e-12 to 1e12 such as 20 or 20:0.01:0.05";
     }
   }
 

@@ -9,6 +9,7 @@ import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Consumer;
 
 /// Everything that decides what a training run computes.
@@ -23,7 +24,8 @@ import java.util.function.Consumer;
 /// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
 /// @param epochs passes over the training images, at least 1
 /// @param batchSize examples a step, at least 1; with DP-SGD those of a physical batch
-/// @param optimizer optimiser hyperparameters
+/// @param optimizer optimiser hyperparameters; its warm-up is shorter than the run, and its
+///   milestones lie before the end
 /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
 /// @param augment whether training images are flipped and cropped as suits the data
 /// @param seed of initial weights, order, augmentation and dropout; never of noise
@@ -50,13 +52,15 @@ public record TrainConfig(
 
   /// Stochastic gradient descent with momentum.
   ///
-  /// @param learningRate highest rate, above 0
+  /// @param learningRate highest rate, above 0 and finite
   /// @param momentum 0 to below 1
-  /// @param weightDecay on weights of linear layers only, at least 0
+  /// @param weightDecay on weights of linear layers only, at least 0 and finite
   /// @param schedule how the rate falls
-  /// @param warmUpEpochs epochs over which it first rises, at least 0; fractions are allowed
-  /// @param milestones for [Schedule#STEP]: epochs at whose end the rate falls
-  /// @param factor for [Schedule#STEP]: what it is multiplied by then
+  /// @param warmUpEpochs epochs over which it first rises, at least 0 and finite; fractions are
+  ///   allowed
+  /// @param milestones for [Schedule#STEP]: epochs at whose end the rate falls, from 1 on in
+  ///   increasing order; empty with other schedules
+  /// @param factor for [Schedule#STEP]: what it is multiplied by then, above 0 and at most 1
   public record Optimizer(
       float learningRate,
       float momentum,
@@ -65,13 +69,28 @@ public record TrainConfig(
       double warmUpEpochs,
       List<Integer> milestones,
       float factor) {
-    /// Checks the ranges above; the schedule checks the rest when it is made.
+    /// Checks the ranges above.
     public Optimizer {
       milestones = List.copyOf(milestones);
-      check(learningRate > 0, "learning rate must be above 0", learningRate);
+      check(
+          learningRate > 0 && Float.isFinite(learningRate),
+          "learning rate must be above 0 and finite",
+          learningRate);
       check(momentum >= 0 && momentum < 1, "momentum must be in [0, 1)", momentum);
-      check(weightDecay >= 0, "weight decay must be at least 0", weightDecay);
-      check(warmUpEpochs >= 0, "warm-up must be at least 0 epochs", warmUpEpochs);
+      check(
+          weightDecay >= 0 && Float.isFinite(weightDecay),
+          "weight decay must be at least 0 and finite",
+          weightDecay);
+      check(
+          warmUpEpochs >= 0 && Double.isFinite(warmUpEpochs),
+          "warm-up must be at least 0 epochs and finite",
+          warmUpEpochs);
+      LearningRateSchedule.requireMilestones(milestones, factor);
+      if (schedule != Schedule.STEP && !milestones.isEmpty()) {
+        throw new IllegalArgumentException(
+            "milestones are for the schedule step, not for %s: %s"
+                .formatted(schedule.name().toLowerCase(Locale.ROOT), milestones));
+      }
     }
 
     /// The same with another highest rate.
@@ -80,6 +99,23 @@ public record TrainConfig(
     /// @return a new optimiser
     public Optimizer withLearningRate(float rate) {
       return new Optimizer(rate, momentum, weightDecay, schedule, warmUpEpochs, milestones, factor);
+    }
+
+    /// Refuses what a run of some epochs would ignore or cut short.
+    private void requireWithin(int epochs) {
+      check(
+          warmUpEpochs < epochs,
+          "warm-up must be shorter than the run of " + epochs(epochs),
+          warmUpEpochs);
+      if (!milestones.isEmpty() && milestones.getLast() >= epochs) {
+        throw new IllegalArgumentException(
+            "milestones must lie before the end of the run of %s: %s"
+                .formatted(epochs(epochs), milestones));
+      }
+    }
+
+    private static String epochs(int epochs) {
+      return epochs == 1 ? "1 epoch" : epochs + " epochs";
     }
 
     /// The learning rate's course over a run.
@@ -118,6 +154,7 @@ public record TrainConfig(
               + " gradients gives output gradients the noise of residuals");
     }
     check(epochs >= 1, "epochs must be at least 1", epochs);
+    optimizer.requireWithin(epochs);
     check(batchSize >= 1, "batch size must be at least 1", batchSize);
     check(
         labelSmoothing >= 0 && labelSmoothing < 1,
