@@ -19,6 +19,7 @@ public final class NetworkBuffers implements AutoCloseable {
   private final Lifetimes lifetimes;
   private final SlabLayout layout;
   private final MemorySegment slab;
+  private boolean closed;
 
   /// Plans and allocates them.
   ///
@@ -145,10 +146,13 @@ public final class NetworkBuffers implements AutoCloseable {
     slab.fill((byte) 0);
   }
 
-  /// Zeroes and frees everything.
+  /// Zeroes and frees everything. Idempotent.
   @Override
   public void close() {
-    clear();
-    arena.close();
+    if (!closed) {
+      closed = true;
+      clear();
+      arena.close();
+    }
   }
 }

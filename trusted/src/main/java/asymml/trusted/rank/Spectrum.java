@@ -61,7 +61,8 @@ final class Spectrum {
 
   /// The fewest directions that hold a share of the energy.
   int rankOf(double share) {
-    double allowed = (1 - share) * energy();
+    // Not (1 - share) of it: that is less than a tenth where the share is 0.9.
+    double allowed = energy() - share * energy();
     int rank = 0;
     while (rank < values.length && energyFrom(rank) > allowed) {
       rank++;

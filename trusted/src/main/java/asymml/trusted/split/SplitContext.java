@@ -345,7 +345,13 @@ public final class SplitContext implements AutoCloseable {
         site.decomposer().restore(own);
       }
     });
-    gradientBounds.forEach((layer, bound) -> restore(bound, state.get(GRADIENT_CLIP + layer)));
+    // Whether or not a network has asked for its bounds yet.
+    state.forEach((key, saved) -> {
+      if (key.startsWith(GRADIENT_CLIP)) {
+        String layer = key.substring(GRADIENT_CLIP.length());
+        restore(gradientBounds.computeIfAbsent(layer, _ -> new ClipBound()), saved);
+      }
+    });
   }
 
   private static void restore(ClipBound bound, float @Nullable [] saved) {

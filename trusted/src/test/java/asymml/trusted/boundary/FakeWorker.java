@@ -4,6 +4,7 @@ import asymml.wire.Deadline;
 import asymml.wire.Link;
 import asymml.wire.Message;
 import asymml.wire.ProtocolException;
+import asymml.wire.TlsTransport;
 import asymml.wire.Transport;
 import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
@@ -15,6 +16,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import javax.net.ssl.SSLContext;
 
 /// A worker on a thread of the test, that behaves as a script says.
 final class FakeWorker implements AutoCloseable {
@@ -25,42 +27,77 @@ final class FakeWorker implements AutoCloseable {
 
   private static final AtomicInteger STARTED = new AtomicInteger();
 
+  /// Waits for the one connection.
+  private interface Listener {
+    Transport accept() throws ProtocolException;
+  }
+
   private final WorkerAddress address;
-  private final CompletableFuture<Void> end = new CompletableFuture<>();
+  private final CompletableFuture<Void> end;
 
   static Deadline soon() {
     return Deadline.in(Duration.ofMinutes(5));
   }
 
-  private FakeWorker(Path socket, CompletableFuture<Void> listening, Script script) {
-    this.address = new WorkerAddress.Unix(socket);
-    Thread.ofPlatform().daemon().start(() -> run(socket, listening, script));
+  private FakeWorker(WorkerAddress address, CompletableFuture<Void> end) {
+    this.address = address;
+    this.end = end;
   }
 
   /// Starts one that leaves at the end of its script.
   static FakeWorker start(Path folder, Script script) throws Exception {
-    CompletableFuture<Void> listening = new CompletableFuture<>();
+    CompletableFuture<WorkerAddress> listening = new CompletableFuture<>();
     Path socket = folder.resolve("fake-" + STARTED.getAndIncrement());
-    FakeWorker worker = new FakeWorker(socket, listening, script);
-    listening.get(5, TimeUnit.MINUTES);
-    return worker;
+    return start(
+        listening,
+        () ->
+            UnixTransport.accept(
+                socket, soon(), () -> listening.complete(new WorkerAddress.Unix(socket))),
+        script);
+  }
+
+  /// The same on another machine, as far as the trusted side can tell: tensors go through the
+  /// stream.
+  static FakeWorker remote(SSLContext identity, Script script) throws Exception {
+    CompletableFuture<WorkerAddress> listening = new CompletableFuture<>();
+    return start(
+        listening,
+        () ->
+            TlsTransport.accept(
+                new WorkerAddress.Tls("127.0.0.1", 0),
+                identity,
+                soon(),
+                port -> listening.complete(new WorkerAddress.Tls("127.0.0.1", port)),
+                _ -> {}),
+        script);
+  }
+
+  private static FakeWorker start(
+      CompletableFuture<WorkerAddress> listening, Listener listener, Script script)
+      throws Exception {
+    CompletableFuture<Void> end = new CompletableFuture<>();
+    Thread.ofPlatform().daemon().start(() -> run(listener, script, end));
+    return new FakeWorker(listening.get(5, TimeUnit.MINUTES), end);
   }
 
   /// Starts one that answers the greeting properly before its script.
   static FakeWorker polite(Path folder, Script script) throws Exception {
-    return start(
-        folder,
-        (link, raw) -> {
-          Message hello = link.receive(soon());
-          link.send(
-              new Message.Welcome(hello.sequence(), Message.PROTOCOL_VERSION, "fake", "float32", 1),
-              soon());
-          script.serve(link, raw);
-        });
+    return start(folder, politely(script));
   }
 
-  private void run(Path socket, CompletableFuture<Void> listening, Script script) {
-    try (Transport raw = UnixTransport.accept(socket, soon(), () -> listening.complete(null))) {
+  /// What [#polite] runs.
+  static Script politely(Script script) {
+    return (link, raw) -> {
+      Message hello = link.receive(soon());
+      link.send(
+          new Message.Welcome(hello.sequence(), Message.PROTOCOL_VERSION, "fake", "float32", 1),
+          soon());
+      script.serve(link, raw);
+    };
+  }
+
+  private static void run(Listener listener, Script script, CompletableFuture<Void> end) {
+    try (Transport raw = listener.accept()) {
       script.serve(new Link(raw), raw);
       end.complete(null);
     } catch (ProtocolException e) {

@@ -1,10 +1,15 @@
 package asymml.trusted.memory;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.trusted.boundary.OpenDoor;
+import asymml.trusted.boundary.Ticket;
 import asymml.trusted.memory.SplitRegion.Places;
 import asymml.trusted.memory.SplitRegion.Tensors;
 import asymml.wire.Slot;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -12,8 +17,11 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class SplitRegionTest {
+  @TempDir Path folder;
+
   /// Plays a step: what is written may not overlap what is still to be read.
   private static void play(List<Tensors> layers, boolean gradientsAtWorker) {
     SplitRegion region = new SplitRegion(layers, gradientsAtWorker);
@@ -114,5 +122,41 @@ class SplitRegionTest {
     assertThat(new SplitRegion(chain, true).sizeBytes()).isBetween(4 * floats, 4 * floats + 4096);
     assertThat(floats).isLessThan(2 * all / 3);
     assertThat(new SplitRegion(List.of(), true).sizeBytes()).isEqualTo(4096);
+  }
+
+  /// A ticket of a request that was never sent: awaiting it is refused, and so shows.
+  private static final Ticket NEVER = new Ticket(1000);
+
+  @Test
+  void a_layer_waits_for_all_readers_but_those_of_the_layer_that_ran_backward_before_it()
+      throws Exception {
+    for (int late = 0; late < 3; late++) {
+      Path own = Files.createDirectory(folder.resolve("late-" + late));
+      try (OpenDoor one = new OpenDoor(Files.createDirectory(own.resolve("one")), 1, 1);
+          OpenDoor two = new OpenDoor(Files.createDirectory(own.resolve("two")), 2, 1)) {
+        SplitRegion region = new SplitRegion(List.of(), true);
+        for (int layer = 0; layer < late + 2; layer++) {
+          region.awaitEarlier();
+          // The first request of each has been answered long ago.
+          region.readUntil(one.worker(), new Ticket(0));
+          region.readUntil(two.worker(), layer == late ? NEVER : new Ticket(0));
+        }
+        assertThatThrownBy(region::awaitEarlier)
+            .as("two layers after layer %d", late)
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("not a request of this connection");
+      }
+    }
+  }
+
+  @Test
+  void a_region_beyond_the_largest_slot_is_refused() {
+    long most = Slot.MAX_REGION_BYTES / Float.BYTES;
+    assertThat(new SplitRegion(List.of(new Tensors("x", 1, 1, most / 2 - 1024)), false).sizeBytes())
+        .isLessThanOrEqualTo(Slot.MAX_REGION_BYTES);
+    List<Tensors> tooMuch = List.of(new Tensors("x", most, 1, 1));
+    assertThatThrownBy(() -> new SplitRegion(tooMuch, false))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("ends within " + Slot.MAX_REGION_BYTES + " bytes");
   }
 }
