@@ -14,9 +14,9 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /// What a run may claim of its privacy, against any one worker that records all that it was sent:
-/// the cost of each channel and of the whole view. Where that is finite, the trained model costs no
-/// more: it is a function of the noised gradient sums that are counted, and of the workers' view. A
-/// finite number for a part never stands without the number for the whole beside it. Of two
+/// the cost of each channel and of the whole view. Where that is finite and gradient sums are
+/// noised, the trained model costs no more: it is a function of these sums and of the workers'
+/// view. A finite number for a part never stands without the number for the whole beside it. Of two
 /// workers, the one that gets values under masks learns what is counted here, and the one that gets
 /// the masks less.
 ///
@@ -171,10 +171,19 @@ public record PrivacyStatement(
         model);
   }
 
-  /// Nothing is said of the model where the view is not covered.
+  /// Whether the trained model is a function of what is counted: of noised gradient sums, and of
+  /// the workers' view. Where gradients have no noise of their own, nothing is said of the model.
+  ///
+  /// @return false if nothing finite holds for it, or it is not known to be such a function
+  public boolean coversModel() {
+    return view.isFinite()
+        && channels.stream()
+            .anyMatch(c -> c.channel() == Channel.WEIGHTS && !c.noiseMultipliers().isEmpty());
+  }
+
   private List<String> withModel(List<String> lines, String model) {
     List<String> all = new ArrayList<>(lines);
-    if (view.isFinite()) {
+    if (coversModel()) {
       all.add(model);
     }
     return List.copyOf(all);
@@ -251,7 +260,7 @@ public record PrivacyStatement(
     lines.add(
         "number of examples, classes, architecture, seed, clip bounds and all settings are public: a"
             + " rank or layer chosen by looking at private data is a release that is not counted"
-            + (view.isFinite()
+            + (coversModel()
                 ? "; the test accuracy says nothing of the training images but through the model"
                 : "; a worker's view is all that it is sent, not what the trained model reveals to"
                     + " its users"));
@@ -330,7 +339,7 @@ public record PrivacyStatement(
     facts.put("residualEpsilon", number(residuals));
     facts.put("residualAndGradientEpsilon", number(masked));
     facts.put("viewEpsilon", number(view));
-    if (view.isFinite()) {
+    if (coversModel()) {
       facts.put("modelEpsilon", number(view));
     }
     facts.put("samplerDelta", ledger.leftOut(_ -> true));

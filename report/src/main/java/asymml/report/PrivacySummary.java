@@ -38,7 +38,7 @@ public record PrivacySummary(PrivacyStatement statement) {
               PrivacyStatement.text(statement.view()),
               whole(two)));
     }
-    if (none || statement.view().isFinite()) {
+    if (none || statement.coversModel()) {
       rows.add(
           List.of(
               "released model",

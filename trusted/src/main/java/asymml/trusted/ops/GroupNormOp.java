@@ -74,7 +74,7 @@ public final class GroupNormOp implements TrustedOp {
         Gradients.require(own.shiftGradient()),
         guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
-    if (rows != null) {
+    if (rows != null && trained()) {
       for (int i = 0; i < rows.examples(); i++) {
         norm.exampleGradients(i, rows.of(i, name + ".weight"), rows.of(i, name + ".bias"));
       }
