@@ -4,6 +4,8 @@ module asymml.untrusted {
   requires asymml.kernels;
   requires asymml.wire;
   requires info.picocli;
+  requires java.management;
+  requires jdk.management;
   // Only where a GPU is asked for; the launcher adds it then.
   requires static org.bytedeco.cuda;
   requires org.bytedeco.javacpp;

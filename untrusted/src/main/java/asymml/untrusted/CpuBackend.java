@@ -4,6 +4,8 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.Convolution;
 import asymml.kernels.Convolution.Pass;
 import asymml.kernels.Kernels;
+import asymml.kernels.MemoryBudget;
+import asymml.kernels.MemoryLimitException;
 import asymml.kernels.Tensor;
 import asymml.wire.OpDescriptor;
 import java.lang.foreign.MemorySegment;
@@ -20,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// fails if oneDNN cannot compute it.
 final class CpuBackend implements Backend {
   /// An operation, and what was asked of it so far.
-  private static final class Planned {
+  private final class Planned {
     private final ConvShape shape;
     private @Nullable Convolution weighted;
     private @Nullable Convolution gradient;
@@ -45,9 +47,14 @@ final class CpuBackend implements Backend {
 
     private Convolution plan(Set<Pass> passes) {
       try {
-        return new Convolution(shape, passes);
+        return new Convolution(shape, passes, budget);
       } catch (IllegalStateException e) {
         throw new DeviceException("the cpu backend cannot compute it: " + e.getMessage(), e);
+      } catch (MemoryLimitException e) {
+        throw new DeviceException(
+            e.getMessage() + ": raise it with " + MemoryOptions.FLAG + " at the worker", e);
+      } catch (OutOfMemoryError e) {
+        throw new DeviceException("this machine has too little memory for it", e);
       }
     }
 
@@ -62,6 +69,12 @@ final class CpuBackend implements Backend {
   }
 
   private final Map<Integer, Planned> operations = new HashMap<>();
+  private final MemoryBudget budget;
+
+  /// @param budget what plans take their memory from
+  CpuBackend(MemoryBudget budget) {
+    this.budget = budget;
+  }
 
   @Override
   public String name() {

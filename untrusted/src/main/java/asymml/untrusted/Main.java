@@ -1,6 +1,7 @@
 package asymml.untrusted;
 
 import asymml.kernels.Kernels;
+import asymml.kernels.MemoryBudget;
 import asymml.kernels.NativeLibraryException;
 import asymml.kernels.ProcessorTime;
 import asymml.wire.Deadline;
@@ -123,6 +124,8 @@ public final class Main implements Callable<Integer> {
       description = "Exit if no trainer has connected after this time (default: wait for ever).")
   private @Nullable Integer acceptSeconds;
 
+  @Mixin private MemoryOptions memory = new MemoryOptions();
+
   @Mixin private RecordOptions record = new RecordOptions();
 
   @Option(names = "--debug", description = "Show where a failure came from.")
@@ -158,8 +161,9 @@ public final class Main implements Callable<Integer> {
       if (threads != null) {
         Kernels.setThreads(threads);
       }
-      try (Backend backend = selfTest ? backend() : record.around(backend())) {
-        return selfTest ? selfTest(backend) : serve(backend);
+      MemoryBudget budget = memory.budget();
+      try (Backend backend = selfTest ? backend(budget) : record.around(backend(budget))) {
+        return selfTest ? selfTest(backend) : serve(backend, budget);
       }
     } catch (LinkageError e) {
       @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
@@ -170,11 +174,12 @@ public final class Main implements Callable<Integer> {
     }
   }
 
-  private int serve(Backend backend) throws ProtocolException, InterruptedException {
+  private int serve(Backend backend, MemoryBudget budget)
+      throws ProtocolException, InterruptedException {
     // The caller of the process reads the ready line; everything else goes to stderr.
     try (Link link = new Link(accept(commandLine(spec).getOut(), backend))) {
       System.err.println("asymml worker: a trainer connected");
-      new Session(link, backend, ProcessorTime::nanos).run();
+      new Session(link, backend, budget, ProcessorTime::nanos).run();
       System.err.println("asymml worker: the trainer is done");
     } catch (ProtocolException e) {
       if (e.reason() != ProtocolException.Reason.CLOSED) {
@@ -190,7 +195,7 @@ public final class Main implements Callable<Integer> {
         switch (device) {
           case Device.Cpu _, Device.Emulated _ -> selfTest(backend, new Definition(), false);
           case Device.Cuda _ -> {
-            try (Backend cpu = new CpuBackend()) {
+            try (Backend cpu = new CpuBackend(MemoryBudget.unlimited())) {
               yield selfTest(backend, Reference.of(cpu), true);
             }
           }
@@ -207,9 +212,9 @@ public final class Main implements Callable<Integer> {
     return precision == null ? device.defaultPrecision() : precision;
   }
 
-  private Backend backend() {
+  private Backend backend(MemoryBudget budget) {
     return switch (device) {
-      case Device.Cpu _ -> new CpuBackend();
+      case Device.Cpu _ -> new CpuBackend(budget);
       case Device.Emulated emulated -> new EmulatedBackend(emulated, System::nanoTime);
       case Device.Cuda gpu -> cudaBackend(gpu);
     };
@@ -233,6 +238,10 @@ public final class Main implements Callable<Integer> {
     }
     if (acceptSeconds != null && acceptSeconds < 1) {
       throw usage("--accept-seconds must be at least 1: " + acceptSeconds);
+    }
+    @Nullable String memoryComplaint = memory.complaint();
+    if (memoryComplaint != null) {
+      throw usage(memoryComplaint);
     }
     if (selfTest == (address != null)) {
       throw usage("give one of --listen ADDRESS and --self-test");

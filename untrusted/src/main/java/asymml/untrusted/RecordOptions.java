@@ -4,10 +4,7 @@ import asymml.wire.RecordingWriter;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
 import picocli.CommandLine.Option;
 
 /// Whether a worker records what it receives and computes.
@@ -58,35 +55,6 @@ final class RecordOptions {
       if (!begun) {
         backend.close();
       }
-    }
-  }
-
-  /// Reads `--record-limit`.
-  static final class SizeConverter implements CommandLine.ITypeConverter<Long> {
-    private static final Pattern SIZE =
-        Pattern.compile("(?<number>\\d{1,15})(?<unit>[KMG]?)(i?B)?", Pattern.CASE_INSENSITIVE);
-
-    SizeConverter() {}
-
-    @Override
-    public Long convert(String text) {
-      Matcher m = SIZE.matcher(text.strip());
-      if (!m.matches()) {
-        throw new CommandLine.TypeConversionException(
-            "'" + text + "' is no size such as 500M or 2G");
-      }
-      int shift =
-          switch (m.group("unit")) {
-            case "k", "K" -> 10;
-            case "m", "M" -> 20;
-            case "g", "G" -> 30;
-            default -> 0;
-          };
-      long number = Long.parseLong(m.group("number"));
-      if (number > Long.MAX_VALUE >> shift) {
-        throw new CommandLine.TypeConversionException("'" + text + "' is more than any disk has");
-      }
-      return number << shift;
     }
   }
 }

@@ -52,7 +52,7 @@ final class Replies implements AutoCloseable {
   private final LongSupplier cpuNanos;
   // The rest is guarded by this. A request is taken out once it is answered.
   private final Queue<Pending> pending = new ArrayDeque<>();
-  private @Nullable ProtocolException failure;
+  private @Nullable Throwable failure;
   private boolean started;
   private boolean closed;
 
@@ -120,8 +120,10 @@ final class Replies implements AutoCloseable {
   }
 
   private void rethrow() throws ProtocolException {
-    if (failure != null) {
-      throw failure;
+    switch (failure) {
+      case null -> {}
+      case ProtocolException e -> throw e;
+      case Throwable e -> throw new IllegalStateException("an answer failed: " + e, e);
     }
   }
 
@@ -131,7 +133,8 @@ final class Replies implements AutoCloseable {
       while (next != null) {
         try {
           answer(next);
-        } catch (ProtocolException e) {
+        } catch (ProtocolException | RuntimeException | Error e) {
+          // Whatever it is ends the session; what is under way is still awaited here.
           fail(e);
         } finally {
           takeOut();
@@ -156,7 +159,7 @@ final class Replies implements AutoCloseable {
   }
 
   // The session may wait for a request that never comes: closing the link ends that.
-  private void fail(ProtocolException e) {
+  private void fail(Throwable e) {
     synchronized (this) {
       if (failure == null) {
         failure = e;

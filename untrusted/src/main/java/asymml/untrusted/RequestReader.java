@@ -8,6 +8,7 @@ import asymml.wire.Region;
 import java.time.Duration;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /// Takes requests off the link, in order, and puts streamed tensors into the region.
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// Where tensors come in the stream it reads ahead on a thread of its own. Otherwise the trusted
 /// side, writing a tensor, and this side, writing a result, could each wait for the other to read.
 /// Where memory is shared all messages are small, and the thread that computes reads them itself.
-final class RequestReader {
+final class RequestReader implements AutoCloseable {
   // Above what a trusted side keeps in flight; a peer that sends more waits.
   private static final int READ_AHEAD = 256;
   private static final Duration PAYLOAD_LIMIT = Duration.ofMinutes(10);
@@ -26,20 +27,28 @@ final class RequestReader {
 
   private record Ended(ProtocolException why) implements Item {}
 
+  private record Broken(Throwable why) implements Item {}
+
   private final Link link;
   private final BlockingQueue<Item> items = new ArrayBlockingQueue<>(READ_AHEAD);
+  // Released once a request for a region has been served.
+  private final Semaphore regionServed = new Semaphore(0);
   private volatile @Nullable Region region;
   private long nextSequence;
-  private boolean readingAhead;
+  private @Nullable Thread aheadReader;
 
   RequestReader(Link link) {
     this.link = link;
   }
 
-  /// Says where streamed tensors go from now on. The trusted side sends none before the request
-  /// that gives the region is answered, and none to an old one after.
-  void deliverTo(Region current) {
+  /// Says where streamed tensors go from now on, once a request for a region has been served. What
+  /// comes behind that request is not read before, whatever the trusted side sends: no tensor is
+  /// under way into the region that goes.
+  ///
+  /// @param current the region, or null if there is none
+  void deliverTo(@Nullable Region current) {
     this.region = current;
+    regionServed.release();
   }
 
   /// Reads the first request.
@@ -52,24 +61,32 @@ final class RequestReader {
     if (!link.streamed()) {
       return read(Deadline.NEVER);
     }
-    if (!readingAhead) {
-      readingAhead = true;
-      Thread.ofPlatform().daemon().name("request-reader").start(this::readAhead);
+    if (aheadReader == null) {
+      aheadReader = Thread.ofPlatform().daemon().name("request-reader").start(this::readAhead);
     }
     return switch (items.take()) {
       case Arrived(Message.Request request) -> request;
       case Ended(ProtocolException why) -> throw why;
+      case Broken(Throwable why) ->
+          throw new IllegalStateException("the reader of requests failed: " + why, why);
     };
   }
 
+  // Whatever ends this thread ends the session: it waits for the next item.
   private void readAhead() {
     try {
       try {
         while (true) {
-          items.put(new Arrived(read(Deadline.NEVER)));
+          Message.Request request = read(Deadline.NEVER);
+          items.put(new Arrived(request));
+          if (request instanceof Message.MapRegion) {
+            regionServed.acquire();
+          }
         }
       } catch (ProtocolException e) {
         items.put(new Ended(e));
+      } catch (RuntimeException | Error e) {
+        items.put(new Broken(e));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -100,5 +117,27 @@ final class RequestReader {
       throw new ProtocolException("the trainer sent a tensor that has no place");
     }
     link.receiveTensor(target.at(payload.slot()), Deadline.in(PAYLOAD_LIMIT));
+  }
+
+  /// Ends the reading ahead, and the link with it, which it may wait for: after this no thread
+  /// writes to a region. Idempotent.
+  @Override
+  public void close() {
+    if (aheadReader == null) {
+      return;
+    }
+    link.close();
+    aheadReader.interrupt();
+    boolean interrupted = false;
+    while (aheadReader.isAlive()) {
+      try {
+        aheadReader.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

@@ -2,6 +2,8 @@ package asymml.untrusted;
 
 import asymml.kernels.GaussianMasks;
 import asymml.kernels.Kernels;
+import asymml.kernels.MemoryBudget;
+import asymml.kernels.MemoryLimitException;
 import asymml.wire.Deadline;
 import asymml.wire.Link;
 import asymml.wire.Message;
@@ -11,6 +13,7 @@ import asymml.wire.Region;
 import asymml.wire.Slot;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -20,19 +23,25 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// Serves one trusted side: answers its requests strictly in order until it disconnects. Numbers,
-/// places and sizes are checked before the backend sees them; a request that does not pass is
-/// refused with a reason, and the session continues.
+/// places and sizes are checked before the backend sees them, memory before it is taken; a request
+/// that does not pass is refused with a reason, and the session continues.
 final class Session {
   private static final Duration HELLO_LIMIT = Duration.ofSeconds(30);
   private static final Duration GREETING_LIMIT = Duration.ofMinutes(10);
 
+  // What this side keeps of a definition: its objects on the Java heap, at most.
+  private static final long DEFINITION_BYTES = 1 << 10;
+
   private final Link link;
   private final Backend backend;
+  private final MemoryBudget budget;
   private final RequestReader requests;
   private final Replies replies;
   private final Map<Integer, Op> ops = new HashMap<>();
   private final GaussianMasks masks = new GaussianMasks(Kernels.threads());
   private @Nullable Region region;
+  private long regionBytes; // of the budget
+  private long definitionBytes;
 
   private static final class Op {
     private final OpDescriptor shape;
@@ -43,12 +52,14 @@ final class Session {
     }
   }
 
-  /// @param link the connection; the caller closes it
+  /// @param link the connection; the caller closes it, and this does where tensors come in a stream
   /// @param backend what computes; the caller closes it
+  /// @param budget what the trusted side can make this process take
   /// @param cpuNanos processor time of this process so far
-  Session(Link link, Backend backend, LongSupplier cpuNanos) {
+  Session(Link link, Backend backend, MemoryBudget budget, LongSupplier cpuNanos) {
     this.link = link;
     this.backend = backend;
+    this.budget = budget;
     this.requests = new RequestReader(link);
     this.replies = new Replies(link, cpuNanos);
   }
@@ -67,8 +78,11 @@ final class Session {
       replies.drain();
     } finally {
       replies.close();
+      requests.close();
       closeRegion();
       masks.close();
+      budget.giveBack(definitionBytes);
+      definitionBytes = 0;
     }
   }
 
@@ -126,27 +140,52 @@ final class Session {
 
   private void mapRegion(Message.MapRegion m)
       throws RefusedException, ProtocolException, InterruptedException {
-    if (link.streamed() != m.path().isEmpty()) {
-      throw new RefusedException("tensors come by shared memory or in the stream, not by both");
-    }
-    replies.drain();
-    Region next;
     try {
-      next =
-          link.streamed()
-              ? Region.allocate(m.sizeBytes())
-              : Region.open(Path.of(m.path()), m.sizeBytes());
-    } catch (IOException e) {
-      throw new RefusedException("cannot map the shared memory: " + e.getMessage(), e);
-    } catch (OutOfMemoryError e) {
-      throw new RefusedException("this machine has no " + m.sizeBytes() + " bytes of memory", e);
+      if (link.streamed() != m.path().isEmpty()) {
+        throw new RefusedException("tensors come by shared memory or in the stream, not by both");
+      }
+      replies.drain();
+      Region next = link.streamed() ? allocate(m.sizeBytes()) : open(m);
+      closeRegion();
+      region = next;
+      regionBytes = link.streamed() ? m.sizeBytes() : 0;
+      link.encode(m.encoding());
+      backend.attach(next.memory());
+    } finally {
+      requests.deliverTo(region);
     }
-    link.encode(m.encoding());
-    requests.deliverTo(next);
-    closeRegion();
-    region = next;
-    backend.attach(next.memory());
     replies.done(m.sequence(), Completion.DONE, null, List.of());
+  }
+
+  private Region allocate(long sizeBytes) throws RefusedException {
+    take(sizeBytes);
+    boolean allocated = false;
+    try {
+      Region next = Region.allocate(sizeBytes);
+      allocated = true;
+      return next;
+    } catch (OutOfMemoryError e) {
+      throw new RefusedException("this machine has no " + sizeBytes + " bytes of memory", e);
+    } finally {
+      budget.giveBack(allocated ? 0 : sizeBytes);
+    }
+  }
+
+  private static Region open(Message.MapRegion m) throws RefusedException {
+    try {
+      return Region.open(Path.of(m.path()), m.sizeBytes());
+    } catch (IOException | InvalidPathException e) {
+      throw new RefusedException("cannot map the shared memory: " + e.getMessage(), e);
+    }
+  }
+
+  private void take(long bytes) throws RefusedException {
+    try {
+      budget.take(bytes);
+    } catch (MemoryLimitException e) {
+      throw new RefusedException(
+          e.getMessage() + ": raise it with " + MemoryOptions.FLAG + " at the worker", e);
+    }
   }
 
   private void closeRegion() {
@@ -156,6 +195,8 @@ final class Session {
       } finally {
         region.close();
         region = null;
+        budget.giveBack(regionBytes);
+        regionBytes = 0;
       }
     }
   }
@@ -165,6 +206,8 @@ final class Session {
     if (ops.containsKey(m.opId())) {
       throw new RefusedException("op " + m.opId() + " is defined already");
     }
+    take(DEFINITION_BYTES);
+    definitionBytes += DEFINITION_BYTES;
     // A backend may plan its memory anew.
     replies.drain();
     backend.define(m.opId(), m.op());
@@ -227,6 +270,10 @@ final class Session {
 
   private void expandMask(Message.ExpandMask m)
       throws RefusedException, ProtocolException, InterruptedException {
+    if (m.masks().floats() / m.examples() > OpDescriptor.MAX_VALUES) {
+      throw new RefusedException(
+          "masks of one example have at most " + OpDescriptor.MAX_VALUES + " values");
+    }
     checkPlace("masks", m.masks(), m.masks().floats());
     replies.awaitTurn(m.masks(), List.of());
     masks.write(m.key().bytes(), m.deviation(), m.examples(), region().at(m.masks()));

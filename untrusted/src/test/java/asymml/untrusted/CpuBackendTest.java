@@ -3,6 +3,7 @@ package asymml.untrusted;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.kernels.MemoryBudget;
 import asymml.wire.OpDescriptor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -29,7 +30,7 @@ class CpuBackendTest {
     OpDescriptor op = new OpDescriptor(n, h, w, c, o, kh, kw, stride, padding);
     Random random = new Random(SEED);
     try (Arena arena = Arena.ofConfined();
-        Backend cpu = new CpuBackend();
+        Backend cpu = new CpuBackend(MemoryBudget.unlimited());
         Backend naive = new NaiveBackend()) {
       MemorySegment x = normal(arena, random, op.inputFloats());
       MemorySegment dy = normal(arena, random, op.outputFloats());

@@ -40,6 +40,8 @@ class MainTest {
         "--listen unix:/tmp/w --tls-keystore w.p12 --tls-password-file pw",
         "--listen unix:/tmp/w --record f --record-limit much",
         "--listen unix:/tmp/w --record f --record-limit 99999999999G",
+        "--listen unix:/tmp/w --memory-limit 0",
+        "--listen unix:/tmp/w --memory-limit much",
         "--listen unix:/tmp/w --frobnicate",
         "--self-test --listen unix:/tmp/w",
         "--self-test --record f",
@@ -97,6 +99,8 @@ class MainTest {
         .contains(
             "--listen",
             "--threads",
+            "--memory-limit",
+            "half of this machine's memory",
             "--record",
             "(default: 1G)",
             "--device",

@@ -3,6 +3,7 @@ package asymml.untrusted;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.kernels.MemoryBudget;
 import asymml.wire.Deadline;
 import asymml.wire.Encoding;
 import asymml.wire.Link;
@@ -37,6 +38,8 @@ class OverlappingRequestsTest {
   private static final Slot DX = new Slot(192, 6);
   private static final Slot DW = new Slot(256, 12);
 
+  private static final long BUDGET_BYTES = 1 << 20;
+
   @TempDir Path folder;
   private final CompletableFuture<Void> end = new CompletableFuture<>();
   private final LateBackend backend = new LateBackend();
@@ -44,6 +47,7 @@ class OverlappingRequestsTest {
   private Link link;
   private Region region;
   private long sequence;
+  private final MemoryBudget budget = new MemoryBudget(BUDGET_BYTES);
 
   /// Computes when the end of a call is awaited, and a permit has been given.
   private static final class LateBackend extends DelegatingBackend {
@@ -130,7 +134,7 @@ class OverlappingRequestsTest {
   private void serve(Path socket, CompletableFuture<Void> listening) {
     try (Link worker =
         new Link(UnixTransport.accept(socket, soon(), () -> listening.complete(null)))) {
-      new Session(worker, backend, () -> 77).run();
+      new Session(worker, backend, budget, () -> 77).run();
       end.complete(null);
     } catch (ProtocolException | InterruptedException e) {
       end.completeExceptionally(e);

@@ -91,6 +91,6 @@ class RecordingBackendTest {
   @ParameterizedTest
   @CsvSource({"4096, 4096", "7k, 7168", "500M, 524288000", "2GiB, 2147483648", "1gb, 1073741824"})
   void sizes_are_read_with_powers_of_1024(String text, long bytes) {
-    assertThat(new RecordOptions.SizeConverter().convert(text)).isEqualTo(bytes);
+    assertThat(new SizeConverter().convert(text)).isEqualTo(bytes);
   }
 }

@@ -2,6 +2,7 @@ package asymml.untrusted;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.kernels.MemoryBudget;
 import asymml.wire.OpDescriptor;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -36,7 +37,7 @@ class SelfTestTest {
 
   @Test
   void a_right_backend_passes_against_the_definition_and_against_another_backend() {
-    try (Backend cpu = new CpuBackend()) {
+    try (Backend cpu = new CpuBackend(MemoryBudget.unlimited())) {
       assertThat(run(cpu, new Definition())).isTrue();
     }
     assertThat(out.toString())
@@ -44,7 +45,7 @@ class SelfTestTest {
         .contains("3x3 stride 2  2x5x7x3 to 4", "linear        5x1x1x17 to 11")
         .contains("self-test passed: all 9 results within their bounds")
         .doesNotContain("FAILED");
-    try (Backend cpu = new CpuBackend();
+    try (Backend cpu = new CpuBackend(MemoryBudget.unlimited());
         Backend naive = new NaiveBackend()) {
       assertThat(run(naive, Reference.of(cpu))).isTrue();
     }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.GaussianMasks;
+import asymml.kernels.MemoryBudget;
 import asymml.kernels.Tensor;
 import asymml.wire.Deadline;
 import asymml.wire.Encoding;
@@ -40,10 +41,13 @@ class SessionTest {
   private static final Slot W = new Slot(64, 12);
   private static final Slot Y = new Slot(128, 8);
 
+  private static final long BUDGET_BYTES = 1 << 20;
+
   @TempDir Path folder;
   private final CompletableFuture<Void> end = new CompletableFuture<>();
   private Link link;
   private long sequence;
+  private final MemoryBudget budget = new MemoryBudget(BUDGET_BYTES);
 
   private static Deadline soon() {
     return Deadline.in(Duration.ofMinutes(5));
@@ -62,7 +66,7 @@ class SessionTest {
     try (Link worker =
             new Link(UnixTransport.accept(socket, soon(), () -> listening.complete(null)));
         Backend backend = new NaiveBackend()) {
-      new Session(worker, backend, () -> 77).run();
+      new Session(worker, backend, budget, () -> 77).run();
       end.complete(null);
     } catch (ProtocolException | InterruptedException e) {
       end.completeExceptionally(e);
