@@ -7,6 +7,7 @@ import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Parameter;
 import asymml.privacy.Ledger;
 import asymml.privacy.Release;
+import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.boundary.ReleaseLog;
 import asymml.trusted.boundary.SumNoise;
 import asymml.trusted.data.BatchLoader;
@@ -100,7 +101,7 @@ final class DpSgdExecution extends AccountedExecution implements DpSgdStep.Hooks
   }
 
   @Override
-  public void begin(int[] labels, boolean first) {}
+  public void begin(NullExamples none, boolean first) {}
 
   @Override
   public void beforeNoise() {

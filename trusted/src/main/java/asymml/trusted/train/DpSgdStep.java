@@ -2,7 +2,9 @@ package asymml.trusted.train;
 
 import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
+import asymml.kernels.Tensor;
 import asymml.privacy.Release;
+import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.boundary.SumNoise;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
@@ -32,9 +34,9 @@ record DpSgdStep(
   interface Hooks {
     /// A physical batch begins.
     ///
-    /// @param labels of its places
+    /// @param none which of its places hold no example, or none that counts
     /// @param first whether it is the first of the step
-    void begin(int[] labels, boolean first);
+    void begin(NullExamples none, boolean first);
 
     /// All physical batches are done, and the noise follows.
     void beforeNoise();
@@ -55,19 +57,20 @@ record DpSgdStep(
     clip.begin();
     for (int i = 0; i < batches; i++) {
       Batch batch = loader.next();
-      hooks.begin(batch.labels(), i == 0);
+      Places places = new Places(batch.labels());
+      hooks.begin(places, i == 0);
       network.input().copyFrom(batch.images());
       if (i == 0) {
         network.forward(step);
       } else {
         network.forwardFurther(step);
       }
-      int[] labels = countable(network, batch.labels());
+      places.dropUnlessFinite(network.logits());
       SoftmaxCrossEntropy.Result result =
           SoftmaxCrossEntropy.evaluate(
-              network.logits(), labels, labelSmoothing, 1, network.logitsGradient());
+              network.logits(), places.labels, labelSmoothing, 1, network.logitsGradient());
       network.backward();
-      clip.add(place -> labels[place] == SoftmaxCrossEntropy.NO_LABEL);
+      clip.add(places);
       loss += result.lossSum();
       examples += result.examples();
       correct += result.correct();
@@ -77,15 +80,32 @@ record DpSgdStep(
     return new SoftmaxCrossEntropy.Result(loss, examples, correct);
   }
 
-  /// Examples whose outputs are not finite count as null examples: a stop would say something about
-  /// them.
-  private static int[] countable(Network network, int[] labels) {
-    int[] countable = labels.clone();
-    for (int i = 0; i < countable.length; i++) {
-      if (!Elementwise.allFinite(network.logits().examples(i, 1))) {
-        countable[i] = SoftmaxCrossEntropy.NO_LABEL;
+  /// The labels of the examples that count. Those whose values are not finite count as null
+  /// examples: that the run goes on is no information about them.
+  private static final class Places implements NullExamples {
+    private final int[] labels;
+
+    Places(int[] labels) {
+      this.labels = labels.clone();
+    }
+
+    @Override
+    public boolean isNull(int place) {
+      return labels[place] == SoftmaxCrossEntropy.NO_LABEL;
+    }
+
+    @Override
+    public boolean drop(int place) {
+      labels[place] = SoftmaxCrossEntropy.NO_LABEL;
+      return true;
+    }
+
+    void dropUnlessFinite(Tensor logits) {
+      for (int i = 0; i < labels.length; i++) {
+        if (!Elementwise.allFinite(logits.examples(i, 1))) {
+          drop(i);
+        }
       }
     }
-    return countable;
   }
 }

@@ -5,6 +5,7 @@ import asymml.kernels.ProcessorTime;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.privacy.Ledger;
 import asymml.privacy.Release;
+import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
@@ -150,12 +151,13 @@ final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks
       return jointStep.run(loader, step, this);
     }
     Batch batch = loader.next();
-    return batchStep.gradients(batch, step, () -> begin(batch.labels(), true));
+    return batchStep.gradients(
+        batch, step, () -> begin(i -> batch.labels()[i] == SoftmaxCrossEntropy.NO_LABEL, true));
   }
 
   @Override
-  public void begin(int[] labels, boolean first) {
-    split.nullExamples(i -> labels[i] == SoftmaxCrossEntropy.NO_LABEL);
+  public void begin(NullExamples none, boolean first) {
+    split.nullExamples(none);
     if (first && (split.refreshes(now) || !split.hasBases())) {
       refit.fit(split);
     }
