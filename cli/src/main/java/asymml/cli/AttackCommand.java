@@ -1,6 +1,6 @@
 package asymml.cli;
 
-import asymml.cli.options.Labels;
+import asymml.cli.options.Values;
 import asymml.cli.table.AttackTable;
 import asymml.cli.terminal.DataOpening;
 import asymml.session.DataSpec;
@@ -24,13 +24,10 @@ import asymml.trusted.run.RunLayout;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -142,7 +139,7 @@ final class AttackCommand implements Callable<Integer> {
       names = "--model",
       paramLabel = "NAME",
       defaultValue = "vgg11",
-      converter = Labels.ModelConverter.class,
+      converter = Values.ModelName.class,
       description = "With --suite: the network (default: ${DEFAULT-VALUE}).")
   private String model;
 
@@ -185,12 +182,9 @@ final class AttackCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws DataException, IOException, StudyException {
-    AttackSettings settings;
-    try {
-      settings = new AttackSettings(layers, maxUnknowns, publicImages, inversionIterations);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-    }
+    AttackSettings settings =
+        UsageErrors.checked(
+            spec, () -> new AttackSettings(layers, maxUnknowns, publicImages, inversionIterations));
     if (suite) {
       suite(settings);
     } else {
@@ -203,7 +197,7 @@ final class AttackCommand implements Callable<Integer> {
     if (recording == null || truth == null) {
       throw new ParameterException(spec.commandLine(), "give --recording and --truth, or --suite");
     }
-    Set<AttackName> chosen = chosen();
+    Set<AttackName> chosen = UsageErrors.checked(spec, "--attack", () -> AttackName.named(attack));
     PrintWriter out = spec.commandLine().getOut();
     RunLayout run = new RunLayout(truth);
     TrainingSpec recorded = Settings.read(run.config()).spec();
@@ -233,16 +227,17 @@ final class AttackCommand implements Callable<Integer> {
           "--suite makes recordings of its own and runs all attacks: leave out --recording, --truth,"
               + " --attack and --json");
     }
-    SuiteSpec asked;
-    try {
-      asked =
-          new SuiteSpec(
-              SuiteSpec.runs(data == null ? "generated" : data, model, images, epochs, seed),
-              chosenPlans(),
-              settings);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-    }
+    List<SuitePlan> chosen =
+        UsageErrors.checked(
+            spec, "--plans", () -> plans == null ? SuitePlan.all() : SuitePlan.named(plans));
+    SuiteSpec asked =
+        UsageErrors.checked(
+            spec,
+            () ->
+                new SuiteSpec(
+                    SuiteSpec.runs(data == null ? "generated" : data, model, images, epochs, seed),
+                    chosen,
+                    settings));
     PrintWriter out = spec.commandLine().getOut();
     List<SuiteResult> results =
         new AttackSuite(
@@ -289,41 +284,5 @@ final class AttackCommand implements Callable<Integer> {
       out.println(line);
       out.flush();
     }
-  }
-
-  private List<SuitePlan> chosenPlans() {
-    List<SuitePlan> all = SuitePlan.all();
-    List<String> wanted = plans;
-    if (wanted == null) {
-      return all;
-    }
-    List<String> names = all.stream().map(SuitePlan::name).toList();
-    for (String name : wanted) {
-      if (!names.contains(name)) {
-        throw new ParameterException(
-            spec.commandLine(),
-            "--plans '%s' is none of %s".formatted(name, String.join(", ", names)));
-      }
-    }
-    return all.stream().filter(plan -> wanted.contains(plan.name())).toList();
-  }
-
-  private Set<AttackName> chosen() {
-    if (attack.equals(ALL)) {
-      return EnumSet.allOf(AttackName.class);
-    }
-    for (AttackName name : AttackName.values()) {
-      if (name.label().equals(attack)) {
-        return EnumSet.of(name);
-      }
-    }
-    throw new ParameterException(
-        spec.commandLine(),
-        "--attack is %s or all: %s"
-            .formatted(
-                Arrays.stream(AttackName.values())
-                    .map(AttackName::label)
-                    .collect(Collectors.joining(", ")),
-                attack));
   }
 }

@@ -1,10 +1,10 @@
 package asymml.cli;
 
 import asymml.cli.options.ChunkOptions;
-import asymml.cli.options.Labels;
+import asymml.cli.options.NetworkOptions;
+import asymml.cli.options.ProcessOptions;
 import asymml.cli.options.ShieldOptions;
 import asymml.cli.table.BenchTable;
-import asymml.model.Zoo;
 import asymml.report.BenchChart;
 import asymml.report.Charts;
 import asymml.report.SweepChart;
@@ -21,6 +21,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Shield;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -30,13 +31,10 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
-import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine.TypeConversionException;
 
 /// `asymml bench`.
 @Command(
@@ -60,63 +58,46 @@ import picocli.CommandLine.TypeConversionException;
 final class BenchCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--model",
-      paramLabel = "NAME",
-      defaultValue = "vgg16",
-      converter = Labels.ModelConverter.class,
-      description = "A model of 'asymml models' (default: ${DEFAULT-VALUE}).")
-  String model;
-
-  @Option(
-      names = "--norm",
-      paramLabel = "NORM",
-      defaultValue = "batch",
-      converter = Labels.NormConverter.class,
-      description = "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
-  Zoo.Norm norm;
+  @Mixin private final NetworkOptions network = new NetworkOptions("vgg16");
 
   @Option(
       names = "--image-size",
       paramLabel = "PIXELS",
       defaultValue = "32",
       description = "Height and width of the images, of 3 channels (default: ${DEFAULT-VALUE}).")
-  int imageSize;
+  private int imageSize;
 
   @Option(
       names = "--batch-size",
       paramLabel = "N",
       defaultValue = "32",
       description = "Images a step (default: ${DEFAULT-VALUE}).")
-  int batchSize;
+  private int batchSize;
 
   @Option(
       names = "--modes",
       paramLabel = "MODES",
       split = ",",
       defaultValue = "trusted-only,asymml",
-      converter = Labels.ModeConverter.class,
       description =
           "Modes to measure, as for 'asymml train', with commas (default: ${DEFAULT-VALUE}).")
-  List<Mode> modes;
+  private List<Mode> modes;
 
   @Option(
       names = "--rank",
       paramLabel = "RANK",
-      converter = Labels.RankConverter.class,
       description =
           "What stays trusted of a split layer's input, as for 'asymml train'; the default is the"
               + " paper's: 4, 8, 16, 32, 32, ... after the first layer (default: schedule:2:32,"
               + " with --shield shares 0).")
-  @Nullable RankPolicy rank;
+  private @Nullable RankPolicy rank;
 
   @Option(
       names = "--decomposer",
       paramLabel = "NAME",
       defaultValue = "shared",
-      converter = Labels.DecompositionConverter.class,
       description = "shared or per-example (default: ${DEFAULT-VALUE}).")
-  Decomposition decomposer;
+  private Decomposition decomposer;
 
   @Option(
       names = "--trusted-layers",
@@ -124,7 +105,7 @@ final class BenchCommand implements Callable<Integer> {
       split = ",",
       defaultValue = Plan.FIRST + "," + Plan.LAST,
       description = "Linear layers that stay trusted whole (default: ${DEFAULT-VALUE}).")
-  List<String> trustedLayers;
+  private List<String> trustedLayers;
 
   @Option(
       names = "--noise-ratio",
@@ -132,18 +113,18 @@ final class BenchCommand implements Callable<Integer> {
       description =
           "Noise on residuals, as for 'asymml train'; its cost does not depend on its strength, but"
               + " 0 turns it off (default: 0.1, with --shield shares 1000).")
-  @Nullable Double noiseRatio;
+  private @Nullable Double noiseRatio;
 
-  @Mixin ShieldOptions shield;
+  @Mixin private ShieldOptions shield;
 
-  @Mixin ChunkOptions chunks;
+  @Mixin private ChunkOptions chunks;
 
   @Option(
       names = "--steps",
       paramLabel = "N",
       defaultValue = "10",
       description = "Steps that count, a round (default: ${DEFAULT-VALUE}).")
-  int steps;
+  private int steps;
 
   @Option(
       names = "--warm-up",
@@ -152,7 +133,7 @@ final class BenchCommand implements Callable<Integer> {
       description =
           "Steps before them that do not count, in a mode's first round (with --sweep before it); a"
               + " third of them later (default: ${DEFAULT-VALUE}).")
-  int warmUp;
+  private int warmUp;
 
   @Option(
       names = "--rounds",
@@ -161,22 +142,9 @@ final class BenchCommand implements Callable<Integer> {
       description =
           "How often the modes take turns, so that a noisy moment does not fall on one of them"
               + " alone (default: ${DEFAULT-VALUE}).")
-  int rounds;
+  private int rounds;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description =
-          "Threads of either process (default: half the processors, which the two then share).")
-  @Nullable Integer threads;
-
-  @Option(
-      names = "--worker",
-      paramLabel = "DEVICE",
-      defaultValue = WorkerChoice.Local.NAME,
-      converter = Labels.LocalWorkerConverter.class,
-      description = "local, or cuda:N for a GPU of this machine (default: ${DEFAULT-VALUE}).")
-  WorkerChoice.Local worker;
+  @Mixin private ProcessOptions processes;
 
   @Option(
       names = "--worker-delay",
@@ -184,7 +152,7 @@ final class BenchCommand implements Callable<Integer> {
       description =
           "Emulate a worker that takes so long for each request and computes nothing: what the"
               + " trusted side reaches beside a worker of that speed.")
-  @Nullable Integer workerDelay;
+  private @Nullable Integer workerDelay;
 
   @Option(
       names = "--enclave-slowdown",
@@ -192,22 +160,21 @@ final class BenchCommand implements Callable<Integer> {
       description =
           "Also print what the times would be if the trusted side ran so many times as long: a"
               + " projection, not a measurement.")
-  @Nullable Double enclaveSlowdown;
+  private @Nullable Double enclaveSlowdown;
 
   @Option(
       names = "--sweep",
       paramLabel = "KEY:V1,V2,...",
-      converter = SweepConverter.class,
       description =
           "Measure at each of these values of batch-size, image-size or rank, and print what an"
               + " image costs in place of a step.")
-  @Nullable BenchSweep sweep;
+  private @Nullable BenchSweep sweep;
 
   @Option(
       names = "--json",
       paramLabel = "FILE",
       description = "Write all costs there, by layer and kind of work; with --sweep its table.")
-  @Nullable Path json;
+  private @Nullable Path json;
 
   @Option(
       names = "--svg",
@@ -215,20 +182,15 @@ final class BenchCommand implements Callable<Integer> {
       description =
           "Draw the trusted side's time there, by layer and kind of work; with --sweep by its"
               + " values.")
-  @Nullable Path svg;
+  private @Nullable Path svg;
 
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
-    BenchSpec asked;
-    List<BenchPoint> points;
-    try {
-      check();
-      asked = spec();
-      points = sweep == null ? List.of(BenchPoint.of(asked)) : sweep.points(asked);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
-    }
+    BenchSpec asked = UsageErrors.checked(spec, this::asked);
+    List<BenchPoint> points =
+        UsageErrors.checked(
+            spec, () -> sweep == null ? List.of(BenchPoint.of(asked)) : sweep.points(asked));
     Benchmark benchmark = new Benchmark(asked, new Progress(asked.rounds(), out));
     BenchTable table = new BenchTable(asked, out);
     BenchFile file = new BenchFile(asked, benchmark.rates(), Build.version());
@@ -304,27 +266,44 @@ final class BenchCommand implements Callable<Integer> {
 
   private String describeWorker() {
     return workerDelay == null
-        ? worker.toString()
+        ? processes.worker().toString()
         : "EMULATED: computes nothing, answers each request after %d microseconds"
             .formatted(workerDelay);
   }
 
-  /// Refuses what no specification refuses by itself.
-  private void check() {
-    chunks.check(shield.shares());
-    if (workerDelay != null && (workerDelay < 0 || workerDelay > 10_000_000)) {
-      throw new IllegalArgumentException(
-          "--worker-delay must be 0 to 10000000 microseconds: " + workerDelay);
-    }
-    if (workerDelay != null && !worker.equals(new WorkerChoice.Local(WorkerChoice.Local.CPU))) {
-      throw new IllegalArgumentException("give one of --worker and --worker-delay");
-    }
+  /// What is to be measured.
+  ///
+  /// @throws IllegalArgumentException with the rule that a value breaks
+  private BenchSpec asked() {
     if (enclaveSlowdown != null && !(enclaveSlowdown >= 1 && enclaveSlowdown < 1e6)) {
       throw new IllegalArgumentException("--enclave-slowdown must be at least 1");
     }
     if (sweep != null) {
       checkSweep(sweep);
     }
+    Shield shielding = shield.shield();
+    boolean shares = shielding.masks();
+    return new BenchSpec(
+        new BenchSpec.Network(network.model(), network.norm(), imageSize, batchSize),
+        new BenchSpec.Split(
+            modes,
+            rank != null ? rank : RankPolicy.parse(shares ? "0" : "schedule:2:32"),
+            decomposer,
+            trustedLayers,
+            noiseRatio != null ? noiseRatio : shares ? 1000 : 0.1,
+            shielding),
+        new BenchSpec.Rounds(steps, warmUp, rounds),
+        asked(processes.processes(chunks.number())));
+  }
+
+  private BenchSpec.Processes asked(BenchSpec.Processes given) {
+    if (workerDelay == null) {
+      return given;
+    }
+    if (!processes.worker().equals(new WorkerChoice.Local(WorkerChoice.Local.CPU))) {
+      throw new IllegalArgumentException("give one of --worker and --worker-delay");
+    }
+    return given.emulated(workerDelay);
   }
 
   private void checkSweep(BenchSweep given) {
@@ -335,39 +314,6 @@ final class BenchCommand implements Callable<Integer> {
     }
     if (enclaveSlowdown != null) {
       throw new IllegalArgumentException("--enclave-slowdown does not go with --sweep");
-    }
-  }
-
-  /// What is to be measured.
-  ///
-  /// @throws IllegalArgumentException with the rule that a value breaks
-  private BenchSpec spec() {
-    RankPolicy directions =
-        rank != null ? rank : RankPolicy.parse(shield.shares() ? "0" : "schedule:2:32");
-    double ratio = noiseRatio != null ? noiseRatio : shield.shares() ? 1000 : 0.1;
-    BenchSpec asked =
-        new BenchSpec(
-            new BenchSpec.Network(model, norm, imageSize, batchSize),
-            new BenchSpec.Split(
-                modes, directions, decomposer, trustedLayers, ratio, shield.shield()),
-            new BenchSpec.Rounds(steps, warmUp, rounds),
-            new BenchSpec.Processes(
-                threads != null ? threads : BenchSpec.Processes.sharedThreads(),
-                workerDelay == null ? worker.device() : "emulated:" + workerDelay,
-                chunks.number()));
-    asked.terms();
-    return asked;
-  }
-
-  /// Reads a sweep.
-  static final class SweepConverter implements ITypeConverter<BenchSweep> {
-    @Override
-    public BenchSweep convert(String text) {
-      try {
-        return BenchSweep.parse(text);
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(e.getMessage());
-      }
     }
   }
 }

@@ -1,6 +1,5 @@
 package asymml.cli;
 
-import asymml.cli.options.Labels;
 import asymml.cli.options.StudyOptions;
 import asymml.cli.table.ComparisonTable;
 import asymml.cli.terminal.DataOpening;
@@ -44,7 +43,6 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `asymml privacy compare`.
@@ -82,7 +80,6 @@ final class CompareCommand implements Callable<Integer> {
       paramLabel = "RANKS",
       split = ",",
       defaultValue = "0,1,2,4,8",
-      converter = Labels.RankConverter.class,
       description =
           "Directions that stay trusted: whole numbers or shares of the channels such as 1/8, with"
               + " commas; 0 is noise alone and always among them (default: ${DEFAULT-VALUE}).")
@@ -165,7 +162,7 @@ final class CompareCommand implements Callable<Integer> {
       asked = asked();
       study = CompareStudy.open(asked, results, DataOpening.reporter(out));
     } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+      throw UsageErrors.of(spec, e);
     }
     show(asked, study, results);
     StudyDisplay display = new StudyDisplay(options.progress(), out);

@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import asymml.cli.options.DataLimitOptions;
+import asymml.cli.options.Values;
 import asymml.cli.terminal.Screen;
 import asymml.cli.terminal.StandardOutput;
 import asymml.kernels.NativeLibraryException;
@@ -126,7 +127,7 @@ public final class Main implements Callable<Integer> {
   /// The command line, ready to be run by [#execute].
   static CommandLine commandLine() {
     Main main = new Main();
-    return new CommandLine(main)
+    return Values.readBy(new CommandLine(main))
         .setExecutionExceptionHandler((e, line, _) -> main.fail(e, line))
         .setParameterExceptionHandler((e, _) -> wrongUsage(e));
   }

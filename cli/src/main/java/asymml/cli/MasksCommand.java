@@ -1,42 +1,23 @@
 package asymml.cli;
 
-import asymml.cli.options.Labels;
-import asymml.cli.options.RunOptions;
+import asymml.cli.options.RunImageOptions;
 import asymml.cli.options.ThreadOptions;
 import asymml.cli.table.MaskTable;
-import asymml.cli.terminal.DataOpening;
-import asymml.model.Graph;
-import asymml.session.DataSpec;
 import asymml.session.TrainedRun;
-import asymml.trusted.boundary.NonFiniteException;
+import asymml.study.MaskReport;
+import asymml.study.MaskStudy;
+import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
-import asymml.trusted.data.DataSet;
-import asymml.trusted.passes.LayerPass;
-import asymml.trusted.plan.Mode;
-import asymml.trusted.plan.Placement;
-import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.rank.MaskErrors;
-import asymml.trusted.rank.RankAnalysis;
-import asymml.trusted.rank.RankFile;
-import asymml.trusted.run.RunFile;
-import asymml.trusted.train.TrainConfig;
-import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `asymml analyze masks`.
@@ -60,13 +41,7 @@ import picocli.CommandLine.Spec;
 final class MasksCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
-  @Mixin private RunOptions runOptions;
-
-  @Option(
-      names = "--data",
-      paramLabel = "DATA",
-      description = "Data set whose training split is used (default: that of the run).")
-  private @Nullable String data;
+  @Mixin private RunImageOptions run;
 
   @Option(
       names = "--noise-multiplier",
@@ -80,7 +55,6 @@ final class MasksCommand implements Callable<Integer> {
       paramLabel = "RANKS",
       split = ",",
       defaultValue = "0,1/16,1/8,1/4,1/2",
-      converter = Labels.RankConverter.class,
       description = "Directions that stay trusted, with commas (default: ${DEFAULT-VALUE}).")
   private List<RankPolicy> ranks;
 
@@ -94,88 +68,18 @@ final class MasksCommand implements Callable<Integer> {
   @Mixin private ThreadOptions threads;
 
   @Override
-  public Integer call() throws DataException, IOException, RunException {
-    if (images < 1) {
-      throw new ParameterException(spec.commandLine(), "--images must be at least 1: " + images);
-    }
-    if (!(noiseMultiplier >= 1e-3 && noiseMultiplier <= 1e9)) {
-      throw new ParameterException(
-          spec.commandLine(), "--noise-multiplier must be 0.001 to 1e9: " + noiseMultiplier);
-    }
+  public Integer call() throws DataException, IOException, StudyException {
+    MaskStudy study =
+        UsageErrors.checked(spec, () -> new MaskStudy(noiseMultiplier, ranks, images));
     threads.apply();
     PrintWriter out = spec.commandLine().getOut();
-    try (TrainedRun run = runOptions.open()) {
-      DataSpec own = RunOptions.trainingImages(run);
-      DataSet opened =
-          run.open(data == null ? own : own.withSource(data), DataOpening.reporter(out));
-      measure(run.model(), run.spec().training(), opened, run.layout().masks(), out);
+    try (TrainedRun opened = run.open()) {
+      MaskReport report = study.measure(opened, run.images(opened, out));
+      new MaskTable(report).print(out);
+      report.write(opened.layout().masks());
+      out.println("written: " + opened.layout().masks());
+      out.flush();
     }
     return ExitCode.OK;
-  }
-
-  private void measure(
-      TrainedModel model, TrainConfig config, DataSet opened, Path file, PrintWriter out)
-      throws IOException, RunException {
-    Graph graph = model.graph();
-    List<MaskErrors.AtRank> forward = new ArrayList<>();
-    List<MaskErrors.OfGradient> backward = new ArrayList<>();
-    try (LayerPass pass =
-        RankAnalysis.pass(
-            graph,
-            model.parameters(),
-            opened.train(),
-            model.description().normalization(),
-            Math.min(images, opened.train().size()),
-            config.labelSmoothing(),
-            config.seed())) {
-      MaskErrors errors = new MaskErrors(pass, graph, noiseMultiplier);
-      for (int node : split(graph, config)) {
-        forward.addAll(errors.forward(node, ranks));
-        backward.add(errors.backward(node));
-      }
-    } catch (NonFiniteException e) {
-      throw new RunException("the activations are not finite: training of this model diverged", e);
-    }
-    new MaskTable(graph.name(), noiseMultiplier, forward, backward).print(out);
-    write(file, forward, backward);
-    out.println("written: " + file);
-    out.flush();
-  }
-
-  /// The layers that are split in the run, or would be.
-  private static List<Integer> split(Graph graph, TrainConfig config) {
-    Plan plan =
-        Plan.of(graph, Mode.ASYMML, config.decomposition(), config.rank(), config.trustedLayers());
-    return graph.linearLayers().stream()
-        .filter(i -> plan.placement(graph.nodes().get(i).name()) instanceof Placement.Split)
-        .toList();
-  }
-
-  private void write(
-      Path file, List<MaskErrors.AtRank> forward, List<MaskErrors.OfGradient> backward)
-      throws IOException {
-    Map<String, Object> facts = new LinkedHashMap<>();
-    facts.put("notice", RankFile.NOTICE);
-    facts.put("noiseMultiplier", noiseMultiplier);
-    facts.put("images", images);
-    facts.put(
-        "forward",
-        forward.stream().map(at -> facts(at.layer(), at.y(), Map.of("rank", at.rank()))).toList());
-    facts.put(
-        "backward", backward.stream().map(of -> facts(of.layer(), of.dx(), Map.of())).toList());
-    RunFile.write(file, facts);
-  }
-
-  private static Map<String, Object> facts(
-      String layer, MaskErrors.Errors errors, Map<String, Object> more) {
-    Map<String, Object> facts = new LinkedHashMap<>();
-    facts.put("layer", layer);
-    facts.putAll(more);
-    facts.put("normShare", errors.normShare());
-    facts.put("masksOverRms", errors.masks());
-    facts.put("bits", errors.bits());
-    facts.put("predictedError", errors.predicted());
-    facts.put("measuredError", errors.measured());
-    return facts;
   }
 }

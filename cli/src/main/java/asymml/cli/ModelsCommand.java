@@ -11,7 +11,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `asymml models`.
@@ -47,7 +46,13 @@ final class ModelsCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     out.printf("%-12s %12s %16s %14s%n", "model", "parameters", "multiply-adds", "linear layers");
     for (String name : Zoo.names()) {
-      Graph graph = graph(name);
+      Graph graph =
+          UsageErrors.checked(
+              spec,
+              name + ":",
+              () ->
+                  Zoo.build(
+                      name, new Shape(imageSize, imageSize, COLOURS), classes, Zoo.Norm.BATCH));
       long multiplyAdds = graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum();
       out.printf(
           "%-12s %12s %16s %14d%n",
@@ -62,13 +67,5 @@ final class ModelsCommand implements Callable<Integer> {
         imageSize, imageSize, classes);
     out.flush();
     return ExitCode.OK;
-  }
-
-  private Graph graph(String name) {
-    try {
-      return Zoo.build(name, new Shape(imageSize, imageSize, COLOURS), classes, Zoo.Norm.BATCH);
-    } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), name + ": " + e.getMessage(), e);
-    }
   }
 }

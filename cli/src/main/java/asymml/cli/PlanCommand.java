@@ -1,17 +1,15 @@
 package asymml.cli;
 
 import asymml.cli.options.DataLimitOptions;
-import asymml.cli.options.Labels;
+import asymml.cli.options.NetworkOptions;
+import asymml.cli.options.ProcessOptions;
 import asymml.cli.options.ProgressOptions;
 import asymml.cli.table.PlanTable;
 import asymml.cli.terminal.DataOpening;
 import asymml.cli.terminal.ProgressKind;
 import asymml.cli.terminal.StudyDisplay;
-import asymml.model.Zoo;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
-import asymml.session.WorkerChoice;
-import asymml.study.bench.BenchSpec;
 import asymml.study.plan.PlanResult;
 import asymml.study.plan.PlanSpec;
 import asymml.study.plan.PlanStudy;
@@ -29,7 +27,6 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `asymml plan`.
@@ -59,40 +56,25 @@ final class PlanCommand implements Callable<Integer> {
       paramLabel = "DATA",
       defaultValue = "generated",
       description = "Images, as for 'asymml train' (default: ${DEFAULT-VALUE}).")
-  String data;
+  private String data;
 
   @Option(
       names = "--limit-train",
       paramLabel = "N",
       defaultValue = "640",
-      converter = Labels.LimitConverter.class,
       description = "Train and measure on N images, or all (default: ${DEFAULT-VALUE}).")
-  Limit limitTrain;
+  private Limit limitTrain;
 
   @Mixin private DataLimitOptions limits;
 
-  @Option(
-      names = "--model",
-      paramLabel = "NAME",
-      defaultValue = "vgg16",
-      converter = Labels.ModelConverter.class,
-      description = "A model of 'asymml models' (default: ${DEFAULT-VALUE}).")
-  String model;
-
-  @Option(
-      names = "--norm",
-      paramLabel = "NORM",
-      defaultValue = "batch",
-      converter = Labels.NormConverter.class,
-      description = "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
-  Zoo.Norm norm;
+  @Mixin private final NetworkOptions network = new NetworkOptions("vgg16");
 
   @Option(
       names = "--batch-size",
       paramLabel = "N",
       defaultValue = "32",
       description = "Images a step (default: ${DEFAULT-VALUE}).")
-  int batchSize;
+  private int batchSize;
 
   @Option(
       names = "--energy",
@@ -101,7 +83,7 @@ final class PlanCommand implements Callable<Integer> {
       description =
           "Largest share of an input's energy in the residual, above 0 and below 1 (default:"
               + " ${DEFAULT-VALUE}).")
-  double energy;
+  private double energy;
 
   @Option(
       names = "--trusted-layers",
@@ -111,7 +93,7 @@ final class PlanCommand implements Callable<Integer> {
       description =
           "Linear layers that stay trusted in any case, as for 'asymml train' (default:"
               + " ${DEFAULT-VALUE}).")
-  List<String> trustedLayers;
+  private List<String> trustedLayers;
 
   @Option(
       names = "--steps",
@@ -120,28 +102,15 @@ final class PlanCommand implements Callable<Integer> {
       description =
           "Steps of each timing, after twice as many that do not count (default:"
               + " ${DEFAULT-VALUE}).")
-  int steps;
+  private int steps;
 
-  @Option(
-      names = "--threads",
-      paramLabel = "N",
-      description =
-          "Threads of either process (default: half the processors, which the two then share).")
-  @Nullable Integer threads;
-
-  @Option(
-      names = "--worker",
-      paramLabel = "DEVICE",
-      defaultValue = WorkerChoice.Local.NAME,
-      converter = Labels.LocalWorkerConverter.class,
-      description = "local, or cuda:N for a GPU of this machine (default: ${DEFAULT-VALUE}).")
-  WorkerChoice.Local worker;
+  @Mixin private ProcessOptions processes;
 
   @Option(
       names = "--json",
       paramLabel = "FILE",
       description = "Write the plan and its times there.")
-  @Nullable Path json;
+  private @Nullable Path json;
 
   @Mixin private ProgressOptions progress;
 
@@ -152,16 +121,13 @@ final class PlanCommand implements Callable<Integer> {
       PlanSpec asked =
           new PlanSpec(
               DataSpec.of(data).withLimits(limitTrain, Limit.NONE).withLimits(limits.limits()),
-              model,
-              norm,
+              network.model(),
+              network.norm(),
               batchSize,
               trustedLayers,
               energy,
               steps,
-              new BenchSpec.Processes(
-                  threads != null ? threads : BenchSpec.Processes.sharedThreads(),
-                  worker.device(),
-                  1));
+              processes.processes(1));
       PlanResult result = run(asked, progress.kind(), out);
       if (json != null) {
         result.write(json, asked, Build.version());
@@ -170,7 +136,7 @@ final class PlanCommand implements Callable<Integer> {
       out.flush();
       return ExitCode.OK;
     } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+      throw UsageErrors.of(spec, e);
     }
   }
 

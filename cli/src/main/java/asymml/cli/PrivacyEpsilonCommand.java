@@ -1,16 +1,15 @@
 package asymml.cli;
 
-import asymml.cli.options.PrivacyLabels;
-import asymml.cli.options.Sampling;
+import asymml.cli.options.AccountingOptions;
+import asymml.cli.options.ReleaseNoiseOptions;
 import asymml.cli.options.SamplingOptions;
 import asymml.cli.options.StepOptions;
-import asymml.privacy.NoiseMultiplier;
-import asymml.report.Figures;
+import asymml.report.PrivacyQuestion;
+import asymml.report.StepSampling;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /// `asymml privacy epsilon`.
 @Command(
@@ -27,30 +26,18 @@ import picocli.CommandLine.Option;
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class PrivacyEpsilonCommand implements Callable<Integer> {
-  @Option(
-      names = "--noise-multiplier",
-      required = true,
-      paramLabel = "Z",
-      converter = PrivacyLabels.NoiseMultiplierConverter.class,
-      description = "Deviation of the noise over the sensitivity, of each release (required).")
-  private NoiseMultiplier noise;
-
+  @Mixin private ReleaseNoiseOptions noise;
   @Mixin private SamplingOptions samplingOptions;
   @Mixin private StepOptions stepOptions;
-  @Mixin private PrivacyQuestion question;
+  @Mixin private AccountingOptions accounting;
 
   @Override
   public Integer call() throws RunException {
-    Sampling sampling = samplingOptions.sampling();
+    StepSampling sampling = samplingOptions.sampling();
     long steps = stepOptions.steps(sampling);
-    double epsilon = question.epsilon(question.run(sampling.rate(), noise, steps));
-    PrivacyReport report =
-        Double.isFinite(epsilon)
-            ? new PrivacyReport().fact("epsilon", epsilon).line("epsilon", Figures.plain(epsilon))
-            : new PrivacyReport()
-                .fact("epsilon", "infinite")
-                .line("epsilon", "infinite: the noise sampler's missing tails use up delta");
-    question.print(report, sampling, noise, steps);
+    PrivacyQuestion question = accounting.question(sampling);
+    accounting.print(
+        RunException.ifUnbounded(accounting, () -> question.epsilon(noise.multiplier(), steps)));
     return ExitCode.OK;
   }
 }

@@ -1,6 +1,5 @@
 package asymml.cli;
 
-import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.trusted.run.LedgerFile;
@@ -36,11 +35,6 @@ final class PrivacyLedgerCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object and nothing else.")
   private boolean json;
 
-  /// What a ledger comes to, by the tight accountant.
-  static PrivacyStatement statement(Ledger ledger) {
-    return PrivacyStatement.of(ledger, new PldAccountant());
-  }
-
   @Override
   public Integer call() throws IOException {
     Path file = new RunLayout(run).ledger();
@@ -50,7 +44,7 @@ final class PrivacyLedgerCommand implements Callable<Integer> {
               + " has no ledger: it is no run directory, its run was trusted-only (nothing was released), or"
               + " it has not begun");
     }
-    PrivacyStatement statement = statement(LedgerFile.read(file));
+    PrivacyStatement statement = PrivacyStatement.of(LedgerFile.read(file), new PldAccountant());
     PrintWriter out = spec.commandLine().getOut();
     if (json) {
       out.println(

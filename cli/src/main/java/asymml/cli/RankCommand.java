@@ -1,32 +1,25 @@
 package asymml.cli;
 
-import asymml.cli.options.RunOptions;
+import asymml.cli.options.RunImageOptions;
 import asymml.cli.options.ThreadOptions;
 import asymml.cli.table.RankTable;
-import asymml.cli.terminal.DataOpening;
-import asymml.session.DataSpec;
+import asymml.report.RankFiles;
 import asymml.session.TrainedRun;
-import asymml.trusted.boundary.NonFiniteException;
+import asymml.study.RankStudy;
+import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
-import asymml.trusted.data.DataSet;
-import asymml.trusted.plan.Plan;
-import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
-import asymml.trusted.train.TrainConfig;
-import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `asymml analyze rank`.
@@ -61,13 +54,7 @@ final class RankCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Mixin private RunOptions runOptions;
-
-  @Option(
-      names = "--data",
-      paramLabel = "DATA",
-      description = "Data set whose training split is used (default: that of the run).")
-  private @Nullable String data;
+  @Mixin private RunImageOptions run;
 
   @Option(
       names = "--images",
@@ -81,58 +68,21 @@ final class RankCommand implements Callable<Integer> {
   @Mixin private ThreadOptions threads;
 
   @Override
-  public Integer call() throws DataException, IOException, RunException {
-    if (images < 1) {
-      throw new ParameterException(spec.commandLine(), "--images must be at least 1: " + images);
-    }
+  public Integer call() throws DataException, IOException, StudyException, RunException {
+    RankStudy study = UsageErrors.checked(spec, () -> new RankStudy(images));
     threads.apply();
     PrintWriter out = spec.commandLine().getOut();
-    try (TrainedRun run = runOptions.open()) {
-      TrainedModel model = run.model();
-      RankFile earlier = RankFile.read(run.layout().rank());
-      DataSpec own = RunOptions.trainingImages(run);
-      DataSet opened =
-          run.open(data == null ? own : own.withSource(data), DataOpening.reporter(out));
-      RankReport report = analyze(model, run.spec().training(), opened);
-      List<Path> files =
-          new RankFiles(run.layout()).write(earlier.with(report), model.graph().name());
-      new RankTable(report).print(out, model.graph().name());
+    try (TrainedRun opened = run.open()) {
+      String model = opened.model().graph().name();
+      RankFile earlier = RankFile.read(opened.layout().rank());
+      RankReport report = study.analyze(opened, run.images(opened, out));
+      List<Path> files = new RankFiles(opened.layout()).write(earlier.with(report), model);
+      new RankTable(report).print(out, model);
       files.forEach(file -> out.println("written: " + file));
       out.flush();
       requireBounds(report);
     }
     return ExitCode.OK;
-  }
-
-  private RankReport analyze(TrainedModel model, TrainConfig config, DataSet opened)
-      throws RunException {
-    try {
-      return of(config, model, images)
-          .of(
-              model.graph(),
-              model.parameters(),
-              opened.train(),
-              model.description().normalization(),
-              model.epoch(),
-              model.step());
-    } catch (NonFiniteException e) {
-      throw new RunException("the activations are not finite: training of this model diverged", e);
-    }
-  }
-
-  private static RankAnalysis of(TrainConfig config, TrainedModel model, int images) {
-    return new RankAnalysis(
-        Plan.of(
-            model.graph(),
-            config.mode(),
-            config.decomposition(),
-            config.rank(),
-            config.trustedLayers()),
-        config.rank(),
-        config.decomposition(),
-        images,
-        config.labelSmoothing(),
-        config.seed());
   }
 
   /// A broken bound is a fault of theory or code, and an error.

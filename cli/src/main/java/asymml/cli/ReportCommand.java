@@ -3,23 +3,15 @@ package asymml.cli;
 import asymml.report.Charts;
 import asymml.report.Figures;
 import asymml.report.ReportPage;
-import asymml.report.ReportedAttacks;
-import asymml.report.ReportedBench;
-import asymml.report.ReportedRun;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `asymml report`.
@@ -77,36 +69,15 @@ final class ReportCommand implements Callable<Integer> {
   }
 
   private ReportPage page() throws IOException {
-    List<ReportedRun> trained = new ArrayList<>();
-    List<ReportedAttacks> attacked = new ArrayList<>();
-    Set<Path> seen = new HashSet<>();
-    for (Path run : runs) {
-      if (!seen.add(run.toAbsolutePath().normalize())) {
-        throw new ParameterException(spec.commandLine(), "--run names " + run + " twice");
-      }
-      if (ReportedRun.isOne(run)) {
-        trained.add(ReportedRun.read(run));
-      } else if (ReportedAttacks.isOne(run)) {
-        attacked.add(ReportedAttacks.read(run));
-      } else {
-        throw new IOException(
-            run
-                + (Files.isDirectory(run)
-                    ? " holds neither a run (config.yaml, run.json) nor attacks (attacks.json)"
-                    : " is no directory")
-                + ": give what 'asymml train' or 'asymml attack --suite' named");
-      }
+    try {
+      return ReportPage.read(
+          runs,
+          benches,
+          Build.version(),
+          Build.command(),
+          spec.commandLine().getParseResult().originalArgs());
+    } catch (IllegalArgumentException e) {
+      throw UsageErrors.of(spec, e);
     }
-    List<ReportedBench> measured = new ArrayList<>();
-    for (Path bench : benches) {
-      measured.add(ReportedBench.read(bench));
-    }
-    return new ReportPage(
-        trained,
-        attacked,
-        measured,
-        Build.version(),
-        Build.command(),
-        spec.commandLine().getParseResult().originalArgs());
   }
 }

@@ -1,6 +1,5 @@
 package asymml.cli;
 
-import asymml.cli.options.Labels;
 import asymml.cli.options.StudyOptions;
 import asymml.cli.table.TradeoffTable;
 import asymml.cli.terminal.DataOpening;
@@ -36,7 +35,6 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /// `asymml analyze tradeoff`.
@@ -70,7 +68,6 @@ final class TradeoffCommand implements Callable<Integer> {
       paramLabel = "RANKS",
       split = ",",
       defaultValue = "0,1/8,1/4",
-      converter = Labels.RankConverter.class,
       description =
           "Directions that stay trusted: whole numbers or shares of the channels such as 1/8, with"
               + " commas; 0 is dp-only and always among them (default: ${DEFAULT-VALUE}).")
@@ -133,7 +130,7 @@ final class TradeoffCommand implements Callable<Integer> {
               gradientNoise == null ? List.of() : gradientNoise);
       study = TradeoffStudy.open(grid, directory, DataOpening.reporter(out));
     } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+      throw UsageErrors.of(spec, e);
     }
     show(grid, study);
     int cells = grid.points().size();

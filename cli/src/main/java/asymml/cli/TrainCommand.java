@@ -1,7 +1,7 @@
 package asymml.cli;
 
 import asymml.cli.options.ProgressOptions;
-import asymml.cli.options.SpecOptions;
+import asymml.cli.options.SettingFlags;
 import asymml.cli.options.WorkerRecord;
 import asymml.cli.terminal.ProgressKind;
 import asymml.session.InvalidSpecException;
@@ -37,7 +37,7 @@ import picocli.CommandLine.Spec;
     name = "train",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    defaultValueProvider = SpecOptions.Defaults.class,
+    defaultValueProvider = SettingFlags.Defaults.class,
     description =
         "Trains a network; by default a small one on generated images, with its own worker"
             + " process.",
@@ -63,7 +63,7 @@ final class TrainCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Mixin private SpecOptions options;
+  @Mixin private final CommandSpec flags = SettingFlags.mixin();
 
   @Mixin private WorkerRecord workerRecord;
 
@@ -103,7 +103,7 @@ final class TrainCommand implements Callable<Integer> {
 
   /// What the command line sets.
   Settings given() {
-    return options.given();
+    return SettingFlags.given(spec.commandLine().getParseResult());
   }
 
   /// What the files that the command line names set.
@@ -149,7 +149,7 @@ final class TrainCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), UsageErrors.of(e, settings.without(given.values().keySet())), e);
     } catch (IllegalArgumentException e) {
-      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+      throw UsageErrors.of(spec, e);
     }
     if (printConfig) {
       out.print(printed(told, settings).yaml());

@@ -1,6 +1,5 @@
 package asymml.cli;
 
-import asymml.cli.table.RankTable;
 import asymml.cli.terminal.DataOpening;
 import asymml.cli.terminal.StopSignals;
 import asymml.cli.terminal.TrainDisplay;
@@ -8,6 +7,8 @@ import asymml.privacy.Ledger;
 import asymml.report.Figures;
 import asymml.report.PrivacyForecast;
 import asymml.report.PrivacySummary;
+import asymml.report.RankBounds;
+import asymml.report.RankFiles;
 import asymml.report.RunDescription;
 import asymml.session.ResolvedRun;
 import asymml.session.RunRecord;
@@ -19,9 +20,8 @@ import asymml.trusted.data.DataException;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
-import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
-import asymml.trusted.train.EpochTotals;
+import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -140,9 +140,12 @@ final class TrainingRun {
     if (!Files.isRegularFile(layout.checkpoint())) {
       return "";
     }
-    int done = Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()).size() : 0;
     return "; %d of %d epochs are done, resume with: %s train --resume %s"
-        .formatted(done, spec.training().epochs(), Build.command(), layout.directory());
+        .formatted(
+            RunRecord.epochs(layout).size(),
+            spec.training().epochs(),
+            Build.command(),
+            layout.directory());
   }
 
   /// What is printed while a session runs.
@@ -181,33 +184,13 @@ final class TrainingRun {
     public void ranksAnalysed(RankReport report, String model, RunLayout layout)
         throws IOException {
       new RankFiles(layout).draw(RankFile.read(layout.rank()), model);
-      out.println(RankTable.line(report));
+      out.println(new RankBounds(report).summary());
       out.flush();
     }
 
     @Override
-    public void stepsSkipped(long steps) {
-      display.stepsSkipped(steps);
-    }
-
-    @Override
-    public void epochStarted(int epoch, int batches, int firstBatch) {
-      display.epochStarted(epoch, batches, firstBatch);
-    }
-
-    @Override
-    public void stepDone(EpochTotals totals) {
-      display.stepDone(totals);
-    }
-
-    @Override
-    public void evaluated(int done, int total) {
-      display.evaluated(done, total);
-    }
-
-    @Override
-    public void epochDone(EpochMetrics metrics) {
-      display.epochDone(metrics);
+    public TrainListener display() {
+      return display;
     }
   }
 }

@@ -6,8 +6,11 @@ import asymml.session.Settings;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 
 /// Findings about a specification as the user of the command line reads them: with the flags that
 /// are wrong, and those that mend it.
@@ -16,6 +19,38 @@ final class UsageErrors {
       EnumSet.range(Finding.Kind.NOTHING_RELEASED, Finding.Kind.PRIVATE_RANK);
 
   private UsageErrors() {}
+
+  /// What the options of a command ask for.
+  ///
+  /// @param command the command
+  /// @param asked makes it of them
+  /// @throws ParameterException with the rule that a value breaks
+  static <T> T checked(CommandSpec command, Supplier<T> asked) {
+    try {
+      return asked.get();
+    } catch (IllegalArgumentException e) {
+      throw of(command, e);
+    }
+  }
+
+  /// The same, with a name before the rule.
+  static <T> T checked(CommandSpec command, String name, Supplier<T> asked) {
+    try {
+      return asked.get();
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(command.commandLine(), name + " " + e.getMessage(), e);
+    }
+  }
+
+  /// The caller's mistake as wrong usage.
+  ///
+  /// @param command the command
+  /// @param e with the rule that a value breaks
+  static ParameterException of(CommandSpec command, IllegalArgumentException e) {
+    String message =
+        e instanceof InvalidSpecException invalid ? of(invalid) : String.valueOf(e.getMessage());
+    return new ParameterException(command.commandLine(), message, e);
+  }
 
   /// What is wrong in one line.
   ///

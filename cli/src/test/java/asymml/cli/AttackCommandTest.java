@@ -107,7 +107,8 @@ class AttackCommandTest {
   void wrong_usage_is_refused() {
     Outcome outcome = attack("open", "--attack", "guess");
     assertThat(outcome.code()).isEqualTo(2);
-    assertThat(outcome.err()).contains("--attack is gradient-solve, mask, image, subspace");
+    assertThat(outcome.err())
+        .contains("--attack 'guess' is none of gradient-solve, mask, image, subspace");
     assertThat(Outcome.of("attack").err()).contains("give --recording and --truth, or --suite");
     assertThat(attack("open", "--layers", "0").err()).contains("layers must be at least 1: 0");
   }

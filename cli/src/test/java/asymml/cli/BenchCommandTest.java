@@ -105,7 +105,7 @@ class BenchCommandTest {
         "--batch-size 0 | batch size must be at least 1: 0",
         "--warm-up -1 | warm-up must be at least 0 steps: -1",
         "--worker gpu | is neither local nor cuda:N",
-        "--worker-delay -1 | --worker-delay must be 0 to 10000000 microseconds: -1",
+        "--worker-delay -1 | an emulated worker answers after 0 to 10000000 microseconds: -1",
         "--worker cuda:0 --worker-delay 1 | give one of --worker and --worker-delay",
         "--enclave-slowdown 0.5 | --enclave-slowdown must be at least 1",
         "--rank none | is none of 8",

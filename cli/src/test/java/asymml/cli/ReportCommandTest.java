@@ -2,6 +2,7 @@ package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.report.Figures;
 import asymml.trusted.run.EpochMetrics;
@@ -169,7 +170,7 @@ class ReportCommandTest {
   @Test
   void the_privacy_statement_is_the_ledgers_own() throws Exception {
     PrivacyStatement statement =
-        PrivacyLedgerCommand.statement(LedgerFile.read(split.resolve("ledger.json")));
+        PrivacyStatement.of(LedgerFile.read(split.resolve("ledger.json")), new PldAccountant());
     assertThat(page.select("#run-1-privacy .statement li").eachText()).isEqualTo(statement.lines());
     assertThat(page.select("#run-1-privacy li").eachText())
         .containsAll(statement.assumptions())

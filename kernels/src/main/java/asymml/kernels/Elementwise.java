@@ -14,7 +14,7 @@ import jdk.incubator.vector.VectorOperators;
 /// [IllegalArgumentException] if sizes do not fit.
 public final class Elementwise {
   /// From here on, tanh is 1 to four units in the last place.
-  private static final float TANH_RANGE = 7.90531110763549805f;
+  private static final float TANH_RANGE = 7.905311f;
 
   private static final FloatVector ONE = FloatVector.broadcast(Lanes.FLOATS, 1);
 
@@ -87,17 +87,17 @@ public final class Elementwise {
   private static FloatVector tanh(FloatVector value) {
     FloatVector x = value.max(-TANH_RANGE).min(TANH_RANGE);
     FloatVector square = x.mul(x);
-    FloatVector odd = FloatVector.broadcast(Lanes.FLOATS, -2.76076847742355e-16f);
-    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 2.00018790482477e-13f));
-    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, -8.60467152213735e-11f));
-    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 5.12229709037114e-08f));
-    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 1.48572235717979e-05f));
-    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 6.37261928875436e-04f));
-    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 4.89352455891786e-03f));
-    FloatVector even = FloatVector.broadcast(Lanes.FLOATS, 1.19825839466702e-06f);
-    even = even.fma(square, FloatVector.broadcast(Lanes.FLOATS, 1.18534705686654e-04f));
-    even = even.fma(square, FloatVector.broadcast(Lanes.FLOATS, 2.26843463243900e-03f));
-    even = even.fma(square, FloatVector.broadcast(Lanes.FLOATS, 4.89352518554385e-03f));
+    FloatVector odd = FloatVector.broadcast(Lanes.FLOATS, -2.7607684e-16f);
+    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 2.000188e-13f));
+    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, -8.604672e-11f));
+    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 5.1222973e-8f));
+    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 1.48572235e-5f));
+    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 6.3726195e-4f));
+    odd = odd.fma(square, FloatVector.broadcast(Lanes.FLOATS, 0.0048935246f));
+    FloatVector even = FloatVector.broadcast(Lanes.FLOATS, 1.1982584e-6f);
+    even = even.fma(square, FloatVector.broadcast(Lanes.FLOATS, 1.1853471e-4f));
+    even = even.fma(square, FloatVector.broadcast(Lanes.FLOATS, 0.0022684347f));
+    even = even.fma(square, FloatVector.broadcast(Lanes.FLOATS, 0.004893525f));
     return x.mul(odd).div(even).max(-1).min(1);
   }
 

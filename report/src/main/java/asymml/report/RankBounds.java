@@ -5,9 +5,11 @@ import asymml.trusted.rank.LayerRanks;
 import asymml.trusted.rank.NodeRanks;
 import asymml.trusted.rank.RankReport;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 
@@ -80,5 +82,37 @@ public record RankBounds(RankReport report) {
     if (slack < 0) {
       counts[1]++;
     }
+  }
+
+  /// The analysis of a run under way.
+  ///
+  /// @return one line
+  public String summary() {
+    return String.format(
+        Locale.ROOT,
+        "rank after epoch %d (private statistics): 2^mu of inputs %s, residual energy %s per example, %s shared (medians of %d"
+            + " layers); %s; %.1f s",
+        report.epoch(),
+        decimal(
+            median(
+                report.layers().stream()
+                    .mapToDouble(l -> l.x() == null ? 0 : l.x().effective())
+                    .toArray())),
+        asymml.report.Figures.percent(
+            median(report.layers().stream().mapToDouble(l -> l.xShares().perExample()).toArray())),
+        asymml.report.Figures.percent(
+            median(report.layers().stream().mapToDouble(l -> l.xShares().shared()).toArray())),
+        report.layers().size(),
+        report.violations().isEmpty() ? "bounds hold" : "BOUNDS BROKEN",
+        report.seconds());
+  }
+
+  private static double median(double[] values) {
+    Arrays.sort(values);
+    return (values[values.length / 2] + values[(values.length - 1) / 2]) / 2;
+  }
+
+  private static String decimal(double value) {
+    return String.format(Locale.ROOT, "%.1f", value);
   }
 }

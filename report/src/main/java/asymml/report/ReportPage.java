@@ -9,11 +9,14 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.jsoup.nodes.DataNode;
 import org.jsoup.nodes.Document;
@@ -38,6 +41,50 @@ public record ReportPage(
     String program,
     List<String> arguments) {
   private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_./:=,@%+-]+");
+
+  /// Reads what directories and files hold.
+  ///
+  /// @param directories of training runs and suites of attacks
+  /// @param benches files of benchmarks
+  /// @param version of this program
+  /// @param program as the user calls it
+  /// @param arguments of the command that makes this page
+  /// @return the page
+  /// @throws IOException one line, if one of them cannot be read or is something else
+  /// @throws IllegalArgumentException if a directory is given twice
+  public static ReportPage read(
+      List<Path> directories,
+      List<Path> benches,
+      String version,
+      String program,
+      List<String> arguments)
+      throws IOException {
+    List<ReportedRun> trained = new ArrayList<>();
+    List<ReportedAttacks> attacked = new ArrayList<>();
+    Set<Path> seen = new HashSet<>();
+    for (Path directory : directories) {
+      if (!seen.add(directory.toAbsolutePath().normalize())) {
+        throw new IllegalArgumentException(directory + " is given twice");
+      }
+      if (ReportedRun.isOne(directory)) {
+        trained.add(ReportedRun.read(directory));
+      } else if (ReportedAttacks.isOne(directory)) {
+        attacked.add(ReportedAttacks.read(directory));
+      } else {
+        throw new IOException(
+            directory
+                + (Files.isDirectory(directory)
+                    ? " holds neither a run (config.yaml, run.json) nor attacks (attacks.json)"
+                    : " is no directory")
+                + ": give what 'asymml train' or 'asymml attack --suite' named");
+      }
+    }
+    List<ReportedBench> measured = new ArrayList<>();
+    for (Path bench : benches) {
+      measured.add(ReportedBench.read(bench));
+    }
+    return new ReportPage(trained, attacked, measured, version, program, arguments);
+  }
 
   /// A command line that a shell reads as these words.
   static String shell(List<String> words) {

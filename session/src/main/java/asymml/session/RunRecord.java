@@ -66,7 +66,12 @@ public final class RunRecord {
         : null;
   }
 
-  static List<EpochMetrics> epochs(RunLayout layout) throws IOException {
+  /// The epochs that a run has done.
+  ///
+  /// @param layout where it is written
+  /// @return their metrics, in order
+  /// @throws IOException if the file is damaged
+  public static List<EpochMetrics> epochs(RunLayout layout) throws IOException {
     return Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();
   }
 

@@ -9,8 +9,8 @@ import asymml.trusted.train.TrainListener;
 import java.io.IOException;
 import java.util.List;
 
-/// Hears how a session goes. Called on the session's thread; every method does nothing unless
-/// overridden.
+/// Hears how a session goes. Called on the session's thread; every method does nothing, or tells
+/// the [#display], unless overridden.
 public interface SessionListener extends TrainListener {
   /// Workers are connected.
   ///
@@ -32,15 +32,35 @@ public interface SessionListener extends TrainListener {
   default void ranksAnalysed(RankReport report, String model, RunLayout layout)
       throws IOException {}
 
-  @Override
-  default void epochStarted(int epoch, int batches, int firstBatch) {}
+  /// Who shows the training of this session; asked at every event.
+  ///
+  /// @return hears what the methods below are not overridden for
+  default TrainListener display() {
+    return NONE;
+  }
 
   @Override
-  default void stepDone(EpochTotals totals) {}
+  default void stepsSkipped(long steps) {
+    display().stepsSkipped(steps);
+  }
 
   @Override
-  default void evaluated(int done, int total) {}
+  default void epochStarted(int epoch, int batches, int firstBatch) {
+    display().epochStarted(epoch, batches, firstBatch);
+  }
 
   @Override
-  default void epochDone(EpochMetrics metrics) {}
+  default void stepDone(EpochTotals totals) {
+    display().stepDone(totals);
+  }
+
+  @Override
+  default void evaluated(int done, int total) {
+    display().evaluated(done, total);
+  }
+
+  @Override
+  default void epochDone(EpochMetrics metrics) {
+    display().epochDone(metrics);
+  }
 }

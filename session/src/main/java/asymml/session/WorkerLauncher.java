@@ -44,7 +44,7 @@ public final class WorkerLauncher {
               MODULE_PATH,
               "--add-modules",
               nativeModules() + (gpu ? CUDA_MODULES : ""),
-              "--enable-native-access=asymml.kernels,org.bytedeco.javacpp,org.bytedeco.dnnl,org.bytedeco.opencl"
+              "--enable-native-access=asymml.kernels,asymml.wire,org.bytedeco.javacpp,org.bytedeco.dnnl,org.bytedeco.opencl"
                   + (gpu ? ",org.bytedeco.cuda" : ""),
               "-m",
               "asymml.untrusted/" + MAIN));

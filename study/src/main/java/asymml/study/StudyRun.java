@@ -3,9 +3,7 @@ package asymml.study;
 import asymml.session.ResolvedRun;
 import asymml.session.SessionListener;
 import asymml.session.TrainingSession;
-import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
-import asymml.trusted.train.EpochTotals;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
@@ -60,30 +58,5 @@ public record StudyRun(List<String> arguments, RunDisplay display, BooleanSuppli
   }
 
   /// What a session tells of training, told to a listener that hears of nothing else.
-  private record Relay(TrainListener to) implements SessionListener {
-    @Override
-    public void stepsSkipped(long steps) {
-      to.stepsSkipped(steps);
-    }
-
-    @Override
-    public void epochStarted(int epoch, int batches, int firstBatch) {
-      to.epochStarted(epoch, batches, firstBatch);
-    }
-
-    @Override
-    public void stepDone(EpochTotals totals) {
-      to.stepDone(totals);
-    }
-
-    @Override
-    public void evaluated(int done, int total) {
-      to.evaluated(done, total);
-    }
-
-    @Override
-    public void epochDone(EpochMetrics metrics) {
-      to.epochDone(metrics);
-    }
-  }
+  private record Relay(TrainListener display) implements SessionListener {}
 }

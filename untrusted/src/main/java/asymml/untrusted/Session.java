@@ -5,6 +5,7 @@ import asymml.kernels.Kernels;
 import asymml.kernels.MemoryBudget;
 import asymml.kernels.MemoryLimitException;
 import asymml.wire.Deadline;
+import asymml.wire.Encoding;
 import asymml.wire.Link;
 import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
@@ -13,8 +14,6 @@ import asymml.wire.Region;
 import asymml.wire.Slot;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.InvalidPathException;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -141,8 +140,8 @@ final class Session {
   private void mapRegion(Message.MapRegion m)
       throws RefusedException, ProtocolException, InterruptedException {
     try {
-      if (link.streamed() != m.path().isEmpty()) {
-        throw new RefusedException("tensors come by shared memory or in the stream, not by both");
+      if (!link.streamed() && m.encoding() != Encoding.FLOAT32) {
+        throw new RefusedException("shared memory is not encoded: " + m.encoding());
       }
       replies.drain();
       Region next = link.streamed() ? allocate(m.sizeBytes()) : open(m);
@@ -171,10 +170,10 @@ final class Session {
     }
   }
 
-  private static Region open(Message.MapRegion m) throws RefusedException {
+  private Region open(Message.MapRegion m) throws RefusedException {
     try {
-      return Region.open(Path.of(m.path()), m.sizeBytes());
-    } catch (IOException | InvalidPathException e) {
+      return link.shared(m.sizeBytes());
+    } catch (IOException e) {
       throw new RefusedException("cannot map the shared memory: " + e.getMessage(), e);
     }
   }

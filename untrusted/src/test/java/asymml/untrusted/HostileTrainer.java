@@ -30,18 +30,17 @@ final class HostileTrainer {
   private final List<byte[]> parts = new ArrayList<>();
   private final Map<Integer, OpDescriptor> ops = new HashMap<>();
   private Encoding encoding = Encoding.FLOAT32;
-  private @Nullable String path;
   private long regionBytes = 4096;
   private long sequence;
   private int messages;
 
-  /// @param path of the region, or null if tensors come in the stream
-  HostileTrainer(Random random, @Nullable String path, long pathBytes) {
+  /// @param sharedBytes size of the region that goes with the requests, 0 if tensors come in the
+  ///   stream
+  HostileTrainer(Random random, long sharedBytes) {
     this.random = random;
-    this.path = path;
-    this.streamed = path == null;
+    this.streamed = sharedBytes == 0;
     if (!streamed) {
-      regionBytes = pathBytes;
+      regionBytes = sharedBytes;
     }
   }
 
@@ -104,15 +103,14 @@ final class HostileTrainer {
   private void mapRegion() {
     if (streamed || rarely(30)) {
       long sizeBytes = REGIONS[random.nextInt(rarely(8) ? REGIONS.length : GRANTED_REGIONS)];
-      Encoding next = streamed && rarely(3) ? Encoding.BFLOAT16 : Encoding.FLOAT32;
-      boolean named = next == Encoding.FLOAT32 && rarely(30);
-      add(new Message.MapRegion(next(), sizeBytes, named ? "/dev/null" : "", next));
-      if (streamed && !named && sizeBytes <= REGIONS[GRANTED_REGIONS - 1]) {
+      Encoding next = rarely(3) ? Encoding.BFLOAT16 : Encoding.FLOAT32;
+      add(new Message.MapRegion(next(), sizeBytes, next));
+      if (streamed && sizeBytes <= REGIONS[GRANTED_REGIONS - 1]) {
         regionBytes = sizeBytes;
         encoding = next;
       }
-    } else if (path != null) {
-      add(new Message.MapRegion(next(), regionBytes, path, Encoding.FLOAT32));
+    } else {
+      add(new Message.MapRegion(next(), regionBytes, Encoding.FLOAT32));
     }
   }
 

@@ -46,7 +46,7 @@ class HostileTrainerTest {
   }
 
   private void map(long sizeBytes) {
-    send(new Message.MapRegion(sequence++, sizeBytes, "", Encoding.FLOAT32));
+    send(new Message.MapRegion(sequence++, sizeBytes, Encoding.FLOAT32));
   }
 
   private void tensor(Slot slot) {
@@ -65,8 +65,7 @@ class HostileTrainerTest {
   private void serve(Backend backend) throws Exception {
     try (backend;
         Link link =
-            new Link(
-                new ScriptedTransport(input.toByteArray(), false, new Random(1), this::keep))) {
+            new Link(new ScriptedTransport(input.toByteArray(), 0, new Random(1), this::keep))) {
       new Session(link, backend, budget, () -> 77).run();
     } finally {
       assertThat(budget.takenBytes()).isZero();
@@ -148,7 +147,7 @@ class HostileTrainerTest {
   void a_reader_that_dies_ends_the_session() {
     hello();
     ScriptedTransport dying =
-        new ScriptedTransport(input.toByteArray(), false, new Random(1), this::keep) {
+        new ScriptedTransport(input.toByteArray(), 0, new Random(1), this::keep) {
           @Override
           public int read(ByteBuffer into, Deadline deadline) throws ProtocolException {
             int count = super.read(into, deadline);

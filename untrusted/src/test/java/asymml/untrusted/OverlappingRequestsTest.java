@@ -118,9 +118,9 @@ class OverlappingRequestsTest {
     send(new Message.Hello(sequence++, Message.PROTOCOL_VERSION));
     receive();
     region = Region.create(4096);
-    send(new Message.MapRegion(sequence++, 4096, region.path(), Encoding.FLOAT32));
+    link.share(region);
+    send(new Message.MapRegion(sequence++, 4096, Encoding.FLOAT32));
     receive();
-    region.unlink();
     for (int i = 0; i < 12; i++) {
       region.at(W).setAtIndex(ValueLayout.JAVA_FLOAT, i, i);
     }

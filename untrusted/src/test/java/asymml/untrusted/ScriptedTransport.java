@@ -2,7 +2,9 @@ package asymml.untrusted;
 
 import asymml.wire.Deadline;
 import asymml.wire.ProtocolException;
+import asymml.wire.Region;
 import asymml.wire.Transport;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.security.PublicKey;
 import java.util.Optional;
@@ -15,23 +17,36 @@ class ScriptedTransport implements Transport {
   private static final int LONGEST_PIECE = 3000;
 
   private final ByteBuffer input;
-  private final boolean sharesMemory;
+  private final long sharedBytes;
   private final Random random;
   private final Consumer<ByteBuffer> output;
   private volatile boolean closed;
 
+  /// @param sharedBytes size of the memory that the peer hands over, 0 if the two share none
   /// @param output given what each call writes
-  ScriptedTransport(
-      byte[] input, boolean sharesMemory, Random random, Consumer<ByteBuffer> output) {
+  ScriptedTransport(byte[] input, long sharedBytes, Random random, Consumer<ByteBuffer> output) {
     this.input = ByteBuffer.wrap(input);
-    this.sharesMemory = sharesMemory;
+    this.sharedBytes = sharedBytes;
     this.random = random;
     this.output = output;
   }
 
   @Override
   public boolean sharesMemory() {
-    return sharesMemory;
+    return sharedBytes > 0;
+  }
+
+  @Override
+  public void share(Region region) {
+    throw new UnsupportedOperationException("a worker hands over no memory");
+  }
+
+  @Override
+  public Region shared(long sizeBytes) throws IOException {
+    if (sizeBytes != sharedBytes) {
+      throw new IOException("memory of another size");
+    }
+    return Region.create(sizeBytes);
   }
 
   @Override

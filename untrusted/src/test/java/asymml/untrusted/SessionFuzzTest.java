@@ -7,7 +7,6 @@ import asymml.wire.Codec;
 import asymml.wire.Link;
 import asymml.wire.Message;
 import asymml.wire.ProtocolException;
-import asymml.wire.Region;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -83,18 +82,14 @@ class SessionFuzzTest {
     long answers = 0;
     long calls = 0;
     for (long seed = FIRST_SEED; messages < count; seed++) {
-      try (Region shared = streamed ? Region.allocate(64) : Region.create(REGION_BYTES)) {
-        Random random = new Random(seed);
-        HostileTrainer trainer =
-            new HostileTrainer(random, streamed ? null : shared.path(), REGION_BYTES);
-        byte[] input = trainer.session(1 + random.nextInt(LONGEST_SESSION));
-        messages += trainer.messages();
-        Tally one = run(seed, input, streamed, backends);
-        shared.unlink();
-        answers += one.answers;
-        calls += one.calls;
-        assertThat(one.answers).isLessThanOrEqualTo(2L * trainer.messages());
-      }
+      Random random = new Random(seed);
+      HostileTrainer trainer = new HostileTrainer(random, streamed ? 0 : REGION_BYTES);
+      byte[] input = trainer.session(1 + random.nextInt(LONGEST_SESSION));
+      messages += trainer.messages();
+      Tally one = run(seed, input, streamed, backends);
+      answers += one.answers;
+      calls += one.calls;
+      assertThat(one.answers).isLessThanOrEqualTo(2L * trainer.messages());
     }
     System.out.printf(
         "fuzz: %d messages, %d answers, %d calls of the backend, seeds from %d%n",
@@ -112,7 +107,8 @@ class SessionFuzzTest {
     Future<?> end =
         threads.submit(() -> {
           ScriptedTransport transport =
-              new ScriptedTransport(input, !streamed, new Random(seed), answers::accept);
+              new ScriptedTransport(
+                  input, streamed ? 0 : REGION_BYTES, new Random(seed), answers::accept);
           try (Backend closed = backend;
               Link link = new Link(transport)) {
             answers.link = link;

@@ -19,7 +19,6 @@ import asymml.wire.Slot;
 import asymml.wire.UnixTransport;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -97,8 +96,8 @@ class SessionTest {
 
   private Region map() throws Exception {
     Region region = Region.create(REGION_BYTES);
-    succeed(new Message.MapRegion(sequence, REGION_BYTES, region.path(), Encoding.FLOAT32));
-    region.unlink();
+    link.share(region);
+    succeed(new Message.MapRegion(sequence, REGION_BYTES, Encoding.FLOAT32));
     return region;
   }
 
@@ -176,14 +175,11 @@ class SessionTest {
             "masks ends at byte 4112 of a region of 4096",
             s -> new Message.ExpandMask(s, new Slot(4032, 20), 5, 1, new MaskKey(1, 2, 3, 4))),
         bad(
-            "cannot map the shared memory",
-            s -> new Message.MapRegion(s, 4096, "/nonexistent/region", Encoding.FLOAT32)),
+            "cannot map the shared memory: the peer has handed over no memory",
+            s -> new Message.MapRegion(s, 4096, Encoding.FLOAT32)),
         bad(
-            "cannot map the shared memory",
-            s -> new Message.MapRegion(s, 4096, "/dev/null", Encoding.FLOAT32)),
-        bad(
-            "tensors come by shared memory or in the stream",
-            s -> new Message.MapRegion(s, 64, "", Encoding.FLOAT32)));
+            "shared memory is not encoded",
+            s -> new Message.MapRegion(s, 4096, Encoding.BFLOAT16)));
   }
 
   private static Arguments bad(String reason, Ask ask) {
@@ -220,11 +216,15 @@ class SessionTest {
   }
 
   @Test
-  void a_file_shorter_than_the_region_is_not_mapped() throws Exception {
+  void memory_of_another_size_than_the_region_is_not_mapped() throws Exception {
     greet();
-    Path file = Files.write(folder.resolve("short"), new byte[100]);
-    assertThat(ask(new Message.MapRegion(sequence, 4096, file.toString(), Encoding.FLOAT32)))
-        .isInstanceOf(Message.Failed.class);
+    try (Region region = Region.create(100)) {
+      link.share(region);
+      assertThat(ask(new Message.MapRegion(sequence, 4096, Encoding.FLOAT32)))
+          .isEqualTo(
+              new Message.Failed(
+                  1, "cannot map the shared memory: memory of 100 bytes in place of 4096"));
+    }
   }
 
   @Test

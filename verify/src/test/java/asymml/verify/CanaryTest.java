@@ -202,6 +202,8 @@ class CanaryTest {
         assertThat(trainer.run(run.layout(), false, new Silence(), () -> false))
             .isEqualTo(Trainer.Outcome.FINISHED);
       }
+      // Then all has passed the proxy.
+      LocalWorker.awaitEnd(process);
       Set<String> seen = new TreeSet<>();
       canaries.forEach((what, pattern) -> {
         if (proxy.saw(pattern)) {

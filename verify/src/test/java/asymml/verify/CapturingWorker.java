@@ -102,7 +102,7 @@ final class CapturingWorker implements AutoCloseable {
           soon());
       Message request = link.receive(soon());
       while (!(request instanceof Message.Bye)) {
-        serve(request);
+        serve(link, request);
         link.send(new Message.Done(request.sequence(), 1), soon());
         request = link.receive(soon());
       }
@@ -118,9 +118,9 @@ final class CapturingWorker implements AutoCloseable {
     }
   }
 
-  private synchronized void serve(Message request) throws IOException {
+  private synchronized void serve(Link link, Message request) throws IOException {
     switch (request) {
-      case Message.MapRegion m -> region = Region.open(Path.of(m.path()), m.sizeBytes());
+      case Message.MapRegion m -> region = link.shared(m.sizeBytes());
       case Message.DefineOp m -> {
         places.put(m.opId(), places.size());
         operations.put(m.opId(), new Convolution(shape(m.op()), EnumSet.allOf(Pass.class)));

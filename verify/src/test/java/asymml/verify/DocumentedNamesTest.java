@@ -130,7 +130,7 @@ class DocumentedNamesTest {
         .filter(line -> line.startsWith("| `") || line.startsWith("| ..."))
         .map(line -> line.substring(0, line.indexOf(" |", 1)))
         .flatMap(cell -> MESSAGE.matcher(cell).results().map(m -> m.group(1)))
-        .flatMap(message -> Stream.of(message.split("\\.\\.\\.|'|/dev/shm|[()\\d.]+")))
+        .flatMap(message -> Stream.of(message.split("\\.\\.\\.|'|[()\\d.]+")))
         .map(String::strip)
         .filter(part -> part.length() > 3 && !shown.contains(part))
         .toList();

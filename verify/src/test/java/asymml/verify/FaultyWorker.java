@@ -63,7 +63,7 @@ final class FaultyWorker implements AutoCloseable {
           soon());
       Message request = link.receive(soon());
       while (!(request instanceof Message.Bye)) {
-        serve(request);
+        serve(link, request);
         link.send(new Message.Done(request.sequence(), 1), soon());
         request = link.receive(soon());
       }
@@ -77,9 +77,9 @@ final class FaultyWorker implements AutoCloseable {
     }
   }
 
-  private void serve(Message request) throws IOException {
+  private void serve(Link link, Message request) throws IOException {
     switch (request) {
-      case Message.MapRegion m -> region = Region.open(Path.of(m.path()), m.sizeBytes());
+      case Message.MapRegion m -> region = link.shared(m.sizeBytes());
       case Message.Forward m -> answer(m.y());
       case Message.BackwardData m -> answer(m.dx());
       case Message.BackwardWeights m -> answer(m.dw());

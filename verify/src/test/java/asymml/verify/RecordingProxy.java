@@ -1,23 +1,24 @@
 package asymml.verify;
 
 import asymml.wire.Codec;
+import asymml.wire.Deadline;
 import asymml.wire.Message;
+import asymml.wire.ProtocolException;
 import asymml.wire.Region;
 import asymml.wire.Slot;
+import asymml.wire.Transport;
+import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.AsynchronousCloseException;
-import java.nio.channels.ServerSocketChannel;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -35,7 +36,6 @@ final class RecordingProxy implements AutoCloseable {
 
   private final ExecutorService threads =
       Executors.newThreadPerTaskExecutor(Thread.ofPlatform().daemon().name("proxy-", 0).factory());
-  private final ServerSocketChannel server;
   private final Path socket;
   private final WorkerAddress.Unix worker;
   private final List<byte[]> canaries;
@@ -53,10 +53,9 @@ final class RecordingProxy implements AutoCloseable {
     this.worker = worker;
     this.canaries = List.copyOf(canaries);
     this.socket = folder.resolve("proxy.sock");
-    this.server =
-        ServerSocketChannel.open(StandardProtocolFamily.UNIX)
-            .bind(UnixDomainSocketAddress.of(socket));
-    this.toWorker = threads.submit(this::relay, null);
+    CompletableFuture<Boolean> listening = new CompletableFuture<>();
+    this.toWorker = threads.submit(() -> relay(listening), null);
+    listening.join();
   }
 
   /// Where the trainer connects.
@@ -64,46 +63,55 @@ final class RecordingProxy implements AutoCloseable {
     return new WorkerAddress.Unix(socket);
   }
 
-  private void relay() {
-    try (SocketChannel trainer = server.accept();
-        SocketChannel peer = SocketChannel.open(UnixDomainSocketAddress.of(worker.path()))) {
-      threads.execute(() -> pump(peer, trainer, false));
-      pump(trainer, peer, true);
-    } catch (IOException e) {
+  private void relay(CompletableFuture<Boolean> listening) {
+    try (Transport trainer =
+            UnixTransport.accept(
+                socket, Deadline.in(Duration.ofMinutes(5)), () -> listening.complete(true));
+        Transport peer = UnixTransport.connect(worker.path())) {
+      Future<?> back = threads.submit(() -> pumpBack(peer, trainer));
+      pump(trainer, peer);
+      if (received().isEmpty() || !(received().getLast().request() instanceof Message.Bye)) {
+        peer.close();
+      }
+      // A worker leaves when it is told goodbye, or its peer has left.
+      back.get(5, TimeUnit.MINUTES);
+    } catch (IOException | InterruptedException | ExecutionException | TimeoutException e) {
       throw new IllegalStateException("the proxy broke", e);
+    } finally {
+      listening.complete(false);
     }
   }
 
-  private void pump(SocketChannel from, SocketChannel to, boolean record) {
-    ByteBuffer in = ByteBuffer.allocate(1 << 16).order(ByteOrder.LITTLE_ENDIAN);
+  private static void pumpBack(Transport from, Transport to) {
+    ByteBuffer in = ByteBuffer.allocateDirect(1 << 16);
     try {
-      while (from.read(in) >= 0) {
-        in.flip();
-        int length = Codec.frameLength(in);
-        while (length >= 0 && in.remaining() >= length) {
-          ByteBuffer frame = in.slice(in.position(), length).order(ByteOrder.LITTLE_ENDIAN);
-          in.position(in.position() + length);
-          if (record) {
-            look(frame.duplicate().order(ByteOrder.LITTLE_ENDIAN));
-          }
-          while (frame.hasRemaining()) {
-            to.write(frame);
-          }
-          length = Codec.frameLength(in);
-        }
-        in.compact();
+      while (from.read(in.clear(), Deadline.NEVER) >= 0) {
+        to.write(in.flip(), Deadline.NEVER);
       }
-      to.shutdownOutput();
-    } catch (AsynchronousCloseException e) {
-      // The other direction has ended.
-    } catch (IOException e) {
-      if (record) {
-        throw new IllegalStateException("the proxy broke", e);
-      }
+    } catch (ProtocolException e) {
+      // One of the two has left.
     }
   }
 
-  private synchronized void look(ByteBuffer frame) throws IOException {
+  /// Passes requests on, one by one, until there are no more.
+  private void pump(Transport from, Transport to) throws IOException {
+    ByteBuffer in = ByteBuffer.allocateDirect(1 << 16).order(ByteOrder.LITTLE_ENDIAN);
+    while (from.read(in, Deadline.NEVER) >= 0) {
+      in.flip();
+      int length = Codec.frameLength(in);
+      while (length >= 0 && in.remaining() >= length) {
+        ByteBuffer frame = in.slice(in.position(), length).order(ByteOrder.LITTLE_ENDIAN);
+        in.position(in.position() + length);
+        look(frame.duplicate().order(ByteOrder.LITTLE_ENDIAN), from, to);
+        to.write(frame, Deadline.NEVER);
+        length = Codec.frameLength(in);
+      }
+      in.compact();
+    }
+  }
+
+  private synchronized void look(ByteBuffer frame, Transport from, Transport to)
+      throws IOException {
     byte[] bytes = new byte[frame.remaining()];
     frame.get(bytes);
     search(bytes);
@@ -112,7 +120,8 @@ final class RecordingProxy implements AutoCloseable {
       if (region != null) {
         region.close();
       }
-      region = Region.open(Path.of(m.path()), m.sizeBytes());
+      region = from.shared(m.sizeBytes());
+      to.share(region);
     }
     if (region != null) {
       search(
@@ -172,7 +181,6 @@ final class RecordingProxy implements AutoCloseable {
     } catch (InterruptedException | ExecutionException | TimeoutException e) {
       throw new IOException("the proxy broke", e);
     } finally {
-      server.close();
       threads.shutdownNow();
       synchronized (this) {
         if (region != null) {

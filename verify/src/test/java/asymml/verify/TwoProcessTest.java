@@ -64,7 +64,7 @@ class TwoProcessTest {
   /// The files that this process has mapped as regions of tensors, as the system names them.
   private static List<String> regions() throws IOException {
     try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
-      return maps.filter(line -> line.contains("/asymml-"))
+      return maps.filter(line -> line.contains("/memfd:asymml"))
           .map(line -> line.substring(line.indexOf('/')))
           .toList();
     }

@@ -13,8 +13,8 @@ import java.nio.charset.StandardCharsets;
 ///
 /// The bytes of a [Message.Payload]'s tensor follow its frame and are not part of it.
 public final class Codec {
-  /// The longest frame in bytes: [Message.MapRegion] with the longest path.
-  public static final int MAX_FRAME_BYTES = 16 + 8 + 2 + Message.MAX_PATH_BYTES + 1;
+  /// The longest frame in bytes: [Message.Welcome] with the longest texts.
+  public static final int MAX_FRAME_BYTES = 16 + 4 + 2 * (2 + Message.MAX_TEXT_BYTES) + 8;
 
   private static final int HEADER_BYTES = 16;
   private static final short MAGIC = 0x4D41; // "AM"
@@ -47,7 +47,6 @@ public final class Codec {
       case Message.Hello m -> out.putInt(m.protocolVersion());
       case Message.MapRegion m -> {
         out.putLong(m.sizeBytes());
-        putText(out, m.path());
         out.put(encoding(m.encoding()));
       }
       case Message.DefineOp m -> {
@@ -128,9 +127,7 @@ public final class Codec {
   private static Message body(byte type, long sequence, ByteBuffer in) throws ProtocolException {
     return switch (type) {
       case HELLO -> new Message.Hello(sequence, in.getInt());
-      case MAP_REGION ->
-          new Message.MapRegion(
-              sequence, in.getLong(), text(in, Message.MAX_PATH_BYTES), encoding(in.get()));
+      case MAP_REGION -> new Message.MapRegion(sequence, in.getLong(), encoding(in.get()));
       case DEFINE_OP -> new Message.DefineOp(sequence, in.getInt(), op(in));
       case LOAD_WEIGHTS -> new Message.LoadWeights(sequence, in.getInt(), slot(in));
       case FORWARD -> new Message.Forward(sequence, in.getInt(), slot(in), slot(in));

@@ -1,5 +1,6 @@
 package asymml.wire;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -54,6 +55,22 @@ public final class Link implements AutoCloseable {
   /// @return the encoding
   public Encoding encoding() {
     return encoding;
+  }
+
+  /// Hands memory to the peer with the next write; see [Transport#share].
+  ///
+  /// @param region memory that [Region#create] made
+  public void share(Region region) {
+    transport.share(region);
+  }
+
+  /// Maps the memory that the peer has handed over with the messages so far.
+  ///
+  /// @param sizeBytes the size that it must have
+  /// @return a region; the caller closes it
+  /// @throws IOException as [Transport#shared]
+  public Region shared(long sizeBytes) throws IOException {
+    return transport.shared(sizeBytes);
   }
 
   /// Sends a message, and those queued before it, with one write.

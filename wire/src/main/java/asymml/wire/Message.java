@@ -1,7 +1,5 @@
 package asymml.wire;
 
-import java.nio.charset.StandardCharsets;
-
 /// What crosses the boundary. Requests go from the trusted side to the worker and carry a sequence
 /// number that starts at 0 and grows by one; the worker answers each of them except [Bye], strictly
 /// in order, with a reply of the same number.
@@ -10,13 +8,10 @@ import java.nio.charset.StandardCharsets;
 /// not, a [Payload] brings the slot's bytes before the message that needs them.
 public sealed interface Message {
   /// The version of the protocol that these records are.
-  int PROTOCOL_VERSION = 5;
+  int PROTOCOL_VERSION = 6;
 
   /// The longest reason, name or precision in bytes.
   int MAX_TEXT_BYTES = 300;
-
-  /// The longest path in bytes, as Linux has it.
-  int MAX_PATH_BYTES = 4096;
 
   /// The highest number of an operation.
   int MAX_OP_ID = (1 << 20) - 1;
@@ -48,28 +43,20 @@ public sealed interface Message {
     }
   }
 
-  /// Asks the worker to hold a tensor region, in place of the one before, if any.
+  /// Asks the worker to hold a tensor region, in place of the one before, if any. Where the two
+  /// sides share memory the region comes with the message, see [Transport#share]; otherwise the
+  /// worker allocates one and tensors come in the stream.
   ///
   /// @param sequence its number
   /// @param sizeBytes size of the region, 1 to [Slot#MAX_REGION_BYTES]
-  /// @param path file to map, or empty: tensors come in the stream and the worker allocates memory
-  /// @param encoding of the tensors of that region in the stream, both ways; float32 if mapped
-  record MapRegion(long sequence, long sizeBytes, String path, Encoding encoding)
-      implements Request {
+  /// @param encoding of the tensors of that region in the stream, both ways; float32 if shared
+  record MapRegion(long sequence, long sizeBytes, Encoding encoding) implements Request {
     /// Checks the ranges above.
     public MapRegion {
       checkSequence(sequence);
       if (sizeBytes < 1 || sizeBytes > Slot.MAX_REGION_BYTES) {
         throw new IllegalArgumentException(
             "a region has 1 to " + Slot.MAX_REGION_BYTES + " bytes: " + sizeBytes);
-      }
-      if (path.indexOf('\0') >= 0
-          || !StandardCharsets.UTF_8.newEncoder().canEncode(path)
-          || path.getBytes(StandardCharsets.UTF_8).length > MAX_PATH_BYTES) {
-        throw new IllegalArgumentException("not a path of at most " + MAX_PATH_BYTES + " bytes");
-      }
-      if (!path.isEmpty() && encoding != Encoding.FLOAT32) {
-        throw new IllegalArgumentException("shared memory is not encoded: " + encoding);
       }
     }
   }

@@ -3,14 +3,10 @@ package asymml.wire;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// The memory in which tensors cross the boundary. Both sides hold one of the same size: the same
@@ -20,19 +16,20 @@ import org.jspecify.annotations.Nullable;
 /// at any time: the trusted side writes only final, released values into it, and reads each value
 /// once.
 public final class Region implements AutoCloseable {
-  private static final Path SHARED_MEMORY = Path.of("/dev/shm");
-  private static final int FILL_BYTES = 1 << 20;
+  private static final int NONE = -1;
+  private static final Path AVAILABLE = Path.of("/proc/meminfo");
+  private static final Pattern AVAILABLE_LINE = Pattern.compile("(?m)^MemAvailable: +(\\d+) kB$");
 
   // Shared, because a worker that takes tensors from a stream reads them on a thread of its own and
   // because element-wise passes may run on several.
   private final Arena arena;
   private final MemorySegment memory;
-  private final @Nullable Path path;
+  private int descriptor;
 
-  private Region(Arena arena, MemorySegment memory, @Nullable Path path) {
+  private Region(Arena arena, MemorySegment memory, int descriptor) {
     this.arena = arena;
     this.memory = memory;
-    this.path = path;
+    this.descriptor = descriptor;
   }
 
   /// Allocates memory of this process alone, zeroed.
@@ -43,86 +40,102 @@ public final class Region implements AutoCloseable {
   public static Region allocate(long sizeBytes) {
     checkSize(sizeBytes);
     Arena arena = Arena.ofShared();
-    return new Region(arena, arena.allocate(sizeBytes, Slot.ALIGNMENT_BYTES), null);
+    return new Region(arena, arena.allocate(sizeBytes, Slot.ALIGNMENT_BYTES), NONE);
   }
 
-  /// Creates zeroed memory that another process can map by its [#path]: a file that only this user
-  /// can open, in `/dev/shm`, or in `java.io.tmpdir` where that does not exist. The caller calls
-  /// [#unlink] as soon as the other process has mapped it.
+  /// Creates zeroed memory that another process can map once it was handed over by
+  /// [Transport#share]: an anonymous file (`memfd_create`), without a name that anybody could open
+  /// and sealed at its size. A file that is truncated kills, by a signal, whoever touches the
+  /// memory behind it; of this one no process can take anything away.
   ///
   /// @param sizeBytes 1 to [Slot#MAX_REGION_BYTES]
   /// @return a new region; the caller closes it
-  /// @throws IOException if there is no room for it
+  /// @throws IOException one line, if there is no room for it or the system has no such memory
   public static Region create(long sizeBytes) throws IOException {
     checkSize(sizeBytes);
-    Path directory =
-        Files.isDirectory(SHARED_MEMORY)
-            ? SHARED_MEMORY
-            : Path.of(System.getProperty("java.io.tmpdir"));
-    Path file =
-        Files.createTempFile(
-            directory,
-            "asymml-",
-            ".region",
-            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    try (FileChannel channel =
-        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-      fill(channel, sizeBytes);
-      return map(channel, sizeBytes, file);
-    } catch (IOException e) {
-      Files.deleteIfExists(file);
-      throw new IOException(
-          "no room for "
-              + (sizeBytes >> 20)
-              + " MB of shared memory in "
-              + directory
-              + " ("
-              + e.getMessage()
-              + "): enlarge it (containers: --shm-size) or use a smaller batch",
-          e);
+    Posix.requireLinux();
+    requireRoom(sizeBytes);
+    Posix.Call call = new Posix.Call();
+    int fd = Posix.memory(call);
+    if (fd < 0) {
+      throw call.failure(
+          call.errno() == Posix.ENOSYS
+              ? "this system has no memory that can be sealed (Linux 3.17 or newer has)"
+              : "cannot create shared memory");
+    }
+    boolean done = false;
+    try {
+      while (Posix.allocate(call, fd, sizeBytes) < 0) {
+        if (call.errno() != Posix.EINTR) {
+          throw noRoom(sizeBytes, call.failure("allocate").getMessage());
+        }
+      }
+      if (Posix.seal(call, fd) < 0) {
+        throw call.failure("cannot seal shared memory");
+      }
+      Region region = map(call, fd, sizeBytes);
+      done = true;
+      return region;
+    } finally {
+      if (!done) {
+        Posix.close(call, fd);
+      }
     }
   }
 
-  /// Maps memory that another process created.
+  /// The system would not refuse too much, but end processes once it is written to.
+  private static void requireRoom(long sizeBytes) throws IOException {
+    Matcher line = AVAILABLE_LINE.matcher(Files.readString(AVAILABLE));
+    if (line.find() && Long.parseLong(line.group(1)) < sizeBytes >> 10) {
+      throw noRoom(sizeBytes, (Long.parseLong(line.group(1)) >> 10) + " MB are available");
+    }
+  }
+
+  private static IOException noRoom(long sizeBytes, @Nullable String why) {
+    return new IOException(
+        "no room for %d MB of shared memory (%s): use a smaller batch"
+            .formatted(sizeBytes >> 20, why));
+  }
+
+  /// Maps memory that another process has handed over.
   ///
-  /// @param file its path
+  /// @param fd its descriptor, which the region closes; closed here if this fails
   /// @param sizeBytes its size
   /// @return a region; the caller closes it
-  /// @throws IOException if it is not a file of that size, or cannot be mapped
-  public static Region open(Path file, long sizeBytes) throws IOException {
-    checkSize(sizeBytes);
-    try (FileChannel channel =
-        FileChannel.open(
-            file,
-            Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS))) {
-      if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || channel.size() != sizeBytes) {
-        throw new IOException("not a file of " + sizeBytes + " bytes: " + file);
+  /// @throws IOException if it is not memory of that size that nobody can shrink, or cannot be
+  ///   mapped
+  static Region open(int fd, long sizeBytes) throws IOException {
+    Posix.Call call = new Posix.Call();
+    boolean done = false;
+    try {
+      checkSize(sizeBytes);
+      // In this order: what cannot shrink after it was measured is as large for ever.
+      if (!Posix.cannotShrink(call, fd)) {
+        throw new IOException("not memory that is sealed against shrinking");
       }
-      return map(channel, sizeBytes, file);
-    }
-  }
-
-  // Writing takes the pages now, with an exception if there are too few. A sparse file would take
-  // them at first touch, with a signal that kills the process.
-  private static void fill(FileChannel channel, long sizeBytes) throws IOException {
-    ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(FILL_BYTES, sizeBytes));
-    long left = sizeBytes;
-    while (left > 0) {
-      zeros.clear().limit((int) Math.min(zeros.capacity(), left));
-      left -= channel.write(zeros);
+      long size = Posix.size(call, fd);
+      if (size != sizeBytes) {
+        throw new IOException("memory of " + size + " bytes in place of " + sizeBytes);
+      }
+      Region region = map(call, fd, sizeBytes);
+      done = true;
+      return region;
+    } finally {
+      if (!done) {
+        Posix.close(call, fd);
+      }
     }
   }
 
   @SuppressWarnings("MustBeClosedChecker") // the region closes it
-  private static Region map(FileChannel channel, long sizeBytes, Path file) throws IOException {
+  private static Region map(Posix.Call call, int fd, long sizeBytes) throws IOException {
     Arena arena = Arena.ofShared();
-    try {
-      MemorySegment memory = channel.map(FileChannel.MapMode.READ_WRITE, 0, sizeBytes, arena);
-      return new Region(arena, memory, file);
-    } catch (IOException e) {
+    MemorySegment memory = Posix.map(call, fd, sizeBytes, arena);
+    if (memory == null) {
       arena.close();
-      throw e;
+      throw call.failure("cannot map shared memory");
     }
+    return new Region(arena, memory, fd);
   }
 
   private static void checkSize(long sizeBytes) {
@@ -139,19 +152,21 @@ public final class Region implements AutoCloseable {
     return memory.byteSize();
   }
 
-  /// The file that another process can map.
+  /// What another process can map the memory by.
   ///
-  /// @return its path, or an empty text if the memory is this process's alone
-  public String path() {
-    return path == null ? "" : path.toString();
+  /// @throws IllegalStateException if the memory is this process's alone, or was handed over
+  int descriptor() {
+    if (descriptor == NONE) {
+      throw new IllegalStateException("no memory to hand over");
+    }
+    return descriptor;
   }
 
-  /// Removes the file's name; the memory stays as long as a process maps it.
-  ///
-  /// @throws IOException if it cannot be removed
-  public void unlink() throws IOException {
-    if (path != null) {
-      Files.deleteIfExists(path);
+  /// Closes the descriptor, which has done its service; the memory stays.
+  void handedOver() {
+    if (descriptor != NONE) {
+      Posix.close(new Posix.Call(), descriptor);
+      descriptor = NONE;
     }
   }
 
@@ -186,6 +201,7 @@ public final class Region implements AutoCloseable {
 
   @Override
   public void close() {
+    handedOver();
     if (arena.scope().isAlive()) {
       arena.close();
     }

@@ -165,6 +165,16 @@ public final class TlsTransport implements Transport {
   }
 
   @Override
+  public void share(Region region) {
+    throw new UnsupportedOperationException("two machines share no memory");
+  }
+
+  @Override
+  public Region shared(long sizeBytes) {
+    throw new UnsupportedOperationException("two machines share no memory");
+  }
+
+  @Override
   public void write(ByteBuffer bytes, Deadline deadline) throws ProtocolException {
     @Nullable Future<?> limit = null;
     try {

@@ -1,5 +1,6 @@
 package asymml.wire;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.security.PublicKey;
 import java.util.Optional;
@@ -20,6 +21,21 @@ public interface Transport extends AutoCloseable {
   ///
   /// @return empty if the connection asked for none
   Optional<PublicKey> peerKey();
+
+  /// Hands memory to the peer, with the next bytes that are written.
+  ///
+  /// @param region memory that [Region#create] made
+  /// @throws UnsupportedOperationException if the two sides share none
+  void share(Region region);
+
+  /// Maps the memory that the peer has handed over with bytes that were read.
+  ///
+  /// @param sizeBytes the size that it must have
+  /// @return a region; the caller closes it
+  /// @throws IOException if there is none, if it has another size or could be shrunk, or if it
+  ///   cannot be mapped
+  /// @throws UnsupportedOperationException if the two sides share none
+  Region shared(long sizeBytes) throws IOException;
 
   /// Writes all remaining bytes.
   ///

@@ -1,42 +1,33 @@
 package asymml.wire;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
-import java.nio.channels.CancelledKeyException;
-import java.nio.channels.ClosedSelectorException;
-import java.nio.channels.SelectionKey;
-import java.nio.channels.Selector;
-import java.nio.channels.ServerSocketChannel;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.PublicKey;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
-/// A Unix domain socket to a process on the same machine. One thread reads and one writes; they may
-/// be the same: replies are read by the thread that waits for them, without a hop.
+/// A Unix domain socket to a process on the same machine, over which the side that connects can
+/// hand memory to the side that listens. One thread reads and one writes; they may be the same:
+/// replies are read by the thread that waits for them, without a hop.
+///
+/// Memory goes as a file descriptor (`SCM_RIGHTS`), never as a path: a path can be opened, and the
+/// file behind it be truncated, by every process of this user. The side that connects takes no
+/// descriptors; the system closes what the other may send.
 public final class UnixTransport implements Transport {
-  // sockaddr_un.sun_path of Linux, less its final zero.
-  private static final int MAX_SOCKET_PATH_BYTES = 107;
+  private static final int NONE = -1;
 
-  private final SocketChannel channel;
-  // Two, so that who waits for room need not wait for who waits for bytes.
-  private final Selector readable;
-  private final Selector writable;
+  private final UnixSocket socket;
+  private final boolean listened;
+  private @Nullable Region outgoing;
+  // The descriptor that came last and was not yet asked for.
+  private int incoming = NONE;
 
-  private UnixTransport(SocketChannel channel) throws IOException {
-    this.channel = channel;
-    channel.configureBlocking(false);
-    this.readable = Selector.open();
-    this.writable = Selector.open();
-    channel.register(readable, SelectionKey.OP_READ);
-    channel.register(writable, SelectionKey.OP_WRITE);
+  private UnixTransport(int fd, boolean listened) {
+    this.socket = new UnixSocket(fd, "the peer does not answer");
+    this.listened = listened;
   }
 
   /// Connects to a worker that listens.
@@ -45,16 +36,16 @@ public final class UnixTransport implements Transport {
   /// @return a new connection; the caller closes it
   /// @throws ProtocolException if nobody listens there
   public static UnixTransport connect(Path path) throws ProtocolException {
+    checkLength(path);
+    Posix.Call call = new Posix.Call();
     try {
-      SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-      try {
-        channel.configureBlocking(false);
-        channel.connect(address(path));
-        return new UnixTransport(channel);
-      } catch (IOException e) {
-        channel.close();
+      int fd = open(call);
+      if (Posix.connect(call, fd, path) < 0) {
+        IOException e = call.failure("connect");
+        Posix.close(call, fd);
         throw e;
       }
+      return new UnixTransport(fd, false);
     } catch (IOException e) {
       throw new ProtocolException(
           "no worker listens on unix:" + path + " (" + e.getMessage() + ")", e);
@@ -70,22 +61,23 @@ public final class UnixTransport implements Transport {
   /// @throws ProtocolException if the socket cannot be opened or nobody came
   public static UnixTransport accept(Path path, Deadline deadline, Runnable listening)
       throws ProtocolException {
-    try (ServerSocketChannel server = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-        Selector selector = Selector.open()) {
-      server.bind(address(path), 1);
-      try {
-        Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-------"));
-        server.configureBlocking(false);
-        server.register(selector, SelectionKey.OP_ACCEPT);
-        listening.run();
-        SocketChannel peer = server.accept();
-        while (peer == null) {
-          await(selector, deadline, "nobody connected to unix:" + path);
-          peer = server.accept();
+    checkLength(path);
+    Posix.Call call = new Posix.Call();
+    try {
+      int fd = open(call);
+      try (UnixSocket server = new UnixSocket(fd, "nobody connected to unix:" + path)) {
+        if (Posix.bind(call, fd, path) < 0) {
+          throw call.failure("bind");
         }
-        return new UnixTransport(peer);
-      } finally {
-        Files.deleteIfExists(path);
+        try {
+          if (Posix.listen(call, fd, 1) < 0) {
+            throw call.failure("listen");
+          }
+          listening.run();
+          return new UnixTransport(server.accept(deadline), true);
+        } finally {
+          Files.deleteIfExists(path);
+        }
       }
     } catch (ProtocolException e) {
       throw e;
@@ -100,12 +92,20 @@ public final class UnixTransport implements Transport {
     }
   }
 
-  private static UnixDomainSocketAddress address(Path path) throws ProtocolException {
-    if (path.toString().getBytes(StandardCharsets.UTF_8).length > MAX_SOCKET_PATH_BYTES) {
-      throw new ProtocolException(
-          "a socket's path has at most " + MAX_SOCKET_PATH_BYTES + " bytes: " + path);
+  private static int open(Posix.Call call) throws IOException {
+    Posix.requireLinux();
+    int fd = Posix.socket(call);
+    if (fd < 0) {
+      throw call.failure("socket");
     }
-    return UnixDomainSocketAddress.of(path);
+    return fd;
+  }
+
+  private static void checkLength(Path path) throws ProtocolException {
+    if (path.toString().getBytes(StandardCharsets.UTF_8).length > Posix.MAX_SOCKET_PATH_BYTES) {
+      throw new ProtocolException(
+          "a socket's path has at most " + Posix.MAX_SOCKET_PATH_BYTES + " bytes: " + path);
+    }
   }
 
   @Override
@@ -119,16 +119,41 @@ public final class UnixTransport implements Transport {
   }
 
   @Override
+  public void share(Region region) {
+    outgoing = region;
+  }
+
+  @Override
+  public Region shared(long sizeBytes) throws IOException {
+    int fd = takeIncoming();
+    if (fd == NONE) {
+      throw new IOException("the peer has handed over no memory");
+    }
+    return Region.open(fd, sizeBytes);
+  }
+
+  private synchronized int takeIncoming() {
+    int fd = incoming;
+    incoming = NONE;
+    return fd;
+  }
+
+  @Override
   public void write(ByteBuffer bytes, Deadline deadline) throws ProtocolException {
     try {
       while (bytes.hasRemaining()) {
-        if (channel.write(bytes) == 0) {
-          await(writable, deadline, "the peer takes no more messages");
+        Region given = outgoing;
+        if (given == null) {
+          socket.write(bytes, NONE, deadline);
+        } else {
+          socket.write(bytes, given.descriptor(), deadline);
+          outgoing = null;
+          given.handedOver();
         }
       }
     } catch (ProtocolException e) {
       throw e;
-    } catch (IOException | ClosedSelectorException | CancelledKeyException e) {
+    } catch (IOException e) {
       throw gone(e);
     }
   }
@@ -136,43 +161,38 @@ public final class UnixTransport implements Transport {
   @Override
   public int read(ByteBuffer into, Deadline deadline) throws ProtocolException {
     try {
-      int count = channel.read(into);
-      while (count == 0) {
-        await(readable, deadline, "the peer does not answer");
-        count = channel.read(into);
+      int count = socket.read(into, listened, deadline);
+      if (listened && count > 0 && socket.taken() != NONE) {
+        keep(socket.taken());
       }
       return count;
     } catch (ProtocolException e) {
       throw e;
-    } catch (IOException | ClosedSelectorException | CancelledKeyException e) {
+    } catch (IOException e) {
       throw gone(e);
     }
   }
 
-  private static void await(Selector selector, Deadline deadline, String late) throws IOException {
-    long nanos = deadline.remainingNanos();
-    if (nanos <= 0) {
-      throw new ProtocolException(ProtocolException.Reason.TIMED_OUT, late);
+  private synchronized void keep(int fd) throws ProtocolException {
+    if (incoming != NONE) {
+      Posix.close(new Posix.Call(), fd);
+      throw new ProtocolException("the peer hands over memory that was not asked for");
     }
-    // Zero would mean no limit to the selector: round up.
-    long millis = deadline.limited() ? TimeUnit.NANOSECONDS.toMillis(nanos) + 1 : 0;
-    selector.select(millis);
-    selector.selectedKeys().clear();
+    incoming = fd;
   }
 
   // A peer that dies with unread bytes resets the connection: gone all the same.
-  private static ProtocolException gone(Exception e) {
+  private static ProtocolException gone(IOException e) {
     return new ProtocolException(
         ProtocolException.Reason.CLOSED, "the connection broke: " + e.getMessage(), e);
   }
 
   @Override
   public void close() {
-    try (readable;
-        writable) {
-      channel.close();
-    } catch (IOException e) {
-      throw new UncheckedIOException("cannot close a socket", e);
+    socket.close();
+    int fd = takeIncoming();
+    if (fd != NONE) {
+      Posix.close(new Posix.Call(), fd);
     }
   }
 }

@@ -90,8 +90,8 @@ class CodecTest {
 
   @Test
   void the_longest_message_fits_the_longest_frame() {
-    String path = "/" + "p".repeat(Message.MAX_PATH_BYTES - 1);
-    assertThat(encode(new Message.MapRegion(1, 64, path, Encoding.FLOAT32)).limit())
+    String text = "t".repeat(Message.MAX_TEXT_BYTES);
+    assertThat(encode(new Message.Welcome(1, 2, text, text, 3)).limit())
         .isEqualTo(Codec.MAX_FRAME_BYTES);
   }
 

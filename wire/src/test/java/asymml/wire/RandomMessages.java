@@ -11,12 +11,10 @@ final class RandomMessages {
   }
 
   private Message mapRegion(long sequence) {
-    String path = path();
     return new Message.MapRegion(
         sequence,
         1 + random.nextLong(Slot.MAX_REGION_BYTES),
-        path,
-        path.isEmpty() && random.nextBoolean() ? Encoding.BFLOAT16 : Encoding.FLOAT32);
+        random.nextBoolean() ? Encoding.BFLOAT16 : Encoding.FLOAT32);
   }
 
   Message next() {
@@ -73,9 +71,5 @@ final class RandomMessages {
         .ints(random.nextInt(Message.MAX_TEXT_BYTES + 1), 0x20, 0x7f)
         .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
         .toString();
-  }
-
-  private String path() {
-    return random.nextBoolean() ? "" : "/dev/shm/" + text() + "/\u00e9\u4e16\uD83D\uDE00";
   }
 }

@@ -4,8 +4,6 @@ import picocli.CommandLine.Option;
 
 /// In how many parts a worker gets the images of a batch.
 public final class ChunkOptions {
-  private static final int MOST = 16;
-
   @Option(
       names = "--chunks",
       paramLabel = "N",
@@ -19,19 +17,5 @@ public final class ChunkOptions {
   /// The number of parts.
   public int number() {
     return chunks;
-  }
-
-  /// Checks the number.
-  ///
-  /// @param shares whether values leave under masks
-  /// @throws IllegalArgumentException with the rule that it breaks
-  public void check(boolean shares) {
-    if (chunks < 1 || chunks > MOST) {
-      throw new IllegalArgumentException("--chunks must be 1 to " + MOST + ": " + chunks);
-    }
-    if (shares && chunks > 1) {
-      throw new IllegalArgumentException(
-          "--chunks does not go with --shield shares: masks are made for a whole batch");
-    }
   }
 }

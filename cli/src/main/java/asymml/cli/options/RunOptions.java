@@ -1,7 +1,5 @@
 package asymml.cli.options;
 
-import asymml.session.DataSpec;
-import asymml.session.Limit;
 import asymml.session.TrainedRun;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -22,11 +20,5 @@ public final class RunOptions {
   /// @throws IOException one line, if there is no trained model
   public TrainedRun open() throws IOException {
     return TrainedRun.open(directory);
-  }
-
-  /// The training images of a run, and one test image.
-  public static DataSpec trainingImages(TrainedRun run) {
-    DataSpec data = run.spec().data();
-    return data.withLimits(data.limitTrain(), new Limit(1));
   }
 }

@@ -1,6 +1,7 @@
 package asymml.cli.options;
 
 import asymml.privacy.SamplingRate;
+import asymml.report.StepSampling;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -16,7 +17,6 @@ public final class SamplingOptions {
   @Option(
       names = "--sampling-rate",
       paramLabel = "Q",
-      converter = PrivacyLabels.SamplingRateConverter.class,
       description =
           "Probability with which a step draws an example, by Poisson sampling (default: 1, which"
               + " is every example in every step).")
@@ -37,9 +37,9 @@ public final class SamplingOptions {
   /// What the options say.
   ///
   /// @throws ParameterException if they contradict each other or say half
-  public Sampling sampling() {
+  public StepSampling sampling() {
     if (batchSize == null && examples == null) {
-      return new Sampling.ByRate(rate == null ? new SamplingRate(1) : rate);
+      return new StepSampling.ByRate(rate == null ? new SamplingRate(1) : rate);
     }
     if (rate != null) {
       throw new ParameterException(
@@ -53,7 +53,7 @@ public final class SamplingOptions {
               .formatted(batchSize == null ? "--batch-size" : "--examples"));
     }
     try {
-      return new Sampling.BySizes(batchSize, examples);
+      return new StepSampling.BySizes(batchSize, examples);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(command.commandLine(), String.valueOf(e.getMessage()), e);
     }

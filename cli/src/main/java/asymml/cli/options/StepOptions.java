@@ -1,5 +1,6 @@
 package asymml.cli.options;
 
+import asymml.report.StepSampling;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -30,18 +31,18 @@ public final class StepOptions {
   ///
   /// @param sampling what an epoch is
   /// @throws ParameterException if there is none, or it is given twice or below 1
-  public long steps(Sampling sampling) {
+  public long steps(StepSampling sampling) {
     if (steps != null && epochs != null) {
       throw wrong("give either --steps or --epochs, not both");
     }
     return switch (sampling) {
-      case Sampling.ByRate _ -> {
+      case StepSampling.ByRate _ -> {
         if (epochs != null) {
           throw wrong("--epochs needs --batch-size and --examples: give these or --steps");
         }
         yield atLeastOne("--steps", steps);
       }
-      case Sampling.BySizes sizes -> {
+      case StepSampling.BySizes sizes -> {
         if (steps != null) {
           throw wrong("--steps goes with --sampling-rate: give --epochs with --batch-size");
         }

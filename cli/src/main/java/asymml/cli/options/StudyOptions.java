@@ -1,7 +1,6 @@
 package asymml.cli.options;
 
 import asymml.cli.terminal.ProgressKind;
-import asymml.model.Zoo;
 import asymml.session.Limit;
 import asymml.session.TrainingSpec;
 import asymml.trusted.plan.Placement.Decomposition;
@@ -28,7 +27,6 @@ public final class StudyOptions {
       names = "--limit-train",
       paramLabel = "N",
       defaultValue = "all",
-      converter = Labels.LimitConverter.class,
       description =
           "Use N training images, chosen by the seed, or all (default: ${DEFAULT-VALUE}).")
   private Limit limitTrain;
@@ -37,33 +35,17 @@ public final class StudyOptions {
       names = "--limit-test",
       paramLabel = "N",
       defaultValue = "all",
-      converter = Labels.LimitConverter.class,
       description = "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
   private Limit limitTest;
 
   @Mixin private DataLimitOptions limits;
 
-  @Option(
-      names = "--model",
-      paramLabel = "NAME",
-      defaultValue = "cnn",
-      converter = Labels.ModelConverter.class,
-      description = "A model of 'asymml models' (default: ${DEFAULT-VALUE}).")
-  private String model;
-
-  @Option(
-      names = "--norm",
-      paramLabel = "NORM",
-      defaultValue = "batch",
-      converter = Labels.NormConverter.class,
-      description = "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
-  private Zoo.Norm norm;
+  @Mixin private final NetworkOptions network = new NetworkOptions("cnn");
 
   @Option(
       names = "--decomposer",
       paramLabel = "NAME",
       defaultValue = "shared",
-      converter = Labels.DecompositionConverter.class,
       description =
           "shared (one basis per layer) or per-example (a light SVD each)"
               + " (default: ${DEFAULT-VALUE}).")
@@ -124,8 +106,8 @@ public final class StudyOptions {
                 .withLimits(limits.limits()))
         .withTraining(
             training
-                .withModel(model)
-                .withNorm(norm)
+                .withModel(network.model())
+                .withNorm(network.norm())
                 .withDecomposition(decomposer)
                 .withTrustedLayers(
                     trustedLayers.equals(List.of("none")) ? List.of() : trustedLayers)

@@ -8,7 +8,6 @@ import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.rank.Shares;
 import java.io.PrintWriter;
-import java.util.Arrays;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
@@ -117,31 +116,5 @@ public record RankTable(RankReport report) {
           decimal(low.effective()),
           decimal(low.estimate()));
     }
-  }
-
-  /// One line for a run under way.
-  public static String line(RankReport report) {
-    return String.format(
-        Locale.ROOT,
-        "rank after epoch %d (private statistics): 2^mu of inputs %s, residual energy %s per example, %s shared (medians of %d"
-            + " layers); %s; %.1f s",
-        report.epoch(),
-        decimal(
-            median(
-                report.layers().stream()
-                    .mapToDouble(l -> l.x() == null ? 0 : l.x().effective())
-                    .toArray())),
-        Figures.percent(
-            median(report.layers().stream().mapToDouble(l -> l.xShares().perExample()).toArray())),
-        Figures.percent(
-            median(report.layers().stream().mapToDouble(l -> l.xShares().shared()).toArray())),
-        report.layers().size(),
-        report.violations().isEmpty() ? "bounds hold" : "BOUNDS BROKEN",
-        report.seconds());
-  }
-
-  private static double median(double[] values) {
-    Arrays.sort(values);
-    return (values[values.length / 2] + values[(values.length - 1) / 2]) / 2;
   }
 }

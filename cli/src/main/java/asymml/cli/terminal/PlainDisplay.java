@@ -1,5 +1,7 @@
 package asymml.cli.terminal;
 
+import asymml.report.EpochLine;
+import asymml.session.TimeLeft;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.train.EpochTotals;
 import asymml.trusted.train.TrainConfig;

@@ -2,6 +2,7 @@ package asymml.cli.table;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.study.MaskReport;
 import asymml.trusted.rank.MaskErrors;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -15,27 +16,14 @@ class MaskTableTest {
 
   private static MaskTable table(double forward, double backward) {
     return new MaskTable(
-        "cnn",
-        10,
-        List.of(
-            new MaskErrors.AtRank("conv2", 0, error(1e-7)),
-            new MaskErrors.AtRank("conv2", 4, error(forward))),
-        List.of(new MaskErrors.OfGradient("conv3", error(backward))));
-  }
-
-  @Test
-  void the_verdict_names_the_largest_error_and_the_limit() {
-    assertThat(table(2e-5, 1e-5).verdict())
-        .isEqualTo(
-            "verdict: the largest relative error is 2.0e-05 (conv2 at rank 4), inside the limit of"
-                + " 1e-02 for a run");
-    assertThat(table(1e-5, 3e-2).verdict())
-        .contains("3.0e-02 (the gradient of conv3), ABOVE the limit");
-  }
-
-  @Test
-  void an_error_that_is_no_number_is_not_inside_the_limit() {
-    assertThat(table(Double.NaN, 1e-9).verdict()).contains("ABOVE");
+        new MaskReport(
+            "cnn",
+            10,
+            32,
+            List.of(
+                new MaskErrors.AtRank("conv2", 0, error(1e-7)),
+                new MaskErrors.AtRank("conv2", 4, error(forward))),
+            List.of(new MaskErrors.OfGradient("conv3", error(backward)))));
   }
 
   @Test

@@ -1,5 +1,11 @@
 package asymml.study.attack;
 
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
 /// The attacks, in the order of tables.
 public enum AttackName {
   /// Inputs from gradients, by linear equations.
@@ -109,6 +115,29 @@ public enum AttackName {
     this.source = source;
     this.reads = reads;
     this.cost = cost;
+  }
+
+  /// The attacks of a name.
+  ///
+  /// @param label of one, or `all`
+  /// @return at least one
+  /// @throws IllegalArgumentException if the name is none
+  public static Set<AttackName> named(String label) {
+    if (label.equals("all")) {
+      return EnumSet.allOf(AttackName.class);
+    }
+    return Arrays.stream(values())
+        .filter(name -> name.label.equals(label))
+        .findFirst()
+        .map(EnumSet::of)
+        .orElseThrow(() ->
+            new IllegalArgumentException(
+                "'%s' is none of %s"
+                    .formatted(
+                        label,
+                        Stream.concat(
+                                Arrays.stream(values()).map(AttackName::label), Stream.of("all"))
+                            .collect(Collectors.joining(", ")))));
   }
 
   /// Its name on a command line and in files.

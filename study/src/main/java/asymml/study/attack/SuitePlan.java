@@ -7,6 +7,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import java.util.Collection;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
@@ -61,6 +62,23 @@ public record SuitePlan(String name, String words, UnaryOperator<TrainingSpec> c
                 + " values sees",
             0),
         shares("shares-masks", "the same: what the worker with the masks sees", 1));
+  }
+
+  /// Some of [#all].
+  ///
+  /// @param names which
+  /// @return in the order of tables
+  /// @throws IllegalArgumentException if a name is none of a plan
+  public static List<SuitePlan> named(Collection<String> names) {
+    List<SuitePlan> all = all();
+    List<String> known = all.stream().map(SuitePlan::name).toList();
+    for (String name : names) {
+      if (!known.contains(name)) {
+        throw new IllegalArgumentException(
+            "'%s' is none of %s".formatted(name, String.join(", ", known)));
+      }
+    }
+    return all.stream().filter(plan -> names.contains(plan.name())).toList();
   }
 
   private static SuitePlan shares(String name, String words, int view) {

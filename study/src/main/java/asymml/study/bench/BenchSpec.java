@@ -20,6 +20,18 @@ import java.util.Set;
 /// @param rounds how often
 /// @param processes who computes
 public record BenchSpec(Network network, Split split, Rounds rounds, Processes processes) {
+  /// Checks that the parts go together.
+  ///
+  /// @throws IllegalArgumentException if the noise ratio is out of range, or masks would be made
+  ///   for a part of a batch
+  public BenchSpec {
+    terms(split);
+    if (split.shield().masks() && processes.chunks() > 1) {
+      throw new IllegalArgumentException(
+          "chunks do not go with masks: masks are made for a whole batch");
+    }
+  }
+
   /// The network.
   ///
   /// @param model a name of the zoo
@@ -102,12 +114,33 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
   ///
   /// @param threads of either, at least 1
   /// @param device what the worker computes on, as its `--device` option takes it
-  /// @param chunks in how many parts a worker gets a batch, at least 1
+  /// @param chunks in how many parts a worker gets a batch, 1 to 16
   public record Processes(int threads, String device, int chunks) {
+    private static final int MOST_CHUNKS = 16;
+    private static final int MOST_DELAY_MICROS = 10_000_000;
+
     /// Checks the ranges above.
     public Processes {
       requirePositive("threads", threads);
-      requirePositive("chunks", chunks);
+      if (chunks < 1 || chunks > MOST_CHUNKS) {
+        throw new IllegalArgumentException("chunks must be 1 to " + MOST_CHUNKS + ": " + chunks);
+      }
+    }
+
+    /// The same with a worker that computes nothing.
+    ///
+    /// @param micros microseconds after which it answers each request, 0 to 10 000 000
+    /// @return a copy
+    /// @throws IllegalArgumentException if they are out of range
+    public Processes emulated(int micros) {
+      if (micros < 0 || micros > MOST_DELAY_MICROS) {
+        throw new IllegalArgumentException(
+            "an emulated worker answers after 0 to "
+                + MOST_DELAY_MICROS
+                + " microseconds: "
+                + micros);
+      }
+      return new Processes(threads, "emulated:" + micros, chunks);
     }
 
     /// Threads that let the trusted process and the worker share this machine.
@@ -137,8 +170,11 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
   /// On what terms tensors are released.
   ///
   /// @return terms whose work is that of a run; nothing private is released
-  /// @throws IllegalArgumentException if the noise ratio is out of range
   public ReleaseTerms terms() {
+    return terms(split);
+  }
+
+  private static ReleaseTerms terms(Split split) {
     NoiseStrength noise =
         split.noiseRatio() == 0
             ? new NoiseStrength.None()

@@ -59,7 +59,7 @@ class BenchSpecTest {
         .hasMessage("warm-up must be at least 0 steps: -1");
     assertThatThrownBy(() -> new Processes(0, "cpu", 1))
         .hasMessage("threads must be at least 1: 0");
-    assertThatThrownBy(() -> new Processes(1, "cpu", 0)).hasMessage("chunks must be at least 1: 0");
+    assertThatThrownBy(() -> new Processes(1, "cpu", 0)).hasMessage("chunks must be 1 to 16: 0");
   }
 
   @Test

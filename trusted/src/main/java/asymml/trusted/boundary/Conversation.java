@@ -90,6 +90,11 @@ final class Conversation implements AutoCloseable {
     return nextSequence;
   }
 
+  /// Hands shared memory to the worker, with the next request.
+  void share(Region region) {
+    link.share(region);
+  }
+
   /// Says how tensors of the region that was just mapped cross a stream.
   void encode(Encoding encoding) {
     link.encode(encoding);

@@ -166,16 +166,12 @@ public final class RemoteWorker implements AutoCloseable {
       region.close();
     }
     region = next;
-    try {
-      conversation.await(
-          conversation.send(
-              new Message.MapRegion(
-                  conversation.nextSequence(), sizeBytes, next.path(), encoding)));
-      conversation.encode(encoding);
-    } finally {
-      // From here on no other process can open it, whether the worker has mapped it or failed.
-      unlink(next);
+    if (!conversation.streamed()) {
+      conversation.share(next);
     }
+    conversation.await(
+        conversation.send(new Message.MapRegion(conversation.nextSequence(), sizeBytes, encoding)));
+    conversation.encode(encoding);
   }
 
   private Region newRegion(long sizeBytes) throws ProtocolException {
@@ -183,14 +179,6 @@ public final class RemoteWorker implements AutoCloseable {
       return conversation.streamed() ? Region.allocate(sizeBytes) : Region.create(sizeBytes);
     } catch (IOException e) {
       throw conversation.fail(String.valueOf(e.getMessage()));
-    }
-  }
-
-  private void unlink(Region mapped) throws ProtocolException {
-    try {
-      mapped.unlink();
-    } catch (IOException e) {
-      throw conversation.fail("cannot remove the name of the shared memory: " + e.getMessage());
     }
   }
 

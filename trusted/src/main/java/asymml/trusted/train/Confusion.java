@@ -1,6 +1,9 @@
 package asymml.trusted.train;
 
 import asymml.kernels.Tensor;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 
 /// How often images of each class were taken for each class. PRIVATE: counts of labels.
 public final class Confusion {
@@ -63,5 +66,31 @@ public final class Confusion {
       total += count(actual, c);
     }
     return total;
+  }
+
+  /// A kind of mistake.
+  ///
+  /// @param actual the true class
+  /// @param predicted another one
+  /// @param count of images of the one that were taken for the other, at least 1
+  public record Mistake(int actual, int predicted, long count) {}
+
+  /// The most frequent mistakes.
+  ///
+  /// @param most how many kinds at most
+  /// @return the most frequent first
+  public List<Mistake> mistakes(int most) {
+    List<Mistake> found = new ArrayList<>();
+    for (int a = 0; a < classes; a++) {
+      for (int p = 0; p < classes; p++) {
+        if (a != p && count(a, p) > 0) {
+          found.add(new Mistake(a, p, count(a, p)));
+        }
+      }
+    }
+    return found.stream()
+        .sorted(Comparator.comparingLong(Mistake::count).reversed())
+        .limit(most)
+        .toList();
   }
 }

@@ -2,8 +2,12 @@ package asymml.trusted.train;
 
 import asymml.trusted.run.EpochMetrics;
 
-/// Hears how training goes. Called on the training thread.
+/// Hears how training goes. Called on the training thread; every method does nothing unless
+/// overridden.
 public interface TrainListener {
+  /// Hears nothing.
+  TrainListener NONE = new TrainListener() {};
+
   /// A resumed run that is accounted for does not repeat steps whose releases were made after its
   /// checkpoint.
   ///
@@ -15,21 +19,21 @@ public interface TrainListener {
   /// @param epoch from 1
   /// @param batches in the whole epoch
   /// @param firstBatch batches that are done already
-  void epochStarted(int epoch, int batches, int firstBatch);
+  default void epochStarted(int epoch, int batches, int firstBatch) {}
 
   /// A training step is done.
   ///
   /// @param totals of the epoch so far
-  void stepDone(EpochTotals totals);
+  default void stepDone(EpochTotals totals) {}
 
   /// Test images are being evaluated.
   ///
   /// @param done images so far
   /// @param total all of them
-  void evaluated(int done, int total);
+  default void evaluated(int done, int total) {}
 
   /// An epoch is done and its checkpoint written.
   ///
   /// @param metrics as logged
-  void epochDone(EpochMetrics metrics);
+  default void epochDone(EpochMetrics metrics) {}
 }

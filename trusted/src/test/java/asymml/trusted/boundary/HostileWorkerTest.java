@@ -10,12 +10,19 @@ import asymml.kernels.ConvShape;
 import asymml.wire.Message;
 import asymml.wire.ProtocolException;
 import asymml.wire.ProtocolException.Reason;
+import asymml.wire.Region;
 import asymml.wire.Slot;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -222,20 +229,52 @@ class HostileWorkerTest {
   }
 
   @Test
-  void the_name_of_the_shared_memory_is_gone_even_if_the_worker_refuses_it() throws Exception {
-    CompletableFuture<Path> file = new CompletableFuture<>();
+  void a_worker_can_neither_shrink_the_shared_memory_nor_find_a_name_of_it() throws Exception {
+    CompletableFuture<List<String>> sharedMemory = new CompletableFuture<>();
     FakeWorker.Script script =
         (link, _) -> {
           Message.MapRegion m = (Message.MapRegion) link.receive(soon());
-          file.complete(Path.of(m.path()));
-          assertThat(Files.getPosixFilePermissions(Path.of(m.path()))).hasSize(2);
+          try (Region region = link.shared(m.sizeBytes())) {
+            sharedMemory.complete(truncated());
+            assertThat(region.sizeBytes()).isEqualTo(4096);
+          }
           link.send(new Message.Failed(m.sequence(), "no memory"), soon());
         };
     try (FakeWorker fake = FakeWorker.polite(folder, script);
         RemoteWorker worker = RemoteWorker.connect(fake.address(), null, LIMIT)) {
       assertThatThrownBy(() -> worker.mapRegion(4096))
           .hasMessage("the worker refused the mapping of the tensor region: no memory");
-      assertThat(file.get()).doesNotExist();
+      assertThat(sharedMemory.get())
+          .singleElement()
+          .asString()
+          .endsWith("memfd:asymml (deleted): Operation not permitted");
+    }
+  }
+
+  /// What becomes of the try to truncate every shared memory that this process has open.
+  private static List<String> truncated() throws IOException {
+    List<String> results = new ArrayList<>();
+    try (DirectoryStream<Path> open = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+      for (Path descriptor : open) {
+        String target = target(descriptor);
+        if (target.contains("memfd:asymml")) {
+          try (FileChannel channel = FileChannel.open(descriptor, StandardOpenOption.WRITE)) {
+            channel.truncate(0);
+            results.add(target + ": truncated");
+          } catch (IOException e) {
+            results.add(target + ": " + e.getMessage());
+          }
+        }
+      }
+    }
+    return results;
+  }
+
+  private static String target(Path descriptor) {
+    try {
+      return Files.readSymbolicLink(descriptor).toString();
+    } catch (IOException e) {
+      return ""; // closed meanwhile
     }
   }
 

@@ -64,7 +64,7 @@ class PrecisionCheckTest {
           !(m instanceof Message.Bye);
           m = link.receive(soon())) {
         seen.add(m);
-        worker.answer(m);
+        worker.answer(link, m);
         link.send(new Message.Done(m.sequence(), seen.size()), soon());
       }
     }
@@ -87,11 +87,11 @@ class PrecisionCheckTest {
       this.layer = new Convolution(shape, EnumSet.of(Pass.FORWARD));
     }
 
-    void answer(Message request) throws IOException {
+    void answer(Link link, Message request) throws IOException {
       switch (request) {
         case Message.MapRegion m -> {
           region.close();
-          region = Region.open(Path.of(m.path()), m.sizeBytes());
+          region = link.shared(m.sizeBytes());
         }
         case Message.DefineOp m -> define(m.op());
         case Message.ExpandMask m -> {

@@ -2,8 +2,10 @@ package asymml.trusted.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import asymml.kernels.Pooling;
+import asymml.kernels.Scattering;
 import asymml.kernels.Tensor;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.ops.OpHarness.Target;
@@ -53,6 +55,78 @@ class ElementwiseOpsTest {
   @MethodSource("shapesAndTargets")
   void relu_and_its_gradient_match_the_definition(int[] shape, Target target) {
     harness.check(shape, shape, target, TOLERANCE, ReluOp::new, ElementwiseOpsTest::relu);
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapesAndTargets")
+  void tanh_and_its_gradient_match_the_definition(int[] shape, Target target) {
+    harness.check(
+        shape,
+        shape,
+        target,
+        TOLERANCE,
+        TanhOp::new,
+        x -> Arrays.stream(x).map(Math::tanh).toArray());
+  }
+
+  /// As large as a diverging network makes them: finite, of the right sign, and no gradient to
+  /// speak of.
+  @Test
+  void tanh_of_large_values_is_one_and_passes_next_to_no_gradient() {
+    int[] shape = {1, 1, 1, 5};
+    OpTensors tensors = harness.tensors(Target.APART, shape, shape);
+    tensors.x().copyFrom(new float[] {30f, -30f, Float.MAX_VALUE, -Float.MAX_VALUE, 0f});
+    tensors.outputGradient().fill(2);
+    try (TanhOp op = new TanhOp(tensors)) {
+      op.forward(0);
+      op.backward();
+    }
+    OpHarness.assertClose("output", tensors.y(), new double[] {1, -1, 1, -1, 0}, 4 * 0x1p-24);
+    OpHarness.assertClose(
+        "gradient",
+        Gradients.require(tensors.dx()).total(),
+        new double[] {0, 0, 0, 0, 2},
+        8 * 0x1p-24);
+  }
+
+  /// Each example by itself, whatever else is in the batch; and nothing flows back to the images.
+  @Test
+  void a_scattering_transform_mixes_no_examples_and_has_no_gradient() {
+    int[] in = {3, 8, 12, 2};
+    int[] out = {3, 2, 3, 2 * Scattering.PATHS};
+    OpTensors tensors = harness.tensors(Target.NONE, in, out);
+    try (ScatteringOp op = new ScatteringOp(tensors)) {
+      op.forward(0);
+      float[] first = tensors.y().examples(0, 1).toArray();
+      float[] last = tensors.y().examples(2, 1).toArray();
+      harness.randomize(tensors.x().examples(2, 1));
+      op.forward(1);
+      assertThat(tensors.y().examples(0, 1).toArray()).isEqualTo(first);
+      assertThat(tensors.y().examples(2, 1).toArray()).isNotEqualTo(last);
+      assertThatThrownBy(op::backward)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("no gradient flows through a scattering transform");
+      assertThat(op.addedHere()).isEmpty();
+      op.close();
+      assertThatThrownBy(() -> op.forward(2)).isInstanceOf(IllegalStateException.class);
+    }
+  }
+
+  /// A constant image has no wavelet coefficients: path 0 is its value, all others are 0.
+  @Test
+  void a_constant_image_scatters_into_its_value_alone() {
+    OpTensors tensors =
+        harness.tensors(Target.NONE, new int[] {2, 4, 4, 1}, new int[] {2, 1, 1, Scattering.PATHS});
+    tensors.x().examples(0, 1).fill(3);
+    tensors.x().examples(1, 1).fill(-5);
+    try (ScatteringOp op = new ScatteringOp(tensors)) {
+      op.forward(0);
+    }
+    for (int path = 0; path < Scattering.PATHS; path++) {
+      assertThat(tensors.y().get(path)).isCloseTo(path == 0 ? 3 : 0, within(1e-5f));
+      assertThat(tensors.y().get(Scattering.PATHS + path))
+          .isCloseTo(path == 0 ? -5 : 0, within(1e-5f));
+    }
   }
 
   /// With the subgradient 0 at the kink, as PyTorch takes it.
@@ -132,6 +206,7 @@ class ElementwiseOpsTest {
     for (TrustedOp op :
         List.of(
             new ReluOp(tensors),
+            new TanhOp(tensors),
             new FlattenOp(tensors),
             new DropoutOp(0.5f, 1, tensors),
             new AddOp(tensors, harness.random(shape), false, null))) {
@@ -310,6 +385,7 @@ class ElementwiseOpsTest {
   static Stream<Function<OpTensors, TrustedOp>> operations() {
     return Stream.of(
         ReluOp::new,
+        TanhOp::new,
         FlattenOp::new,
         t -> new AddOp(t, t.x(), true, null),
         t -> new AddOp(t, t.x(), false, null),

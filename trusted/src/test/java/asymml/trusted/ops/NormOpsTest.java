@@ -371,6 +371,31 @@ class NormOpsTest {
     assertThat(squares).isBetween(0.5, 60.0);
   }
 
+  /// Group norm without scale and shift computes with 1 and 0, and has nothing to train.
+  @Test
+  void constants_in_the_place_of_scale_and_shift_are_not_trained() {
+    int[] shape = {2, 3, 5, 6};
+    NormParameters constant = NormParameters.constant(harness.arena(), 6);
+    double[] one = new double[6];
+    Arrays.fill(one, 1);
+    Definition definition = Definition.group(shape, 3, false);
+    OpTensors tensors = harness.tensors(Target.ADDED, shape, shape);
+    try (GroupNormOp op = groupNorm(3, false, constant, tensors)) {
+      for (int step = 0; step < 2; step++) {
+        harness.randomize(tensors.x());
+        harness.randomize(tensors.outputGradient());
+        harness.step(op, step, tensors, TOLERANCE, v -> definition.apply(v, one, new double[6]));
+      }
+      assertThat(op.trained()).isFalse();
+      assertThat(op.addedHere()).isEmpty();
+    }
+    assertThat(constant.scale().toArray()).containsOnly(1);
+    assertThat(constant.shift().toArray()).containsOnly(0);
+    try (GroupNormOp trained = groupNorm(3, false, parameters(6), tensors)) {
+      assertThat(trained.trained()).isTrue();
+    }
+  }
+
   @Test
   void closed_norms_do_not_run_and_may_be_closed_again() {
     int[] shape = {2, 3, 3, 4};

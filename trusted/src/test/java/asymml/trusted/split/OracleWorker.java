@@ -121,7 +121,7 @@ final class OracleWorker implements AutoCloseable {
           soon());
       request = link.receive(soon());
       while (!(request instanceof Message.Bye)) {
-        link.send(answer(request), soon());
+        link.send(answer(link, request), soon());
         request = link.receive(soon());
       }
     } catch (ProtocolException e) {
@@ -136,17 +136,17 @@ final class OracleWorker implements AutoCloseable {
     }
   }
 
-  private synchronized Message answer(Message request) throws IOException {
+  private synchronized Message answer(Link link, Message request) throws IOException {
     if (refuses != null && refuses.isInstance(request)) {
       return new Message.Failed(request.sequence(), "out of memory");
     }
-    serve(request);
+    serve(link, request);
     return new Message.Done(request.sequence(), 1);
   }
 
-  private void serve(Message request) throws IOException {
+  private void serve(Link link, Message request) throws IOException {
     switch (request) {
-      case Message.MapRegion m -> region = Region.open(Path.of(m.path()), m.sizeBytes());
+      case Message.MapRegion m -> region = link.shared(m.sizeBytes());
       case Message.DefineOp m -> {
         note(m);
         shapes.put(m.opId(), shape(m.op()));

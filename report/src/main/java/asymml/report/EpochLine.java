@@ -1,17 +1,20 @@
-package asymml.cli.terminal;
+package asymml.report;
 
-import asymml.report.Figures;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.train.EpochTotals;
 import java.time.Duration;
 import java.util.Optional;
 
 /// What is shown of epochs, in one line each.
-final class EpochLine {
+public final class EpochLine {
   private EpochLine() {}
 
   /// A finished epoch.
-  static String of(EpochMetrics m, int epochs) {
+  ///
+  /// @param m what it came to
+  /// @param epochs of the whole run
+  /// @return one line
+  public static String of(EpochMetrics m, int epochs) {
     return "epoch %d/%d: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
         .formatted(
             m.epoch(),
@@ -29,13 +32,20 @@ final class EpochLine {
   }
 
   /// Steps of a run that was killed.
-  static String skipped(long steps) {
+  ///
+  /// @param steps after its last checkpoint, at least 1
+  /// @return one line
+  public static String skipped(long steps) {
     return "resumed  %d %s after the last checkpoint counted as released, and not repeated"
         .formatted(steps, steps == 1 ? "step is" : "steps are");
   }
 
   /// An epoch under way.
-  static String of(EpochTotals totals, Optional<Duration> left) {
+  ///
+  /// @param totals so far
+  /// @param left until the end of the run, if it is known
+  /// @return part of a line
+  public static String of(EpochTotals totals, Optional<Duration> left) {
     return "%s, loss %s, accuracy %s, %s left"
         .formatted(
             Figures.speed(totals.imagesPerSecond()),

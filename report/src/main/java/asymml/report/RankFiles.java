@@ -1,7 +1,5 @@
-package asymml.cli;
+package asymml.report;
 
-import asymml.report.Charts;
-import asymml.report.RankChart;
 import asymml.trusted.rank.RankFile;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;
@@ -11,13 +9,14 @@ import java.util.List;
 /// Where analyses of ranks go: into the run directory, which belongs to the trusted side.
 ///
 /// @param layout of the run
-record RankFiles(RunLayout layout) {
+public record RankFiles(RunLayout layout) {
   /// Writes the files, in place of earlier ones.
   ///
   /// @param analyses at least one
   /// @param model the network's name
   /// @return their paths; without the picture where this machine has no fonts to draw it with
-  List<Path> write(RankFile analyses, String model) throws IOException {
+  /// @throws IOException if a file cannot be written
+  public List<Path> write(RankFile analyses, String model) throws IOException {
     analyses.write(layout.rank());
     return draw(analyses, model)
         ? List.of(layout.rank(), layout.rankPicture())
@@ -26,8 +25,11 @@ record RankFiles(RunLayout layout) {
 
   /// Draws analyses.
   ///
+  /// @param analyses at least one
+  /// @param model the network's name
   /// @return false where this machine has no fonts to draw with
-  boolean draw(RankFile analyses, String model) throws IOException {
+  /// @throws IOException if the picture cannot be written
+  public boolean draw(RankFile analyses, String model) throws IOException {
     if (!Charts.hasFonts()) {
       return false;
     }

@@ -1,4 +1,4 @@
-package asymml.cli.terminal;
+package asymml.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

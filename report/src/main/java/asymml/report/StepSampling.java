@@ -1,23 +1,31 @@
-package asymml.cli.options;
+package asymml.report;
 
 import asymml.privacy.SamplingRate;
-import asymml.report.Figures;
 import java.math.BigDecimal;
 import java.math.MathContext;
 
 /// How a step draws its examples, and how many steps an epoch has.
-public sealed interface Sampling {
+public sealed interface StepSampling {
   /// The probability with which a step draws an example.
+  ///
+  /// @return q
   SamplingRate rate();
 
-  /// How many epochs so many steps are, rounded down.
+  /// How many epochs so many steps are.
+  ///
+  /// @param steps at least 0
+  /// @return their number, rounded down
   double epochs(long steps);
 
   /// What an epoch is.
+  ///
+  /// @return half a sentence, for people
   String epochInWords();
 
   /// By the rate alone: an epoch is `1 / Q` steps, which need not be a whole number.
-  record ByRate(SamplingRate rate) implements Sampling {
+  ///
+  /// @param rate q
+  record ByRate(SamplingRate rate) implements StepSampling {
     @Override
     public double epochs(long steps) {
       return Figures.roundedDown(
@@ -34,7 +42,7 @@ public sealed interface Sampling {
   ///
   /// @param batch at least 1
   /// @param examples at least the batch
-  record BySizes(long batch, long examples) implements Sampling {
+  record BySizes(long batch, long examples) implements StepSampling {
     /// Checks the ranges above.
     ///
     /// @throws IllegalArgumentException if one does not hold
@@ -65,7 +73,10 @@ public sealed interface Sampling {
       return "of %d steps each".formatted(stepsPerEpoch());
     }
 
-    long stepsPerEpoch() {
+    /// Steps that make an epoch.
+    ///
+    /// @return the number of examples over the batch, rounded up
+    public long stepsPerEpoch() {
       return Math.ceilDiv(examples, batch);
     }
   }

@@ -1,34 +1,39 @@
-package asymml.cli.options;
+package asymml.privacy;
 
-import asymml.privacy.Accountant;
-import asymml.privacy.GaussianAccountant;
-import asymml.privacy.PldAccountant;
-import asymml.privacy.RdpAccountant;
 import java.util.Locale;
 
-/// The accountants by the names of `--accountant`.
-public enum AccountantChoice {
+/// The accountants by name.
+public enum AccountantKind {
+  /// See [PldAccountant].
   PLD("privacy loss distribution, tight"),
+  /// See [RdpAccountant].
   RDP("Renyi differential privacy, loose by some per cent"),
+  /// See [GaussianAccountant].
   GAUSSIAN("analytic Gaussian mechanism, exact where nothing is sampled");
 
   private final String description;
 
-  AccountantChoice(String description) {
+  AccountantKind(String description) {
     this.description = description;
   }
 
-  /// The name on the command line.
+  /// Its name in files and on a command line.
+  ///
+  /// @return in lower case
   public String label() {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  /// What kind of accountant it is.
+  /// What it computes with, and how tight that is.
+  ///
+  /// @return half a sentence
   public String description() {
     return description;
   }
 
-  /// A new one.
+  /// Makes one.
+  ///
+  /// @return an accountant of this kind
   public Accountant accountant() {
     return switch (this) {
       case PLD -> new PldAccountant();

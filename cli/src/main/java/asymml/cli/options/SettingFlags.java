@@ -1,0 +1,282 @@
+package asymml.cli.options;
+
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.IDefaultValueProvider;
+import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/// The settings of a training run as flags of `train`: each is called as in [Settings], where
+/// values are read and defaults are.
+public final class SettingFlags {
+  private final CommandSpec spec = CommandSpec.create();
+
+  private SettingFlags() {}
+
+  /// The flags, as a mixin.
+  public static CommandSpec mixin() {
+    return new SettingFlags()
+        .flag(
+            "data",
+            "DATA",
+            "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of"
+                + " generated shapes; a folder or zip of train/<class>/*.jpg|png and test/<class>/*; a"
+                + " folder of CIFAR-10/100 binary files or of the IDX files of the MNIST family.")
+        .flag(
+            "limit-train",
+            "N",
+            "Train on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "limit-test",
+            "N",
+            "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "max-image-pixels",
+            "N",
+            "Refuse images that declare more pixels, height times width, before memory is taken"
+                + " (default: ${DEFAULT-VALUE}).")
+        .negatable(
+            "augment",
+            "Flip and shift training images as suits the data (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "model",
+            "NAME",
+            "cnn, scatter-cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16 or vgg19"
+                + " (default: ${DEFAULT-VALUE}); 'asymml models' compares them.")
+        .flag("norm", "NORM", "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "mode",
+            "MODE",
+            "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part trusted, noisy"
+                + " residual at the worker; trusted-only: all trusted; untrusted-only: all at the"
+                + " worker, NO PRIVACY; dp-only: noisy whole activations at the worker.")
+        .flag(
+            "decomposer",
+            "NAME",
+            "shared (one basis per layer) or per-example (a light SVD each)"
+                + " (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "rank",
+            "RANK",
+            "Rank of the trusted part of a layer's input: 8, 1/8 (of the channels),"
+                + " schedule:2:32, or energy:0.1:1/2 (default: 1/8, with --shield shares 0).")
+        .list(
+            "trusted-layers",
+            "LAYERS",
+            "Linear layers that stay trusted: names with commas, 'first' for the first"
+                + " convolution, 'last' for the classifier, whose output gradient spells the"
+                + " labels, or 'none' (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "noise-ratio",
+            "RHO",
+            "Noise on residuals with sigma = RHO C / sqrt(values), C the clip bound (default: 0.1"
+                + " unless --noise-multiplier is given; 0: neither noise nor clipping). With --shield"
+                + " shares: the mask-to-signal ratio.")
+        .flag(
+            "noise-multiplier",
+            "Z",
+            "Noise on residuals with sigma = Z C; instead of --noise-ratio (0: neither noise nor"
+                + " clipping). With --shield shares: that of the masks (then default: 10).")
+        .flag(
+            "gradient-noise-ratio",
+            "RHO",
+            "Noise on output gradients, in a run that accounts for nothing, with sigma = RHO C /"
+                + " sqrt(values), C a running median of their norms at each layer (default: 0:"
+                + " neither noise nor clipping).")
+        .mixin("shield", new ShieldOptions())
+        .list(
+            "protect",
+            "CHANNELS",
+            "What is clipped, noised and accounted for: none; residuals; gradients (and residuals);"
+                + " weights (and both); or all, that is the worker's whole view (default: none, with"
+                + " --target-epsilon residuals, with --shield shares gradients).")
+        .flag(
+            "target-epsilon",
+            "E",
+            "Budget of what is protected: without a noise setting the noise follows from it, with one"
+                + " the run ends at the last step inside it (default: no budget).")
+        .flag("delta", "D", "Delta at which epsilon is stated (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "sampling",
+            "KIND",
+            "poisson (each image independently, in secret; only where the whole view is protected) or"
+                + " shuffle (nothing is amplified) (default: poisson with --protect all, else"
+                + " shuffle).")
+        .flag(
+            "basis",
+            "KIND",
+            "What a shared basis is fitted to: batch (private), public (see --public-data) or dp"
+                + " (noised second moments of batches) (default: batch, in a run that is accounted"
+                + " for public).")
+        .flag(
+            "clip",
+            "BOUNDS",
+            "Clip bounds: median (follows private data), public (medians over --public-data), or"
+                + " numbers R[:G[:W]] for residuals, gradients and summed weight gradients"
+                + " (default: median, in a run that is accounted for public).")
+        .negatable(
+            "dp-sgd",
+            "Train by DP-SGD: one clip norm for all parameters, Poisson sampling, and noise that follows"
+                + " from --target-epsilon or is --noise-multiplier. Covers the released model and, with"
+                + " --shield shares, any one worker's whole view; without workers: --mode"
+                + " trusted-only. Changes the defaults of --norm (group), --epochs (30), --batch-size"
+                + " (128), --learning-rate (1, per gradient of norm 1), --weight-decay (0),"
+                + " --warm-up-epochs (0) and --augment (false) (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "logical-batch-size",
+            "B",
+            "With --dp-sgd: expected images a step, computed in physical batches of --batch-size"
+                + " (default: 4096).")
+        .flag(
+            "max-grad-norm",
+            "C",
+            "With --dp-sgd: clip norm of one image's gradient by all parameters (default: 1).")
+        .flag(
+            "weight-average",
+            "A",
+            "With --dp-sgd: decay of the moving average of weights that is evaluated and saved, 0 for"
+                + " none (default: 0.95).")
+        .flag(
+            "masks-share",
+            "S",
+            "With --dp-sgd and --shield shares: the masks' share of the budget, beside the noise on"
+                + " gradients (default: 0.02).")
+        .flag(
+            "per-example-memory",
+            "BYTES",
+            "With --dp-sgd: memory for the gradients of the images of a physical batch, which is made"
+                + " smaller to fit (default: 512M).")
+        .flag(
+            "public-data",
+            "DATA",
+            "Public images of the same shape, for clip norms and bases of a run that is"
+                + " accounted for (default: ${DEFAULT-VALUE}).")
+        .flag("epochs", "N", "Passes over the training images (default: ${DEFAULT-VALUE}).")
+        .flag("batch-size", "N", "Images a step (default: ${DEFAULT-VALUE}).")
+        .flag("learning-rate", "RATE", "Highest learning rate (default: ${DEFAULT-VALUE}).")
+        .flag("momentum", "M", "Momentum of SGD (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "weight-decay",
+            "D",
+            "Decay of the weights of linear layers (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "schedule",
+            "NAME",
+            "How the learning rate falls: cosine, step or constant (default: ${DEFAULT-VALUE}).")
+        .list(
+            "milestones",
+            "EPOCHS",
+            "With --schedule step: epochs at whose end the rate falls, with commas (default: none).")
+        .flag(
+            "step-factor",
+            "F",
+            "With --schedule step: what the rate is multiplied by (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "warm-up-epochs",
+            "N",
+            "Epochs over which the rate first rises, fractions allowed (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "label-smoothing",
+            "S",
+            "Share of the target that is spread over all classes (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "seed",
+            "N",
+            "Of initial weights, order, augmentation, dropout and the limits' choice; never of"
+                + " noise (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "analyze-every",
+            "N",
+            "Analyse ranks after every N epochs and the last, as 'asymml analyze rank' does: a"
+                + " line each, rank.json and rank.svg, private statistics; 0 for never"
+                + " (default: ${DEFAULT-VALUE}).")
+        .flag("threads", "N", "Threads of either process (default: one per available processor).")
+        .list(
+            "worker",
+            "ADDRESS",
+            "unix:PATH or tls:HOST:PORT of a worker that runs already (see 'asymml worker --help'),"
+                + " or local to start one here, or cuda:N to start one on a GPU of this machine"
+                + " (default: ${DEFAULT-VALUE}). Several share each batch. Twice with --shield"
+                + " shares: the worker that gets masked values, and the one that gets the masks.")
+        .flag("tls-trust", "FILE", "X.509 certificate of the worker to accept; needed with tls:.")
+        .flag(
+            "wire",
+            "ENCODING",
+            "How tensors cross the line to a tls: worker and back: float32, or bfloat16, rounded to"
+                + " half the bytes (default: ${DEFAULT-VALUE}).")
+        .mixin("chunks", new ChunkOptions())
+        .flag(
+            "worker-timeout",
+            "SECONDS",
+            "Longest wait for an answer of the worker (default: ${DEFAULT-VALUE}).")
+        .flag("out", "DIR", "Run directory to create (default: runs/<time>-<model>-<mode>).")
+        .spec;
+  }
+
+  private SettingFlags flag(String key, String label, String... description) {
+    return add(option(key, description).paramLabel(label).type(String.class));
+  }
+
+  private SettingFlags list(String key, String label, String... description) {
+    return add(
+        option(key, description)
+            .paramLabel(label)
+            .type(List.class)
+            .auxiliaryTypes(String.class)
+            .splitRegex(","));
+  }
+
+  private SettingFlags negatable(String key, String... description) {
+    return add(option(key, description).type(Boolean.class).negatable(true).fallbackValue("true"));
+  }
+
+  private static OptionSpec.Builder option(String key, String... description) {
+    return OptionSpec.builder("--" + key).description(description);
+  }
+
+  private SettingFlags add(OptionSpec.Builder option) {
+    spec.addOption(option.build());
+    return this;
+  }
+
+  private SettingFlags mixin(String name, Object options) {
+    spec.addMixin(name, CommandSpec.forAnnotatedObject(options));
+    return this;
+  }
+
+  /// What a command line sets; not what it leaves to files and defaults.
+  ///
+  /// @param parsed of a command with these flags
+  public static Settings given(ParseResult parsed) {
+    Map<String, Object> values = new LinkedHashMap<>();
+    for (OptionSpec option : parsed.matchedOptions()) {
+      if (Settings.known().contains(key(option))) {
+        Object value = option.getValue();
+        values.put(key(option), value instanceof List<?> ? value : String.valueOf(value));
+      }
+    }
+    return new Settings(values);
+  }
+
+  /// The key of a setting's flag.
+  static String key(OptionSpec option) {
+    return option.longestName().replaceFirst("^--(no-)?", "");
+  }
+
+  /// Tells picocli, for its help, what stands where nothing is set.
+  public static final class Defaults implements IDefaultValueProvider {
+    private final Settings settings = Settings.of(TrainingSpec.defaults());
+
+    @Override
+    public @Nullable String defaultValue(ArgSpec arg) {
+      String text = arg instanceof OptionSpec option ? settings.text(key(option)) : "";
+      return text.isEmpty() ? null : text;
+    }
+  }
+}
