@@ -12,6 +12,7 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -87,6 +88,8 @@ public final class Main implements Callable<Integer> {
   ///
   /// @param args as `--help` says
   public static void main(String[] args) {
+    // Our own texts do not depend on it; this is for the digits and line breaks of libraries.
+    Locale.setDefault(Locale.ROOT);
     // Charts go to files; without this a DISPLAY that nobody serves would end the program.
     System.setProperty("java.awt.headless", "true");
     StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out));

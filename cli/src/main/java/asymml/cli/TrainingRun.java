@@ -109,7 +109,7 @@ final class TrainingRun {
     Path directory = result.layout().directory();
     out.println();
     out.printf(
-        "done in %s: test accuracy %s, test loss %s after %d epochs%n",
+        "done in %s: test accuracy %s, test loss %s after %s epochs%n",
         Figures.time(time),
         Figures.percent(last.testAccuracy()),
         Figures.loss(last.testLoss()),
@@ -140,7 +140,7 @@ final class TrainingRun {
     if (!Files.isRegularFile(layout.checkpoint())) {
       return "";
     }
-    return "; %d of %d epochs are done, resume with: %s train --resume %s"
+    return "; %s of %s epochs are done, resume with: %s train --resume %s"
         .formatted(
             RunRecord.epochs(layout).size(),
             spec.training().epochs(),
@@ -162,7 +162,7 @@ final class TrainingRun {
       out.println("model    " + RunDescription.model(run.graph(), spec.training()));
       out.println("plan     " + RunDescription.plan(run.graph(), spec.training(), run.plan()));
       out.printf(
-          "trusted  this process, %d threads; %s%n", spec.threads(), RunRecord.NOT_PROTECTED);
+          "trusted  this process, %s threads; %s%n", spec.threads(), RunRecord.NOT_PROTECTED);
       (workers.isEmpty() ? List.of("none") : workers)
           .forEach(worker -> out.println("worker   " + worker));
       out.println("run      " + layout.directory());

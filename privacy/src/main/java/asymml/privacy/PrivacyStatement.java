@@ -237,7 +237,7 @@ public record PrivacyStatement(
                   ledger.steps(),
                   scientific(p.failure(ledger.steps()), 2));
           case Sampling.Shuffled s ->
-              "shuffled batches of %d of %d examples, %d steps; nothing is amplified"
+              "shuffled batches of %s of %s examples, %s steps; nothing is amplified"
                   .formatted(s.batchSize(), s.examples(), ledger.steps());
         });
     lines.add(

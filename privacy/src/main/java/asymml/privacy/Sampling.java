@@ -68,7 +68,7 @@ public sealed interface Sampling {
       check(examples, batchSize);
       if (slots < batchSize) {
         throw new IllegalArgumentException(
-            "a step has at least %d slots: %d".formatted(batchSize, slots));
+            "a step has at least %s slots: %s".formatted(batchSize, slots));
       }
     }
 

@@ -44,8 +44,7 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
 
   private List<String> unaccounted() {
     List<String> lines = new ArrayList<>();
-    lines.add(
-        "this run is not accounted for (--protect does that); no (epsilon, delta) is claimed");
+    lines.add("this run is not accounted for; no (epsilon, delta) is claimed");
     if (!(config.noise() instanceof NoiseStrength.None)) {
       lines.add(
           "noise %s on residuals; clip bound C is data-dependent (running median of norms)"
@@ -66,7 +65,7 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
       Epsilon cost =
           ledger.epsilon(r -> r.mechanism() instanceof Release.Gaussian, new PldAccountant());
       lines.add(
-          "budget: %d of %d steps cost epsilon %s of %s allowed, for what is protected"
+          "budget: %s of %s steps cost epsilon %s of %s allowed, for what is protected"
               .formatted(
                   ledger.steps(),
                   ledger.sampling().stepsPerEpoch() * config.epochs(),

@@ -66,7 +66,7 @@ final class ConnectedWorker implements AutoCloseable {
       RemoteWorker remote = RemoteWorker.connect(process, spec.workers().timeout());
       opened.release();
       return new ConnectedWorker(
-          remote, process, "process %d on this machine, log %s".formatted(process.pid(), log));
+          remote, process, "process %s on this machine, log %s".formatted(process.pid(), log));
     }
   }
 

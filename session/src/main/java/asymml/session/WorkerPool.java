@@ -64,7 +64,7 @@ public final class WorkerPool implements AutoCloseable {
               layout.workerLog(i));
       workers.add(worker);
       if (choices.size() > 1) {
-        worker.remote().name("worker %d of %d".formatted(i + 1, choices.size()));
+        worker.remote().name("worker %s of %s".formatted(i + 1, choices.size()));
       }
       doors.add(new ReleaseDoor(worker.remote(), new SecureRandom(), spec.threads()));
     }
@@ -119,7 +119,7 @@ public final class WorkerPool implements AutoCloseable {
       String role =
           masked
               ? i == 0 ? ", masked values" : ", masks only"
-              : workers.size() == 1 ? "" : ", %d of %d".formatted(i + 1, workers.size());
+              : workers.size() == 1 ? "" : ", %s of %s".formatted(i + 1, workers.size());
       lines.add("UNTRUSTED" + role + ": " + workers.get(i).describe());
     }
     if (!masked && workers.size() > 1) {

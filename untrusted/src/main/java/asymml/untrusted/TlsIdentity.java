@@ -7,12 +7,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
 import java.util.Arrays;
 import java.util.List;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 
-/// The certificate and key by which a trainer recognises this worker.
+/// The certificate and key by which a trainer recognises this worker, and the certificates of the
+/// trainers that may connect.
 final class TlsIdentity {
   private TlsIdentity() {}
 
@@ -20,9 +26,12 @@ final class TlsIdentity {
   ///
   /// @param keystore a PKCS12 file
   /// @param passwordFile its first line is the password
-  /// @return a context that presents them
+  /// @param clients X.509 certificates, PEM or DER: whose holders may connect; null if all may
+  /// @return a context that presents the former and trusts the latter alone
   /// @throws ProtocolException if a file cannot be read or used
-  static SSLContext load(Path keystore, Path passwordFile) throws ProtocolException {
+  static SSLContext load(Path keystore, Path passwordFile, @Nullable Path clients)
+      throws ProtocolException {
+    TrustManager @Nullable [] trusted = clients == null ? null : trust(clients);
     try (InputStream in = Files.newInputStream(keystore)) {
       List<String> lines = Files.readAllLines(passwordFile);
       char[] password = lines.isEmpty() ? new char[0] : lines.getFirst().toCharArray();
@@ -32,7 +41,7 @@ final class TlsIdentity {
       managers.init(keys, password);
       Arrays.fill(password, '\0');
       SSLContext context = SSLContext.getInstance("TLSv1.3");
-      context.init(managers.getKeyManagers(), null, null);
+      context.init(managers.getKeyManagers(), trusted, null);
       return context;
     } catch (IOException | GeneralSecurityException e) {
       throw new ProtocolException(
@@ -40,6 +49,34 @@ final class TlsIdentity {
               + keystore
               + " with the password in "
               + passwordFile
+              + ": "
+              + e.getClass().getSimpleName()
+              + " "
+              + e.getMessage(),
+          e);
+    }
+  }
+
+  private static TrustManager[] trust(Path clients) throws ProtocolException {
+    try (InputStream in = Files.newInputStream(clients)) {
+      KeyStore accepted = KeyStore.getInstance("PKCS12");
+      accepted.load(null, null);
+      for (Certificate certificate :
+          CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        accepted.setCertificateEntry("client-" + accepted.size(), certificate);
+      }
+      if (accepted.size() == 0) {
+        throw new ProtocolException("no certificate in " + clients);
+      }
+      TrustManagerFactory managers = TrustManagerFactory.getInstance("PKIX");
+      managers.init(accepted);
+      return managers.getTrustManagers();
+    } catch (ProtocolException e) {
+      throw e;
+    } catch (IOException | GeneralSecurityException e) {
+      throw new ProtocolException(
+          "cannot read certificates of clients from "
+              + clients
               + ": "
               + e.getClass().getSimpleName()
               + " "

@@ -43,7 +43,8 @@ public final class SettingFlags {
                 + " (default: ${DEFAULT-VALUE}).")
         .negatable(
             "augment",
-            "Flip and shift training images as suits the data (default: ${DEFAULT-VALUE}).")
+            "Flip and shift training images as suits the data, for scatter-cnn only flip them"
+                + " (default: ${DEFAULT-VALUE}).")
         .flag(
             "model",
             "NAME",

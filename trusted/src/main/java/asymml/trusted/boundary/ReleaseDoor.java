@@ -194,7 +194,7 @@ public final class ReleaseDoor implements AutoCloseable {
   static void requireValues(Release what, long values) {
     if (what.values() != values) {
       throw new IllegalArgumentException(
-          "%d values would be released for an example, not those accounted for: %s"
+          "%s values would be released for an example, not those accounted for: %s"
               .formatted(values, what));
     }
   }

@@ -164,7 +164,7 @@ final class SplitPlanner {
         || op instanceof RemoteOp != planned.isRemote()
         || gradientSent != planned.sendsGradient()) {
       throw new IllegalStateException(
-          "what %s computes is not what its releases were planned for: it adds to %d values of gradients, planned were %d"
+          "what %s computes is not what its releases were planned for: it adds to %s values of gradients, planned were %s"
               .formatted(planned.name(), added, planned.valuesAddedHere()));
     }
   }

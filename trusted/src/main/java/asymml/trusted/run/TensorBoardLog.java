@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.zip.CRC32C;
 
 /// A TensorBoard event file with scalars.
@@ -62,7 +63,9 @@ public final class TensorBoardLog implements AutoCloseable {
   public static TensorBoardLog open(Path directory, Clock clock) throws IOException {
     long seconds = clock.instant().getEpochSecond();
     while (true) {
-      Path file = directory.resolve("events.out.tfevents.%010d.asymml".formatted(seconds));
+      Path file =
+          directory.resolve(
+              String.format(Locale.ROOT, "events.out.tfevents.%010d.asymml", seconds));
       try {
         OutputStream stream =
             Channels.newOutputStream(

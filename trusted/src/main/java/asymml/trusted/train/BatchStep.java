@@ -23,7 +23,7 @@ record BatchStep(RunPlan run, PlannedSizes networks) {
   SoftmaxCrossEntropy.Result gradients(Batch batch, long step, Runnable prepare)
       throws ProtocolException, TrainingException {
     Network network = networks.of(batch.size());
-    network.input().copyFrom(batch.images());
+    network.load(batch.images());
     prepare.run();
     try {
       network.forward(step);

@@ -59,7 +59,7 @@ record DpSgdStep(
       Batch batch = loader.next();
       Places places = new Places(batch.labels());
       hooks.begin(places, i == 0);
-      network.input().copyFrom(batch.images());
+      network.load(batch.images());
       if (i == 0) {
         network.forward(step);
       } else {

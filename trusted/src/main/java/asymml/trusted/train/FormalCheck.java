@@ -125,7 +125,7 @@ public final class FormalCheck {
       found.add(
           new Finding(
               Rule.DELTA_TOO_LARGE,
-              "delta is not below 1 over the %d examples".formatted(examples)));
+              "delta is not below 1 over the %s examples".formatted(examples)));
     }
     if (!config.needsPublicImages(plan)) {
       // Nothing is taken from them.
@@ -173,7 +173,7 @@ public final class FormalCheck {
   private static String some(List<String> layers) {
     return layers.size() <= 4
         ? String.join(", ", layers)
-        : "%s and %d more layers"
+        : "%s and %s more layers"
             .formatted(String.join(", ", layers.subList(0, 3)), layers.size() - 3);
   }
 

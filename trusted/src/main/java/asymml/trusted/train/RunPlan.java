@@ -87,8 +87,13 @@ record RunPlan(
     return config.privacy().drawing() == PrivacyConfig.Drawing.POISSON;
   }
 
+  /// How training images are varied. Scattering features are computed once: those of a shifted
+  /// image would have to be computed anew.
   Augmentation augmentation() {
-    return config.augment() ? data.augmentation() : Augmentation.none();
+    if (!config.augment()) {
+      return Augmentation.none();
+    }
+    return graph.beginsWithScattering() ? data.augmentation().flipsOnly() : data.augmentation();
   }
 
   /// What order and augmentation of an epoch follow from.

@@ -7,6 +7,7 @@ import asymml.privacy.Ledger;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.plan.Plan;
@@ -30,6 +31,7 @@ public final class Trainer implements AutoCloseable {
   private final Parameters parameters;
   private final Execution execution;
   private final @Nullable WeightAverage average;
+  private final @Nullable FeatureCache features;
   private final Evaluator evaluator;
   private final Closer owned = new Closer();
 
@@ -103,7 +105,14 @@ public final class Trainer implements AutoCloseable {
       }
       evaluator =
           new Evaluator(
-              run.graph(), average == null ? parameters : average.values(), run.physicalBatch());
+              run.graph(),
+              average == null ? parameters : average.values(),
+              run.physicalBatch(),
+              true);
+      features = FeatureCache.of(run.graph(), run.data().train(), run.normalization()).orElse(null);
+      if (features != null) {
+        owned.own(features);
+      }
       owned.own(parameters);
       owned.own(execution);
       owned.own(evaluator);
@@ -147,7 +156,7 @@ public final class Trainer implements AutoCloseable {
     int shared = images.sharedWith(data.train(), data.test());
     if (shared > 0) {
       throw new IllegalArgumentException(
-          "%d of the %d public images are training or test images of this run: public images must be no secret, and others"
+          "%s of the %s public images are training or test images of this run: public images must be no secret, and others"
               .formatted(shared, images.size()));
     }
   }
@@ -214,6 +223,7 @@ public final class Trainer implements AutoCloseable {
               layout,
               checkpoint,
               epochEnd,
+              features,
               new TrainingLoop.Callbacks(listener, analysis, stop))
           .run(start);
     }

@@ -3,6 +3,7 @@ package asymml.trusted.train;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.privacy.Sampling;
 import asymml.trusted.data.BatchLoader;
+import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.PoissonDraw;
 import asymml.trusted.data.Shuffle;
 import asymml.trusted.ops.Parameters;
@@ -14,6 +15,7 @@ import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /// The loop over epochs and steps: draw a batch, run the network forward, take the loss, run it
 /// backward, update the parameters. After each epoch comes [EpochEnd].
@@ -31,6 +33,7 @@ final class TrainingLoop {
   private final Execution execution;
   private final RunCheckpoint checkpoint;
   private final EpochEnd epochEnd;
+  private final @Nullable FeatureCache features;
   private final Callbacks callbacks;
   private final LearningRateSchedule schedule;
   private final int batches;
@@ -41,6 +44,7 @@ final class TrainingLoop {
       RunLayout layout,
       RunCheckpoint checkpoint,
       EpochEnd epochEnd,
+      @Nullable FeatureCache features,
       Callbacks callbacks) {
     this.run = run;
     this.layout = layout;
@@ -48,6 +52,7 @@ final class TrainingLoop {
     this.execution = checkpoint.execution();
     this.checkpoint = checkpoint;
     this.epochEnd = epochEnd;
+    this.features = features;
     this.callbacks = callbacks;
     this.schedule = run.schedule();
     this.batches = run.batches();
@@ -149,7 +154,8 @@ final class TrainingLoop {
         order,
         execution.physicalBatch(),
         run.epochSeed(epoch),
-        poisson == null ? done : 0);
+        poisson == null ? done : 0,
+        features);
   }
 
   private SoftmaxCrossEntropy.Result step(BatchLoader loader, long step)
