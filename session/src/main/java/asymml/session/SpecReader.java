@@ -66,7 +66,7 @@ final class SpecReader {
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
-    names.add(names.indexOf("wire"), "tls-trust");
+    names.addAll(names.indexOf("wire"), List.of("tls-trust", "tls-allow-expired"));
     names.add(Settings.OUT);
     return List.copyOf(names);
   }
@@ -108,6 +108,7 @@ final class SpecReader {
     return new WorkerSpec(
         list("worker", WorkerChoice::parse, defaults.workers()),
         optional("tls-trust", Path::of),
+        given("tls-allow-expired", SpecReader::flag, defaults.tlsAllowExpired()),
         given("wire", choice(Encoding.values(), SpecWriter::label), defaults.wire()),
         given("chunks", SpecReader::integer, defaults.chunks()),
         given("worker-timeout", text -> Duration.ofSeconds(integer(text)), defaults.timeout()),

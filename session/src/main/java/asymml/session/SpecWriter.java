@@ -123,6 +123,9 @@ final class SpecWriter {
     if (workers.tlsTrust() != null) {
       values.put("tls-trust", workers.tlsTrust().toString());
     }
+    if (workers.tlsAllowExpired()) {
+      values.put("tls-allow-expired", true);
+    }
     values.put("wire", label(workers.wire()));
     values.put("chunks", workers.chunks());
     values.put("worker-timeout", workers.timeout().toSeconds());

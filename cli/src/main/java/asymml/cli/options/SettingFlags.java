@@ -206,6 +206,10 @@ public final class SettingFlags {
                 + " (default: ${DEFAULT-VALUE}). Several share each batch. Twice with --shield"
                 + " shares: the worker that gets masked values, and the one that gets the masks.")
         .flag("tls-trust", "FILE", "X.509 certificate of the worker to accept; needed with tls:.")
+        .negatable(
+            "tls-allow-expired",
+            "Accept a certificate in --tls-trust that is expired or not yet valid (default: refuse"
+                + " it).")
         .flag(
             "wire",
             "ENCODING",
