@@ -62,7 +62,7 @@ class TrainSettingsTest {
             Settings.known().stream()
                 .filter(key ->
                     !key.matches(
-                        "noise-multiplier|gradient-noise-ratio|target-epsilon|tls-trust|out"))
+                        "noise-multiplier|gradient-noise-ratio|target-epsilon|tls-trust|tls-allow-expired|out"))
                 .toList());
   }
 

@@ -20,8 +20,8 @@ class FourierTest {
       double[] expectedRe = new double[length * INNER];
       double[] expectedIm = new double[length * INNER];
       for (int i = 0; i < expectedRe.length; i++) {
-        int k = i / INNER;
         for (int n = 0; n < length; n++) {
+          int k = i / INNER;
           double angle = -2 * Math.PI * n * k / length;
           double a = re.get((long) n * INNER + i % INNER);
           double b = im.get((long) n * INNER + i % INNER);

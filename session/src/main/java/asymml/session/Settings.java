@@ -39,6 +39,7 @@ public record Settings(Map<String, Object> values) {
           "threads",
           "worker",
           "tls-trust",
+          "tls-allow-expired",
           "wire",
           "chunks",
           "worker-timeout",
@@ -191,6 +192,7 @@ public record Settings(Map<String, Object> values) {
                   "weight-gradient",
                   "worker",
                   "tls-trust",
+                  "tls-allow-expired",
                   "wire",
                   "chunks",
                   "worker-timeout");
