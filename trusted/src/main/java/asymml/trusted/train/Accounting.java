@@ -90,7 +90,8 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     Sampling sampling = sampling(config, graph, examples, batchSize, steps);
     if (!privacy.accounted()) {
       ReleaseTerms terms =
-          new ReleaseTerms.Unaccounted(config.noise(), config.gradientNoise(), whyNot(config, graph));
+          new ReleaseTerms.Unaccounted(
+              config.noise(), config.gradientNoise(), whyNot(config, graph));
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
     Bounds bounds = confirmed(overridden(calibrated.get(), privacy.clip()), earlier);
