@@ -170,7 +170,7 @@ final class TrainingRun {
       (workers.isEmpty() ? List.of("none") : workers)
           .forEach(worker -> out.println("worker   " + worker));
       out.println("run      " + layout.directory());
-      if (!run.needsWorker()) {
+      if (!run.needsWorker() && !spec.training().privacy().accounted()) {
         RunDescription.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       }
       out.flush();

@@ -80,6 +80,14 @@ final class SpecWriter {
       }
     }
     PrivacyConfig privacy = training.privacy();
+    values.put(SpecReader.DP_SGD, privacy.dpSgd() != null);
+    if (privacy.dpSgd() != null) {
+      values.put(SpecReader.LOGICAL_BATCH_SIZE, privacy.dpSgd().logicalBatchSize());
+      values.put(SpecReader.MAX_GRAD_NORM, privacy.dpSgd().maxGradNorm());
+      values.put(SpecReader.WEIGHT_AVERAGE, privacy.dpSgd().weightAverage());
+      values.put(SpecReader.MASKS_SHARE, privacy.dpSgd().masksShare());
+      values.put(SpecReader.PER_EXAMPLE_MEMORY, privacy.dpSgd().memoryBytes());
+    }
     values.put(
         "protect",
         privacy.accounted()

@@ -116,7 +116,8 @@ class NormOpsTest {
 
   private static GroupNormOp groupNorm(
       int groups, boolean relu, NormParameters own, OpTensors tensors) {
-    return new GroupNormOp("norm", new Layer.GroupNorm(groups, EPSILON), relu, own, tensors, null);
+    return new GroupNormOp(
+        "norm", new Layer.GroupNorm(groups, EPSILON), relu, own, tensors, null, null);
   }
 
   /// Shape, groups (0 for batch norm), whether a ReLU is fused in, and where the gradient goes.
@@ -338,7 +339,8 @@ class NormOpsTest {
                 false,
                 own,
                 tensors,
-                new GradientGuard(planned, open.door()))) {
+                new GradientGuard(planned, open.door()),
+                null)) {
       op.forward(0);
       assertThatThrownBy(op::backward)
           .isInstanceOf(IllegalStateException.class)
