@@ -49,7 +49,12 @@ final class ConnectedWorker implements AutoCloseable {
   }
 
   private static @Nullable TlsTrust trust(WorkerSpec workers) throws IOException {
-    return workers.tlsTrust() == null ? null : TlsTrust.ofCertificates(workers.tlsTrust());
+    if (workers.tlsTrust() == null) {
+      return null;
+    }
+    TlsTrust trust = TlsTrust.ofCertificates(workers.tlsTrust());
+    TlsKey key = workers.tlsKey();
+    return key == null ? trust : trust.withKey(key.keystore(), key.passwordFile());
   }
 
   private static ConnectedWorker start(

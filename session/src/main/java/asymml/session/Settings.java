@@ -39,6 +39,8 @@ public record Settings(Map<String, Object> values) {
           "threads",
           "worker",
           "tls-trust",
+          "tls-keystore",
+          "tls-password-file",
           "wire",
           "chunks",
           "worker-timeout",
@@ -191,6 +193,8 @@ public record Settings(Map<String, Object> values) {
                   "weight-gradient",
                   "worker",
                   "tls-trust",
+                  "tls-keystore",
+                  "tls-password-file",
                   "wire",
                   "chunks",
                   "worker-timeout");

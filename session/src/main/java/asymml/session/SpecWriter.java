@@ -115,6 +115,10 @@ final class SpecWriter {
     if (workers.tlsTrust() != null) {
       values.put("tls-trust", workers.tlsTrust().toString());
     }
+    if (workers.tlsKey() != null) {
+      values.put("tls-keystore", workers.tlsKey().keystore().toString());
+      values.put("tls-password-file", workers.tlsKey().passwordFile().toString());
+    }
     values.put("wire", label(workers.wire()));
     values.put("chunks", workers.chunks());
     values.put("worker-timeout", workers.timeout().toSeconds());

@@ -175,6 +175,16 @@ public final class SettingFlags {
                 + " shares: the worker that gets masked values, and the one that gets the masks.")
         .flag("tls-trust", "FILE", "X.509 certificate of the worker to accept; needed with tls:.")
         .flag(
+            "tls-keystore",
+            "FILE",
+            "PKCS12 file with this side's certificate and key, for a worker with --tls-clients"
+                + " (default: none).")
+        .flag(
+            "tls-password-file",
+            "FILE",
+            "File whose first line is the keystore's password; needed with --tls-keystore (default:"
+                + " none).")
+        .flag(
             "wire",
             "ENCODING",
             "How tensors cross the line to a tls: worker and back: float32, or bfloat16, rounded to"
