@@ -56,6 +56,9 @@ final class TrainingRun {
   /// @return the exit code
   int run(@Nullable Path resumed, String directory)
       throws DataException, IOException, TrainingException, RunException {
+    if (!spec.usedWorkers().isEmpty()) {
+      spec.workers().requireTrust();
+    }
     ResolvedRun run = ResolvedRun.open(spec, DataOpening.reporter(out));
     try (TrainingSession session = session(run, resumed, directory);
         StopSignals signals = new StopSignals(command.getErr())) {
@@ -166,7 +169,7 @@ final class TrainingRun {
       (workers.isEmpty() ? List.of("none") : workers)
           .forEach(worker -> out.println("worker   " + worker));
       out.println("run      " + layout.directory());
-      if (!run.needsWorker()) {
+      if (!run.needsWorker() && !spec.training().privacy().accounted()) {
         RunDescription.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       }
       out.flush();

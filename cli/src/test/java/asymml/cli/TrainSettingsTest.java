@@ -63,7 +63,7 @@ class TrainSettingsTest {
                 .filter(key ->
                     !key.matches(
                         "noise-multiplier|gradient-noise-ratio|target-epsilon|out"
-                            + "|tls-trust|tls-keystore|tls-password-file"))
+                            + "|tls-trust|tls-keystore|tls-password-file|tls-allow-expired"))
                 .toList());
   }
 

@@ -105,7 +105,6 @@ class UsageErrorsTest {
         "bench --chunks 17                                      | chunks must be 1 to 16: 17",
         "bench --shield shares --chunks 2                       | masks are made for a whole batch",
         "bench --weight-gradient sampled:1/4                    | --weight-gradient",
-        "models --image-size 1                                  | too small",
         "models --classes several                               | --classes",
         "env now                                                | 'now'",
         "worker --device tpu                                    | a program of its own",

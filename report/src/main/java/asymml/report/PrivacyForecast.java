@@ -72,6 +72,9 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
                   PrivacyStatement.text(cost),
                   PrivacyStatement.text(config.privacy().target())));
     }
+    if (config.privacy().dpSgd() != null && config.mode() == Mode.TRUSTED_ONLY) {
+      return lines;
+    }
     double ratio = ratio();
     if (config.shield().masks()) {
       lines.add(
@@ -81,7 +84,8 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
                   + " (predicted); the masks are removed from results",
               ratio,
               MaskPrecision.largest(ledger)));
-      if (config.privacy().protect().contains(Channel.WEIGHTS)) {
+      if (config.privacy().protect().contains(Channel.WEIGHTS)
+          && config.privacy().dpSgd() == null) {
         lines.add(
             "noise on summed weight gradients is not removed: it lowers the accuracy, possibly to"
                 + " near chance");

@@ -93,6 +93,7 @@ record PlantedRun(Path directory, Mode mode, int epochs) {
                 Collections.nCopies(workers, one.workers().getFirst()),
                 one.tlsTrust(),
                 one.tlsKey(),
+                one.tlsAllowExpired(),
                 one.wire(),
                 one.chunks(),
                 one.timeout(),

@@ -2,7 +2,6 @@ package asymml.session;
 
 import asymml.kernels.Closer;
 import asymml.trusted.boundary.RemoteWorker;
-import asymml.trusted.boundary.TlsTrust;
 import asymml.trusted.boundary.WorkerProcess;
 import asymml.wire.ProtocolException;
 import asymml.wire.WorkerAddress;
@@ -39,22 +38,13 @@ final class ConnectedWorker implements AutoCloseable {
           case WorkerChoice.Local(String device) -> start(spec, device, arguments, log);
           case WorkerChoice.Remote(WorkerAddress address) ->
               new ConnectedWorker(
-                  RemoteWorker.connect(address, trust(workers), workers.timeout()),
+                  RemoteWorker.connect(address, workers.trust(), workers.timeout()),
                   null,
                   address.toString());
         };
     worker.remote.requestLimit(workers.timeout());
     worker.remote.encode(workers.wire());
     return worker;
-  }
-
-  private static @Nullable TlsTrust trust(WorkerSpec workers) throws IOException {
-    if (workers.tlsTrust() == null) {
-      return null;
-    }
-    TlsTrust trust = TlsTrust.ofCertificates(workers.tlsTrust());
-    TlsKey key = workers.tlsKey();
-    return key == null ? trust : trust.withKey(key.keystore(), key.passwordFile());
   }
 
   private static ConnectedWorker start(

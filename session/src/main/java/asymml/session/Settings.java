@@ -41,6 +41,7 @@ public record Settings(Map<String, Object> values) {
           "tls-trust",
           "tls-keystore",
           "tls-password-file",
+          "tls-allow-expired",
           "wire",
           "chunks",
           "worker-timeout",
@@ -195,6 +196,7 @@ public record Settings(Map<String, Object> values) {
                   "tls-trust",
                   "tls-keystore",
                   "tls-password-file",
+                  "tls-allow-expired",
                   "wire",
                   "chunks",
                   "worker-timeout");

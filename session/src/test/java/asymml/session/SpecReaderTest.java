@@ -176,6 +176,10 @@ class SpecReaderTest {
             s -> s.workers().tlsKey(),
             new TlsKey(Path.of("t.p12"), Path.of("pw"))),
         set(
+            "worker: tls:a:1\ntls-trust: w.pem\ntls-allow-expired: true",
+            s -> s.workers().tlsAllowExpired(),
+            true),
+        set(
             "worker: tls:a:1\ntls-trust: w.pem\nwire: bfloat16",
             s -> s.workers().wire(),
             Encoding.BFLOAT16),
@@ -243,6 +247,7 @@ class SpecReaderTest {
     values.put("tls-trust", "w.pem");
     values.put("tls-keystore", "t.p12");
     values.put("tls-password-file", "pw");
+    values.put("tls-allow-expired", true);
     values.put("wire", "bfloat16");
     values.put("chunks", 3);
     values.put("worker-timeout", 9);
@@ -322,6 +327,7 @@ class SpecReaderTest {
         "threads: 1",
         "worker: [tls:c:1, tls:d:2]",
         "tls-trust: v.pem",
+        "tls-allow-expired: false",
         "wire: float32",
         "chunks: 1",
         "worker-timeout: 60",

@@ -162,7 +162,8 @@ class WorkerPoolTest {
         catchThrowableOfType(
             InvalidSpecException.class,
             () ->
-                new WorkerSpec(workers, trust, null, Encoding.FLOAT32, chunks, timeout, List.of()));
+                new WorkerSpec(
+                    workers, trust, null, false, Encoding.FLOAT32, chunks, timeout, List.of()));
     return e == null ? List.of() : e.findings().stream().map(Finding::kind).toList();
   }
 

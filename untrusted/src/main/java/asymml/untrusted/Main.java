@@ -14,6 +14,7 @@ import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -127,6 +128,13 @@ public final class Main implements Callable<Integer> {
             + " can connect (default: whoever reaches the port)."
       })
   private @Nullable Path clients;
+
+  @Option(
+      names = "--tls-allow-expired",
+      description =
+          "Use certificates, this worker's own and those of --tls-clients, that are expired or not"
+              + " yet valid (default: refuse them).")
+  private boolean allowExpired;
 
   @Option(
       names = "--accept-seconds",
@@ -279,6 +287,9 @@ public final class Main implements Callable<Integer> {
     if (tls != (keystore != null) || tls != (passwordFile != null)) {
       throw usage("--tls-keystore and --tls-password-file go with --listen tls:HOST:PORT");
     }
+    if (allowExpired && !tls) {
+      throw usage("--tls-allow-expired goes with --listen tls:HOST:PORT");
+    }
     if (clients != null && !tls) {
       throw usage("--tls-clients goes with --listen tls:HOST:PORT");
     }
@@ -306,7 +317,8 @@ public final class Main implements Callable<Integer> {
         if (keystore == null || passwordFile == null) {
           throw new IllegalStateException("usage was not checked");
         }
-        SSLContext identity = TlsIdentity.load(keystore, passwordFile, clients);
+        SSLContext identity =
+            TlsIdentity.load(keystore, passwordFile, clients, allowExpired, Clock.systemUTC());
         yield TlsTransport.accept(
             tls,
             identity,

@@ -1,5 +1,6 @@
 package asymml.trusted.boundary;
 
+import asymml.wire.CertificateDates;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -9,6 +10,7 @@ import java.security.KeyStore;
 import java.security.PublicKey;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
+import java.time.Clock;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -34,18 +36,40 @@ public final class TlsTrust {
     this.keys = Set.copyOf(keys);
   }
 
-  /// Accepts the certificates of a file.
+  /// Accepts the certificates of a file, which must be valid now.
   ///
   /// @param certificates X.509 certificates, PEM or DER, at least one
   /// @return the trust in exactly these
-  /// @throws IOException if the file cannot be read or holds none
+  /// @throws IOException if the file cannot be read or holds none, or one is expired or not yet
+  ///   valid
   public static TlsTrust ofCertificates(Path certificates) throws IOException {
+    return ofCertificates(certificates, Clock.systemUTC(), false);
+  }
+
+  /// Accepts the certificates of a file.
+  ///
+  /// @param certificates X.509 certificates, PEM or DER, at least one
+  /// @param clock says whether they are valid
+  /// @param allowExpired whether those outside their dates are accepted all the same; certificates
+  ///   that these have signed must be valid anyway
+  /// @return the trust in exactly these
+  /// @throws IOException if the file cannot be read or holds none, or one is expired or not yet
+  ///   valid though that is not allowed
+  public static TlsTrust ofCertificates(Path certificates, Clock clock, boolean allowExpired)
+      throws IOException {
     try (InputStream in = Files.newInputStream(certificates)) {
       KeyStore accepted = KeyStore.getInstance("PKCS12");
       accepted.load(null, null);
       Set<PublicKey> keys = new HashSet<>();
       for (Certificate certificate :
           CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        if (!allowExpired) {
+          CertificateDates.require(
+              certificate,
+              "in " + certificates,
+              clock.instant(),
+              "get a new one from the worker's owner, or allow it with --tls-allow-expired");
+        }
         accepted.setCertificateEntry("worker-" + accepted.size(), certificate);
         keys.add(certificate.getPublicKey());
       }

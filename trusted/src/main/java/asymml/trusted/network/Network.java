@@ -41,7 +41,17 @@ public abstract sealed class Network implements AutoCloseable permits TrustedNet
   /// @throws ProtocolException if a worker fails
   public abstract void forward(long step) throws ProtocolException;
 
-  /// Computes all parameter gradients of the last forward pass.
+  /// Runs the network on a further batch of the same step: parameters, and what workers hold of
+  /// them, are those of the [#forward] before.
+  ///
+  /// @param step the training step, from 0
+  /// @throws ProtocolException if a worker fails
+  public void forwardFurther(long step) throws ProtocolException {
+    forward(step);
+  }
+
+  /// Computes all parameter gradients of the last forward pass. A network planned for DP-SGD gives
+  /// each example's gradients in their place.
   ///
   /// @throws ProtocolException if a worker fails
   public abstract void backward() throws ProtocolException;

@@ -80,7 +80,8 @@ class FigureTest {
     int inside = 0;
     for (int i = 0; i < side * side; i++) {
       double u = (i % side + 0.5) * 3.2 / side - 1.6;
-      double v = ((double) (i / side) + 0.5) * 3.2 / side - 1.6;
+      int row = i / side;
+      double v = (row + 0.5) * 3.2 / side - 1.6;
       inside += figure.distance(u, v) < 0 ? 1 : 0;
     }
     // An edge of length 10 crosses some 600 cells of 0.016; each is right by half of it.

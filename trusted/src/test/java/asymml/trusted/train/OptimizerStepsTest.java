@@ -117,8 +117,9 @@ class OptimizerStepsTest {
       for (long s = 0; s < stopped; s++) {
         step(first, schedule(), s);
       }
-      Checkpoint.write(file, identity, new Position(0, stopped, EpochTotals.ZERO), first, Map.of());
-      long from = Checkpoint.read(file, identity, second, _ -> {}).step();
+      Checkpoint.write(
+          file, identity, new Position(0, stopped, EpochTotals.ZERO), first, first, Map.of());
+      long from = Checkpoint.read(file, identity, second, second, _ -> {}).step();
       for (long s = from; s < STEPS; s++) {
         step(second, schedule(), s);
       }
