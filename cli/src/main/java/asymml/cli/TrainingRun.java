@@ -118,13 +118,14 @@ final class TrainingRun {
         Figures.loss(last.testLoss()),
         last.epoch());
     showStatement(result);
+    String word = ShellWord.of(directory);
     out.printf("The run is in %s. Next:%n", directory);
-    out.printf("  %s eval --run %s%n", asymml, directory);
-    out.printf("  %s predict --run %s IMAGE...%n", asymml, directory);
+    out.printf("  %s eval --run %s%n", asymml, word);
+    out.printf("  %s predict --run %s IMAGE...%n", asymml, word);
     if (result.statement() != null) {
-      out.printf("  %s privacy ledger %s%n", asymml, directory);
+      out.printf("  %s privacy ledger %s%n", asymml, word);
     }
-    out.printf("  tensorboard --logdir %s%n", result.layout().events());
+    out.printf("  tensorboard --logdir %s%n", ShellWord.of(result.layout().events()));
     out.flush();
     return ExitCode.OK;
   }
@@ -148,7 +149,7 @@ final class TrainingRun {
             RunRecord.epochs(layout).size(),
             spec.training().epochs(),
             Build.command(),
-            layout.directory());
+            ShellWord.of(layout.directory()));
   }
 
   /// What is printed while a session runs.

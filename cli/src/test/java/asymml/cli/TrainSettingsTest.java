@@ -97,6 +97,16 @@ class TrainSettingsTest {
         .hasLineCount(1);
   }
 
+  @Test
+  void a_key_that_is_given_twice_is_refused_with_its_line() throws Exception {
+    Path file = file("epochs: 3\nseed: 1\nepochs: 4\n");
+    Outcome outcome = Outcome.of("train", "-c", file.toString());
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err())
+        .startsWith("asymml: " + file + " sets 'epochs' twice (line 3)")
+        .hasLineCount(1);
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"- 1\n- 2\n", "just words", "a: [", "epochs:\n", "epochs: {a: 1}\n"})
   void what_is_no_mapping_of_settings_is_refused_in_one_line(String yaml) {

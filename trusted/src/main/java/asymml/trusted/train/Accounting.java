@@ -1,6 +1,7 @@
 package asymml.trusted.train;
 
 import asymml.model.Graph;
+import asymml.model.Layer.BatchNorm;
 import asymml.privacy.Calibration;
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
@@ -89,7 +90,8 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     Sampling sampling = sampling(config, graph, examples, batchSize, steps);
     if (!privacy.accounted()) {
       ReleaseTerms terms =
-          new ReleaseTerms.Unaccounted(config.noise(), config.gradientNoise(), whyNot(config));
+          new ReleaseTerms.Unaccounted(
+              config.noise(), config.gradientNoise(), whyNot(config, graph));
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
     Bounds bounds = confirmed(overridden(calibrated.get(), privacy.clip()), earlier);
@@ -123,15 +125,14 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
   }
 
   /// Why the noise of a run that is not accounted for guarantees nothing.
-  private static String whyNot(TrainConfig config) {
+  private static String whyNot(TrainConfig config, Graph graph) {
     String why =
         config.noise() instanceof NoiseStrength.None
             ? "are released without noise"
             : "the clip bound follows private data";
-    return switch (config.norm()) {
-      case BATCH -> why + ", batch norm mixes the examples of a batch";
-      case GROUP -> why;
-    };
+    return graph.nodes().stream().anyMatch(node -> node.layer() instanceof BatchNorm)
+        ? why + ", batch norm mixes the examples of a batch"
+        : why;
   }
 
   /// The search for noise or steps that a budget allows.
