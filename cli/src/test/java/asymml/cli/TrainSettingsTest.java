@@ -62,7 +62,8 @@ class TrainSettingsTest {
             Settings.known().stream()
                 .filter(key ->
                     !key.matches(
-                        "noise-multiplier|gradient-noise-ratio|target-epsilon|tls-trust|tls-allow-expired|out"))
+                        "noise-multiplier|gradient-noise-ratio|target-epsilon|out"
+                            + "|tls-trust|tls-keystore|tls-password-file|tls-allow-expired"))
                 .toList());
   }
 

@@ -66,7 +66,9 @@ final class SpecReader {
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
-    names.addAll(names.indexOf("wire"), List.of("tls-trust", "tls-allow-expired"));
+    names.addAll(
+        names.indexOf("wire"),
+        List.of("tls-trust", "tls-keystore", "tls-password-file", "tls-allow-expired"));
     names.add(Settings.OUT);
     return List.copyOf(names);
   }
@@ -108,11 +110,25 @@ final class SpecReader {
     return new WorkerSpec(
         list("worker", WorkerChoice::parse, defaults.workers()),
         optional("tls-trust", Path::of),
+        tlsKey(),
         given("tls-allow-expired", SpecReader::flag, defaults.tlsAllowExpired()),
         given("wire", choice(Encoding.values(), SpecWriter::label), defaults.wire()),
         given("chunks", SpecReader::integer, defaults.chunks()),
         given("worker-timeout", text -> Duration.ofSeconds(integer(text)), defaults.timeout()),
         List.of());
+  }
+
+  private @Nullable TlsKey tlsKey() {
+    Path keystore = optional("tls-keystore", Path::of);
+    Path passwordFile = optional("tls-password-file", Path::of);
+    if (keystore == null && passwordFile == null) {
+      return null;
+    }
+    if (keystore == null || passwordFile == null) {
+      throw new InvalidSpecException(
+          Finding.of(Finding.Kind.CONTRADICTION, "tls-keystore and tls-password-file go together"));
+    }
+    return new TlsKey(keystore, passwordFile);
   }
 
   private TrainConfig training() {

@@ -123,6 +123,10 @@ final class SpecWriter {
     if (workers.tlsTrust() != null) {
       values.put("tls-trust", workers.tlsTrust().toString());
     }
+    if (workers.tlsKey() != null) {
+      values.put("tls-keystore", workers.tlsKey().keystore().toString());
+      values.put("tls-password-file", workers.tlsKey().passwordFile().toString());
+    }
     if (workers.tlsAllowExpired()) {
       values.put("tls-allow-expired", true);
     }

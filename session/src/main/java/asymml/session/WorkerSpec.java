@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param workers at least one; several share each batch, or hold masked values and masks
 /// @param tlsTrust X.509 certificates of remote workers; needed with `tls:` addresses, null without
+/// @param tlsKey what proves this side to remote workers; null if they do not ask for it
 /// @param tlsAllowExpired whether those of them that are expired or not yet valid are accepted;
 ///   only with certificates
 /// @param wire how tensors cross the line to a remote worker
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 public record WorkerSpec(
     List<WorkerChoice> workers,
     @Nullable Path tlsTrust,
+    @Nullable TlsKey tlsKey,
     boolean tlsAllowExpired,
     Encoding wire,
     int chunks,
@@ -61,6 +63,11 @@ public record WorkerSpec(
               Finding.Kind.TLS_WITHOUT_TRUST,
               "a worker at a TLS address and the certificate to accept go together"));
     }
+    if (tlsKey != null && !tls) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION, "tls-keystore goes with a worker at a TLS address"));
+    }
     if (tlsAllowExpired && !tls) {
       throw new InvalidSpecException(
           Finding.of(
@@ -76,9 +83,11 @@ public record WorkerSpec(
   /// @throws IOException if the file cannot be read or holds none, or one is expired or not yet
   ///   valid though that is not allowed
   @Nullable TlsTrust trust() throws IOException {
-    return tlsTrust == null
-        ? null
-        : TlsTrust.ofCertificates(tlsTrust, Clock.systemUTC(), tlsAllowExpired);
+    if (tlsTrust == null) {
+      return null;
+    }
+    TlsTrust trust = TlsTrust.ofCertificates(tlsTrust, Clock.systemUTC(), tlsAllowExpired);
+    return tlsKey == null ? trust : trust.withKey(tlsKey.keystore(), tlsKey.passwordFile());
   }
 
   /// Looks at the certificates before anything else is done.
@@ -101,7 +110,14 @@ public record WorkerSpec(
   /// @return a specification
   public static WorkerSpec of(WorkerChoice... workers) {
     return new WorkerSpec(
-        List.of(workers), null, false, Encoding.FLOAT32, 1, Duration.ofSeconds(60), List.of());
+        List.of(workers),
+        null,
+        null,
+        false,
+        Encoding.FLOAT32,
+        1,
+        Duration.ofSeconds(60),
+        List.of());
   }
 
   /// The same with other workers.
@@ -113,11 +129,21 @@ public record WorkerSpec(
     return new WorkerSpec(
         workers,
         tlsTrust,
+        tlsTrust == null ? null : tlsKey,
         tlsTrust != null && tlsAllowExpired,
         wire,
         chunks,
         timeout,
         localArguments);
+  }
+
+  /// The same with another proof of who this side is.
+  ///
+  /// @param tlsKey for workers at TLS addresses, null for none
+  /// @return a new specification
+  public WorkerSpec withTlsKey(@Nullable TlsKey tlsKey) {
+    return new WorkerSpec(
+        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
   }
 
   /// The same with another encoding.
@@ -128,7 +154,7 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withWire(Encoding wire) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
   }
 
   /// The same with another number of chunks.
@@ -137,7 +163,7 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withChunks(int chunks) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
   }
 
   /// The same with another time limit.
@@ -146,7 +172,7 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withTimeout(Duration timeout) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
   }
 
   /// The same with further options of the workers that this side starts.
@@ -155,6 +181,6 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withLocalArguments(List<List<String>> localArguments) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
   }
 }

@@ -252,6 +252,8 @@ class SettingsTest {
         "'worker: [local, local]\nbatch-size: 1'    | TOO_MANY_WORKERS",
         "'worker: tls:a:1'                          | TLS_WITHOUT_TRUST",
         "'tls-trust: w.pem'                         | TLS_WITHOUT_TRUST",
+        "'tls-keystore: t.p12'                      | CONTRADICTION",
+        "'tls-keystore: t.p12\ntls-password-file: p' | CONTRADICTION",
         "'wire: bfloat16'                           | NOTHING_TO_ROUND",
         "'wire: bfloat16\nworker: tls:a:1\ntls-trust: w\nmode: trusted-only' | NOTHING_TO_ROUND",
         "'wire: bfloat16\nworker: [tls:a:1, tls:b:1]\ntls-trust: w\nshield: shares' | MASKS_ROUNDED",

@@ -172,6 +172,10 @@ class SpecReaderTest {
             List.of(WorkerChoice.parse("unix:/tmp/a,b"))),
         set("worker: tls:a:1\ntls-trust: w.pem", s -> s.workers().tlsTrust(), Path.of("w.pem")),
         set(
+            "worker: tls:a:1\ntls-trust: w.pem\ntls-keystore: t.p12\ntls-password-file: pw",
+            s -> s.workers().tlsKey(),
+            new TlsKey(Path.of("t.p12"), Path.of("pw"))),
+        set(
             "worker: tls:a:1\ntls-trust: w.pem\ntls-allow-expired: true",
             s -> s.workers().tlsAllowExpired(),
             true),
@@ -241,6 +245,8 @@ class SpecReaderTest {
     values.put("threads", DEFAULTS.threads() + 1);
     values.put("worker", List.of("tls:a:1", "tls:b:2"));
     values.put("tls-trust", "w.pem");
+    values.put("tls-keystore", "t.p12");
+    values.put("tls-password-file", "pw");
     values.put("tls-allow-expired", true);
     values.put("wire", "bfloat16");
     values.put("chunks", 3);

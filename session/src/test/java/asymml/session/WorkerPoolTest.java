@@ -163,7 +163,7 @@ class WorkerPoolTest {
             InvalidSpecException.class,
             () ->
                 new WorkerSpec(
-                    workers, trust, false, Encoding.FLOAT32, chunks, timeout, List.of()));
+                    workers, trust, null, false, Encoding.FLOAT32, chunks, timeout, List.of()));
     return e == null ? List.of() : e.findings().stream().map(Finding::kind).toList();
   }
 

@@ -211,6 +211,16 @@ public final class SettingFlags {
             "Accept a certificate in --tls-trust that is expired or not yet valid (default: refuse"
                 + " it).")
         .flag(
+            "tls-keystore",
+            "FILE",
+            "PKCS12 file with this side's certificate and key, for a worker with --tls-clients"
+                + " (default: none).")
+        .flag(
+            "tls-password-file",
+            "FILE",
+            "File whose first line is the keystore's password; needed with --tls-keystore (default:"
+                + " none).")
+        .flag(
             "wire",
             "ENCODING",
             "How tensors cross the line to a tls: worker and back: float32, or bfloat16, rounded to"

@@ -11,9 +11,13 @@ import java.security.PublicKey;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.time.Clock;
+import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
+import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 
 /// Which remote workers are accepted: those that prove to hold the key of a given certificate, or
@@ -22,10 +26,12 @@ import javax.net.ssl.TrustManagerFactory;
 ///
 /// A worker stays untrusted: its certificate protects the line against third parties, no more.
 public final class TlsTrust {
+  private final TrustManager[] managers;
   private final SSLContext context;
   private final Set<PublicKey> keys;
 
-  private TlsTrust(SSLContext context, Set<PublicKey> keys) {
+  private TlsTrust(TrustManager[] managers, SSLContext context, Set<PublicKey> keys) {
+    this.managers = managers;
     this.context = context;
     this.keys = Set.copyOf(keys);
   }
@@ -74,10 +80,42 @@ public final class TlsTrust {
       managers.init(accepted);
       SSLContext context = SSLContext.getInstance("TLSv1.3");
       context.init(null, managers.getTrustManagers(), null);
-      return new TlsTrust(context, keys);
+      return new TlsTrust(managers.getTrustManagers(), context, keys);
     } catch (GeneralSecurityException e) {
       throw new IOException(
           "not a file of X.509 certificates: " + certificates + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  /// The same trust of a side that can prove to a worker who it is.
+  ///
+  /// @param keystore a PKCS12 file with a certificate and its key
+  /// @param passwordFile its first line is the password
+  /// @return the trust with that key
+  /// @throws IOException if a file cannot be read or used
+  public TlsTrust withKey(Path keystore, Path passwordFile) throws IOException {
+    try (InputStream in = Files.newInputStream(keystore)) {
+      List<String> lines = Files.readAllLines(passwordFile);
+      char[] password = lines.isEmpty() ? new char[0] : lines.getFirst().toCharArray();
+      KeyStore own = KeyStore.getInstance("PKCS12");
+      own.load(in, password);
+      KeyManagerFactory ownKeys = KeyManagerFactory.getInstance("PKIX");
+      ownKeys.init(own, password);
+      Arrays.fill(password, '\0');
+      SSLContext proving = SSLContext.getInstance("TLSv1.3");
+      proving.init(ownKeys.getKeyManagers(), managers, null);
+      return new TlsTrust(managers, proving, keys);
+    } catch (IOException | GeneralSecurityException e) {
+      throw new IOException(
+          "cannot use "
+              + keystore
+              + " with the password in "
+              + passwordFile
+              + ": "
+              + e.getClass().getSimpleName()
+              + " "
+              + e.getMessage(),
+          e);
     }
   }
 
