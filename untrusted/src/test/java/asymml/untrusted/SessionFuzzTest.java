@@ -12,6 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -19,6 +20,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -50,7 +52,7 @@ class SessionFuzzTest {
     private long lastSequence = -1;
     private long tensorBytes;
     private int answers;
-    private Link link;
+    private @Nullable Link link;
 
     void accept(ByteBuffer bytes) {
       if (tensorBytes > 0) {
@@ -62,7 +64,8 @@ class SessionFuzzTest {
         Message message = Codec.decode(bytes.order(ByteOrder.LITTLE_ENDIAN));
         assertThat(message.sequence()).as("%s", message).isGreaterThan(lastSequence);
         switch (message) {
-          case Message.Payload m -> tensorBytes = link.encoding().bytes(m.slot().floats());
+          case Message.Payload m ->
+              tensorBytes = Objects.requireNonNull(link).encoding().bytes(m.slot().floats());
           case Message.Reply m -> {
             lastSequence = m.sequence();
             answers++;

@@ -372,14 +372,17 @@ class ReleaseDoorTest {
   void noise_that_rounding_would_swallow_or_float32_not_hold_is_refused() throws Exception {
     Tensor values = examples(30, 1);
     for (double z : new double[] {0x1.0p-37, 1e-300, 1e40, 1e308}) {
-      NoisyRelease release = door.noisy(NOISY, slot(1, 30), 1, new Multiplier(z), bound(10));
-      assertThatThrownBy(() -> release.write(0, values))
+      assertThatThrownBy(() -> new Multiplier(z))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("noise");
-      assertDead(release, values);
     }
+    NoisyRelease release = door.noisy(NOISY, slot(1, 30), 1, new Multiplier(1e12), bound(1e30));
+    assertThatThrownBy(() -> release.write(0, values))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("noise");
+    assertDead(release, values);
     assertThat(written(slot(1, 30), 1).toArray()).containsOnly(0);
-    for (double z : new double[] {0x1.0p-35, 1e34}) {
+    for (double z : new double[] {0x1.0p-35, 1e12}) {
       assertThat(Elementwise.allFinite(release(values, new Multiplier(z), bound(10)))).isTrue();
     }
   }

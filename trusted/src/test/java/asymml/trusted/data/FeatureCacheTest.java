@@ -165,7 +165,6 @@ class FeatureCacheTest {
     Graph scattering = Zoo.build("scatter-cnn", SHAPE, 3, Zoo.Norm.BATCH);
     try (FeatureCache cache = FeatureCache.of(scattering, IMAGES, NORMALIZATION).orElseThrow()) {
       assertThat(cache.shape()).isEqualTo(scattering.shape(0));
-      cache.close();
     }
     Graph other = Zoo.build("cnn", SHAPE, 3, Zoo.Norm.BATCH);
     assertThat(FeatureCache.of(other, IMAGES, NORMALIZATION)).isEmpty();

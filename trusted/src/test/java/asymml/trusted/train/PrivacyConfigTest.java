@@ -65,7 +65,7 @@ class PrivacyConfigTest {
     assertThatThrownBy(() -> Clip.parse(text))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(
-            "clip '%s' is neither median nor public nor bounds above 0 such as 20 or 20:0.01:0.05"
+            "clip '%s' is neither median nor public nor bounds from 1e-12 to 1e12 such as 20 or 20:0.01:0.05"
                 .formatted(text));
   }
 
