@@ -10,6 +10,7 @@ import asymml.wire.Slot;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,7 +39,7 @@ class RemoteWorkerFuzzTest {
     private final SimulatedWorker simulated;
     private final boolean streamed;
     private final List<Ticket> tickets = new ArrayList<>();
-    private RemoteWorker worker;
+    private @Nullable RemoteWorker connected;
 
     Calls(Random random, boolean streamed, int faultOneIn) {
       this.random = random;
@@ -46,11 +47,16 @@ class RemoteWorkerFuzzTest {
       this.simulated = new SimulatedWorker(random, streamed, faultOneIn);
     }
 
+    private RemoteWorker worker() {
+      return Objects.requireNonNull(connected);
+    }
+
     /// What ended the connection, or null if nothing did.
     @Nullable ProtocolException run(int length) {
       try {
         try {
-          worker = RemoteWorker.greet(simulated, null, LIMIT);
+          RemoteWorker worker = RemoteWorker.greet(simulated, null, LIMIT);
+          connected = worker;
           worker.mapRegion(REGION_BYTES);
           for (int op = 0; op < OPS.length; op++) {
             worker.define(op, OPS[op]);
@@ -60,8 +66,8 @@ class RemoteWorkerFuzzTest {
           }
           awaitAll();
         } finally {
-          if (worker != null) {
-            worker.close();
+          if (connected != null) {
+            connected.close();
           }
         }
         return null;
@@ -81,7 +87,7 @@ class RemoteWorkerFuzzTest {
 
     private Released released(int[] axes) throws ProtocolException {
       Slot slot = slot(axes);
-      worker.publish(slot);
+      worker().publish(slot);
       return new Released(slot);
     }
 
@@ -89,20 +95,21 @@ class RemoteWorkerFuzzTest {
       int id = random.nextInt(OPS.length);
       ConvShape op = OPS[id];
       switch (random.nextInt(12)) {
-        case 0, 1 -> tickets.add(worker.loadWeights(id, released(op.weightAxes())));
+        case 0, 1 -> tickets.add(worker().loadWeights(id, released(op.weightAxes())));
         case 2, 3, 4 ->
-            tickets.add(worker.forward(id, released(op.inputAxes()), slot(op.outputAxes())));
+            tickets.add(worker().forward(id, released(op.inputAxes()), slot(op.outputAxes())));
         case 5, 6 ->
-            tickets.add(worker.backwardData(id, released(op.outputAxes()), slot(op.inputAxes())));
+            tickets.add(worker().backwardData(id, released(op.outputAxes()), slot(op.inputAxes())));
         case 7, 8 ->
             tickets.add(
-                worker.backwardWeights(
-                    id,
-                    released(op.inputAxes()),
-                    released(op.outputAxes()),
-                    slot(op.weightAxes())));
-        case 9 -> worker.expandMask(new MaskKey(1, 2, 3, 4), 2, 1.5, new Slot(0, 20));
-        case 10 -> worker.flush();
+                worker()
+                    .backwardWeights(
+                        id,
+                        released(op.inputAxes()),
+                        released(op.outputAxes()),
+                        slot(op.weightAxes())));
+        case 9 -> worker().expandMask(new MaskKey(1, 2, 3, 4), 2, 1.5, new Slot(0, 20));
+        case 10 -> worker().flush();
         default -> {
           if (random.nextInt(20) == 0) {
             map();
@@ -115,12 +122,12 @@ class RemoteWorkerFuzzTest {
 
     // Every request must have been answered; masks have no ticket, so that one more is awaited.
     private void map() throws ProtocolException {
-      tickets.add(worker.loadWeights(0, released(OPS[0].weightAxes())));
+      tickets.add(worker().loadWeights(0, released(OPS[0].weightAxes())));
       awaitAll();
       if (streamed) {
-        worker.encode(random.nextBoolean() ? Encoding.BFLOAT16 : Encoding.FLOAT32);
+        worker().encode(random.nextBoolean() ? Encoding.BFLOAT16 : Encoding.FLOAT32);
       }
-      worker.mapRegion(REGION_BYTES);
+      worker().mapRegion(REGION_BYTES);
     }
 
     private void awaitOne() throws ProtocolException {
@@ -136,7 +143,7 @@ class RemoteWorkerFuzzTest {
     }
 
     private void await(Ticket ticket) throws ProtocolException {
-      worker.await(ticket);
+      worker().await(ticket);
       assertThat(simulated.said(ticket)).as("an answer that the worker never gave").isTrue();
     }
   }

@@ -15,7 +15,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -30,12 +29,7 @@ class FeatureCacheTest {
   /// More than one block of the cache.
   private static final ImageSet IMAGES = images(70);
 
-  private Arena arena = Arena.ofShared();
-
-  @BeforeEach
-  void open() {
-    arena = Arena.ofShared();
-  }
+  private final Arena arena = Arena.ofShared();
 
   @AfterEach
   void close() {
