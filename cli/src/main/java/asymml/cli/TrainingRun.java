@@ -22,6 +22,7 @@ import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainListener;
+import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -140,12 +141,16 @@ final class TrainingRun {
     if (!Files.isRegularFile(layout.checkpoint())) {
       return "";
     }
-    return "; %d of %d epochs are done, resume with: %s train --resume %s"
-        .formatted(
-            RunRecord.epochs(layout).size(),
-            spec.training().epochs(),
-            Build.command(),
-            layout.directory());
+    return saved(layout, spec.training().epochs())
+        + ", resume with: %s train --resume %s".formatted(Build.command(), layout.directory());
+  }
+
+  /// What the checkpoint holds: metrics may be an epoch ahead of it.
+  static String saved(RunLayout layout, int epochs) throws IOException {
+    try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
+      return "; the checkpoint has %d of %d epochs (%d steps)"
+          .formatted(model.epoch(), epochs, model.step());
+    }
   }
 
   /// What is printed while a session runs.

@@ -54,6 +54,22 @@ class ResolvedRunTest {
   }
 
   @Test
+  void test_images_that_are_training_images_too_are_counted_in_a_warning() {
+    DataSet apart = withCopies(0);
+    assertThat(ResolvedRun.of(spec(), apart, null).describeData()).doesNotContain("WARNING");
+    DataSet leaking =
+        new DataSet(
+            "leaking",
+            apart.train(),
+            apart.train().subset(3, 1),
+            apart.normalization(),
+            apart.flip(),
+            apart.cropPadding());
+    assertThat(ResolvedRun.of(spec(), leaking, null).describeData())
+        .contains("WARNING: 3 of the test images are among the training images too");
+  }
+
+  @Test
   void in_other_runs_nothing_is_left_out() {
     ResolvedRun run = ResolvedRun.of(spec(), withCopies(3), null);
     assertThat(run.data().train().size()).isEqualTo(DIFFERENT + 3);
