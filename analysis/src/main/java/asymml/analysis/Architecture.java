@@ -64,14 +64,14 @@ public final class Architecture {
             .toList();
     if (found.size() != nodes.size()) {
       throw new IllegalArgumentException(
-          "the recording has %d operations for %d layers".formatted(found.size(), nodes.size()));
+          "the recording has %s operations for %s layers".formatted(found.size(), nodes.size()));
     }
     Map<Integer, Operation> operations = new LinkedHashMap<>();
     for (int i = 0; i < found.size(); i++) {
       ConvShape expected = shape(graph, nodes.get(i)).withBatch(batch);
       if (!found.get(i).shape().equals(expected)) {
         throw new IllegalArgumentException(
-            "operation %d is %s, layer %s is %s"
+            "operation %s is %s, layer %s is %s"
                 .formatted(
                     found.get(i).id(),
                     found.get(i).shape(),

@@ -17,7 +17,7 @@ public record Maps(int examples, int height, int width, int channels, float[] va
   public Maps {
     if (Tensor.sizeOf(examples, height, width, channels) != values.length) {
       throw new IllegalArgumentException(
-          "%d values do not fill [%d, %d, %d, %d]"
+          "%s values do not fill [%s, %s, %s, %s]"
               .formatted(values.length, examples, height, width, channels));
     }
   }
@@ -185,6 +185,6 @@ public record Maps(int examples, int height, int width, int channels, float[] va
 
   @Override
   public String toString() {
-    return "Maps[%d, %d, %d, %d]".formatted(examples, height, width, channels);
+    return "Maps[%s, %s, %s, %s]".formatted(examples, height, width, channels);
   }
 }

@@ -67,7 +67,7 @@ public final class ModelInversion implements AutoCloseable {
     int count = images.examples() / batch * batch;
     if (count == 0) {
       throw new IllegalArgumentException(
-          "%d auxiliary images are less than a batch of %d".formatted(images.examples(), batch));
+          "%s auxiliary images are less than a batch of %s".formatted(images.examples(), batch));
     }
     float[] values = new float[count * input.size()];
     for (int n = 0; n < count; n += batch) {
@@ -98,7 +98,7 @@ public final class ModelInversion implements AutoCloseable {
     int m = activations.examples();
     if (m < BATCH || m != images.examples() || m % batch != 0) {
       throw new IllegalArgumentException(
-          "%s and %s are not one number of at least %d images in batches of %d"
+          "%s and %s are not one number of at least %s images in batches of %s"
               .formatted(activations, images, BATCH, batch));
     }
     Maps residuals = activations.zeros();

@@ -35,7 +35,7 @@ public record Withheld(int rank, boolean shared, double noiseRatio, boolean norm
   public Withheld {
     if (rank < 0 || !(noiseRatio >= 0)) {
       throw new IllegalArgumentException(
-          "rank and noise are at least 0: %d, %s".formatted(rank, noiseRatio));
+          "rank and noise are at least 0: %s, %s".formatted(rank, noiseRatio));
     }
   }
 

@@ -267,7 +267,7 @@ final class AttackCommand implements Callable<Integer> {
     }
 
     private String place(SuitePlan plan, int number) {
-      return "plan %d/%d, %s".formatted(number, plans, plan.name());
+      return "plan %s/%s, %s".formatted(number, plans, plan.name());
     }
 
     @Override

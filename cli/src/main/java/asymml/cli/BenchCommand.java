@@ -253,7 +253,7 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public void measuring(int round, String place, Mode mode) {
       say(
-          "round %d of %d: %s%s"
+          "round %s of %s: %s%s"
               .formatted(
                   round, rounds.rounds(), place.isEmpty() ? "" : place + ", ", mode.label()));
     }
@@ -267,7 +267,7 @@ final class BenchCommand implements Callable<Integer> {
   private String describeWorker() {
     return workerDelay == null
         ? processes.worker().toString()
-        : "EMULATED: computes nothing, answers each request after %d microseconds"
+        : "EMULATED: computes nothing, answers each request after %s microseconds"
             .formatted(workerDelay);
   }
 

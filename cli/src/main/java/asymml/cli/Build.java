@@ -25,9 +25,9 @@ final class Build implements IVersionProvider {
     return build.getProperty("version");
   }
 
-  /// How the user started this program, for commands to copy.
+  /// How the user started this program, as a word of a shell, for commands to copy.
   static String command() {
-    return System.getProperty(COMMAND_PROPERTY, "asymml");
+    return ShellWord.of(System.getProperty(COMMAND_PROPERTY, "asymml"));
   }
 
   @Override

@@ -234,7 +234,7 @@ final class CompareCommand implements Callable<Integer> {
     out.println("noise    " + study.guarantee().describe());
     out.println("results  " + directory);
     out.println(
-        "trusted  training %d epoch(s), then measuring, in this process: no worker, nothing is"
+        "trusted  training %s epoch(s), then measuring, in this process: no worker, nothing is"
                 .formatted(warmUpEpochs)
             + " released");
     out.flush();

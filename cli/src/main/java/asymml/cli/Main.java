@@ -2,6 +2,7 @@ package asymml.cli;
 
 import asymml.cli.options.DataLimitOptions;
 import asymml.cli.options.Values;
+import asymml.cli.terminal.EscapingWriter;
 import asymml.cli.terminal.Screen;
 import asymml.cli.terminal.StandardOutput;
 import asymml.kernels.NativeLibraryException;
@@ -11,7 +12,9 @@ import asymml.trusted.train.TrainingException;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -87,6 +90,8 @@ public final class Main implements Callable<Integer> {
   ///
   /// @param args as `--help` says
   public static void main(String[] args) {
+    // Our own texts do not depend on it; this is for the digits and line breaks of libraries.
+    Locale.setDefault(Locale.ROOT);
     // Charts go to files; without this a DISPLAY that nobody serves would end the program.
     System.setProperty("java.awt.headless", "true");
     StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out));
@@ -128,11 +133,15 @@ public final class Main implements Callable<Integer> {
   static CommandLine commandLine() {
     Main main = new Main();
     return Values.readBy(new CommandLine(main))
+        // What is printed is escaped; colours come after that.
+        .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF))
         .setExecutionExceptionHandler((e, line, _) -> main.fail(e, line))
         .setParameterExceptionHandler((e, _) -> wrongUsage(e));
   }
 
   static int execute(CommandLine root, String... args) {
+    root.setOut(new PrintWriter(new EscapingWriter(root.getOut()), true));
+    root.setErr(new PrintWriter(new EscapingWriter(root.getErr()), true));
     try {
       return root.execute(args);
     } catch (OutOfMemoryError e) {

@@ -55,14 +55,14 @@ final class ModelsCommand implements Callable<Integer> {
                       name, new Shape(imageSize, imageSize, COLOURS), classes, Zoo.Norm.BATCH));
       long multiplyAdds = graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum();
       out.printf(
-          "%-12s %12s %16s %14d%n",
+          "%-12s %12s %16s %14s%n",
           name,
           Figures.scaled(RunDescription.parameterCount(graph)).strip(),
           Figures.scaled(multiplyAdds).strip(),
           graph.linearLayers().size());
     }
     out.printf(
-        "for %dx%d colour images of %d classes, batch norm; multiply-adds of one image forward;%n"
+        "for %sx%s colour images of %s classes, batch norm; multiply-adds of one image forward;%n"
             + "scatter-cnn: without its fixed scattering transform%n",
         imageSize, imageSize, classes);
     out.flush();

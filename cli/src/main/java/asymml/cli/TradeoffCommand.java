@@ -27,6 +27,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -145,7 +146,7 @@ final class TradeoffCommand implements Callable<Integer> {
               DataOpening.reporter(out));
       if (tradeoff.isEmpty()) {
         out.printf(
-            "stopped and saved; %d of %d cells are done: rerun the command to resume%n",
+            "stopped and saved; %s of %s cells are done: rerun the command to resume%n",
             study.finished(), cells);
         out.flush();
         return signals.exitCode();
@@ -160,7 +161,7 @@ final class TradeoffCommand implements Callable<Integer> {
     out.println("data     " + RunDescription.data(study.data()));
     out.println("model    " + RunDescription.model(study.graph(), grid.common().training()));
     out.printf(
-        "grid     %d cells, %d finished; %s decomposition; trusted whole: %s; %d epochs each%n",
+        "grid     %s cells, %s finished; %s decomposition; trusted whole: %s; %s epochs each%n",
         grid.points().size(),
         study.finished(),
         grid.common().training().decomposition().label(),
@@ -170,8 +171,11 @@ final class TradeoffCommand implements Callable<Integer> {
       if (level > 0) {
         double[] multipliers = study.noiseMultipliers(level);
         out.printf(
+            Locale.ROOT,
             "noise    %s is z = %.3g to %.3g by layer, the same for every rank%n",
-            Decimal.plain(level), multipliers[0], multipliers[1]);
+            Decimal.plain(level),
+            multipliers[0],
+            multipliers[1]);
       }
     }
     out.println(
@@ -187,7 +191,7 @@ final class TradeoffCommand implements Callable<Integer> {
   private record Lines(int cells, PrintWriter out) implements TradeoffListener {
     @Override
     public void started(Point point, int number) {
-      say("cell %d of %d: %s".formatted(number, cells, point.describe()));
+      say("cell %s of %s: %s".formatted(number, cells, point.describe()));
     }
 
     @Override

@@ -63,7 +63,9 @@ final class TrainCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Mixin private final CommandSpec flags = SettingFlags.mixin();
+  @SuppressWarnings("UnusedVariable") // picocli reads it
+  @Mixin
+  private final CommandSpec flags = SettingFlags.mixin();
 
   @Mixin private WorkerRecord workerRecord;
 

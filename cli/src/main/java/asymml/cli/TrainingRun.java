@@ -57,6 +57,9 @@ final class TrainingRun {
   /// @return the exit code
   int run(@Nullable Path resumed, String directory)
       throws DataException, IOException, TrainingException, RunException {
+    if (!spec.usedWorkers().isEmpty()) {
+      spec.workers().requireTrust();
+    }
     ResolvedRun run = ResolvedRun.open(spec, DataOpening.reporter(out));
     try (TrainingSession session = session(run, resumed, directory);
         StopSignals signals = new StopSignals(command.getErr())) {
@@ -110,19 +113,20 @@ final class TrainingRun {
     Path directory = result.layout().directory();
     out.println();
     out.printf(
-        "done in %s: test accuracy %s, test loss %s after %d epochs%n",
+        "done in %s: test accuracy %s, test loss %s after %s epochs%n",
         Figures.time(time),
         Figures.percent(last.testAccuracy()),
         Figures.loss(last.testLoss()),
         last.epoch());
     showStatement(result);
+    String word = ShellWord.of(directory);
     out.printf("The run is in %s. Next:%n", directory);
-    out.printf("  %s eval --run %s%n", asymml, directory);
-    out.printf("  %s predict --run %s IMAGE...%n", asymml, directory);
+    out.printf("  %s eval --run %s%n", asymml, word);
+    out.printf("  %s predict --run %s IMAGE...%n", asymml, word);
     if (result.statement() != null) {
-      out.printf("  %s privacy ledger %s%n", asymml, directory);
+      out.printf("  %s privacy ledger %s%n", asymml, word);
     }
-    out.printf("  tensorboard --logdir %s%n", result.layout().events());
+    out.printf("  tensorboard --logdir %s%n", ShellWord.of(result.layout().events()));
     out.flush();
     return ExitCode.OK;
   }
@@ -142,13 +146,14 @@ final class TrainingRun {
       return "";
     }
     return saved(layout, spec.training().epochs())
-        + ", resume with: %s train --resume %s".formatted(Build.command(), layout.directory());
+        + ", resume with: %s train --resume %s"
+            .formatted(Build.command(), ShellWord.of(layout.directory()));
   }
 
   /// What the checkpoint holds: metrics may be an epoch ahead of it.
   static String saved(RunLayout layout, int epochs) throws IOException {
     try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
-      return "; the checkpoint has %d of %d epochs (%d steps)"
+      return "; the checkpoint has %s of %s epochs (%s steps)"
           .formatted(model.epoch(), epochs, model.step());
     }
   }
@@ -167,11 +172,11 @@ final class TrainingRun {
       out.println("model    " + RunDescription.model(run.graph(), spec.training()));
       out.println("plan     " + RunDescription.plan(run.graph(), spec.training(), run.plan()));
       out.printf(
-          "trusted  this process, %d threads; %s%n", spec.threads(), RunRecord.NOT_PROTECTED);
+          "trusted  this process, %s threads; %s%n", spec.threads(), RunRecord.NOT_PROTECTED);
       (workers.isEmpty() ? List.of("none") : workers)
           .forEach(worker -> out.println("worker   " + worker));
       out.println("run      " + layout.directory());
-      if (!run.needsWorker()) {
+      if (!run.needsWorker() && !spec.training().privacy().accounted()) {
         RunDescription.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       }
       out.flush();

@@ -174,8 +174,7 @@ class ReportCommandTest {
     assertThat(page.select("#run-1-privacy .statement li").eachText()).isEqualTo(statement.lines());
     assertThat(page.select("#run-1-privacy li").eachText())
         .containsAll(statement.assumptions())
-        .contains(
-            "this run is not accounted for (--protect does that); no (epsilon, delta) is claimed");
+        .contains("this run is not accounted for; no (epsilon, delta) is claimed");
     assertThat(row("run-1-privacy", "weights")).contains("infinite", "sent unprotected");
     assertThat(text("run-2-privacy")).contains("nothing is released by the trusted process");
     assertThat(facts(page.select(".card").getFirst()))

@@ -62,7 +62,8 @@ class TrainSettingsTest {
             Settings.known().stream()
                 .filter(key ->
                     !key.matches(
-                        "noise-multiplier|gradient-noise-ratio|target-epsilon|tls-trust|out"))
+                        "noise-multiplier|gradient-noise-ratio|target-epsilon|out"
+                            + "|tls-trust|tls-keystore|tls-password-file|tls-allow-expired"))
                 .toList());
   }
 
@@ -93,6 +94,16 @@ class TrainSettingsTest {
     assertThat(outcome.err())
         .startsWith("asymml: " + file + " has an unknown setting 'epochz'; known are data,")
         .contains("epochs")
+        .hasLineCount(1);
+  }
+
+  @Test
+  void a_key_that_is_given_twice_is_refused_with_its_line() throws Exception {
+    Path file = file("epochs: 3\nseed: 1\nepochs: 4\n");
+    Outcome outcome = Outcome.of("train", "-c", file.toString());
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err())
+        .startsWith("asymml: " + file + " sets 'epochs' twice (line 3)")
         .hasLineCount(1);
   }
 

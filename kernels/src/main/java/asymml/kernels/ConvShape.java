@@ -66,7 +66,7 @@ public record ConvShape(
   private static void checkLength(String what, int value, int most) {
     if (value < 1 || value > most) {
       throw new IllegalArgumentException(
-          "a convolution's %s must be 1 to %d: %d".formatted(what, most, value));
+          "a convolution's %s must be 1 to %s: %s".formatted(what, most, value));
     }
   }
 
@@ -75,7 +75,7 @@ public record ConvShape(
     long two = (long) first * second;
     if (two > MAX_VALUES || two * third > MAX_VALUES) {
       throw new IllegalArgumentException(
-          "a convolution's tensors have at most %d values, and %s would have %d x %d x %d"
+          "a convolution's tensors have at most %s values, and %s would have %s x %s x %s"
               .formatted(MAX_VALUES, what, first, second, third));
     }
   }

@@ -20,6 +20,10 @@ import org.bytedeco.dnnl.global.dnnl;
 /// Never ask oneDNN for its GPU engines here: the count call hangs where a GPU runtime is half
 /// installed.
 final class Dnnl {
+  /// How many threads the primitives that are planned inside of its scope run on, where it is not
+  /// [Kernels#threads].
+  static final ScopedValue<Integer> PLANNED_THREADS = ScopedValue.newInstance();
+
   private static final dnnl_engine ENGINE;
   private static final dnnl_primitive_attr ATTRIBUTES;
 
@@ -52,7 +56,7 @@ final class Dnnl {
   /// for the thread count that it finds while planning, and some give wrong sums if run with
   /// another, so the count is set first.
   static dnnl_engine planningEngine() {
-    OpenMp.useThreads(Kernels.threads());
+    OpenMp.useThreads(PLANNED_THREADS.isBound() ? PLANNED_THREADS.get() : Kernels.threads());
     return ENGINE;
   }
 

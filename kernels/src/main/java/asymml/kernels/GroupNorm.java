@@ -1,6 +1,7 @@
 package asymml.kernels;
 
 import java.util.Arrays;
+import java.util.Objects;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -235,6 +236,22 @@ public final class GroupNorm implements AutoCloseable {
       norms[n] = Math.sqrt(norms[n]);
     }
     return norms;
+  }
+
+  /// One example's part in the last gradients of scale and shift, before any limit, rounded to
+  /// float32.
+  ///
+  /// @param example its place in the batch
+  /// @param dScale `[C]`, overwritten
+  /// @param dShift `[C]`, overwritten
+  public void exampleGradients(int example, Tensor dScale, Tensor dShift) {
+    Objects.checkIndex(example, batch);
+    Operands.address("dScale", dScale, channels);
+    Operands.address("dShift", dShift, channels);
+    for (int c = 0; c < channels; c++) {
+      dScale.set(c, (float) scaleParts[example * channels + c]);
+      dShift.set(c, (float) shiftParts[example * channels + c]);
+    }
   }
 
   /// Per channel, the sums of the gradient and of the gradient times the normalised input.

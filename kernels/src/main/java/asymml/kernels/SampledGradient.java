@@ -27,7 +27,7 @@ public final class SampledGradient {
   public SampledGradient(ConvShape shape, int samples, Tensor memory) {
     if (samples < 1 || samples > positions(shape)) {
       throw new IllegalArgumentException(
-          "of %d positions 1 to all can be drawn: %d".formatted(positions(shape), samples));
+          "of %s positions 1 to all can be drawn: %s".formatted(positions(shape), samples));
     }
     this.shape = shape;
     this.samples = samples;

@@ -21,7 +21,8 @@ class FourierTest {
       double[] expectedIm = new double[length * INNER];
       for (int i = 0; i < expectedRe.length; i++) {
         for (int n = 0; n < length; n++) {
-          double angle = -2 * Math.PI * n * (i / INNER) / length;
+          int k = i / INNER;
+          double angle = -2 * Math.PI * n * k / length;
           double a = re.get((long) n * INNER + i % INNER);
           double b = im.get((long) n * INNER + i % INNER);
           expectedRe[i] += a * Math.cos(angle) - b * Math.sin(angle);

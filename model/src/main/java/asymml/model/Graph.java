@@ -151,6 +151,14 @@ public final class Graph {
             || node.inputs().stream().anyMatch(i -> i == INPUT || takesGradient(i)));
   }
 
+  /// Whether the first layer is a scattering transform, and the only one that reads the image: then
+  /// all others can be computed from its values.
+  ///
+  /// @return false for any other first layer
+  public boolean beginsWithScattering() {
+    return nodes.getFirst().layer() instanceof Scattering && consumers(INPUT).size() == 1;
+  }
+
   /// The nodes that read a node's output.
   ///
   /// @param index a node's index, or [#INPUT]

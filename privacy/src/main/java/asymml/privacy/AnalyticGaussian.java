@@ -13,11 +13,21 @@ final class AnalyticGaussian {
 
   private AnalyticGaussian() {}
 
-  /// The logarithm of delta, rounded up.
+  /// The logarithm of delta, rounded up; never minus infinity.
   ///
   /// @param mu `1/z`, positive
   /// @param epsilon at least 0
+  /// @throws ArithmeticException if mu and epsilon are beyond what doubles hold
   static double logDelta(double mu, double epsilon) {
+    if (Double.isNaN(epsilon / mu)) {
+      throw new ArithmeticException("a privacy bound did not converge");
+    }
+    return Double.isInfinite(epsilon / mu)
+        ? -Double.MAX_VALUE
+        : Math.max(-Double.MAX_VALUE, finiteLogDelta(mu, epsilon));
+  }
+
+  private static double finiteLogDelta(double mu, double epsilon) {
     // a is where cancellation happens; a smaller a is a larger delta.
     double a = epsilon / mu - mu / 2;
     a -= 4 * ULP * (epsilon / mu + mu / 2);
@@ -31,6 +41,19 @@ final class AnalyticGaussian {
     double first = GaussianTail.scaled(a);
     double difference = first - second + 16 * ULP * first;
     return -0.5 * a * a * (1 - 4 * ULP) + Math.log(difference);
+  }
+
+  /// Delta, rounded up: above 0 also where it is smaller than any double.
+  ///
+  /// @param mu `1/z`, positive
+  /// @param epsilon at least 0
+  static double delta(double mu, double epsilon) {
+    return exponential(logDelta(mu, epsilon));
+  }
+
+  /// A probability from its logarithm, rounded up.
+  static double exponential(double logarithm) {
+    return Math.min(1, Math.nextUp(Math.nextUp(Math.exp(logarithm))));
   }
 
   /// The smallest epsilon at a delta, rounded up.

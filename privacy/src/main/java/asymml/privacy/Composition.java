@@ -57,7 +57,7 @@ record Composition(
     if (!Double.isFinite(inverseSquares)) {
       throw new ArithmeticException("noise multipliers too small to compose");
     }
-    return new NoiseMultiplier(Math.nextDown(1 / Math.sqrt(inverseSquares)));
+    return new NoiseMultiplier(Math.nextDown(Math.nextDown(1 / Math.sqrt(inverseSquares))));
   }
 
   private static final class Builder {
@@ -80,7 +80,9 @@ record Composition(
     }
 
     private void addInverseSquares(long times, NoiseMultiplier noise) {
-      double term = times / (noise.value() * noise.value());
+      // One division after the other: the square may leave the range of doubles. Rounded up, and
+      // above 0 also where it is smaller than any double.
+      double term = Math.nextUp(Math.nextUp(times / noise.value() / noise.value()));
       // Each sum is rounded up, so that any number of them stays a bound.
       inverseSquares = inverseSquares == 0 ? term : Math.nextUp(inverseSquares + term);
     }

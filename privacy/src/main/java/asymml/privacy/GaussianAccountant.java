@@ -19,9 +19,7 @@ public record GaussianAccountant() implements Accountant {
     return Answers.delta(
         composition,
         epsilon,
-        () ->
-            Math.exp(
-                AnalyticGaussian.logDelta(1 / composition.unsampled().value(), epsilon.value())));
+        () -> AnalyticGaussian.delta(1 / composition.unsampled().value(), epsilon.value()));
   }
 
   @Override

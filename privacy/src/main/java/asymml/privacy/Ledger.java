@@ -11,7 +11,8 @@ import java.util.function.Predicate;
 /// @param delta at which its cost is stated; above 0
 /// @param entries steps that released the same, and how many there were
 /// @param workers how many workers share the releases, 1 or 2; of two, one gets values under masks,
-///   which is what the entries say, and the other the masks and what is not under masks
+///   which is what the entries say, and the other the masks and what is not under masks; 0 if there
+///   is none, and the trained model alone is released
 public record Ledger(Sampling sampling, Delta delta, List<Entry> entries, int workers) {
   /// More than the rounding of sums over releases and entries.
   private static final double ROUNDING = 1 + 1e-9;
@@ -64,14 +65,14 @@ public record Ledger(Sampling sampling, Delta delta, List<Entry> entries, int wo
   /// Copies the list.
   ///
   /// @throws IllegalArgumentException if delta is 0, the steps are too many to count, or there are
-  ///   other than one or two workers
+  ///   more than two workers
   public Ledger {
     entries = List.copyOf(entries);
     if (!(delta.value() > 0)) {
       throw new IllegalArgumentException("a ledger's delta must be above 0");
     }
-    if (workers != 1 && workers != 2) {
-      throw new IllegalArgumentException("a run has one worker or two: " + workers);
+    if (workers < 0 || workers > 2) {
+      throw new IllegalArgumentException("a run has no worker, one or two: " + workers);
     }
     long countable = Long.MAX_VALUE;
     for (Entry entry : entries) {

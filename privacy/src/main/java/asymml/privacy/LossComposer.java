@@ -17,6 +17,16 @@ final class LossComposer {
   /// The lattice starts with this many points over the widest step and is halved from there.
   private static final double COARSEST_POINTS = 512;
 
+  /// Beyond so many steps no lattice has a window, and there is no use in looking for one.
+  private static final double MOST_STEPS = 0x1p40;
+
+  /// Nearer to 1 than this a delta is taken for it: what arithmetic adds to all masses together
+  /// would not fit between. Epsilon at a smaller delta is a bound.
+  private static final double LARGEST_DELTA = 1 - 0x1p-20;
+
+  /// Aiming ends after so many rounds.
+  private static final int MOST_ROUNDS = 64;
+
   /// Aiming stops when it moves the answer by less than this share.
   private static final double AIMED = 1e-2;
 
@@ -43,19 +53,43 @@ final class LossComposer {
     this.parts = parts;
     this.direction = direction;
     this.steps = parts.values().stream().mapToDouble(Long::doubleValue).sum();
+    if (steps > MOST_STEPS) {
+      throw tooManySteps();
+    }
+  }
+
+  private static ArithmeticException tooManySteps() {
+    return new ArithmeticException(
+        "too many steps for a privacy loss distribution: use RDP beyond " + (1L << 30));
   }
 
   /// The smallest epsilon that is shown at a delta.
   ///
-  /// @param delta above 0 and below 1
-  double epsilon(double delta) {
+  /// @param asked delta, above 0 and below 1
+  double epsilon(double asked) {
     if (steps == 1) {
-      return SingleStep.epsilon(onlyStep(), delta);
+      return SingleStep.epsilon(onlyStep(), asked);
     }
+    double delta = Math.min(asked, LARGEST_DELTA);
     LossGrids grids = coarsest(delta);
-    double markov = grids.reach(grids.tiltForMass(Math.log(delta)), Math.log(delta));
     return refined(
-        grids, delta, markov, EPSILON_CONVERGED, epsilon -> epsilon, loss -> loss.epsilon(delta));
+        grids,
+        delta,
+        markov(grids, delta),
+        EPSILON_CONVERGED,
+        epsilon -> epsilon,
+        loss -> loss.epsilon(delta));
+  }
+
+  /// Markov's bound on epsilon: the losses above it, those that are infinite included, have at most
+  /// the mass delta.
+  private static double markov(LossGrids grids, double delta) {
+    double left = delta - grids.infinite();
+    if (!(left > 0)) {
+      throw new ArithmeticException("the privacy loss distribution did not converge");
+    }
+    double logMass = Math.log(left);
+    return Math.max(0, grids.safeReach(grids.tiltForMass(logMass), logMass));
   }
 
   /// The smallest delta that is shown at an epsilon.
@@ -63,7 +97,7 @@ final class LossComposer {
   /// @param epsilon at least 0
   double delta(double epsilon) {
     if (steps == 1) {
-      return Math.exp(SingleStep.logDelta(onlyStep(), epsilon));
+      return SingleStep.delta(onlyStep(), epsilon);
     }
     // How much truncation is harmless depends on delta, which is what is sought: from a guess down.
     double guess = 1e-10;
@@ -109,7 +143,9 @@ final class LossComposer {
     double best = start;
     double before;
     Window window;
+    int rounds = 0;
     do {
+      rounds++;
       before = best;
       window = Window.around(searched, searched.tiltForPoint(aim.applyAsDouble(best)), truncated);
       while (!window.fits(searched.step())) {
@@ -118,7 +154,7 @@ final class LossComposer {
       }
       grids = searched;
       best = Math.min(best, read.applyAsDouble(composed(window, grids)));
-    } while (best < before * (1 - AIMED));
+    } while (best < before * (1 - AIMED) && rounds < MOST_ROUNDS);
     while (grids.largestSize() <= LARGEST_GRID / 2 && window.fitsEasily(grids.step() / 2)) {
       grids = onLattice(grids.step() / 2, delta);
       boolean searchable = grids.largestSize() <= LARGEST_SEARCHED;
@@ -162,8 +198,7 @@ final class LossComposer {
   /// coarser than a step's own range: somewhat above 1e9 steps there is no window left.
   private LossGrids coarser(LossGrids grids, double delta) {
     if (grids.largestSize() <= 3) {
-      throw new ArithmeticException(
-          "too many steps for a privacy loss distribution: use RDP beyond " + (1L << 30));
+      throw tooManySteps();
     }
     return onLattice(2 * grids.step(), delta);
   }

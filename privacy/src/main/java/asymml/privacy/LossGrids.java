@@ -83,6 +83,17 @@ record LossGrids(double step, List<LossGrid> grids, List<Long> counts) {
     return (logMoment(tilt) - logMass) / tilt;
   }
 
+  /// [#reach], with all that its arithmetic may be off by added.
+  ///
+  /// @param tilt t, positive
+  /// @param logMass its logarithm
+  double safeReach(double tilt, double logMass) {
+    double logMoment = logMoment(tilt);
+    double rounding = 16 * Math.ulp(1.0) * (steps() + Math.abs(logMoment) + Math.abs(logMass));
+    double reach = (logMoment + rounding - logMass) / tilt;
+    return reach + 1e-9 * Math.abs(reach);
+  }
+
   /// The tilt that makes [#reach] smallest: the saddle point of the tail of that mass.
   double tiltForMass(double logMass) {
     return Math.exp(minimiser(logTilt -> reach(Math.exp(logTilt), logMass)));

@@ -67,9 +67,7 @@ public record PldAccountant() implements Accountant {
         () ->
             composition.isSampled()
                 ? worstDirection(composition, composer -> composer.delta(epsilon.value()))
-                : Math.exp(
-                    AnalyticGaussian.logDelta(
-                        1 / composition.unsampled().value(), epsilon.value())));
+                : AnalyticGaussian.delta(1 / composition.unsampled().value(), epsilon.value()));
   }
 
   @Override

@@ -14,9 +14,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /// What a run may claim of its privacy, against any one worker that records all that it was sent:
-/// the cost of each channel and of the whole view. A finite number for a part never stands without
-/// the number for the whole beside it. Of two workers, the one that gets values under masks learns
-/// what is counted here, and the one that gets the masks less.
+/// the cost of each channel and of the whole view. Where that is finite and gradient sums are
+/// noised, the trained model costs no more: it is a function of these sums and of the workers'
+/// view. A finite number for a part never stands without the number for the whole beside it. Of two
+/// workers, the one that gets values under masks learns what is counted here, and the one that gets
+/// the masks less.
 ///
 /// @param ledger what was released
 /// @param residuals epsilon of the residuals alone: the statement of arXiv 2110.01229
@@ -135,7 +137,8 @@ public record PrivacyStatement(
 
   /// The lines that say what is promised.
   ///
-  /// @return the residuals' line and the whole view's; of two workers also what that rests on
+  /// @return the residuals' line and the whole view's; of two workers also what that rests on; if
+  ///   the whole view is covered, the trained model's; without a worker that alone
   public List<String> lines() {
     String delta = scientific(ledger.delta().value(), 3);
     String alone =
@@ -146,19 +149,44 @@ public record PrivacyStatement(
         view.isFinite()
             ? "epsilon %s at delta %s".formatted(text(view), delta)
             : "epsilon infinite, because of " + whyInfinite(EnumSet.allOf(Channel.class));
+    String model = "released model: " + whole;
+    if (ledger.workers() == 0) {
+      return List.of(model);
+    }
     if (ledger.workers() == 1) {
-      return List.of("residuals alone: " + alone, "the worker's whole view: " + whole);
+      return withModel(
+          List.of("residuals alone: " + alone, "the worker's whole view: " + whole), model);
     }
     String together =
         masked.isFinite()
             ? "epsilon %s at delta %s%s".formatted(text(masked), delta, caveat())
             : "epsilon infinite, because of "
                 + whyInfinite(EnumSet.of(Channel.RESIDUALS, Channel.GRADIENTS));
-    return List.of(
-        "residuals and gradients, against any one worker: " + together,
-        "any one worker's whole view: " + whole,
-        "valid only if the two workers do not collude: together they see the residuals and"
-            + " gradients exactly");
+    return withModel(
+        List.of(
+            "residuals and gradients, against any one worker: " + together,
+            "any one worker's whole view: " + whole,
+            "valid only if the two workers do not collude: together they see the residuals and"
+                + " gradients exactly"),
+        model);
+  }
+
+  /// Whether the trained model is a function of what is counted: of noised gradient sums, and of
+  /// the workers' view. Where gradients have no noise of their own, nothing is said of the model.
+  ///
+  /// @return false if nothing finite holds for it, or it is not known to be such a function
+  public boolean coversModel() {
+    return view.isFinite()
+        && channels.stream()
+            .anyMatch(c -> c.channel() == Channel.WEIGHTS && !c.noiseMultipliers().isEmpty());
+  }
+
+  private List<String> withModel(List<String> lines, String model) {
+    List<String> all = new ArrayList<>(lines);
+    if (coversModel()) {
+      all.add(model);
+    }
+    return List.copyOf(all);
   }
 
   /// The channels at fault, or if each is finite by itself the tails of all together.
@@ -209,16 +237,18 @@ public record PrivacyStatement(
                   ledger.steps(),
                   scientific(p.failure(ledger.steps()), 2));
           case Sampling.Shuffled s ->
-              "shuffled batches of %d of %d examples, %d steps; nothing is amplified"
+              "shuffled batches of %s of %s examples, %s steps; nothing is amplified"
                   .formatted(s.batchSize(), s.examples(), ledger.steps());
         });
     lines.add(
         "noise is sampled up to a finite radius; what lies beyond (probability at most %s) is added to"
                 .formatted(scientific(ledger.leftOut(_ -> true), 2))
             + " delta");
-    lines.add(
-        "a channel's epsilon counts its own noise only; the whole view's epsilon also covers"
-            + " leakage from one channel through another");
+    if (ledger.workers() > 0) {
+      lines.add(
+          "a channel's epsilon counts its own noise only; the whole view's epsilon also covers"
+              + " leakage from one channel through another");
+    }
     lines.add(
         "the public images are public, and none of the private ones; other runs on the same data"
             + " add to the cost");
@@ -229,9 +259,11 @@ public record PrivacyStatement(
     }
     lines.add(
         "number of examples, classes, architecture, seed, clip bounds and all settings are public: a"
-            + " rank or layer chosen by looking at private data is a release that is not counted;"
-            + " a worker's view is all that it is sent, not what the trained model reveals to its"
-            + " users");
+            + " rank or layer chosen by looking at private data is a release that is not counted"
+            + (coversModel()
+                ? "; the test accuracy says nothing of the training images but through the model"
+                : "; a worker's view is all that it is sent, not what the trained model reveals to"
+                    + " its users"));
     return lines;
   }
 
@@ -307,6 +339,9 @@ public record PrivacyStatement(
     facts.put("residualEpsilon", number(residuals));
     facts.put("residualAndGradientEpsilon", number(masked));
     facts.put("viewEpsilon", number(view));
+    if (coversModel()) {
+      facts.put("modelEpsilon", number(view));
+    }
     facts.put("samplerDelta", ledger.leftOut(_ -> true));
     facts.put("steps", ledger.steps());
     facts.put("examples", ledger.sampling().examples());

@@ -58,7 +58,7 @@ public sealed interface Sampling {
   ///
   /// @param examples N
   /// @param batchSize B, the expected number of examples a step
-  /// @param slots how many there is room for, at least B and at most N
+  /// @param slots how many there is room for, at least B
   record Poisson(long examples, int batchSize, int slots) implements Sampling {
     /// The largest relative error of one rounding.
     private static final double ROUNDING = 0x1p-53;
@@ -66,9 +66,9 @@ public sealed interface Sampling {
     /// Checks the ranges.
     public Poisson {
       check(examples, batchSize);
-      if (slots < batchSize || slots > examples) {
+      if (slots < batchSize) {
         throw new IllegalArgumentException(
-            "a step has from %d to %d slots: %d".formatted(batchSize, examples, slots));
+            "a step has at least %s slots: %s".formatted(batchSize, slots));
       }
     }
 
@@ -91,6 +91,15 @@ public sealed interface Sampling {
         slots++;
       }
       return new Poisson(examples, batchSize, slots);
+    }
+
+    /// The same with slots that fill whole physical batches.
+    ///
+    /// @param physical how many slots one has, at least 1
+    /// @return at least as many slots, a multiple of `physical`
+    public Poisson inBatchesOf(int physical) {
+      return new Poisson(
+          examples, batchSize, Math.multiplyExact(Math.ceilDiv(slots, physical), physical));
     }
 
     /// The probability with which an example is drawn.

@@ -6,6 +6,8 @@ package asymml.privacy;
 /// with `w = 1 + (e^-epsilon - 1) / q` when it is added, `delta_q(epsilon) = q e^epsilon w
 /// delta(-ln w)`, and 0 where w is not positive, since that loss never exceeds `-ln(1 - q)`.
 final class SingleStep {
+  private static final double ULP = Math.ulp(1.0);
+
   private SingleStep() {}
 
   /// The logarithm of delta, rounded up; minus infinity where delta is 0.
@@ -17,18 +19,36 @@ final class SingleStep {
     return switch (step.direction()) {
       case REMOVE -> {
         double inner = step.exponent(epsilon);
-        yield logRate + AnalyticGaussian.logDelta(1 / step.z(), Math.max(0, inner));
+        yield roundedUp(logRate, 0, AnalyticGaussian.logDelta(1 / step.z(), safe(inner)));
       }
       case ADD -> {
         double inner = step.exponent(-epsilon);
         yield inner == Double.NEGATIVE_INFINITY
             ? inner
-            : logRate
-                + epsilon
-                + inner
-                + AnalyticGaussian.logDelta(1 / step.z(), Math.max(0, -inner));
+            : roundedUp(
+                logRate + epsilon, inner, AnalyticGaussian.logDelta(1 / step.z(), safe(-inner)));
       }
     };
+  }
+
+  /// An epsilon of the Gaussian alone, rounded down: that makes delta larger.
+  private static double safe(double inner) {
+    return Math.max(0, inner * (1 - 8 * ULP));
+  }
+
+  private static double roundedUp(double outer, double inner, double logDelta) {
+    // A sum that leaves the range of doubles is below all of them.
+    double sizes = Math.min(1e300, Math.abs(outer) + Math.abs(inner) + Math.abs(logDelta));
+    return Math.max(-Double.MAX_VALUE, outer + inner + logDelta) + 8 * ULP * sizes;
+  }
+
+  /// Delta, rounded up; 0 only where no loss exceeds epsilon.
+  ///
+  /// @param step the step and its direction
+  /// @param epsilon at least 0
+  static double delta(StepLoss step, double epsilon) {
+    double logDelta = logDelta(step, epsilon);
+    return logDelta == Double.NEGATIVE_INFINITY ? 0 : AnalyticGaussian.exponential(logDelta);
   }
 
   /// The smallest epsilon at a delta, rounded up.

@@ -56,6 +56,21 @@ class GaussianAccountantTest {
     assertThat(delta).isCloseTo(exact, Percentage.withPercentage(1e-6));
   }
 
+  @ParameterizedTest
+  @CsvSource({"1, 1000", "0.1, 1e6", "1e-3, 1e300", "1e-200, 1e-100", "1e-300, 0", "1e-308, 1"})
+  void a_delta_smaller_than_any_double_is_rounded_up_and_never_nothing(double mu, double epsilon) {
+    assertThat(delta(ACCOUNTANT, gaussian(1 / mu), epsilon)).isPositive().isLessThan(1e-10);
+    assertThat(delta(new PldAccountant(), gaussian(1 / mu), epsilon)).isPositive();
+    assertThat(delta(new PldAccountant(), run(0.5, 1 / mu, 1), epsilon)).isPositive();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1e160, 9223372036854775807", "1e300, 1", "1e200, 1000"})
+  void noise_whose_square_is_no_double_is_not_taken_for_nothing(double z, long steps) {
+    assertThat(delta(ACCOUNTANT, times(steps, gaussian(z)), 0)).isPositive();
+    assertThat(epsilon(ACCOUNTANT, times(steps, gaussian(z)), 1e-5)).isZero();
+  }
+
   @Test
   void epsilon_is_zero_where_delta_alone_covers_it() {
     assertThat(epsilon(ACCOUNTANT, gaussian(1 / 3.0), 0.9)).isZero();

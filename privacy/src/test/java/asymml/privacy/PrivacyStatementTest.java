@@ -49,8 +49,9 @@ class PrivacyStatementTest {
       boolean covered = Arrays.stream(Channel.values()).noneMatch(c -> leaks(ledger, c));
       assertThat(statement.view().isFinite()).isEqualTo(covered);
       assertThat(statement.residuals().isFinite()).isEqualTo(!leaks(ledger, Channel.RESIDUALS));
-      assertThat(statement.lines()).hasSize(2);
-      String whole = statement.lines().getLast();
+      assertThat(statement.coversModel()).isEqualTo(covered);
+      assertThat(statement.lines()).hasSize(covered ? 3 : 2);
+      String whole = statement.lines().get(1);
       assertThat(whole).startsWith("the worker's whole view: epsilon ");
       assertThat(whole.contains("infinite")).isEqualTo(!covered);
       for (Channel channel : Channel.values()) {
@@ -58,6 +59,38 @@ class PrivacyStatementTest {
         assertThat(whole.contains(why)).as("%s", channel).isEqualTo(leaks(ledger, channel));
       }
     }
+  }
+
+  @Test
+  void without_a_worker_the_statement_is_about_the_released_model() {
+    Release joint = noised(Channel.WEIGHTS, 4);
+    Sampling sampling = shuffled().sampling();
+    for (Release release : List.of(joint, uncovered(Channel.WEIGHTS, "no noise"))) {
+      PrivacyStatement statement =
+          PrivacyStatement.of(
+              new Ledger(
+                  sampling, new Delta(1e-5), List.of(new Ledger.Entry(List.of(release), 20)), 0),
+              EXACT);
+      assertThat(statement.lines()).hasSize(1);
+      assertThat(statement.lines().getFirst())
+          .startsWith(
+              release.equals(joint)
+                  ? "released model: epsilon " + PrivacyStatement.text(statement.view())
+                  : "released model: epsilon infinite, because of weights (no noise)");
+      assertThat(statement.facts().containsKey("modelEpsilon")).isEqualTo(release.equals(joint));
+      assertThat(statement.assumptions()).noneMatch(line -> line.contains("whole view"));
+    }
+  }
+
+  /// Somebody's ledger without a noised gradient sum says nothing of a model.
+  @Test
+  void nothing_is_said_of_the_model_where_no_gradient_sum_is_noised() {
+    PrivacyStatement statement =
+        PrivacyStatement.of(
+            shuffled(new Ledger.Entry(List.of(noised(Channel.RESIDUALS, 4)), 20)), EXACT);
+    assertThat(statement.view().isFinite()).isTrue();
+    assertThat(statement.lines()).noneMatch(line -> line.contains("model"));
+    assertThat(statement.facts()).doesNotContainKey("modelEpsilon");
   }
 
   @Test
@@ -253,7 +286,7 @@ class PrivacyStatementTest {
           .containsEntry("workers", 1)
           .containsEntry("residualAndGradientEpsilon", fact(statement.masked()))
           .containsEntry("samplerDelta", ledger.leftOut(_ -> true))
-          .hasSize(11);
+          .hasSize(statement.coversModel() ? 12 : 11);
       List<Map<String, Object>> rows = new ArrayList<>();
       for (PrivacyStatement.ChannelCost cost : statement.channels()) {
         Channel channel = cost.channel();

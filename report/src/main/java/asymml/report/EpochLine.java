@@ -15,7 +15,7 @@ public final class EpochLine {
   /// @param epochs of the whole run
   /// @return one line
   public static String of(EpochMetrics m, int epochs) {
-    return "epoch %d/%d: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
+    return "epoch %s/%s: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
         .formatted(
             m.epoch(),
             epochs,
@@ -36,7 +36,7 @@ public final class EpochLine {
   /// @param steps after its last checkpoint, at least 1
   /// @return one line
   public static String skipped(long steps) {
-    return "resumed  %d %s after the last checkpoint counted as released, and not repeated"
+    return "resumed  %s %s after the last checkpoint counted as released, and not repeated"
         .formatted(steps, steps == 1 ? "step is" : "steps are");
   }
 

@@ -24,8 +24,9 @@ public final class Figures {
   public static String time(Duration time) {
     long seconds = Math.max(0, Math.round(time.toMillis() / 1000.0));
     return seconds < 3600
-        ? "%d:%02d".formatted(seconds / 60, seconds % 60)
-        : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+        ? String.format(Locale.ROOT, "%d:%02d", seconds / 60, seconds % 60)
+        : String.format(
+            Locale.ROOT, "%d:%02d:%02d", seconds / 3600, seconds / 60 % 60, seconds % 60);
   }
 
   /// Bytes in decimal units.
@@ -48,8 +49,9 @@ public final class Figures {
       count /= 1000;
       unit++;
     }
-    String number = unit == 0 || count >= 100 ? "%.0f" : count >= 10 ? "%.1f" : "%.2f";
-    return String.format(Locale.ROOT, number, count) + units[unit];
+    return String.format(
+            Locale.ROOT, unit == 0 || count >= 100 ? "%.0f" : count >= 10 ? "%.1f" : "%.2f", count)
+        + units[unit];
   }
 
   /// A count in groups of three digits, with thin spaces as the SI has them.

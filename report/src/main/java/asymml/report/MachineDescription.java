@@ -31,8 +31,8 @@ public final class MachineDescription {
     return List.of(
         "Java           %s, %s".formatted(Runtime.version(), System.getProperty("java.home")),
         "oneDNN         " + Kernels.version(),
-        "vectors        %d bits".formatted(Kernels.vectorBits()),
-        "cores          %d, %d threads by default"
+        "vectors        %s bits".formatted(Kernels.vectorBits()),
+        "cores          %s, %s threads by default"
             .formatted(Runtime.getRuntime().availableProcessors(), Kernels.threads()),
         "memory         %s, of it %s free; Java heap at most %s"
             .formatted(

@@ -24,7 +24,7 @@ final class PageCards {
       card.text("figure", Figures.percent(last.testAccuracy()));
       card.text(
           "unit",
-          "test accuracy after %d epoch%s".formatted(last.epoch(), last.epoch() == 1 ? "" : "s"));
+          "test accuracy after %s epoch%s".formatted(last.epoch(), last.epoch() == 1 ? "" : "s"));
       facts.put("test loss", Figures.loss(last.testLoss()));
       RunCosts costs = new RunCosts(run);
       costs
@@ -53,7 +53,7 @@ final class PageCards {
     card.text("figure", Integer.toString(suite.plans().size()));
     card.text(
         "unit",
-        "plan%s attacked in %d ways"
+        "plan%s attacked in %s ways"
             .formatted(suite.plans().size() == 1 ? "" : "s", suite.attacks().size()));
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("scores", Integer.toString(suite.scores().size()));

@@ -2,6 +2,7 @@ package asymml.report;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jsoup.nodes.Element;
 
 /// A table of a page: cells are text, in columns of words or of numbers.
@@ -63,7 +64,7 @@ final class PageTable {
   void row(List<Cell> cells) {
     if (cells.size() != names.size()) {
       throw new IllegalArgumentException(
-          "a row of %d cells in a table of %d columns".formatted(cells.size(), names.size()));
+          "a row of %s cells in a table of %s columns".formatted(cells.size(), names.size()));
     }
     rows.add(cells);
   }
@@ -100,7 +101,8 @@ final class PageTable {
       cell.appendText(" ").appendElement("small").text(content.small());
     }
     if (content.share() > 0) {
-      cell.addClass("tinted").attr("style", "--share:%.0f%%".formatted(100 * content.share()));
+      cell.addClass("tinted")
+          .attr("style", String.format(Locale.ROOT, "--share:%.0f%%", 100 * content.share()));
     }
     return cell;
   }

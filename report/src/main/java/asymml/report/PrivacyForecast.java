@@ -44,8 +44,7 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
 
   private List<String> unaccounted() {
     List<String> lines = new ArrayList<>();
-    lines.add(
-        "this run is not accounted for (--protect does that); no (epsilon, delta) is claimed");
+    lines.add("this run is not accounted for; no (epsilon, delta) is claimed");
     if (!(config.noise() instanceof NoiseStrength.None)) {
       lines.add(
           "noise %s on residuals; clip bound C is data-dependent (running median of norms)"
@@ -66,12 +65,15 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
       Epsilon cost =
           ledger.epsilon(r -> r.mechanism() instanceof Release.Gaussian, new PldAccountant());
       lines.add(
-          "budget: %d of %d steps cost epsilon %s of %s allowed, for what is protected"
+          "budget: %s of %s steps cost epsilon %s of %s allowed, for what is protected"
               .formatted(
                   ledger.steps(),
                   ledger.sampling().stepsPerEpoch() * config.epochs(),
                   PrivacyStatement.text(cost),
                   PrivacyStatement.text(config.privacy().target())));
+    }
+    if (config.privacy().dpSgd() != null && config.mode() == Mode.TRUSTED_ONLY) {
+      return lines;
     }
     double ratio = ratio();
     if (config.shield().masks()) {
@@ -82,7 +84,8 @@ public record PrivacyForecast(TrainConfig config, Ledger ledger) {
                   + " (predicted); the masks are removed from results",
               ratio,
               MaskPrecision.largest(ledger)));
-      if (config.privacy().protect().contains(Channel.WEIGHTS)) {
+      if (config.privacy().protect().contains(Channel.WEIGHTS)
+          && config.privacy().dpSgd() == null) {
         lines.add(
             "noise on summed weight gradients is not removed: it lowers the accuracy, possibly to"
                 + " near chance");

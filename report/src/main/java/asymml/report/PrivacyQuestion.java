@@ -204,7 +204,7 @@ public record PrivacyQuestion(
         .fact("rounding", "epsilon and noise multiplier up, steps and epochs down")
         .line(
             "assumes",
-            "%d steps, %d %s each, noise multiplier %s"
+            "%s steps, %s %s each, noise multiplier %s"
                 .formatted(
                     steps,
                     releases,

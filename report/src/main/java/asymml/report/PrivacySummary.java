@@ -9,8 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/// A privacy statement as a block of text: a row for each channel, the whole view last. A finite
-/// epsilon of a channel says beside it what it does not count.
+/// A privacy statement as a block of text: a row for each channel, then the whole view and, where
+/// it is covered, the trained model. A finite epsilon of a channel says beside it what it does not
+/// count.
 ///
 /// @param statement what is told
 public record PrivacySummary(PrivacyStatement statement) {
@@ -28,12 +29,23 @@ public record PrivacySummary(PrivacyStatement statement) {
       }
     }
     boolean two = statement.ledger().workers() == 2;
-    rows.add(
-        List.of(
-            "whole view",
-            two ? "any one worker" : "the worker",
-            PrivacyStatement.text(statement.view()),
-            whole(two)));
+    boolean none = statement.ledger().workers() == 0;
+    if (!none) {
+      rows.add(
+          List.of(
+              "whole view",
+              two ? "any one worker" : "the worker",
+              PrivacyStatement.text(statement.view()),
+              whole(two)));
+    }
+    if (none || statement.coversModel()) {
+      rows.add(
+          List.of(
+              "released model",
+              "all parameters",
+              PrivacyStatement.text(statement.view()),
+              whole(two)));
+    }
     return aligned(rows);
   }
 

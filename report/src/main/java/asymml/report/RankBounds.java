@@ -35,7 +35,7 @@ public record RankBounds(RankReport report) {
     List<String> lines = new ArrayList<>();
     kinds.forEach((kind, counts) ->
         lines.add(
-            "bound %s: %s at %d nodes, %d images each"
+            "bound %s: %s at %s nodes, %s images each"
                 .formatted(
                     kind,
                     counts[1] == 0 ? "holds" : "BROKEN at " + counts[1] + " of the nodes,",
@@ -51,7 +51,7 @@ public record RankBounds(RankReport report) {
     String bounds =
         report.violations().isEmpty()
             ? "all bounds hold"
-            : "bounds are BROKEN (%d)".formatted(report.violations().size());
+            : "bounds are BROKEN (%s)".formatted(report.violations().size());
     List<LayerRanks> sorted =
         report.layers().stream()
             .filter(layer -> layer.x() != null)
@@ -62,7 +62,7 @@ public record RankBounds(RankReport report) {
     }
     LayerRanks median = sorted.get(sorted.size() / 2);
     Figures x = Objects.requireNonNull(median.x());
-    return "verdict: %s; at the median layer (%s) %d of %d directions hold 90 %% of the input's energy: %s"
+    return "verdict: %s; at the median layer (%s) %s of %s directions hold 90 %% of the input's energy: %s"
         .formatted(bounds, median.layer(), x.rank90(), x.spectrum().size(), words(share(median)));
   }
 

@@ -95,7 +95,7 @@ public final class RankChart {
             .width(WIDTH)
             .height(HEIGHT)
             .title(
-                "Effective channels by layer: %s after epoch %d (private statistics)"
+                "Effective channels by layer: %s after epoch %s (private statistics)"
                     .formatted(model, report.epoch()))
             .yAxisTitle("2^mu, median over images")
             .build();

@@ -30,7 +30,7 @@ record RankSection(ReportedRun run, String id, String program) {
     RankReport last = run.ranks().getLast();
     section.text("private", RankFile.NOTICE);
     section.text(
-        "After epoch %d: %d images ran through the network, %d of them were decomposed exactly."
+        "After epoch %s: %s images ran through the network, %s of them were decomposed exactly."
             .formatted(last.epoch(), last.batch(), last.images()));
     if (fonts) {
       List<Chart<? extends AxesChartStyler, ?>> charts =

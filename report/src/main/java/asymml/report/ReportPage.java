@@ -113,7 +113,7 @@ public record ReportPage(
   public String contents() {
     return pictures() == 0
         ? "statistics of private images, no pictures"
-        : "it shows images of the training data (pictures: %d)".formatted(pictures());
+        : "it shows images of the training data (pictures: %s)".formatted(pictures());
   }
 
   /// Writes the page atomically, in place of an earlier one.
@@ -218,7 +218,7 @@ public record ReportPage(
             ? "Private: losses, accuracies, ranks and scores are statistics of private images, and"
                 + " no guarantee covers them. This page belongs to the trusted side, as the run"
                 + " directories do."
-            : ("Private: this page shows images of the training data (pictures: %d) and statistics"
+            : ("Private: this page shows images of the training data (pictures: %s) and statistics"
                     + " of private images that no guarantee covers. It belongs to the trusted side:"
                     + " give it only to those who may see the data.")
                 .formatted(pictures()));

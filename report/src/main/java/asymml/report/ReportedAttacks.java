@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
+import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.function.Function;
 import tools.jackson.core.JacksonException;
@@ -145,15 +146,16 @@ public record ReportedAttacks(
         directory,
         text(root, "notice"),
         text(root, "command"),
-        "%s on %s, %.0f images in batches of %.0f, %.0f epochs, seed %.0f; %s in all"
-            .formatted(
-                text(root, "model"),
-                text(root, "data"),
-                number(root, "images"),
-                number(root, "batch"),
-                number(root, "epochs"),
-                number(root, "seed"),
-                Figures.seconds(number(root, "seconds"))),
+        String.format(
+            Locale.ROOT,
+            "%s on %s, %.0f images in batches of %.0f, %.0f epochs, seed %.0f; %s in all",
+            text(root, "model"),
+            text(root, "data"),
+            number(root, "images"),
+            number(root, "batch"),
+            number(root, "epochs"),
+            number(root, "seed"),
+            Figures.seconds(number(root, "seconds"))),
         flag(root, "complete"),
         each(
             root,

@@ -48,7 +48,7 @@ record RunCosts(ReportedRun run) {
       section.table(channels(run.ledger()));
     }
     (epochs.size() > EPOCHS_SHOWN
-            ? section.details("All %d epochs".formatted(epochs.size()))
+            ? section.details("All %s epochs".formatted(epochs.size()))
             : section)
         .table(epochTable());
   }

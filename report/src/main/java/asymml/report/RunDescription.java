@@ -21,7 +21,7 @@ public final class RunDescription {
   /// @param data its limited splits
   /// @return name, numbers of images, their shape and classes
   public static String data(DataSet data) {
-    return "%s: %d training and %d test images of %s, %d classes"
+    return "%s: %s training and %s test images of %s, %s classes"
         .formatted(
             data.name(),
             data.train().size(),
@@ -78,7 +78,7 @@ public final class RunDescription {
     List<String> parts = new ArrayList<>();
     if (!ranks.isEmpty()) {
       parts.add(
-          "%d split (%s, rank %s: %d to %d)"
+          "%s split (%s, rank %s: %s to %s)"
               .formatted(
                   ranks.size(),
                   config.decomposition().label(),
@@ -95,7 +95,7 @@ public final class RunDescription {
               + " trusted"
               + (trusted.size() <= 3 ? " " + String.join(" ", trusted) : ""));
     }
-    return "%s: of %d linear layers %s"
+    return "%s: of %s linear layers %s"
         .formatted(config.mode().label(), linear.size(), String.join(", ", parts));
   }
 

@@ -61,7 +61,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     facts.put(
         "Worker",
         run.needsWorker() ? "UNTRUSTED: " + setting("worker") : "none: nothing is released");
-    facts.put("Epochs", "%d of %d done".formatted(run.epochs().size(), run.config().epochs()));
+    facts.put("Epochs", "%s of %s done".formatted(run.epochs().size(), run.config().epochs()));
     facts.put("Outcome", run.fact("outcome").orElse("not recorded"));
     provenance(facts, "AsymML", "version");
     provenance(facts, "Java", "javaVersion");

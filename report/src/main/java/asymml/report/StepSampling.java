@@ -52,7 +52,7 @@ public sealed interface StepSampling {
       }
       if (examples < batch) {
         throw new IllegalArgumentException(
-            "a batch of %d cannot be drawn from %d examples".formatted(batch, examples));
+            "a batch of %s cannot be drawn from %s examples".formatted(batch, examples));
       }
     }
 
@@ -70,7 +70,7 @@ public sealed interface StepSampling {
 
     @Override
     public String epochInWords() {
-      return "of %d steps each".formatted(stepsPerEpoch());
+      return "of %s steps each".formatted(stepsPerEpoch());
     }
 
     /// Steps that make an epoch.

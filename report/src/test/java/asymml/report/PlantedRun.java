@@ -92,6 +92,8 @@ record PlantedRun(Path directory, Mode mode, int epochs) {
             new WorkerSpec(
                 Collections.nCopies(workers, one.workers().getFirst()),
                 one.tlsTrust(),
+                one.tlsKey(),
+                one.tlsAllowExpired(),
                 one.wire(),
                 one.chunks(),
                 one.timeout(),

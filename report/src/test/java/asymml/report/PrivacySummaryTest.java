@@ -50,7 +50,7 @@ class PrivacySummaryTest {
   }
 
   @Test
-  void an_accounted_run_has_finite_numbers_and_the_whole_view_last() {
+  void an_accounted_run_has_finite_numbers_and_the_whole_view_and_the_model_last() {
     PrivacyStatement statement =
         statement(
             1,
@@ -61,7 +61,7 @@ class PrivacySummaryTest {
             release(Channel.WEIGHTS, FUNCTION));
     assertThat(statement.view().isFinite()).isTrue();
     List<List<String>> rows = rows(statement);
-    assertThat(rows).extracting(List::getFirst).endsWith("whole view").hasSize(4);
+    assertThat(rows).extracting(List::getFirst).endsWith("whole view", "released model").hasSize(4);
     assertThat(rows.get(0))
         .containsExactly(
             "residuals",

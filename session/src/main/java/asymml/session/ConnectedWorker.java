@@ -2,7 +2,6 @@ package asymml.session;
 
 import asymml.kernels.Closer;
 import asymml.trusted.boundary.RemoteWorker;
-import asymml.trusted.boundary.TlsTrust;
 import asymml.trusted.boundary.WorkerProcess;
 import asymml.wire.ProtocolException;
 import asymml.wire.WorkerAddress;
@@ -39,17 +38,13 @@ final class ConnectedWorker implements AutoCloseable {
           case WorkerChoice.Local(String device) -> start(spec, device, arguments, log);
           case WorkerChoice.Remote(WorkerAddress address) ->
               new ConnectedWorker(
-                  RemoteWorker.connect(address, trust(workers), workers.timeout()),
+                  RemoteWorker.connect(address, workers.trust(), workers.timeout()),
                   null,
                   address.toString());
         };
     worker.remote.requestLimit(workers.timeout());
     worker.remote.encode(workers.wire());
     return worker;
-  }
-
-  private static @Nullable TlsTrust trust(WorkerSpec workers) throws IOException {
-    return workers.tlsTrust() == null ? null : TlsTrust.ofCertificates(workers.tlsTrust());
   }
 
   private static ConnectedWorker start(
@@ -66,7 +61,7 @@ final class ConnectedWorker implements AutoCloseable {
       RemoteWorker remote = RemoteWorker.connect(process, spec.workers().timeout());
       opened.release();
       return new ConnectedWorker(
-          remote, process, "process %d on this machine, log %s".formatted(process.pid(), log));
+          remote, process, "process %s on this machine, log %s".formatted(process.pid(), log));
     }
   }
 

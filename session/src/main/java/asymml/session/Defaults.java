@@ -10,6 +10,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
@@ -62,6 +63,22 @@ final class Defaults {
         0);
   }
 
+  /// What is computed with DP-SGD: few large steps, whose gradients have a norm of at most 1.
+  static TrainConfig dpSgd() {
+    Shield shield = new Shield.Residual();
+    PrivacyConfig privacy = PrivacyConfig.of(DpSgd.DEFAULT, null, PrivacyConfig.NONE.delta());
+    return spec()
+        .training()
+        .withNorm(Zoo.Norm.GROUP)
+        .withMode(Mode.TRUSTED_ONLY)
+        .withNoise(noise(privacy, shield))
+        .withEpochs(30)
+        .withBatchSize(128)
+        .withOptimizer(new Optimizer(1, 0.9f, 0, Schedule.COSINE, 0, List.of(), 0.1f))
+        .withAugment(false)
+        .withPrivacy(privacy);
+  }
+
   /// Where two workers hold masked values and masks, results are exact whatever the rank.
   static RankPolicy rank(Shield shield) {
     return switch (shield) {
@@ -73,7 +90,7 @@ final class Defaults {
   /// The noise; none where it is to follow from a target, or a run that is accounted for must say
   /// how much it takes.
   static NoiseStrength noise(PrivacyConfig privacy, Shield shield) {
-    if (shield.masks() && privacy.target() == null) {
+    if (shield.masks() && privacy.target() == null && privacy.dpSgd() == null) {
       return MASKS;
     }
     return privacy.accounted() ? new NoiseStrength.None() : NOISE;

@@ -10,6 +10,7 @@ final class FormalFindings {
     return Finding.of(
         switch (found.rule()) {
           case NOTHING_RELEASED -> Finding.Kind.NOTHING_RELEASED;
+          case ONE_WORKER -> Finding.Kind.ONE_WORKER;
           case INPUTS_UNPROTECTED -> Finding.Kind.INPUTS_UNPROTECTED;
           case MIXED_EXAMPLES -> Finding.Kind.MIXED_EXAMPLES;
           case NO_NOISE -> Finding.Kind.NO_NOISE;

@@ -184,7 +184,7 @@ public final class ResolvedRun {
           Finding.of(
               Finding.Kind.PUBLIC_DATA_PRIVATE,
               "public-data",
-              "has %d images of %d that are training or test images of this run"
+              "has %s images of %s that are training or test images of this run"
                   .formatted(shared, publicImages.size())));
     }
   }
@@ -242,19 +242,19 @@ public final class ResolvedRun {
     String once =
         copies == 0
             ? ""
-            : "; %d %s left out, since each image counts once"
+            : "; %s %s left out, since each image counts once"
                 .formatted(copies, copies == 1 ? "copy of another is" : "copies of others are");
     String leaked =
         tested == 0
             ? ""
-            : "; WARNING: %d of the test images %s among the training images too, so that test accuracy is too high"
+            : "; WARNING: %s of the test images %s among the training images too, so that test accuracy is too high"
                 .formatted(tested, tested == 1 ? "is" : "are");
     int batch = spec.training().batchSize();
     String whole =
         batch <= data.train().size()
             ? ""
-            : "; an epoch is one step, since the batch size of %d is more".formatted(batch);
-    return "%s: %d training and %d test images of %s, %d classes%s%s%s"
+            : "; an epoch is one step, since the batch size of %s is more".formatted(batch);
+    return "%s: %s training and %s test images of %s, %s classes%s%s%s"
         .formatted(
             data.name(),
             data.train().size(),

@@ -14,9 +14,13 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
@@ -39,6 +43,9 @@ public record Settings(Map<String, Object> values) {
           "threads",
           "worker",
           "tls-trust",
+          "tls-keystore",
+          "tls-password-file",
+          "tls-allow-expired",
           "wire",
           "chunks",
           "worker-timeout",
@@ -46,10 +53,14 @@ public record Settings(Map<String, Object> values) {
 
   private static final YAMLMapper YAML =
       YAMLMapper.builder()
+          .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
           .disable(YAMLWriteFeature.WRITE_DOC_START_MARKER)
           .enable(YAMLWriteFeature.MINIMIZE_QUOTES)
           .enable(YAMLWriteFeature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
           .build();
+
+  /// How Jackson says that a key is there already.
+  private static final Pattern TWICE = Pattern.compile("^Duplicate Object property \"(.*?)\"");
 
   /// What belongs to a schedule of the learning rate.
   private static final List<String> OF_SCHEDULE = List.of("milestones", "step-factor");
@@ -110,8 +121,17 @@ public record Settings(Map<String, Object> values) {
               ? Map.of()
               : YAML.convertValue(root, new TypeReference<Map<String, Object>>() {});
     } catch (JacksonException e) {
+      Matcher twice = TWICE.matcher(String.valueOf(e.getOriginalMessage()));
+      if (twice.find()) {
+        throw new InvalidSpecException(
+            Finding.of(
+                Finding.Kind.CONTRADICTION,
+                "%s sets '%s' twice%s".formatted(name, twice.group(1), line(e))));
+      }
       throw new IllegalArgumentException(
-          name + " is not a YAML mapping of settings: " + firstLine(e.getOriginalMessage()), e);
+          "%s is not a YAML mapping of settings: %s%s"
+              .formatted(name, firstLine(e.getOriginalMessage()), line(e)),
+          e);
     }
     values.forEach((key, value) -> {
       if (!known().contains(key)) {
@@ -127,6 +147,13 @@ public record Settings(Map<String, Object> values) {
       }
     });
     return new Settings(values);
+  }
+
+  private static String line(JacksonException e) {
+    @Nullable TokenStreamLocation location = e.getLocation();
+    return location == null || location.getLineNr() < 1
+        ? ""
+        : " (line " + location.getLineNr() + ")";
   }
 
   private static String firstLine(String text) {
@@ -191,6 +218,9 @@ public record Settings(Map<String, Object> values) {
                   "weight-gradient",
                   "worker",
                   "tls-trust",
+                  "tls-keystore",
+                  "tls-password-file",
+                  "tls-allow-expired",
                   "wire",
                   "chunks",
                   "worker-timeout");

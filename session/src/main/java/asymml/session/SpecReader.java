@@ -11,6 +11,7 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
@@ -37,6 +38,15 @@ final class SpecReader {
   static final String EXACT = "exact";
   static final String SAMPLED = "sampled:";
 
+  static final String DP_SGD = "dp-sgd";
+  static final String LOGICAL_BATCH_SIZE = "logical-batch-size";
+  static final String MAX_GRAD_NORM = "max-grad-norm";
+  static final String WEIGHT_AVERAGE = "weight-average";
+  static final String MASKS_SHARE = "masks-share";
+  static final String PER_EXAMPLE_MEMORY = "per-example-memory";
+
+  private static final List<String> DP_SGD_SETTINGS =
+      List.of(LOGICAL_BATCH_SIZE, MAX_GRAD_NORM, WEIGHT_AVERAGE, MASKS_SHARE, PER_EXAMPLE_MEMORY);
   private static final String ALL = "all";
   private static final String SHARES = "shares";
   private static final TrainingSpec DEFAULTS = TrainingSpec.defaults();
@@ -54,8 +64,11 @@ final class SpecReader {
   private static List<String> known() {
     List<String> names = new ArrayList<>(WRITTEN.values().keySet());
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
+    names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
-    names.add(names.indexOf("wire"), "tls-trust");
+    names.addAll(
+        names.indexOf("wire"),
+        List.of("tls-trust", "tls-keystore", "tls-password-file", "tls-allow-expired"));
     names.add(Settings.OUT);
     return List.copyOf(names);
   }
@@ -97,17 +110,32 @@ final class SpecReader {
     return new WorkerSpec(
         list("worker", WorkerChoice::parse, defaults.workers()),
         optional("tls-trust", Path::of),
+        tlsKey(),
+        given("tls-allow-expired", SpecReader::flag, defaults.tlsAllowExpired()),
         given("wire", choice(Encoding.values(), SpecWriter::label), defaults.wire()),
         given("chunks", SpecReader::integer, defaults.chunks()),
         given("worker-timeout", text -> Duration.ofSeconds(integer(text)), defaults.timeout()),
         List.of());
   }
 
+  private @Nullable TlsKey tlsKey() {
+    Path keystore = optional("tls-keystore", Path::of);
+    Path passwordFile = optional("tls-password-file", Path::of);
+    if (keystore == null && passwordFile == null) {
+      return null;
+    }
+    if (keystore == null || passwordFile == null) {
+      throw new InvalidSpecException(
+          Finding.of(Finding.Kind.CONTRADICTION, "tls-keystore and tls-password-file go together"));
+    }
+    return new TlsKey(keystore, passwordFile);
+  }
+
   private TrainConfig training() {
-    TrainConfig defaults = DEFAULTS.training();
     Shield shield = shield();
     PrivacyConfig privacy = privacy(shield);
-    Mode mode = given("mode", choice(Mode.values(), Mode::label), defaults.mode());
+    TrainConfig defaults = privacy.dpSgd() == null ? DEFAULTS.training() : Defaults.dpSgd();
+    Mode mode = given("mode", choice(Mode.values(), Mode::label), DEFAULTS.training().mode());
     requireProtected(mode, shield, privacy);
     return new TrainConfig(
         given("model", SpecReader::model, defaults.model()),
@@ -197,6 +225,15 @@ final class SpecReader {
 
   private PrivacyConfig privacy(Shield shield) {
     @Nullable Epsilon target = optional("target-epsilon", text -> new Epsilon(number(text)));
+    if (given(DP_SGD, SpecReader::flag, false)) {
+      return dpSgd(target);
+    }
+    for (String key : DP_SGD_SETTINGS) {
+      if (settings.values().containsKey(key)) {
+        throw new InvalidSpecException(
+            Finding.of(Finding.Kind.CONTRADICTION, key, "is a setting of DP-SGD, which is off"));
+      }
+    }
     Set<Channel> protect = given("protect", SpecReader::channels, Defaults.protect(target, shield));
     return new PrivacyConfig(
         protect,
@@ -205,6 +242,38 @@ final class SpecReader {
         given("sampling", choice(Drawing.values(), Drawing::label), Defaults.drawing(protect)),
         given("basis", choice(Basis.values(), Basis::label), Defaults.basis(protect)),
         given("clip", Clip::parse, Defaults.clip(protect)));
+  }
+
+  private PrivacyConfig dpSgd(@Nullable Epsilon target) {
+    DpSgd defaults = DpSgd.DEFAULT;
+    PrivacyConfig privacy =
+        PrivacyConfig.of(
+            new DpSgd(
+                given(LOGICAL_BATCH_SIZE, SpecReader::integer, defaults.logicalBatchSize()),
+                given(MAX_GRAD_NORM, SpecReader::number, defaults.maxGradNorm()),
+                given(WEIGHT_AVERAGE, SpecReader::number, defaults.weightAverage()),
+                given(MASKS_SHARE, SpecReader::number, defaults.masksShare()),
+                given(PER_EXAMPLE_MEMORY, SpecReader::bytes, defaults.memoryBytes())),
+            target,
+            given("delta", text -> new Delta(number(text)), DEFAULTS.training().privacy().delta()));
+    requireImplied("protect", SpecReader::channels, privacy.protect());
+    requireImplied("sampling", choice(Drawing.values(), Drawing::label), privacy.drawing());
+    requireImplied("basis", choice(Basis.values(), Basis::label), privacy.basis());
+    requireImplied("clip", Clip::parse, privacy.clip());
+    return privacy;
+  }
+
+  /// Nothing that is set is silently ignored.
+  private <T> void requireImplied(String key, Form<T> form, T implied) {
+    T value = given(key, form, implied);
+    if (!value.equals(implied)) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              key,
+              "does not go with DP-SGD, which protects all channels, samples by Poisson and has one"
+                  + " clip norm for all gradients"));
+    }
   }
 
   private <T> T given(String key, Form<T> form, T otherwise) {
@@ -302,6 +371,26 @@ final class SpecReader {
       };
     } catch (NumberFormatException e) {
       return null;
+    }
+  }
+
+  /// A number of bytes, such as 1073741824, 512M or 2G.
+  private static long bytes(String text) {
+    String number = text.strip();
+    int shift =
+        switch (number.isEmpty() ? ' ' : number.charAt(number.length() - 1)) {
+          case 'K' -> 10;
+          case 'M' -> 20;
+          case 'G' -> 30;
+          default -> 0;
+        };
+    try {
+      return Math.multiplyExact(
+          Long.parseLong(shift == 0 ? number : number.substring(0, number.length() - 1)),
+          1L << shift);
+    } catch (NumberFormatException | ArithmeticException e) {
+      throw new IllegalArgumentException(
+          "'" + text + "' is not a number of bytes such as 512M or 2G", e);
     }
   }
 

@@ -80,6 +80,14 @@ final class SpecWriter {
       }
     }
     PrivacyConfig privacy = training.privacy();
+    values.put(SpecReader.DP_SGD, privacy.dpSgd() != null);
+    if (privacy.dpSgd() != null) {
+      values.put(SpecReader.LOGICAL_BATCH_SIZE, privacy.dpSgd().logicalBatchSize());
+      values.put(SpecReader.MAX_GRAD_NORM, privacy.dpSgd().maxGradNorm());
+      values.put(SpecReader.WEIGHT_AVERAGE, privacy.dpSgd().weightAverage());
+      values.put(SpecReader.MASKS_SHARE, privacy.dpSgd().masksShare());
+      values.put(SpecReader.PER_EXAMPLE_MEMORY, privacy.dpSgd().memoryBytes());
+    }
     values.put(
         "protect",
         privacy.accounted()
@@ -114,6 +122,13 @@ final class SpecWriter {
     values.put("worker", workers.workers().stream().map(Object::toString).toList());
     if (workers.tlsTrust() != null) {
       values.put("tls-trust", workers.tlsTrust().toString());
+    }
+    if (workers.tlsKey() != null) {
+      values.put("tls-keystore", workers.tlsKey().keystore().toString());
+      values.put("tls-password-file", workers.tlsKey().passwordFile().toString());
+    }
+    if (workers.tlsAllowExpired()) {
+      values.put("tls-allow-expired", true);
     }
     values.put("wire", label(workers.wire()));
     values.put("chunks", workers.chunks());

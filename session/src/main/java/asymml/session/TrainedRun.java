@@ -108,7 +108,7 @@ public final class TrainedRun implements AutoCloseable {
     if (!described.input().equals(opened.test().shape())
         || !described.classNames().equals(opened.test().classNames())) {
       throw new DataException(
-          "%s does not fit the model: it has %s images of %d classes, the model takes %s of %s"
+          "%s does not fit the model: it has %s images of %s classes, the model takes %s of %s"
               .formatted(
                   opened.name(),
                   opened.test().shape(),

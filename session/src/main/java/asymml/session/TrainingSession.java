@@ -181,7 +181,8 @@ public final class TrainingSession implements AutoCloseable {
   private Trainer.Outcome trainWithWorkers(RunRecord record) throws IOException, TrainingException {
     if (!run.needsWorker()) {
       listener.workersConnected(List.of(), layout());
-      return train(record, trainer(null, null));
+      boolean accounted = run.spec().training().privacy().accounted();
+      return train(record, trainer(null, resumed && accounted ? earlierLedger() : null));
     }
     Ledger earlier = resumed ? earlierLedger() : null;
     try (WorkerPool workers = WorkerPool.open(run.spec(), layout())) {

@@ -41,7 +41,7 @@ public record TrainingSpec(
           Finding.of(
               Finding.Kind.OUT_OF_RANGE,
               "threads",
-              "must be 1 to %d: %d".formatted(MOST_THREADS, threads)));
+              "must be 1 to %s: %s".formatted(MOST_THREADS, threads)));
     }
     if (analyzeEvery < 0) {
       found.add(
@@ -120,7 +120,7 @@ public record TrainingSpec(
       return List.of(
           Finding.of(
               Finding.Kind.TOO_MANY_WORKERS,
-              "%d workers cannot share batches of %d images"
+              "%s workers cannot share batches of %s images"
                   .formatted(workers.size(), training.batchSize())));
     }
     List<WorkerChoice> remote =

@@ -8,7 +8,6 @@ import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
 import asymml.trusted.split.Workers.Party;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.security.PublicKey;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -64,12 +63,12 @@ public final class WorkerPool implements AutoCloseable {
               layout.workerLog(i));
       workers.add(worker);
       if (choices.size() > 1) {
-        worker.remote().name("worker %d of %d".formatted(i + 1, choices.size()));
+        worker.remote().name("worker %s of %s".formatted(i + 1, choices.size()));
       }
       doors.add(new ReleaseDoor(worker.remote(), new SecureRandom(), spec.threads()));
     }
     if (masked && !workers.isEmpty()) {
-      requireTwoKeys(spec.workers().tlsTrust(), workers.get(0).remote(), workers.get(1).remote());
+      requireTwoKeys(spec.workers().trust(), workers.get(0).remote(), workers.get(1).remote());
       requirePrecision(0, "the worker with masked values");
       requirePrecision(1, "the worker with the masks");
     }
@@ -77,13 +76,13 @@ public final class WorkerPool implements AutoCloseable {
 
   /// Any certificate of the trusted ones is accepted at either address, and so are those that it
   /// has signed: a worker that can redirect the other's connection must not be given both halves.
-  private static void requireTwoKeys(@Nullable Path tlsTrust, RemoteWorker one, RemoteWorker two)
+  private static void requireTwoKeys(@Nullable TlsTrust trust, RemoteWorker one, RemoteWorker two)
       throws IOException {
-    if (one.key().isEmpty() || two.key().isEmpty() || tlsTrust == null) {
+    if (one.key().isEmpty() || two.key().isEmpty() || trust == null) {
       return; // one of them is on this machine, where no line can be redirected
     }
     Set<PublicKey> shown = new HashSet<>(List.of(one.key().get(), two.key().get()));
-    if (shown.size() < 2 || !shown.equals(TlsTrust.ofCertificates(tlsTrust).keys())) {
+    if (shown.size() < 2 || !shown.equals(trust.keys())) {
       throw new IOException(
           "under masks the file of accepted certificates must hold those of the two workers and no"
               + " other, and each worker show its own: else one party may stand for both and undo"
@@ -119,7 +118,7 @@ public final class WorkerPool implements AutoCloseable {
       String role =
           masked
               ? i == 0 ? ", masked values" : ", masks only"
-              : workers.size() == 1 ? "" : ", %d of %d".formatted(i + 1, workers.size());
+              : workers.size() == 1 ? "" : ", %s of %s".formatted(i + 1, workers.size());
       lines.add("UNTRUSTED" + role + ": " + workers.get(i).describe());
     }
     if (!masked && workers.size() > 1) {

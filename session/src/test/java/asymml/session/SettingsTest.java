@@ -13,9 +13,11 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
+import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainConfig.Schedule;
 import asymml.wire.Encoding;
 import java.io.IOException;
@@ -23,6 +25,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -86,6 +89,11 @@ class SettingsTest {
                 Drawing.SHUFFLE,
                 Basis.DP,
                 Clip.parse("20:0.01"))),
+        yaml("dp-sgd: true\nmode: trusted-only\ntarget-epsilon: 3\ndelta: 1.0e-6").spec(),
+        yaml("dp-sgd: true\nshield: shares\nnoise-multiplier: 1.5\nlogical-batch-size: 512\n"
+                + "max-grad-norm: 0.1\nweight-average: 0\nmasks-share: 0.05\n"
+                + "per-example-memory: 64M")
+            .spec(),
         defaults.withShield(new Shield.Shares(1)),
         defaults.withShield(new Shield.Shares(1.0 / 3)),
         defaults.withData("images.zip").withLimits(200, 10).withThreads(3),
@@ -134,6 +142,44 @@ class SettingsTest {
     assertThat("residuals=" + privacy.protect().stream().sorted().toList()).isEqualTo(channels);
     assertThat(privacy.drawing()).isEqualTo(drawing);
     assertThat(privacy.basis()).isEqualTo(privacy.accounted() ? Basis.PUBLIC : Basis.BATCH);
+  }
+
+  @Test
+  void dp_sgd_brings_its_own_defaults() throws IOException {
+    TrainConfig config = yaml("dp-sgd: true\nshield: shares\ntarget-epsilon: 8").spec().training();
+    DpSgd dpSgd = Objects.requireNonNull(config.privacy().dpSgd());
+    assertThat(dpSgd).isEqualTo(DpSgd.DEFAULT);
+    assertThat(config.norm()).isEqualTo(Zoo.Norm.GROUP);
+    assertThat(config.batchSize()).isEqualTo(128);
+    assertThat(config.epochs()).isEqualTo(30);
+    assertThat(config.augment()).isFalse();
+    assertThat(config.optimizer().learningRate()).isEqualTo(1f);
+    assertThat(config.optimizer().weightDecay()).isZero();
+    assertThat(config.noise()).isEqualTo(new NoiseStrength.None());
+    assertThat(config.privacy().protect())
+        .containsExactlyInAnyOrder(Channel.RESIDUALS, Channel.GRADIENTS, Channel.WEIGHTS);
+    assertThat(config.privacy().drawing()).isEqualTo(Drawing.POISSON);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "max-grad-norm: 1                      | is a setting of DP-SGD, which is off",
+        "dp-sgd: false; masks-share: 0.1       | is a setting of DP-SGD, which is off",
+        "dp-sgd: true; sampling: shuffle       | does not go with DP-SGD",
+        "dp-sgd: true; protect: residuals      | does not go with DP-SGD",
+        "dp-sgd: true; clip: '3:1:1'           | does not go with DP-SGD",
+        "dp-sgd: true; max-grad-norm: 0        | the largest gradient norm must be above 0",
+        "dp-sgd: true; weight-average: 1       | the weight average must keep from 0 to below 1",
+        "dp-sgd: true; masks-share: -1         | the masks' share must be above 0",
+        "dp-sgd: true; logical-batch-size: 0   | a logical batch has at least 1 example",
+        "dp-sgd: true; per-example-memory: 1T  | is not a number of bytes such as 512M or 2G",
+      })
+  void settings_that_do_not_go_with_dp_sgd_are_refused(String yaml, String why) {
+    assertThatThrownBy(() -> yaml(yaml.replace("; ", "\n")).spec())
+        .isInstanceOf(InvalidSpecException.class)
+        .hasMessageContaining(why);
   }
 
   @Test
@@ -206,6 +252,8 @@ class SettingsTest {
         "'worker: [local, local]\nbatch-size: 1'    | TOO_MANY_WORKERS",
         "'worker: tls:a:1'                          | TLS_WITHOUT_TRUST",
         "'tls-trust: w.pem'                         | TLS_WITHOUT_TRUST",
+        "'tls-keystore: t.p12'                      | CONTRADICTION",
+        "'tls-keystore: t.p12\ntls-password-file: p' | CONTRADICTION",
         "'wire: bfloat16'                           | NOTHING_TO_ROUND",
         "'wire: bfloat16\nworker: tls:a:1\ntls-trust: w\nmode: trusted-only' | NOTHING_TO_ROUND",
         "'wire: bfloat16\nworker: [tls:a:1, tls:b:1]\ntls-trust: w\nshield: shares' | MASKS_ROUNDED",

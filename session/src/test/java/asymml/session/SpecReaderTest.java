@@ -172,6 +172,14 @@ class SpecReaderTest {
             List.of(WorkerChoice.parse("unix:/tmp/a,b"))),
         set("worker: tls:a:1\ntls-trust: w.pem", s -> s.workers().tlsTrust(), Path.of("w.pem")),
         set(
+            "worker: tls:a:1\ntls-trust: w.pem\ntls-keystore: t.p12\ntls-password-file: pw",
+            s -> s.workers().tlsKey(),
+            new TlsKey(Path.of("t.p12"), Path.of("pw"))),
+        set(
+            "worker: tls:a:1\ntls-trust: w.pem\ntls-allow-expired: true",
+            s -> s.workers().tlsAllowExpired(),
+            true),
+        set(
             "worker: tls:a:1\ntls-trust: w.pem\nwire: bfloat16",
             s -> s.workers().wire(),
             Encoding.BFLOAT16),
@@ -237,6 +245,9 @@ class SpecReaderTest {
     values.put("threads", DEFAULTS.threads() + 1);
     values.put("worker", List.of("tls:a:1", "tls:b:2"));
     values.put("tls-trust", "w.pem");
+    values.put("tls-keystore", "t.p12");
+    values.put("tls-password-file", "pw");
+    values.put("tls-allow-expired", true);
     values.put("wire", "bfloat16");
     values.put("chunks", 3);
     values.put("worker-timeout", 9);
@@ -316,6 +327,7 @@ class SpecReaderTest {
         "threads: 1",
         "worker: [tls:c:1, tls:d:2]",
         "tls-trust: v.pem",
+        "tls-allow-expired: false",
         "wire: float32",
         "chunks: 1",
         "worker-timeout: 60",

@@ -161,7 +161,9 @@ class WorkerPoolTest {
     InvalidSpecException e =
         catchThrowableOfType(
             InvalidSpecException.class,
-            () -> new WorkerSpec(workers, trust, Encoding.FLOAT32, chunks, timeout, List.of()));
+            () ->
+                new WorkerSpec(
+                    workers, trust, null, false, Encoding.FLOAT32, chunks, timeout, List.of()));
     return e == null ? List.of() : e.findings().stream().map(Finding::kind).toList();
   }
 

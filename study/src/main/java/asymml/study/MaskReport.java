@@ -39,7 +39,7 @@ public record MaskReport(
     for (MaskErrors.AtRank at : forward) {
       if (Double.compare(at.y().measured(), worst) > 0) {
         worst = at.y().measured();
-        where = "%s at rank %d".formatted(at.layer(), at.rank());
+        where = "%s at rank %s".formatted(at.layer(), at.rank());
       }
     }
     for (MaskErrors.OfGradient of : backward) {

@@ -126,7 +126,7 @@ final class Cuda {
   }
 
   private static DeviceException failed(String call, int status, String meaning) {
-    return new DeviceException("%s failed with status %d (%s)".formatted(call, status, meaning));
+    return new DeviceException("%s failed with status %s (%s)".formatted(call, status, meaning));
   }
 
   private static String text(BytePointer text) {

@@ -90,7 +90,7 @@ final class CudaContext implements AutoCloseable {
     if (status == NO_DEVICE || status == DRIVER_TOO_OLD) {
       throw new DeviceException(
           status == NO_DEVICE
-              ? "there is no cuda:%d: CUDA sees no GPU (nvidia-smi shows what the driver sees; a"
+              ? "there is no cuda:%s: CUDA sees no GPU (nvidia-smi shows what the driver sees; a"
                       .formatted(device)
                   + " container must be started with the GPU)"
               : "the NVIDIA driver is too old for CUDA 13: install version 580 or newer");
@@ -98,13 +98,13 @@ final class CudaContext implements AutoCloseable {
     Cuda.check(status, "cudaGetDeviceCount");
     if (device >= count[0]) {
       throw new DeviceException(
-          "there is no cuda:%d: this machine has %d GPU%s"
+          "there is no cuda:%s: this machine has %s GPU%s"
               .formatted(device, count[0], count[0] == 1 ? "" : "s"));
     }
     long builtFor = cudnnGetCudartVersion() / 1000;
     if (builtFor != CUDA_MAJOR) {
       throw new DeviceException(
-          "this cuDNN is built for CUDA %d, not %d: install the other (pip install"
+          "this cuDNN is built for CUDA %s, not %s: install the other (pip install"
                   .formatted(builtFor, CUDA_MAJOR)
               + " nvidia-cudnn-cu13), or name its folder with --cuda-libs");
     }
@@ -124,11 +124,11 @@ final class CudaContext implements AutoCloseable {
       String model = properties.name().getString(StandardCharsets.US_ASCII);
       if (precision != Precision.FP32 && major[0] < REDUCED_PRECISION_MAJOR) {
         throw new DeviceException(
-            "%s has compute capability %d.%d; %s needs 8.0: use --precision fp32"
+            "%s has compute capability %s.%s; %s needs 8.0: use --precision fp32"
                 .formatted(model, major[0], minor[0], precision));
       }
       long dnn = cudnnGetVersion();
-      return "cuda:%d (%s, cuDNN %d.%d.%d)"
+      return "cuda:%s (%s, cuDNN %s.%s.%s)"
           .formatted(index, model, dnn / 10000, dnn / 100 % 100, dnn % 100);
     }
   }

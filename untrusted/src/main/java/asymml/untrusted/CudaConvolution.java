@@ -296,7 +296,7 @@ final class CudaConvolution implements CudaOperation {
       }
     }
     throw new RefusedException(
-        "cuDNN has no %s in %s for %s (of %d algorithms the last failed with status %d)"
+        "cuDNN has no %s in %s for %s (of %s algorithms the last failed with status %s)"
             .formatted(what, context.precision(), op, candidates.size(), status));
   }
 

@@ -14,7 +14,9 @@ import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
@@ -119,6 +121,22 @@ public final class Main implements Callable<Integer> {
   private @Nullable Path passwordFile;
 
   @Option(
+      names = "--tls-clients",
+      paramLabel = "FILE",
+      description = {
+        "X.509 certificates, PEM or DER: only a trainer that proves to hold the key of one of them"
+            + " can connect (default: whoever reaches the port)."
+      })
+  private @Nullable Path clients;
+
+  @Option(
+      names = "--tls-allow-expired",
+      description =
+          "Use certificates, this worker's own and those of --tls-clients, that are expired or not"
+              + " yet valid (default: refuse them).")
+  private boolean allowExpired;
+
+  @Option(
       names = "--accept-seconds",
       paramLabel = "N",
       description = "Exit if no trainer has connected after this time (default: wait for ever).")
@@ -137,6 +155,8 @@ public final class Main implements Callable<Integer> {
   ///
   /// @param args as `--help` says
   public static void main(String[] args) {
+    // Our own texts do not depend on it; this is for the digits and line breaks of libraries.
+    Locale.setDefault(Locale.ROOT);
     System.exit(commandLine().execute(args));
   }
 
@@ -144,6 +164,12 @@ public final class Main implements Callable<Integer> {
     Main main = new Main();
     return new CommandLine(main)
         .setUsageHelpWidth(100)
+        .setParameterExceptionHandler((e, _) -> {
+          e.getCommandLine()
+              .getErr()
+              .println("asymml worker: " + e.getMessage() + " (see 'asymml worker --help')");
+          return CommandLine.ExitCode.USAGE;
+        })
         .setExecutionExceptionHandler((e, line, _) -> {
           line.getErr().println("asymml worker: " + e.getMessage());
           if (main.debug) {
@@ -261,6 +287,12 @@ public final class Main implements Callable<Integer> {
     if (tls != (keystore != null) || tls != (passwordFile != null)) {
       throw usage("--tls-keystore and --tls-password-file go with --listen tls:HOST:PORT");
     }
+    if (allowExpired && !tls) {
+      throw usage("--tls-allow-expired goes with --listen tls:HOST:PORT");
+    }
+    if (clients != null && !tls) {
+      throw usage("--tls-clients goes with --listen tls:HOST:PORT");
+    }
   }
 
   private CommandLine.ParameterException usage(String message) {
@@ -285,10 +317,12 @@ public final class Main implements Callable<Integer> {
         if (keystore == null || passwordFile == null) {
           throw new IllegalStateException("usage was not checked");
         }
-        SSLContext identity = TlsIdentity.load(keystore, passwordFile);
+        SSLContext identity =
+            TlsIdentity.load(keystore, passwordFile, clients, allowExpired, Clock.systemUTC());
         yield TlsTransport.accept(
             tls,
             identity,
+            clients == null ? TlsTransport.Clients.ANY : TlsTransport.Clients.TRUSTED,
             deadline,
             port -> announce(ready, new WorkerAddress.Tls(tls.host(), port), backend),
             line -> System.err.println("asymml worker: " + line));

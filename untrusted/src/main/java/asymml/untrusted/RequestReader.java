@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 final class RequestReader implements AutoCloseable {
   // Above what a trusted side keeps in flight; a peer that sends more waits.
   private static final int READ_AHEAD = 256;
+  private static final long NONE = -1;
   private static final Duration PAYLOAD_LIMIT = Duration.ofMinutes(10);
 
   private sealed interface Item {}
@@ -34,7 +35,7 @@ final class RequestReader implements AutoCloseable {
   // Released once a request for a region has been served.
   private final Semaphore regionServed = new Semaphore(0);
   private volatile @Nullable Region region;
-  private long nextSequence;
+  private long lastSequence = NONE;
   private @Nullable Thread aheadReader;
 
   RequestReader(Link link) {
@@ -94,16 +95,23 @@ final class RequestReader implements AutoCloseable {
   }
 
   private Message.Request read(Deadline deadline) throws ProtocolException {
+    long announced = NONE; // by payloads, which carry the number of the next request
     while (true) {
       Message message = link.receive(deadline);
-      if (message.sequence() != nextSequence) {
+      long step = message.sequence() - lastSequence;
+      if (step < 1
+          || step > Message.MAX_SEQUENCE_STEP
+          || (announced != NONE && announced != message.sequence())) {
         throw new ProtocolException(
-            "the trainer sent message " + message.sequence() + " in place of " + nextSequence);
+            "the trainer sent message " + message.sequence() + " after message " + lastSequence);
       }
       switch (message) {
-        case Message.Payload payload -> receive(payload);
+        case Message.Payload payload -> {
+          announced = payload.sequence();
+          receive(payload);
+        }
         case Message.Request request -> {
-          nextSequence++;
+          lastSequence = request.sequence();
           return request;
         }
         case Message.Reply _ -> throw new ProtocolException("the trainer sent a reply");

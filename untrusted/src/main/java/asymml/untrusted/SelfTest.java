@@ -105,8 +105,8 @@ final class SelfTest {
     boolean passed = failures == 0;
     out.println(
         passed
-            ? "self-test passed: all %d results within their bounds".formatted(results)
-            : "self-test FAILED: %d of %d results out of their bounds"
+            ? "self-test passed: all %s results within their bounds".formatted(results)
+            : "self-test FAILED: %s of %s results out of their bounds"
                 .formatted(failures, results));
     out.flush();
     return passed;

@@ -72,8 +72,11 @@ final class HostileTrainer {
     return random.nextInt(oneIn) == 0;
   }
 
+  // A tensor has announced it, perhaps.
   private long next() {
-    return rarely(500) ? random.nextLong() >>> 1 : sequence++;
+    long number = sequence;
+    sequence += rarely(2) ? 1 : 1 + random.nextInt(Message.MAX_SEQUENCE_STEP);
+    return rarely(500) ? random.nextLong() >>> 1 : number;
   }
 
   private void step() {

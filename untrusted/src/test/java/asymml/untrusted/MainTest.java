@@ -42,6 +42,7 @@ class MainTest {
         "--listen unix:/tmp/w --record f --record-limit 99999999999G",
         "--listen unix:/tmp/w --memory-limit 0",
         "--listen unix:/tmp/w --memory-limit much",
+        "--listen unix:/tmp/w --tls-clients c.pem",
         "--listen unix:/tmp/w --frobnicate",
         "--self-test --listen unix:/tmp/w",
         "--self-test --record f",
@@ -54,7 +55,10 @@ class MainTest {
       })
   void wrong_usage_exits_2_and_says_what_is_wrong(String args) {
     assertThat(run(args.isEmpty() ? new String[0] : args.split(" "))).isEqualTo(2);
-    assertThat(err.toString()).contains("Usage: asymml worker");
+    assertThat(err.toString())
+        .startsWith("asymml worker: ")
+        .contains("(see 'asymml worker --help')")
+        .hasLineCount(1);
   }
 
   @ParameterizedTest
@@ -70,7 +74,8 @@ class MainTest {
       })
   void a_mismatch_is_said_in_one_line(String args, String line) {
     assertThat(run(args.strip().split(" "))).isEqualTo(2);
-    assertThat(err.toString().lines().findFirst()).contains(line);
+    assertThat(err.toString().strip())
+        .isEqualTo("asymml worker: " + line + " (see 'asymml worker --help')");
   }
 
   @Test
@@ -101,6 +106,7 @@ class MainTest {
             "--threads",
             "--memory-limit",
             "half of this machine's memory",
+            "--tls-clients",
             "--record",
             "(default: 1G)",
             "--device",

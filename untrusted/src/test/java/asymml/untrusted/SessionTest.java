@@ -32,6 +32,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SessionTest {
   private static final long REGION_BYTES = 4096;
@@ -246,11 +247,21 @@ class SessionTest {
     endsWith(Reason.VIOLATION);
   }
 
-  @Test
-  void a_wrong_sequence_number_ends_the_session() throws Exception {
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1L + Message.MAX_SEQUENCE_STEP, Long.MAX_VALUE})
+  void a_wrong_sequence_number_ends_the_session(long number) throws Exception {
     greet();
-    link.send(new Message.DefineOp(2, 9, OP), soon());
+    link.send(new Message.DefineOp(number, 9, OP), soon());
     endsWith(Reason.VIOLATION);
+  }
+
+  @Test
+  void sequence_numbers_grow_by_any_step_up_to_the_largest() throws Exception {
+    greet();
+    sequence = Message.MAX_SEQUENCE_STEP;
+    succeed(new Message.DefineOp(sequence, 9, OP));
+    sequence += 12345;
+    succeed(new Message.DefineOp(sequence, 10, OP));
   }
 
   @Test

@@ -260,7 +260,10 @@ record ArchitectureRules(String root) {
 
   private ArchRule onlyTransportsUseTheNetwork() {
     return noClasses()
-        .that(not(nameMatching(Pattern.quote(root) + "\\.wire\\.[A-Za-z]*Transport(\\$.*)?")))
+        .that(
+            not(
+                nameMatching(
+                    Pattern.quote(root) + "\\.wire\\.([A-Za-z]*Transport|TlsCandidates)(\\$.*)?")))
         .should()
         .dependOnClassesThat(NETWORK)
         .orShould()

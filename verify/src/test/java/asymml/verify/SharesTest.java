@@ -11,8 +11,11 @@ import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
+import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
+import asymml.privacy.Release;
+import asymml.privacy.Sampling;
 import asymml.trusted.boundary.PrecisionCheck;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
@@ -32,6 +35,7 @@ import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
+import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.EpochTotals;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
@@ -280,6 +284,55 @@ class SharesTest {
       assertThat(rms).isCloseTo(deviation, within(deviation * 0.1));
     }
     assertThat(views.masked).noneMatch(r -> r.request() instanceof Message.ExpandMask);
+  }
+
+  /// Logical batches of 64, in physical ones of 16: what workers get is masked anew for each,
+  /// weights are sent once a step, and one joint release covers them.
+  @Test
+  void dp_sgd_under_masks_covers_any_one_workers_whole_view_and_the_released_model()
+      throws Exception {
+    TrainConfig config =
+        config(Mode.ASYMML, 1)
+            .withBatchSize(16)
+            .withPrivacy(
+                PrivacyConfig.of(
+                    new DpSgd(64, 1, 0.9, 0.02, 1L << 30), new Epsilon(EPSILON), new Delta(1e-4)));
+    RunLayout layout = layout("dp-sgd");
+    Views views = run(config, layout, false, Integer.MAX_VALUE);
+    Ledger ledger = LedgerFile.read(layout.ledger());
+    Sampling.Poisson poisson = (Sampling.Poisson) ledger.sampling();
+    int batches = poisson.slots() / 16;
+    long steps = ledger.steps();
+    assertThat(poisson.slots() % 16).isZero();
+    assertThat(steps).isEqualTo((long) EPOCHS * Math.ceilDiv(DATA.train().size(), 64));
+
+    List<Release> releases = ledger.entries().getFirst().releases();
+    List<Release> noised =
+        releases.stream().filter(r -> r.mechanism() instanceof Release.Gaussian).toList();
+    Release joint = noised.getFirst();
+    assertThat(joint.channel()).isEqualTo(Channel.WEIGHTS);
+    double z = multiplier(joint);
+    List<Release> masked = noised.subList(1, noised.size());
+    assertThat(masked).hasSize(4).noneMatch(r -> r.channel() == Channel.WEIGHTS);
+    assertThat(masked)
+        .allSatisfy(
+            r -> assertThat(multiplier(r)).isCloseTo(z * Math.sqrt(4 / 0.02), within(1e-9 * z)));
+
+    PrivacyStatement statement = PrivacyStatement.of(ledger, new PldAccountant());
+    assertThat(statement.view().value()).isBetween(0.99 * EPSILON, EPSILON);
+    assertThat(statement.lines())
+        .anyMatch(line -> line.startsWith("any one worker's whole view: epsilon 8 "))
+        .anyMatch(line -> line.startsWith("released model: epsilon 8 "));
+
+    assertThat(views.keys()).hasSize((int) steps * batches * 4);
+    assertThat(views.keys().stream().map(Message.ExpandMask::key)).doesNotHaveDuplicates();
+    long weights =
+        views.masked.stream().filter(r -> r.request() instanceof Message.LoadWeights).count();
+    assertThat(weights).isEqualTo(steps * 2);
+  }
+
+  private static double multiplier(Release release) {
+    return ((Release.Gaussian) release.mechanism()).noiseMultiplier().value();
   }
 
   @Test

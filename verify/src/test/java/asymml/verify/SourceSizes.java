@@ -24,7 +24,7 @@ record SourceSizes(
   static final int MEDIAN_LINES = 160;
 
   static final int P90_LINES = 340;
-  static final int PACKAGE_FILES = 70;
+  static final int PACKAGE_FILES = 45;
 
   SourceSizes {
     mainLines = mainLines.stream().sorted().toList();

@@ -76,7 +76,7 @@ class SourceSizesTest {
     assertThat(SourceSizes.of(folder).stream().flatMap(module -> module.breaches().stream()))
         .containsExactly(
             "large: p90 of 341 lines per file, above 340",
-            "p: 71 files, above 70",
+            "p: 46 files, above 45",
             "long: median of 161 lines per file, above 160");
   }
 }

@@ -83,7 +83,7 @@ class TlsWorkerTest {
     address = start("worker");
   }
 
-  private WorkerAddress start(String name) throws IOException {
+  private WorkerAddress start(String name, String... more) throws IOException {
     List<String> command = new ArrayList<>(LocalWorker.command());
     command.addAll(
         List.of(
@@ -97,6 +97,7 @@ class TlsWorkerTest {
             folder.resolve(name + ".p12").toString(),
             "--tls-password-file",
             folder.resolve("password").toString()));
+    command.addAll(List.of(more));
     Process process =
         new ProcessBuilder(command).redirectError(folder.resolve("worker.log").toFile()).start();
     processes.add(process);
@@ -181,6 +182,24 @@ class TlsWorkerTest {
       assertThat(trust("worker").keys()).containsExactly(one.key().orElseThrow());
       assertThat(trust("other").keys()).containsExactly(other.key().orElseThrow());
     }
+  }
+
+  @Test
+  void a_worker_that_pins_its_clients_serves_them_alone() throws Exception {
+    WorkerAddress pinned = start("worker", "--tls-clients", folder.resolve("other.pem").toString());
+    Path password = folder.resolve("password");
+    assertThatThrownBy(() -> RemoteWorker.connect(pinned, trust("worker"), LIMIT))
+        .isInstanceOf(ProtocolException.class);
+    TlsTrust stranger = trust("worker").withKey(folder.resolve("worker.p12"), password);
+    assertThatThrownBy(() -> RemoteWorker.connect(pinned, stranger, LIMIT))
+        .isInstanceOf(ProtocolException.class);
+    TlsTrust client = trust("worker").withKey(folder.resolve("other.p12"), password);
+    try (RemoteWorker worker = RemoteWorker.connect(pinned, client, LIMIT);
+        Exchange exchange = new Exchange(worker, SMALL, 44)) {
+      exchange.run();
+      exchange.assertSameAsHere();
+    }
+    RemoteWorker.connect(address, trust("worker"), LIMIT).close();
   }
 
   @Test

@@ -1,14 +1,18 @@
 package asymml.wire;
 
 /// What crosses the boundary. Requests go from the trusted side to the worker and carry a sequence
-/// number that starts at 0 and grows by one; the worker answers each of them except [Bye], strictly
-/// in order, with a reply of the same number.
+/// number. It starts at 0 and grows by 1 to [#MAX_SEQUENCE_STEP], and nobody can tell by how much
+/// before the request is there. The worker answers each of them except [Bye], strictly in order,
+/// with a reply of the same number; an answer that was sent before its request has another.
 ///
 /// Tensors are named by their [Slot]. Where the two sides share memory that is all; where they do
 /// not, a [Payload] brings the slot's bytes before the message that needs them.
 public sealed interface Message {
   /// The version of the protocol that these records are.
   int PROTOCOL_VERSION = 6;
+
+  /// The largest step from the number of a request to that of the next.
+  int MAX_SEQUENCE_STEP = 1 << 30;
 
   /// The longest reason, name or precision in bytes.
   int MAX_TEXT_BYTES = 300;
@@ -145,7 +149,7 @@ public sealed interface Message {
       checkSequence(sequence);
       if (examples < 1 || masks.floats() % examples != 0) {
         throw new IllegalArgumentException(
-            "masks of %d values are not those of %d examples".formatted(masks.floats(), examples));
+            "masks of %s values are not those of %s examples".formatted(masks.floats(), examples));
       }
       if (!(deviation >= Double.MIN_NORMAL) || Double.isInfinite(deviation)) {
         throw new IllegalArgumentException("a mask's deviation is above 0: " + deviation);

@@ -93,7 +93,7 @@ public final class Region implements AutoCloseable {
 
   private static IOException noRoom(long sizeBytes, @Nullable String why) {
     return new IOException(
-        "no room for %d MB of shared memory (%s): use a smaller batch"
+        "no room for %s MB of shared memory (%s): use a smaller batch"
             .formatted(sizeBytes >> 20, why));
   }
 

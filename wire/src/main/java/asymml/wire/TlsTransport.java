@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.SSLSession;
 import javax.net.ssl.SSLSocket;
@@ -103,13 +104,23 @@ public final class TlsTransport implements Transport {
     }
   }
 
-  /// Listens, waits for one peer that completes a TLS handshake, and stops listening.
+  /// Which peers may connect to one that listens.
+  public enum Clients {
+    /// All.
+    ANY,
+    /// Those that prove to hold the key of a certificate which the listener's context trusts.
+    TRUSTED
+  }
+
+  /// Listens, waits for one peer that completes a TLS handshake, whoever it is, and stops
+  /// listening.
   ///
   /// @param address interface and port to listen on; port 0 is any free one
   /// @param identity this side's certificate and key
   /// @param deadline by when the peer must have come
   /// @param listening given the port once a peer can connect
-  /// @param refused given one line for each peer that did not complete its handshake
+  /// @param refused given one line for each of the first 20 peers that did not complete a
+  ///   handshake, by any thread
   /// @return a new connection; the caller closes it
   /// @throws ProtocolException if the port cannot be opened or nobody came
   public static TlsTransport accept(
@@ -119,39 +130,48 @@ public final class TlsTransport implements Transport {
       IntConsumer listening,
       Consumer<String> refused)
       throws ProtocolException {
-    try (ServerSocket server =
-        new ServerSocket(address.port(), 1, InetAddress.getByName(address.host()))) {
+    return accept(address, identity, Clients.ANY, deadline, listening, refused);
+  }
+
+  /// Listens, waits for one peer that completes a TLS handshake, and stops listening. Handshakes
+  /// run side by side, each for 10 s at most.
+  ///
+  /// @param address interface and port to listen on; port 0 is any free one
+  /// @param context this side's certificate and key, and which peers it trusts
+  /// @param clients which peers may connect
+  /// @param deadline by when the peer must have come
+  /// @param listening given the port once a peer can connect
+  /// @param refused given one line for each of the first 20 peers that did not complete a
+  ///   handshake, by any thread
+  /// @return a new connection; the caller closes it
+  /// @throws ProtocolException if the port cannot be opened or nobody came
+  public static TlsTransport accept(
+      WorkerAddress.Tls address,
+      SSLContext context,
+      Clients clients,
+      Deadline deadline,
+      IntConsumer listening,
+      Consumer<String> refused)
+      throws ProtocolException {
+    try (TlsCandidates candidates =
+            new TlsCandidates(tcp -> handshake(tcp, context, clients), refused);
+        ServerSocket server =
+            new ServerSocket(
+                address.port(), TlsCandidates.MOST, InetAddress.getByName(address.host()))) {
       listening.accept(server.getLocalPort());
-      while (true) {
-        long nanos = deadline.remainingNanos();
-        if (nanos <= 0) {
-          throw new SocketTimeoutException("nobody connected");
-        }
-        long millis = deadline.limited() ? TimeUnit.NANOSECONDS.toMillis(nanos) + 1 : 0;
-        server.setSoTimeout((int) Math.min(millis, Integer.MAX_VALUE));
-        TlsTransport peer = handshake(server.accept(), identity, refused);
-        if (peer != null) {
-          return peer;
-        }
-      }
+      return candidates.await(server, deadline);
     } catch (IOException e) {
       throw new ProtocolException(
           "cannot serve a peer on " + address + " (" + e.getMessage() + ")", e);
     }
   }
 
-  private static @Nullable TlsTransport handshake(
-      Socket tcp, SSLContext identity, Consumer<String> refused) throws IOException {
-    try {
-      SSLSocket tls = (SSLSocket) identity.getSocketFactory().createSocket(tcp, null, true);
-      tls.setUseClientMode(false);
-      return new TlsTransport(tcp, tls, Deadline.in(HANDSHAKE_LIMIT));
-    } catch (IOException e) {
-      tcp.close();
-      // Not our peer, but a port scanner, say: wait for the next one.
-      refused.accept("a peer was refused: " + e.getMessage());
-      return null;
-    }
+  private static TlsTransport handshake(Socket tcp, SSLContext context, Clients clients)
+      throws IOException {
+    SSLSocket tls = (SSLSocket) context.getSocketFactory().createSocket(tcp, null, true);
+    tls.setUseClientMode(false);
+    tls.setNeedClientAuth(clients == Clients.TRUSTED);
+    return new TlsTransport(tcp, tls, Deadline.in(HANDSHAKE_LIMIT));
   }
 
   @Override
@@ -232,6 +252,16 @@ public final class TlsTransport implements Transport {
   }
 
   private ProtocolException broken(String whenLate, IOException e) {
+    // In TLS 1.3 whoever connects learns only here that its certificate does not do.
+    if (!late
+        && e instanceof SSLException
+        && String.valueOf(e.getMessage()).contains("certificate")) {
+      return new ProtocolException(
+          "the peer does not accept this side's certificate, or asks for one ("
+              + e.getMessage()
+              + ")",
+          e);
+    }
     return late
         ? new ProtocolException(ProtocolException.Reason.TIMED_OUT, whenLate, e)
         : new ProtocolException(

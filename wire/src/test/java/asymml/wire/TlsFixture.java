@@ -9,7 +9,9 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 
 /// A self-signed certificate made by this JDK's keytool, and contexts that hold and trust it.
-record TlsFixture(SSLContext identity, SSLContext trust) {
+///
+/// @param both holds it and trusts it
+record TlsFixture(SSLContext identity, SSLContext trust, SSLContext both) {
   static TlsFixture create(Path folder) throws Exception {
     Path file = folder.resolve("worker.p12");
     String password = "for this test only";
@@ -51,6 +53,8 @@ record TlsFixture(SSLContext identity, SSLContext trust) {
     identity.init(keyManagers.getKeyManagers(), null, null);
     SSLContext trust = SSLContext.getInstance("TLSv1.3");
     trust.init(null, trustManagers.getTrustManagers(), null);
-    return new TlsFixture(identity, trust);
+    SSLContext both = SSLContext.getInstance("TLSv1.3");
+    both.init(keyManagers.getKeyManagers(), trustManagers.getTrustManagers(), null);
+    return new TlsFixture(identity, trust, both);
   }
 }

@@ -9,14 +9,20 @@ import asymml.wire.ProtocolException.Reason;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLContext;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -312,6 +318,73 @@ class TransportTest {
     assertThat(refusal.get()).contains("refused");
     Transport near = TlsTransport.connect(address, tls.trust(), Deadline.in(LIMIT));
     new Ends(near, far.get()).close();
+  }
+
+  private record Listener(
+      WorkerAddress.Tls address, CompletableFuture<Transport> peer, BlockingQueue<String> refused) {
+    static Listener start(SSLContext context, TlsTransport.Clients clients) throws Exception {
+      CompletableFuture<Integer> port = new CompletableFuture<>();
+      CompletableFuture<Transport> peer = new CompletableFuture<>();
+      BlockingQueue<String> refused = new LinkedBlockingQueue<>();
+      THREADS.execute(() -> {
+        try {
+          peer.complete(
+              TlsTransport.accept(
+                  new WorkerAddress.Tls("127.0.0.1", 0),
+                  context,
+                  clients,
+                  Deadline.in(LIMIT),
+                  port::complete,
+                  refused::add));
+        } catch (ProtocolException e) {
+          peer.completeExceptionally(e);
+        }
+      });
+      return new Listener(new WorkerAddress.Tls("127.0.0.1", port.get()), peer, refused);
+    }
+
+    Socket silent() throws IOException {
+      return new Socket(address.host(), address.port());
+    }
+  }
+
+  @Test
+  void silent_connections_hold_up_nobody() throws Exception {
+    Listener listener = Listener.start(tls.identity(), TlsTransport.Clients.ANY);
+    List<Socket> silent = new ArrayList<>();
+    try {
+      // More than are kept: the oldest have to go.
+      for (int i = 0; i < TlsCandidates.MOST + 6; i++) {
+        silent.add(listener.silent());
+      }
+      Transport near = TlsTransport.connect(listener.address(), tls.trust(), Deadline.in(LIMIT));
+      try (Ends ends = new Ends(near, listener.peer().get())) {
+        new Link(ends.near()).send(new Message.Bye(7), Deadline.in(LIMIT));
+        assertThat(new Link(ends.far()).receive(Deadline.in(LIMIT))).isEqualTo(new Message.Bye(7));
+      }
+      assertThat(listener.refused()).hasSizeLessThanOrEqualTo(20);
+    } finally {
+      for (Socket socket : silent) {
+        socket.close();
+      }
+    }
+  }
+
+  @Test
+  void only_a_client_that_proves_its_key_can_connect_where_clients_are_pinned() throws Exception {
+    Listener listener = Listener.start(tls.both(), TlsTransport.Clients.TRUSTED);
+    // In TLS 1.3 this side's handshake is over before the other has seen that nothing came.
+    try (Transport without =
+        TlsTransport.connect(listener.address(), tls.trust(), Deadline.in(LIMIT))) {
+      assertThatThrownBy(() -> new Link(without).receive(Deadline.in(LIMIT)))
+          .isInstanceOf(ProtocolException.class);
+    }
+    assertThat(listener.refused().poll(5, TimeUnit.MINUTES)).contains("a peer was refused");
+    assertThat(listener.peer()).isNotDone();
+    Transport near = TlsTransport.connect(listener.address(), tls.both(), Deadline.in(LIMIT));
+    try (Ends ends = new Ends(near, listener.peer().get())) {
+      assertThat(ends.far().peerKey()).isPresent();
+    }
   }
 
   @Test

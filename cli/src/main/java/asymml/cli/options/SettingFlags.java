@@ -43,7 +43,8 @@ public final class SettingFlags {
                 + " (default: ${DEFAULT-VALUE}).")
         .negatable(
             "augment",
-            "Flip and shift training images as suits the data (default: ${DEFAULT-VALUE}).")
+            "Flip and shift training images as suits the data, for scatter-cnn only flip them"
+                + " (default: ${DEFAULT-VALUE}).")
         .flag(
             "model",
             "NAME",
@@ -120,6 +121,38 @@ public final class SettingFlags {
             "Clip bounds: median (follows private data), public (medians over --public-data), or"
                 + " numbers R[:G[:W]] for residuals, gradients and summed weight gradients"
                 + " (default: median, in a run that is accounted for public).")
+        .negatable(
+            "dp-sgd",
+            "Train by DP-SGD: one clip norm for all parameters, Poisson sampling, and noise that follows"
+                + " from --target-epsilon or is --noise-multiplier. Covers the released model and, with"
+                + " --shield shares, any one worker's whole view; without workers: --mode"
+                + " trusted-only. Changes the defaults of --norm (group), --epochs (30), --batch-size"
+                + " (128), --learning-rate (1, per gradient of norm 1), --weight-decay (0),"
+                + " --warm-up-epochs (0) and --augment (false) (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "logical-batch-size",
+            "B",
+            "With --dp-sgd: expected images a step, computed in physical batches of --batch-size"
+                + " (default: 4096).")
+        .flag(
+            "max-grad-norm",
+            "C",
+            "With --dp-sgd: clip norm of one image's gradient by all parameters (default: 1).")
+        .flag(
+            "weight-average",
+            "A",
+            "With --dp-sgd: decay of the moving average of weights that is evaluated and saved, 0 for"
+                + " none (default: 0.95).")
+        .flag(
+            "masks-share",
+            "S",
+            "With --dp-sgd and --shield shares: the masks' share of the budget, beside the noise on"
+                + " gradients (default: 0.02).")
+        .flag(
+            "per-example-memory",
+            "BYTES",
+            "With --dp-sgd: memory for the gradients of the images of a physical batch, which is made"
+                + " smaller to fit (default: 512M).")
         .flag(
             "public-data",
             "DATA",
@@ -173,6 +206,20 @@ public final class SettingFlags {
                 + " (default: ${DEFAULT-VALUE}). Several share each batch. Twice with --shield"
                 + " shares: the worker that gets masked values, and the one that gets the masks.")
         .flag("tls-trust", "FILE", "X.509 certificate of the worker to accept; needed with tls:.")
+        .negatable(
+            "tls-allow-expired",
+            "Accept a certificate in --tls-trust that is expired or not yet valid (default: refuse"
+                + " it).")
+        .flag(
+            "tls-keystore",
+            "FILE",
+            "PKCS12 file with this side's certificate and key, for a worker with --tls-clients"
+                + " (default: none).")
+        .flag(
+            "tls-password-file",
+            "FILE",
+            "File whose first line is the keystore's password; needed with --tls-keystore (default:"
+                + " none).")
         .flag(
             "wire",
             "ENCODING",

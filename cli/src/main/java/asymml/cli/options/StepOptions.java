@@ -61,7 +61,7 @@ public final class StepOptions {
       throw wrong("%s is missing: how long is the run?".formatted(option));
     }
     if (value < 1) {
-      throw wrong("%s must be at least 1: %d".formatted(option, value));
+      throw wrong("%s must be at least 1: %s".formatted(option, value));
     }
     return value;
   }

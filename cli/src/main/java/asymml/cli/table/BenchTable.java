@@ -35,7 +35,7 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
   public void printHeader(List<BenchPoint> points, MachineRates rates, String worker) {
     Graph graph = points.getFirst().graph();
     out.printf(
-        "model    %s, batch %s of %s, %s norm; %d linear layers%n",
+        "model    %s, batch %s of %s, %s norm; %s linear layers%n",
         graph.name(),
         each(points, BenchPoint::batchSize),
         each(points, point -> point.graph().input()),
@@ -49,6 +49,7 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
         Decimal.plain(spec.split().noiseRatio()),
         String.join(", ", spec.split().trustedLayers()));
     out.printf(
+        Locale.ROOT,
         "machine  %d processors, %d thread(s) a process; one core: %.0f GFLOP/s in products, %.0f"
             + " GB/s in copies, %.2f ns a sample of noise%n",
         Runtime.getRuntime().availableProcessors(),
@@ -58,7 +59,7 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
         rates.noiseNanos());
     int chunks = spec.processes().chunks();
     out.println(
-        "worker   " + worker + (chunks == 1 ? "" : ", batches in %d chunks".formatted(chunks)));
+        "worker   " + worker + (chunks == 1 ? "" : ", batches in %s chunks".formatted(chunks)));
     out.printf("trusted  this process; %s%n", RunRecord.NOT_PROTECTED);
     out.flush();
   }

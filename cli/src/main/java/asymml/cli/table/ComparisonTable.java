@@ -59,7 +59,7 @@ public record ComparisonTable(Comparison comparison) {
     boolean trained = !comparison.accuracies().isEmpty();
     String row = "%6s  %10s  %10s  %13s  %16s  %11s%s%n";
     out.println(
-        "over all %d inputs: geometric means; sigma/sigma_0 from least to largest; mean energy"
+        "over all %s inputs: geometric means; sigma/sigma_0 from least to largest; mean energy"
             .formatted(comparison.places().size()));
     out.print(
         String.format(

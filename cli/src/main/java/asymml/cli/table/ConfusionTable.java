@@ -21,7 +21,7 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
     Confusion confusion = score.confusion();
     int width = names.stream().mapToInt(String::length).max().orElse(0);
     out.printf(
-        "%d test images of %s: accuracy %s, loss %s%n",
+        "%s test images of %s: accuracy %s, loss %s%n",
         test.images().size(),
         test.name(),
         Figures.percent(score.accuracy()),
@@ -30,7 +30,7 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
     for (int c = 0; c < names.size(); c++) {
       long total = confusion.total(c);
       out.printf(
-          "  %-" + width + "s  %7s of %d%n",
+          "  %-" + width + "s  %7s of %s%n",
           names.get(c),
           total == 0 ? "-" : Figures.percent((double) confusion.count(c, c) / total),
           total);
@@ -41,7 +41,7 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
       out.println("most frequent confusions:");
       for (Mistake m : mistakes) {
         out.printf(
-            "  %s predicted as %s: %d%n",
+            "  %s predicted as %s: %s%n",
             names.get(m.actual()), names.get(m.predicted()), m.count());
       }
     }

@@ -18,14 +18,12 @@ public record MaskTable(MaskReport report) {
         report.model(),
         Figures.plain(report.noiseMultiplier()));
     String head = "%-24s %5s %12s %11s %7s %10s %10s%n";
-    String row = "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n";
     out.printf(
         head, "Y = W * X", "rank", "norm released", "mask-to-signal", "bits", "predicted", "error");
     for (MaskErrors.AtRank at : report.forward()) {
       MaskErrors.Errors y = at.y();
-      out.printf(
-          Locale.ROOT,
-          row,
+      row(
+          out,
           at.layer(),
           at.rank(),
           y.normShare(),
@@ -39,9 +37,8 @@ public record MaskTable(MaskReport report) {
         head, "dX from dY", "", "norm released", "mask-to-signal", "bits", "predicted", "error");
     for (MaskErrors.OfGradient of : report.backward()) {
       MaskErrors.Errors dx = of.dx();
-      out.printf(
-          Locale.ROOT,
-          row,
+      row(
+          out,
           of.layer(),
           "",
           dx.normShare(),
@@ -56,5 +53,9 @@ public record MaskTable(MaskReport report) {
             + " square of X; bits: of 24 that the masks take; errors: of the product, relative");
     out.println();
     out.println(report.verdict());
+  }
+
+  private static void row(PrintWriter out, Object... cells) {
+    out.printf(Locale.ROOT, "%-24s %5s %12.3f %11.1f %7.1f %10.1e %10.1e%n", cells);
   }
 }

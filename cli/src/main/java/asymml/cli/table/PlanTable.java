@@ -22,7 +22,7 @@ public record PlanTable(PlanSpec spec, PrintWriter out) implements PlanListener 
   @Override
   public void opened(Graph graph) {
     out.printf(
-        "model    %s, batch %d of %s; at most %s of an input's energy in the residual%n",
+        "model    %s, batch %s of %s; at most %s of an input's energy in the residual%n",
         graph.name(), spec.batchSize(), graph.input(), Figures.percent(spec.energy()));
     out.println("data     " + spec.data().source() + ": the ranks are a statistic of these images");
     out.println("trusted  this process; " + RunRecord.NOT_PROTECTED);

@@ -15,7 +15,7 @@ public record TradeoffTable(Tradeoff tradeoff) {
   /// Prints a grid of accuracies for each sweep, and what it took.
   public void print(PrintWriter out) {
     out.printf(
-        "accuracy on %d test images, noise off, running statistics recalibrated"
+        "accuracy on %s test images, noise off, running statistics recalibrated"
             + " (standard error of the test set)%n",
         tradeoff.testImages());
     for (Tradeoff.Sweep sweep : tradeoff.sweeps()) {
@@ -24,7 +24,7 @@ public record TradeoffTable(Tradeoff tradeoff) {
     }
     out.println();
     out.printf(
-        "time: %d cells, %s of steps and %s of evaluation; processors: %s trusted, %s worker%n",
+        "time: %s cells, %s of steps and %s of evaluation; processors: %s trusted, %s worker%n",
         tradeoff.cells().size(),
         total(Tradeoff.Cell::trainSeconds),
         total(Tradeoff.Cell::evaluationSeconds),

@@ -38,7 +38,7 @@ final class BarDisplay implements TrainDisplay {
   public void epochStarted(int epoch, int batches, int firstBatch) {
     this.epoch = epoch;
     timeLeft.epochStarted(epoch, batches, firstBatch);
-    open("epoch %d/%d".formatted(epoch, epochs), batches).stepTo(firstBatch);
+    open("epoch %s/%s".formatted(epoch, epochs), batches).stepTo(firstBatch);
     evaluating = false;
   }
 
@@ -56,7 +56,7 @@ final class BarDisplay implements TrainDisplay {
     ProgressBar shown = bar;
     if (!evaluating || shown == null) {
       evaluating = true;
-      shown = open("test  %d/%d".formatted(epoch, epochs), total);
+      shown = open("test  %s/%s".formatted(epoch, epochs), total);
     }
     shown.stepTo(done);
   }

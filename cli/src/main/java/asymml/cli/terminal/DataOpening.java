@@ -26,7 +26,7 @@ public final class DataOpening {
       long now = nanoClock.getAsLong();
       if (now - shown[0] >= EVERY_NANOS) {
         shown[0] = now;
-        out.println(total < 0 ? what + ": " + done : "%s: %d/%d".formatted(what, done, total));
+        out.println(total < 0 ? what + ": " + done : "%s: %s/%s".formatted(what, done, total));
         out.flush();
       }
     };

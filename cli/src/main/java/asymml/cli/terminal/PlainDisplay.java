@@ -45,7 +45,7 @@ final class PlainDisplay implements TrainDisplay {
     timeLeft.stepDone();
     if (isDue()) {
       show(
-          "epoch %d/%d, step %d/%d: %s"
+          "epoch %s/%s, step %s/%s: %s"
               .formatted(
                   epoch, epochs, totals.batches(), batches, EpochLine.of(totals, timeLeft.left())));
     }
@@ -54,7 +54,7 @@ final class PlainDisplay implements TrainDisplay {
   @Override
   public void evaluated(int done, int total) {
     if (isDue()) {
-      show("epoch %d/%d, test image %d/%d".formatted(epoch, epochs, done, total));
+      show("epoch %s/%s, test image %s/%s".formatted(epoch, epochs, done, total));
     }
   }
 

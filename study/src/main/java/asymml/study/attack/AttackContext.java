@@ -76,7 +76,7 @@ final class AttackContext {
     int batch = truth.images().length(0);
     if (op.shape().batch() != batch) {
       throw new IllegalArgumentException(
-          ("it holds %d of the first batch's %d images: one of several workers kept it, or they"
+          ("it holds %s of the first batch's %s images: one of several workers kept it, or they"
                   + " went out in chunks")
               .formatted(op.shape().batch(), batch));
     }

@@ -23,7 +23,7 @@ public record AttackSettings(
   private static void require(String what, int value, int least) {
     if (value < least) {
       throw new IllegalArgumentException(
-          "%s must be at least %d: %d".formatted(what, least, value));
+          "%s must be at least %s: %s".formatted(what, least, value));
     }
   }
 }

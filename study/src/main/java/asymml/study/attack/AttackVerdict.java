@@ -32,7 +32,7 @@ final class AttackVerdict {
       return "no attack could be applied";
     }
     return recovered.isEmpty()
-        ? "none of the %d attacks recovered anything: each stays nearer to chance than to the best possible score"
+        ? "none of the %s attacks recovered anything: each stays nearer to chance than to the best possible score"
             .formatted(applied)
         : "recovered: " + String.join("; ", recovered);
   }

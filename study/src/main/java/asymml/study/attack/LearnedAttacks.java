@@ -132,7 +132,7 @@ final class LearnedAttacks {
     int node = context.first().getFirst();
     int images = context.truth().labels().length;
     if (images > INVERTED_IMAGES) {
-      context.note(name, ALL, "it looks for at most %d images a batch".formatted(INVERTED_IMAGES));
+      context.note(name, ALL, "it looks for at most %s images a batch".formatted(INVERTED_IMAGES));
       return;
     }
     InitialNetwork network = initial();
@@ -168,7 +168,7 @@ final class LearnedAttacks {
             name,
             ALL,
             "from clear gradients of this network it rebuilds no image better than the mean public"
-                + " one either, in %d iterations: it would say nothing"
+                + " one either, in %s iterations: it would say nothing"
                     .formatted(inversionIterations));
         return;
       }

@@ -54,7 +54,7 @@ final class ReleasedModelAttack {
       context.note(
           name,
           ALL,
-          "shadows are trained on runs of at most %d images".formatted(AttackTarget.CANDIDATES));
+          "shadows are trained on runs of at most %s images".formatted(AttackTarget.CANDIDATES));
       return;
     }
     Maps candidates = context.candidates(members);

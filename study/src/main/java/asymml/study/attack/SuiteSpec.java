@@ -44,7 +44,7 @@ public record SuiteSpec(TrainingSpec common, List<SuitePlan> plans, AttackSettin
     int images = common.data().limitTrain().images();
     if (images < 2 * BATCH || images > AttackTarget.CANDIDATES) {
       throw new IllegalArgumentException(
-          "images must be from %d to %d: %d".formatted(2 * BATCH, AttackTarget.CANDIDATES, images));
+          "images must be from %s to %s: %s".formatted(2 * BATCH, AttackTarget.CANDIDATES, images));
     }
   }
 

@@ -63,6 +63,6 @@ public record BenchPoint(Graph graph, int batchSize, RankPolicy rank, Map<Mode, 
   ///
   /// @return a title
   public String title() {
-    return "%s, batch %d of %s".formatted(graph.name(), batchSize, graph.input());
+    return "%s, batch %s of %s".formatted(graph.name(), batchSize, graph.input());
   }
 }

@@ -12,7 +12,7 @@ public record SweepResult(BenchSweep sweep, List<BenchResult> results) {
     results = List.copyOf(results);
     if (results.size() != sweep.values().size()) {
       throw new IllegalArgumentException(
-          "%d results for %d values".formatted(results.size(), sweep.values().size()));
+          "%s results for %s values".formatted(results.size(), sweep.values().size()));
     }
   }
 }

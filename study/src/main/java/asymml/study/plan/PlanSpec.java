@@ -47,7 +47,7 @@ public record PlanSpec(
     trustedLayers = List.copyOf(trustedLayers);
     if (batchSize < 1 || steps < 1) {
       throw new IllegalArgumentException(
-          "batch size and steps must be at least 1: %d, %d".formatted(batchSize, steps));
+          "batch size and steps must be at least 1: %s, %s".formatted(batchSize, steps));
     }
     if (!(energy > 0 && energy < 1)) {
       throw new IllegalArgumentException("energy must be above 0 and below 1: " + energy);

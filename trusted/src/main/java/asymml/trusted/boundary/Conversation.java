@@ -8,6 +8,7 @@ import asymml.wire.ProtocolException;
 import asymml.wire.Region;
 import asymml.wire.Slot;
 import java.lang.foreign.MemorySegment;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -32,24 +33,31 @@ final class Conversation implements AutoCloseable {
 
   private final Link link;
   private final @Nullable WorkerProcess process;
+  private final SecureRandom random;
   private final Deque<Pending> pending = new ArrayDeque<>(MAX_IN_FLIGHT);
   private Duration limit = DEFAULT_LIMIT;
   private String name = THE_WORKER;
   private @Nullable ProtocolException failure;
   private boolean closed;
   private long nextSequence;
+  private long lastSequence;
   private long resultBytes;
   private long workerCpuNanos;
 
-  Conversation(Link link, @Nullable WorkerProcess process) {
+  /// @param link the connection, closed with this
+  /// @param process the worker, if it was started here
+  /// @param random draws the numbers of requests
+  Conversation(Link link, @Nullable WorkerProcess process, SecureRandom random) {
     this.link = link;
     this.process = process;
+    this.random = random;
   }
 
   /// Exchanges greetings and checks that both sides speak the same protocol.
   Message.Welcome greet(Duration timeout) throws ProtocolException {
     Deadline deadline = Deadline.in(timeout);
-    Message.Hello hello = new Message.Hello(nextSequence++, Message.PROTOCOL_VERSION);
+    Message.Hello hello = new Message.Hello(nextSequence, Message.PROTOCOL_VERSION);
+    drawNextSequence();
     Message reply;
     try {
       link.send(hello, deadline);
@@ -83,6 +91,12 @@ final class Conversation implements AutoCloseable {
 
   boolean idle() {
     return pending.isEmpty();
+  }
+
+  // A worker that answers before it has been asked would have to guess it.
+  private void drawNextSequence() {
+    lastSequence = nextSequence;
+    nextSequence += 1 + random.nextInt(Message.MAX_SEQUENCE_STEP);
   }
 
   /// The number that the next request must carry.
@@ -137,7 +151,7 @@ final class Conversation implements AutoCloseable {
     } catch (ProtocolException e) {
       throw fail(e, next.request(), limit);
     }
-    nextSequence++;
+    drawNextSequence();
     pending.add(next);
     return new Ticket(next.request().sequence());
   }
@@ -180,7 +194,7 @@ final class Conversation implements AutoCloseable {
   /// Receives answers until a request's own came.
   void await(Ticket ticket) throws ProtocolException {
     requireOpen();
-    if (ticket.sequence() >= nextSequence) {
+    if (ticket.sequence() > lastSequence) {
       throw new IllegalArgumentException("not a request of this connection: " + ticket);
     }
     for (Pending oldest = pending.peek();

@@ -52,6 +52,10 @@ final class MaskedRelease {
           for (int i = from; i < to; i++) {
             Tensor values = lane.values(source, i, dim);
             double norm = Math.sqrt(Elementwise.sumOfSquares(values));
+            if (!Double.isFinite(norm) && nullExamples.drop(i)) {
+              values.fill(0);
+              norm = 0;
+            }
             boolean nothing = norm == 0 || nullExamples.isNull(i);
             norms[i] = nothing && Double.isFinite(norm) ? 0 : norm;
             // A task that threw would leave the others running on memory the caller may free.

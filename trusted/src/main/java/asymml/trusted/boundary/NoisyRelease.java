@@ -247,7 +247,7 @@ public final class NoisyRelease {
     int count = values.length(0);
     if (from < 0 || from + count > norms.length || values.size() != (long) count * dim) {
       throw new IllegalArgumentException(
-          "a release of %d examples of %d values cannot take %s from example %d on"
+          "a release of %s examples of %s values cannot take %s from example %s on"
               .formatted(norms.length, dim, values, from));
     }
     return count;
@@ -256,7 +256,7 @@ public final class NoisyRelease {
   private void checkRange(int from, int count) {
     if (from < 0 || count < 0 || count > norms.length - from) {
       throw new IllegalArgumentException(
-          "a release of %d examples cannot take %d from example %d on"
+          "a release of %s examples cannot take %s from example %s on"
               .formatted(norms.length, count, from));
     }
   }

@@ -12,4 +12,13 @@ public interface NullExamples {
   /// @param place from 0
   /// @return true if no example is there
   boolean isNull(int place);
+
+  /// Asks that the example at a place, whose values are not finite, counts as a null example from
+  /// now on. Several threads may ask, about different places.
+  ///
+  /// @param place from 0
+  /// @return false if that is not possible: then the step ends
+  default boolean drop(int place) {
+    return false;
+  }
 }

@@ -1,6 +1,5 @@
 package asymml.trusted.boundary;
 
-import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Release;
@@ -10,7 +9,6 @@ import asymml.wire.MaskKey;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import java.security.SecureRandom;
-import java.util.Arrays;
 
 /// The only path from the trusted side to a worker. Only it writes the memory that a worker reads,
 /// and only it makes a [Released], which every request to a worker asks for.
@@ -29,6 +27,7 @@ public final class ReleaseDoor implements AutoCloseable {
   private final NoiseLanes lanes;
   private final RegionWriter region;
   private final MaskedRelease maskedRelease;
+  private final SumNoise sums;
   private ReleaseLog log = new ReleaseLog();
 
   /// Opens a door to one worker.
@@ -42,6 +41,7 @@ public final class ReleaseDoor implements AutoCloseable {
     // A subclass could be seeded, as the one of the tests is.
     this.unpredictable = random.getClass() == SecureRandom.class;
     this.lanes = new NoiseLanes(random, threads);
+    this.sums = new SumNoise(lanes);
     this.region = new RegionWriter(worker);
     this.maskedRelease = new MaskedRelease(lanes);
   }
@@ -58,6 +58,7 @@ public final class ReleaseDoor implements AutoCloseable {
   /// @param planned what may be released in each step
   public void log(ReleaseLog planned) {
     log = planned;
+    sums.log(planned);
   }
 
   /// Releases a tensor as it is: the worker learns it exactly.
@@ -190,10 +191,10 @@ public final class ReleaseDoor implements AutoCloseable {
   }
 
   /// Noise is accounted for on what one example can change: all of it, and nothing else.
-  private static void requireValues(Release what, long values) {
+  static void requireValues(Release what, long values) {
     if (what.values() != values) {
       throw new IllegalArgumentException(
-          "%d values would be released for an example, not those accounted for: %s"
+          "%s values would be released for an example, not those accounted for: %s"
               .formatted(values, what));
     }
   }
@@ -205,38 +206,25 @@ public final class ReleaseDoor implements AutoCloseable {
     }
   }
 
-  /// Adds noise in place to a sum over examples that stays trusted; what is later released is a
-  /// function of it. The sum of all values given is one vector, whose noise is `z C` for each
-  /// value.
+  /// Adds noise in place to a sum over examples that stays trusted, by [#sums].
   ///
   /// @param what the Gaussian mechanism that is accounted for
-  /// @param rounding by how much one example can change the sums beyond C, the clip norm, since
-  ///   they are rounded; as a share of C, at least 0 and below 1
-  /// @param sums float32 values of which one example can change at most C and that share, in L2
+  /// @param rounding by how much one example can change the sums beyond the clip norm, as a share
+  ///   of it
+  /// @param values of the sum
   /// @throws IllegalStateException if it is not planned for this step
   /// @throws IllegalArgumentException if the mechanism has no noise, or is for another number of
   ///   values
   /// @throws NonFiniteException if a value is NaN or infinite
-  public void perturb(Release what, double rounding, Tensor... sums) {
-    if (!(what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
-      throw new IllegalArgumentException("only noise that is accounted for perturbs: " + what);
-    }
-    if (!(rounding >= 0 && rounding < 1)) {
-      throw new IllegalArgumentException("no bound on one example's part: " + rounding);
-    }
-    requireValues(what, Arrays.stream(sums).mapToLong(Tensor::size).sum());
-    log.consume(what);
-    double sigma =
-        NoiseLattice.requireUsable(
-            clipNorm.noiseDeviation(noise) * (1 + rounding), clipNorm.value());
-    lanes.timed(() -> {
-      for (Tensor sum : sums) {
-        if (!Elementwise.allFinite(sum)) {
-          throw new NonFiniteException();
-        }
-        lanes.perturb(sum, sigma, NoiseLattice.BITS);
-      }
-    });
+  public void perturb(Release what, double rounding, Tensor... values) {
+    sums.add(what, rounding, values);
+  }
+
+  /// Noise on sums over examples that stay trusted; what is later released is a function of them.
+  ///
+  /// @return counts what it noises among this door's releases; closed with it
+  public SumNoise sums() {
+    return sums;
   }
 
   /// The time that measuring, clipping, noise and writing have taken since the door was opened, as

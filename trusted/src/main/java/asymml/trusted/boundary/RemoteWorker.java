@@ -18,6 +18,7 @@ import asymml.wire.WorkerAddress;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.security.PublicKey;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -82,10 +83,10 @@ public final class RemoteWorker implements AutoCloseable {
     return greet(transport, process, timeout);
   }
 
-  private static RemoteWorker greet(
-      Transport transport, @Nullable WorkerProcess process, Duration timeout)
+  /// Greets a worker over a connection that is there.
+  static RemoteWorker greet(Transport transport, @Nullable WorkerProcess process, Duration timeout)
       throws ProtocolException {
-    Conversation conversation = new Conversation(new Link(transport), process);
+    Conversation conversation = new Conversation(new Link(transport), process, new SecureRandom());
     // A greeting that fails closes the connection.
     return new RemoteWorker(conversation, conversation.greet(timeout), transport.peerKey());
   }

@@ -1,5 +1,6 @@
 package asymml.trusted.boundary;
 
+import asymml.wire.CertificateDates;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -9,9 +10,14 @@ import java.security.KeyStore;
 import java.security.PublicKey;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
+import java.time.Clock;
+import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
+import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 
 /// Which remote workers are accepted: those that prove to hold the key of a given certificate, or
@@ -20,26 +26,50 @@ import javax.net.ssl.TrustManagerFactory;
 ///
 /// A worker stays untrusted: its certificate protects the line against third parties, no more.
 public final class TlsTrust {
+  private final TrustManager[] managers;
   private final SSLContext context;
   private final Set<PublicKey> keys;
 
-  private TlsTrust(SSLContext context, Set<PublicKey> keys) {
+  private TlsTrust(TrustManager[] managers, SSLContext context, Set<PublicKey> keys) {
+    this.managers = managers;
     this.context = context;
     this.keys = Set.copyOf(keys);
+  }
+
+  /// Accepts the certificates of a file, which must be valid now.
+  ///
+  /// @param certificates X.509 certificates, PEM or DER, at least one
+  /// @return the trust in exactly these
+  /// @throws IOException if the file cannot be read or holds none, or one is expired or not yet
+  ///   valid
+  public static TlsTrust ofCertificates(Path certificates) throws IOException {
+    return ofCertificates(certificates, Clock.systemUTC(), false);
   }
 
   /// Accepts the certificates of a file.
   ///
   /// @param certificates X.509 certificates, PEM or DER, at least one
+  /// @param clock says whether they are valid
+  /// @param allowExpired whether those outside their dates are accepted all the same; certificates
+  ///   that these have signed must be valid anyway
   /// @return the trust in exactly these
-  /// @throws IOException if the file cannot be read or holds none
-  public static TlsTrust ofCertificates(Path certificates) throws IOException {
+  /// @throws IOException if the file cannot be read or holds none, or one is expired or not yet
+  ///   valid though that is not allowed
+  public static TlsTrust ofCertificates(Path certificates, Clock clock, boolean allowExpired)
+      throws IOException {
     try (InputStream in = Files.newInputStream(certificates)) {
       KeyStore accepted = KeyStore.getInstance("PKCS12");
       accepted.load(null, null);
       Set<PublicKey> keys = new HashSet<>();
       for (Certificate certificate :
           CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        if (!allowExpired) {
+          CertificateDates.require(
+              certificate,
+              "in " + certificates,
+              clock.instant(),
+              "get a new one from the worker's owner, or allow it with --tls-allow-expired");
+        }
         accepted.setCertificateEntry("worker-" + accepted.size(), certificate);
         keys.add(certificate.getPublicKey());
       }
@@ -50,10 +80,42 @@ public final class TlsTrust {
       managers.init(accepted);
       SSLContext context = SSLContext.getInstance("TLSv1.3");
       context.init(null, managers.getTrustManagers(), null);
-      return new TlsTrust(context, keys);
+      return new TlsTrust(managers.getTrustManagers(), context, keys);
     } catch (GeneralSecurityException e) {
       throw new IOException(
           "not a file of X.509 certificates: " + certificates + " (" + e.getMessage() + ")", e);
+    }
+  }
+
+  /// The same trust of a side that can prove to a worker who it is.
+  ///
+  /// @param keystore a PKCS12 file with a certificate and its key
+  /// @param passwordFile its first line is the password
+  /// @return the trust with that key
+  /// @throws IOException if a file cannot be read or used
+  public TlsTrust withKey(Path keystore, Path passwordFile) throws IOException {
+    try (InputStream in = Files.newInputStream(keystore)) {
+      List<String> lines = Files.readAllLines(passwordFile);
+      char[] password = lines.isEmpty() ? new char[0] : lines.getFirst().toCharArray();
+      KeyStore own = KeyStore.getInstance("PKCS12");
+      own.load(in, password);
+      KeyManagerFactory ownKeys = KeyManagerFactory.getInstance("PKIX");
+      ownKeys.init(own, password);
+      Arrays.fill(password, '\0');
+      SSLContext proving = SSLContext.getInstance("TLSv1.3");
+      proving.init(ownKeys.getKeyManagers(), managers, null);
+      return new TlsTrust(managers, proving, keys);
+    } catch (IOException | GeneralSecurityException e) {
+      throw new IOException(
+          "cannot use "
+              + keystore
+              + " with the password in "
+              + passwordFile
+              + ": "
+              + e.getClass().getSimpleName()
+              + " "
+              + e.getMessage(),
+          e);
     }
   }
 

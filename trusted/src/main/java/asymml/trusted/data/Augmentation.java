@@ -15,6 +15,13 @@ public record Augmentation(boolean flip, int cropPadding) {
     }
   }
 
+  /// The same without shifts.
+  ///
+  /// @return flips, if there are flips
+  public Augmentation flipsOnly() {
+    return new Augmentation(flip, 0);
+  }
+
   /// No variation, as for evaluation.
   ///
   /// @return neither flip nor shift

@@ -2,13 +2,15 @@ package asymml.trusted.data;
 
 import asymml.kernels.Tensor;
 
-/// One batch of normalised images. Valid until its loader's next call of `next` or `close`: the
-/// tensor is a view of the loader's buffer, which is then filled anew.
+/// One batch of normalised images, or of their scattering features. Valid until its loader's next
+/// call of `next` or `close`: the tensor is a view of the loader's buffer, which is then filled
+/// anew.
 ///
 /// @param indices which examples of the image set these are, or [PoissonDraw#NULL_EXAMPLE]; not
 ///   copied
 /// @param labels their labels, or [asymml.kernels.SoftmaxCrossEntropy#NO_LABEL]; not copied
-/// @param images `[n, H, W, C]` float32, n the number of indices
+/// @param images `[n, H, W, C]` float32, n the number of indices; or features `[n, H / 4, W / 4, 81
+///   C]`
 @SuppressWarnings("ArrayRecordComponent") // Read once per step by one owner; never compared.
 public record Batch(int[] indices, int[] labels, Tensor images) {
   /// Checks that the three agree.

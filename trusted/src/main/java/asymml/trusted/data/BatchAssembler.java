@@ -5,8 +5,10 @@ import asymml.model.Shape;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
-/// Normalises, shifts and mirrors images into a batch tensor. Used by one thread at a time.
+/// Normalises, shifts and mirrors images into a batch tensor, or gathers their features. Used by
+/// one thread at a time.
 final class BatchAssembler {
   private static final int LEVELS = 256;
 
@@ -14,13 +16,33 @@ final class BatchAssembler {
   private final Augmentation augmentation;
   private final long seed;
   private final Shape shape;
+  private final @Nullable FeatureCache features;
   private final float[] table;
   private final byte[] pixels;
   private final float[] values;
 
   BatchAssembler(
       ImageSet images, Normalization normalization, Augmentation augmentation, long seed) {
+    this(images, normalization, augmentation, seed, null);
+  }
+
+  /// Plans batches of features.
+  BatchAssembler(
+      ImageSet images,
+      Normalization normalization,
+      Augmentation augmentation,
+      long seed,
+      @Nullable FeatureCache features) {
     this.images = images;
+    this.features = features;
+    if (features != null && !features.isOf(images, normalization)) {
+      throw new IllegalArgumentException(
+          "these are features of other images, or under another normalization");
+    }
+    if (features != null && augmentation.cropPadding() > 0) {
+      throw new IllegalArgumentException(
+          "features of shifted images are not cached: crop padding " + augmentation.cropPadding());
+    }
     this.augmentation = augmentation;
     this.seed = seed;
     shape = images.shape();
@@ -42,9 +64,17 @@ final class BatchAssembler {
     values = new float[shape.size()];
   }
 
+  /// The shape of what an example is turned into.
+  Shape shape() {
+    return features == null ? shape : features.shape();
+  }
+
   /// Fills `target [n, H, W, C]` with the examples of n indices; returns early on interruption,
   /// when the batch will not be read.
   void assemble(int[] indices, Tensor target) {
+    if (features != null) {
+      features.prepare(indices);
+    }
     for (int n = 0; n < indices.length && !Thread.currentThread().isInterrupted(); n++) {
       if (indices[n] == PoissonDraw.NULL_EXAMPLE) {
         target.examples(n, 1).fill(0);
@@ -55,6 +85,10 @@ final class BatchAssembler {
       int down = random.nextInt(2 * padding + 1) - padding;
       int right = random.nextInt(2 * padding + 1) - padding;
       boolean mirrored = augmentation.flip() && random.nextBoolean();
+      if (features != null) {
+        features.copy(indices[n], mirrored, target.examples(n, 1));
+        continue;
+      }
       images.pixels(indices[n], pixels);
       fill(down, right, mirrored);
       MemorySegment.copy(

@@ -12,6 +12,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /// Assembles the batches of one pass over an image set, two ahead of the reader on a thread of its
 /// own. The reader is one thread. Same arguments, same batches, to the bit: an example's
@@ -64,6 +65,31 @@ public final class BatchLoader implements AutoCloseable {
       int batchSize,
       long augmentationSeed,
       int firstBatch) {
+    this(images, normalization, augmentation, order, batchSize, augmentationSeed, firstBatch, null);
+  }
+
+  /// Starts assembling, with features in the place of images.
+  ///
+  /// @param images where the examples come from
+  /// @param normalization of the network's training split
+  /// @param augmentation how to vary the images: with features, by flips alone
+  /// @param order indices of examples in the order to serve, a permutation or any selection;
+  ///   copied; [PoissonDraw#NULL_EXAMPLE] stands for a null example, an image of zeros
+  /// @param batchSize examples per batch, at least 1; the last batch may be smaller
+  /// @param augmentationSeed seeds the variation; a new one for each epoch
+  /// @param firstBatch the number of the batch to start at, from 0 to the number of batches
+  /// @param features of these very images under this normalization, which must not be used by
+  ///   others until [#close]; null to serve images
+  /// @throws IllegalArgumentException if a range above is violated
+  public BatchLoader(
+      ImageSet images,
+      Normalization normalization,
+      Augmentation augmentation,
+      int[] order,
+      int batchSize,
+      long augmentationSeed,
+      int firstBatch,
+      @Nullable FeatureCache features) {
     if (batchSize < 1) {
       throw new IllegalArgumentException("a batch has at least one example: " + batchSize);
     }
@@ -78,10 +104,10 @@ public final class BatchLoader implements AutoCloseable {
       throw new IllegalArgumentException(
           "the first batch is one of 0 .. " + batches + ": " + firstBatch);
     }
-    assembler = new BatchAssembler(images, normalization, augmentation, augmentationSeed);
+    assembler = new BatchAssembler(images, normalization, augmentation, augmentationSeed, features);
     nextBatch = firstBatch;
     nextToAssemble = firstBatch;
-    Shape shape = images.shape();
+    Shape shape = assembler.shape();
     int largest = Math.max(1, Math.min(batchSize, order.length));
     for (int b = 0; b < BUFFERS; b++) {
       buffers[b] = Tensor.allocate(arena, largest, shape.height(), shape.width(), shape.channels());

@@ -92,7 +92,7 @@ final class CifarFiles {
     }
     if (names.size() != kind.names().size()) {
       throw new DataException(
-          "%s names %d classes, not %d; restore it from the data set"
+          "%s names %s classes, not %s; restore it from the data set"
               .formatted(file, names.size(), kind.names().size()));
     }
     if (Set.copyOf(names).size() < names.size()) {
@@ -131,7 +131,7 @@ final class CifarFiles {
           int label = record[kind.labelBytes() - 1] & 0xFF;
           if (label >= classNames.size()) {
             throw new DataException(
-                "%s is corrupt: record %d names a class that does not exist; replace it"
+                "%s is corrupt: record %s names a class that does not exist; replace it"
                     .formatted(path, r));
           }
           interleave(record, kind.labelBytes(), image);
@@ -151,7 +151,7 @@ final class CifarFiles {
     long bytes = FileKind.requireRegular(file);
     if (bytes == 0 || bytes % kind.recordBytes() != 0) {
       throw new DataException(
-          "%s is truncated or corrupt: %d bytes are not a whole number of records of %d bytes; replace it"
+          "%s is truncated or corrupt: %s bytes are not a whole number of records of %s bytes; replace it"
               .formatted(file, bytes, kind.recordBytes()));
     }
     return bytes / kind.recordBytes();

@@ -43,7 +43,7 @@ public record DataLimits(int imagePixels) {
   void require(String name, int width, int height) throws DataException {
     if ((long) width * height > imagePixels) {
       throw DataException.tooLarge(
-          "%s declares %d x %d pixels (width x height), more than the limit of %d pixels an image; make it smaller, or replace it if it is damaged"
+          "%s declares %s x %s pixels (width x height), more than the limit of %s pixels an image; make it smaller, or replace it if it is damaged"
               .formatted(name, width, height, imagePixels));
     }
   }
@@ -55,7 +55,7 @@ public record DataLimits(int imagePixels) {
   void requireFile(String name, long bytes) throws DataException {
     if (bytes > fileBytes()) {
       throw DataException.tooLarge(
-          "%s has %d bytes, more than an image file of at most %d pixels takes (%d bytes); make it smaller, or replace it if it is damaged"
+          "%s has %s bytes, more than an image file of at most %s pixels takes (%s bytes); make it smaller, or replace it if it is damaged"
               .formatted(name, bytes, imagePixels, fileBytes()));
     }
   }

@@ -154,7 +154,7 @@ public final class DataSets {
       ImageSet images = source(spec, limits).loadTest(expected, classNames, progress);
       if (!images.shape().equals(expected) || !images.classNames().equals(classNames)) {
         throw new DataException(
-            "%s does not fit the model: it has %s images of %d classes, the model takes %s of %s"
+            "%s does not fit the model: it has %s images of %s classes, the model takes %s of %s"
                 .formatted(
                     name(spec), images.shape(), images.classNames().size(), expected, classNames));
       }

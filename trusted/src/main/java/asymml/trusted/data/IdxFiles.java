@@ -130,7 +130,7 @@ final class IdxFiles {
       int width = in.readInt();
       if (count < 1 || height < 1 || width < 1 || (long) height * width > Integer.MAX_VALUE) {
         throw new DataException(
-            "%s is corrupt: its header claims %d images of %d x %d pixels; replace it"
+            "%s is corrupt: its header claims %s images of %s x %s pixels; replace it"
                 .formatted(file, count, height, width));
       }
       Shape shape = new Shape(height, width, 1);
@@ -158,7 +158,7 @@ final class IdxFiles {
       int count = in.readInt();
       if (count != images.count()) {
         throw new DataException(
-            "%s has %d labels, but %s %d images; use files of one data set"
+            "%s has %s labels, but %s %s images; use files of one data set"
                 .formatted(file, count, images.file(), images.count()));
       }
       byte[] labels = new byte[count];
@@ -178,7 +178,7 @@ final class IdxFiles {
     long most = isGzip(file) ? bytes * DataLimits.DEFLATE_RATIO : bytes;
     if (claimed > most) {
       throw new DataException(
-          "%s is truncated or corrupt: its header claims %d bytes, which a file of %d bytes cannot hold; replace it"
+          "%s is truncated or corrupt: its header claims %s bytes, which a file of %s bytes cannot hold; replace it"
               .formatted(file, claimed, bytes));
     }
   }

@@ -67,7 +67,7 @@ final class ImageDecoder implements AutoCloseable {
       limits.require(name, width, height);
     } else if (height != expected.height() || width != expected.width()) {
       throw new DataException(
-          "%s is %d x %d pixels (width x height), but %s %d x %d; resize it"
+          "%s is %s x %s pixels (width x height), but %s %s x %s; resize it"
               .formatted(name, width, height, reference, expected.width(), expected.height()));
     }
   }

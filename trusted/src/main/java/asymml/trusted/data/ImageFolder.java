@@ -183,7 +183,7 @@ final class ImageFolder {
     throw others == 0
         ? first
         : first.with(
-            " (%d more of these %d images cannot be used either)".formatted(others, total));
+            " (%s more of these %s images cannot be used either)".formatted(others, total));
   }
 
   private void decodeBlock(

@@ -100,7 +100,7 @@ enum JpegColour {
     }
     throw ambiguous(
         name,
-        "it has neither a JFIF nor an Adobe marker, and its components are called %d, %d and %d"
+        "it has neither a JFIF nor an Adobe marker, and its components are called %s, %s and %s"
             .formatted(first.id(), components.get(1).id(), components.get(2).id()));
   }
 

@@ -151,7 +151,7 @@ final class JpegMarkers {
     width = u16(at + 5);
     if (width == 0 || height == 0) {
       throw ImageDecoder.unsupported(
-          name, "is a JPEG file of %d x %d declared pixels".formatted(width, height));
+          name, "is a JPEG file of %s x %s declared pixels".formatted(width, height));
     }
     progressive = marker == PROGRESSIVE;
     copy(at - 2, at + 8);

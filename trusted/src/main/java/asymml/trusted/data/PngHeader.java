@@ -54,12 +54,12 @@ record PngHeader(int width, int height, int depth, int type, boolean interlaced)
     int interlace = bytes.get(at + 20);
     if (width < 1 || height < 1) {
       throw ImageDecoder.corrupt(
-          name, "it declares %d x %d pixels".formatted(width & 0xFFFFFFFFL, height & 0xFFFFFFFFL));
+          name, "it declares %s x %s pixels".formatted(width & 0xFFFFFFFFL, height & 0xFFFFFFFFL));
     }
     if (!known || interlace < 0 || interlace > 1 || !exists(type, depth)) {
       throw ImageDecoder.unsupported(
           name,
-          "is a PNG file of a kind that is not defined (type %d, %d bits)".formatted(type, depth));
+          "is a PNG file of a kind that is not defined (type %s, %s bits)".formatted(type, depth));
     }
     return new PngHeader(width, height, depth, type, interlace == 1);
   }

@@ -41,7 +41,7 @@ public final class PoissonDraw {
   public int[] order(int examples, double rate, int slots, int steps) {
     if (examples < 1 || !(rate > 0 && rate <= 1) || slots < 1 || steps < 0) {
       throw new IllegalArgumentException(
-          "no draw of %d examples at rate %s into %d slots, %d steps"
+          "no draw of %s examples at rate %s into %s slots, %s steps"
               .formatted(examples, rate, slots, steps));
     }
     long below = (long) Math.floor(rate * SCALE);

@@ -43,7 +43,7 @@ record ZipEntryHeader(
     }
     if (!ZipArchive.reads(method)) {
       throw new DataException(
-          "%s is compressed by %s (method %d), which is not read; unpack the zip file and give the folder, or pack it with deflate"
+          "%s is compressed by %s (method %s), which is not read; unpack the zip file and give the folder, or pack it with deflate"
               .formatted(name, methodName(method), method));
     }
   }

@@ -44,6 +44,13 @@ public final class NetworkBuffers implements AutoCloseable {
     return output(Graph.INPUT);
   }
 
+  /// The values of a scattering transform that alone reads the input.
+  ///
+  /// @return `[N, H / 4, W / 4, 81 C]`, a view; null if the network does not begin with one
+  public @Nullable Tensor features() {
+    return graph.beginsWithScattering() ? output(0) : null;
+  }
+
   /// The output of the last node.
   ///
   /// @return `[N, classes]`, a view

@@ -6,6 +6,7 @@ import asymml.trusted.ops.Gradients;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.StepProfile;
 import asymml.wire.ProtocolException;
+import java.util.Arrays;
 import java.util.List;
 
 /// A layer graph planned for one batch size: every buffer and primitive exists before the first
@@ -14,6 +15,7 @@ public abstract sealed class Network implements AutoCloseable permits TrustedNet
   private final NetworkBuffers buffers;
   private final List<? extends Planned<? extends Op>> ops;
   private final StepProfile profile;
+  private boolean featuresGiven;
   private boolean closed;
 
   /// Takes over what was planned.
@@ -39,7 +41,17 @@ public abstract sealed class Network implements AutoCloseable permits TrustedNet
   /// @throws ProtocolException if a worker fails
   public abstract void forward(long step) throws ProtocolException;
 
-  /// Computes all parameter gradients of the last forward pass.
+  /// Runs the network on a further batch of the same step: parameters, and what workers hold of
+  /// them, are those of the [#forward] before.
+  ///
+  /// @param step the training step, from 0
+  /// @throws ProtocolException if a worker fails
+  public void forwardFurther(long step) throws ProtocolException {
+    forward(step);
+  }
+
+  /// Computes all parameter gradients of the last forward pass. A network planned for DP-SGD gives
+  /// each example's gradients in their place.
   ///
   /// @throws ProtocolException if a worker fails
   public abstract void backward() throws ProtocolException;
@@ -51,9 +63,27 @@ public abstract sealed class Network implements AutoCloseable permits TrustedNet
 
   /// The input.
   ///
-  /// @return `[N, H, W, C]`, to be filled before [#forward]
+  /// @return `[N, H, W, C]`, to be filled before [#forward] unless [#load] does
   public Tensor input() {
     return buffers.input();
+  }
+
+  /// Puts a batch in, before [#forward]: images, or what the scattering transform that is the
+  /// network's first layer gives of them, which is then not computed again.
+  ///
+  /// @param batch `[N, H, W, C]`, or `[N, H / 4, W / 4, 81 C]`
+  /// @throws IllegalArgumentException if it is neither
+  public void load(Tensor batch) {
+    Tensor features = buffers.features();
+    featuresGiven = features != null && Arrays.equals(features.shape(), batch.shape());
+    (features != null && featuresGiven ? features : input()).copyFrom(batch);
+  }
+
+  /// Whether the values of a node have been put in.
+  ///
+  /// @param node its number
+  boolean isGiven(int node) {
+    return featuresGiven && node == 0;
   }
 
   /// The output of the last forward pass.

@@ -4,6 +4,7 @@ import asymml.model.Graph;
 import asymml.trusted.memory.Purpose;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.split.RemoteOp;
@@ -11,6 +12,7 @@ import asymml.trusted.split.SplitContext;
 import asymml.trusted.split.SplitInput;
 import asymml.wire.ProtocolException;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// A network some of whose linear layers are computed together with workers.
 public final class SplitNetwork extends Network {
@@ -20,6 +22,7 @@ public final class SplitNetwork extends Network {
   private final long regionBytes;
   private final Parameters parameters;
   private final SplitContext context;
+  private final boolean perExample;
 
   private SplitNetwork(SplitPlanner planner, Parameters parameters, SplitContext context) {
     super(planner.buffers(), planner.ops(), planner.profile());
@@ -29,6 +32,7 @@ public final class SplitNetwork extends Network {
     this.regionBytes = planner.regionBytes();
     this.parameters = parameters;
     this.context = context;
+    this.perExample = planner.perExample();
   }
 
   /// Plans a network for training.
@@ -44,9 +48,33 @@ public final class SplitNetwork extends Network {
   public static SplitNetwork forTraining(
       Graph graph, Plan plan, int batch, Parameters parameters, SplitContext context, long seed)
       throws ProtocolException {
+    return forTraining(graph, plan, batch, parameters, context, seed, null);
+  }
+
+  /// Plans a network for training, with DP-SGD or without.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param parameters with gradients
+  /// @param context workers, doors and decompositions
+  /// @param seed of dropout masks
+  /// @param rows where each example's gradients are put, in place of those of the parameters; of N
+  ///   examples; null without DP-SGD
+  /// @return the planned network; before it runs, the workers need regions of [#regionBytes]
+  /// @throws ProtocolException if a worker refuses an operation
+  public static SplitNetwork forTraining(
+      Graph graph,
+      Plan plan,
+      int batch,
+      Parameters parameters,
+      SplitContext context,
+      long seed,
+      @Nullable PerExampleGradients rows)
+      throws ProtocolException {
     requireExamples(batch);
     return new SplitNetwork(
-        new SplitPlanner(graph, plan, batch, parameters, context, seed, Purpose.TRAINING),
+        new SplitPlanner(graph, plan, batch, parameters, context, seed, Purpose.TRAINING, rows),
         parameters,
         context);
   }
@@ -68,7 +96,7 @@ public final class SplitNetwork extends Network {
       throws ProtocolException {
     requireExamples(batch);
     return new SplitNetwork(
-        new SplitPlanner(graph, plan, batch, parameters, context, seed, Purpose.INSPECTION),
+        new SplitPlanner(graph, plan, batch, parameters, context, seed, Purpose.INSPECTION, null),
         parameters,
         context);
   }
@@ -80,16 +108,29 @@ public final class SplitNetwork extends Network {
 
   @Override
   public void forward(long step) throws ProtocolException {
-    StepProfile profile = profile();
     context.begin(step);
-    inputs.forEach(SplitInput::forget);
     for (RemoteOp op : remote) {
       op.sendWeights();
     }
     if (!remote.isEmpty()) {
       context.workers().flush();
     }
+    run(step);
+  }
+
+  @Override
+  public void forwardFurther(long step) throws ProtocolException {
+    context.beginFurtherBatch();
+    run(step);
+  }
+
+  private void run(long step) throws ProtocolException {
+    StepProfile profile = profile();
+    inputs.forEach(SplitInput::forget);
     for (Planned<Op> planned : ops) {
+      if (isGiven(planned.node())) {
+        continue;
+      }
       profile.at(planned.node());
       planned.op().forward(step);
       profile.lap(planned.op().phase());
@@ -110,7 +151,9 @@ public final class SplitNetwork extends Network {
     for (RemoteOp op : remote.reversed()) {
       op.mergeWeightGradient();
     }
-    context.requireNoised();
-    profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
+    if (!perExample) {
+      context.requireNoised();
+      profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
+    }
   }
 }

@@ -12,6 +12,7 @@ import asymml.trusted.memory.Purpose;
 import asymml.trusted.memory.SplitRegion;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.plan.DataFlow;
 import asymml.trusted.plan.DataFlow.SiteKey;
@@ -55,6 +56,7 @@ final class SplitPlanner {
   private final List<Planned<Op>> ops = new ArrayList<>();
   private final List<RemoteOp> remote = new ArrayList<>();
   private final StepProfile profile;
+  private final @Nullable PerExampleGradients rows;
   private @Nullable Tensor sampleMemory;
 
   /// Plans a network for training, and defines its operations at the workers.
@@ -66,6 +68,7 @@ final class SplitPlanner {
   /// @param context workers, doors and decompositions
   /// @param seed of dropout masks and sampled positions
   /// @param purpose training or inspection
+  /// @param rows where each example's gradients are put; null without DP-SGD
   /// @throws ProtocolException if a worker refuses an operation
   SplitPlanner(
       Graph graph,
@@ -74,7 +77,8 @@ final class SplitPlanner {
       Parameters parameters,
       SplitContext context,
       long seed,
-      Purpose purpose)
+      Purpose purpose,
+      @Nullable PerExampleGradients rows)
       throws ProtocolException {
     this.graph = graph;
     this.plan = plan;
@@ -88,7 +92,15 @@ final class SplitPlanner {
     this.profile = new StepProfile(graph.nodes().size());
     try (Closer opened = new Closer()) {
       this.buffers = opened.own(new NetworkBuffers(graph, plan, batch, purpose, shares));
-      this.trusted = new TrustedPlanner(graph, parameters, buffers, seed, purpose, context::guard);
+      this.rows = rows;
+      this.trusted =
+          new TrustedPlanner(
+              graph,
+              parameters,
+              buffers,
+              seed,
+              purpose,
+              rows == null ? context::guard : TrustedPlanner.Guards.jointly(rows));
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
           Op op = opened.own(op(i));
@@ -152,7 +164,7 @@ final class SplitPlanner {
         || op instanceof RemoteOp != planned.isRemote()
         || gradientSent != planned.sendsGradient()) {
       throw new IllegalStateException(
-          "what %s computes is not what its releases were planned for: it adds to %d values of gradients, planned were %d"
+          "what %s computes is not what its releases were planned for: it adds to %s values of gradients, planned were %s"
               .formatted(planned.name(), added, planned.valuesAddedHere()));
     }
   }
@@ -210,6 +222,9 @@ final class SplitPlanner {
 
   private WeightGradient weightGradient(SplitLayer layer, double share) {
     ConvShape shape = layer.shape();
+    if (rows != null) {
+      return new WeightGradient.PerExample(layer.name(), shape, rows);
+    }
     int samples = WeightGradient.samples(shape, share);
     if (samples == SampledGradient.positions(shape)) {
       return layer.guard() != null
@@ -224,6 +239,11 @@ final class SplitPlanner {
     }
     return new WeightGradient.Sampled(
         new SampledGradient(shape, samples, memory), (seed * 31 + layer.node()) << 32);
+  }
+
+  /// Whether each example's gradients are computed, in place of the parameters'.
+  boolean perExample() {
+    return rows != null;
   }
 
   NetworkBuffers buffers() {

@@ -5,6 +5,7 @@ import asymml.model.Graph;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.memory.Purpose;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.TrustedOp;
 import asymml.trusted.plan.Plan;
@@ -17,24 +18,33 @@ public final class TrustedNetwork extends Network {
   private final List<Planned<TrustedOp>> ops;
   private final Parameters parameters;
 
+  private final boolean perExample;
+
   private TrustedNetwork(
       NetworkBuffers buffers,
       List<Planned<TrustedOp>> ops,
       StepProfile profile,
-      Parameters parameters) {
+      Parameters parameters,
+      boolean perExample) {
     super(buffers, ops, profile);
     this.ops = ops;
     this.parameters = parameters;
+    this.perExample = perExample;
   }
 
   private static TrustedNetwork of(
-      Graph graph, int batch, Parameters parameters, long seed, Purpose purpose) {
+      Graph graph,
+      int batch,
+      Parameters parameters,
+      long seed,
+      Purpose purpose,
+      TrustedPlanner.Guards guards) {
     requireExamples(batch);
     try (Closer opened = new Closer()) {
       NetworkBuffers buffers =
           opened.own(new NetworkBuffers(graph, Plan.trusted(graph), batch, purpose, false));
       TrustedPlanner planner =
-          new TrustedPlanner(graph, parameters, buffers, seed, purpose, _ -> null);
+          new TrustedPlanner(graph, parameters, buffers, seed, purpose, guards);
       List<Planned<TrustedOp>> ops = new ArrayList<>();
       for (int i = 0; i < graph.nodes().size(); i++) {
         if (!buffers.fused(i)) {
@@ -43,7 +53,11 @@ public final class TrustedNetwork extends Network {
       }
       TrustedNetwork network =
           new TrustedNetwork(
-              buffers, List.copyOf(ops), new StepProfile(graph.nodes().size()), parameters);
+              buffers,
+              List.copyOf(ops),
+              new StepProfile(graph.nodes().size()),
+              parameters,
+              guards.rows() != null);
       opened.release();
       return network;
     }
@@ -58,7 +72,26 @@ public final class TrustedNetwork extends Network {
   /// @return the planned network
   public static TrustedNetwork forTraining(
       Graph graph, int batch, Parameters parameters, long seed) {
-    return of(graph, batch, parameters, seed, Purpose.TRAINING);
+    return of(graph, batch, parameters, seed, Purpose.TRAINING, _ -> null);
+  }
+
+  /// Plans a network for DP-SGD: a backward pass gives each example's gradients, and leaves those
+  /// of the parameters alone.
+  ///
+  /// @param graph the network
+  /// @param parameters with gradients
+  /// @param seed of dropout masks
+  /// @param rows where each example's gradients are put; as many examples as the network has
+  /// @return the planned network
+  public static TrustedNetwork forPrivateTraining(
+      Graph graph, Parameters parameters, long seed, PerExampleGradients rows) {
+    return of(
+        graph,
+        rows.examples(),
+        parameters,
+        seed,
+        Purpose.TRAINING,
+        TrustedPlanner.Guards.jointly(rows));
   }
 
   /// Plans a network for training that keeps all outputs and gradients to the end of a step, so
@@ -72,7 +105,7 @@ public final class TrustedNetwork extends Network {
   /// @return the planned network
   public static TrustedNetwork forInspection(
       Graph graph, int batch, Parameters parameters, long seed) {
-    return of(graph, batch, parameters, seed, Purpose.INSPECTION);
+    return of(graph, batch, parameters, seed, Purpose.INSPECTION, _ -> null);
   }
 
   /// Plans a network for inference.
@@ -82,13 +115,16 @@ public final class TrustedNetwork extends Network {
   /// @param parameters its parameters
   /// @return the planned network
   public static TrustedNetwork forInference(Graph graph, int batch, Parameters parameters) {
-    return of(graph, batch, parameters, 0, Purpose.INFERENCE);
+    return of(graph, batch, parameters, 0, Purpose.INFERENCE, _ -> null);
   }
 
   @Override
   public void forward(long step) {
     StepProfile profile = profile();
     for (Planned<TrustedOp> planned : ops) {
+      if (isGiven(planned.node())) {
+        continue;
+      }
       profile.at(planned.node());
       planned.op().forward(step);
       profile.lap(planned.op().phase());
@@ -106,7 +142,9 @@ public final class TrustedNetwork extends Network {
       planned.op().backward();
       profile.lap(planned.op().phase());
     }
-    profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
+    if (!perExample) {
+      profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
+    }
   }
 
   @Override

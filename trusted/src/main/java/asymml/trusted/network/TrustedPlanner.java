@@ -31,6 +31,7 @@ import asymml.trusted.ops.LinearParameters;
 import asymml.trusted.ops.NormParameters;
 import asymml.trusted.ops.OpTensors;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.ops.PoolingOp;
 import asymml.trusted.ops.ReluOp;
 import asymml.trusted.ops.RunningStatistics;
@@ -42,13 +43,37 @@ import org.jspecify.annotations.Nullable;
 
 /// Turns nodes of a graph into operations on the trusted side, on the buffers of [NetworkBuffers].
 final class TrustedPlanner {
-  /// Which parameter gradients are protected.
+  /// How parameter gradients are protected.
   interface Guards {
     /// What holds a node's parameter gradients to their bound.
     ///
     /// @param node its number
-    /// @return null if they are not protected
+    /// @return null if they are not protected by themselves
     @Nullable GradientGuard of(int node);
+
+    /// Where each example's gradients are wanted, to be protected together.
+    ///
+    /// @return null if their sums are wanted
+    default @Nullable PerExampleGradients rows() {
+      return null;
+    }
+
+    /// Each example's gradients by all parameters are wanted.
+    ///
+    /// @param rows where
+    static Guards jointly(PerExampleGradients rows) {
+      return new Guards() {
+        @Override
+        public @Nullable GradientGuard of(int node) {
+          return null;
+        }
+
+        @Override
+        public PerExampleGradients rows() {
+          return rows;
+        }
+      };
+    }
   }
 
   private final Graph graph;
@@ -87,12 +112,22 @@ final class TrustedPlanner {
   /// @return to be closed
   TrustedOp op(int i) {
     Node node = graph.nodes().get(i);
+    if (guards.rows() != null && node.layer() instanceof BatchNorm) {
+      throw new IllegalArgumentException(
+          "batch norm mixes examples: there is no gradient of one of them in " + node.name());
+    }
     OpTensors tensors = tensors(i);
     Tensor x = tensors.x();
     return switch (node.layer()) {
       case Conv2d _, Linear _ ->
           new TrustedLinearOp(
-              node.name(), shape(i), parameters, linearParameters(i), tensors, guards.of(i));
+              node.name(),
+              shape(i),
+              parameters,
+              linearParameters(i),
+              tensors,
+              guards.of(i),
+              guards.rows());
       case BatchNorm layer ->
           new BatchNormOp(
               buffers.arena(),
@@ -112,7 +147,8 @@ final class TrustedPlanner {
                   ? normParameters(node)
                   : NormParameters.constant(buffers.arena(), x.length(3)),
               tensors,
-              guards.of(i));
+              guards.of(i),
+              guards.rows());
       case Relu _ -> new ReluOp(tensors);
       case Tanh _ -> new TanhOp(tensors);
       case Scattering _ -> new ScatteringOp(tensors);

@@ -96,7 +96,7 @@ public final class GradientBlocks implements AutoCloseable {
 
   private static double tooMany(long positions) {
     throw new IllegalArgumentException(
-        "a weight gradient over %d positions of one example is not known well enough to be noised"
+        "a weight gradient over %s positions of one example is not known well enough to be noised"
             .formatted(positions));
   }
 

@@ -17,6 +17,7 @@ public final class GroupNormOp implements TrustedOp {
   private final @Nullable Tensor dy;
   private final @Nullable GradientTarget dx;
   private final @Nullable GradientGuard guard;
+  private final @Nullable PerExampleGradients rows;
 
   /// Plans it.
   ///
@@ -26,16 +27,19 @@ public final class GroupNormOp implements TrustedOp {
   /// @param own scale and shift, constants where the layer has none
   /// @param tensors input and output
   /// @param guard of the gradients of scale and shift; null if they are not protected
+  /// @param rows where each example's gradients are wanted, in place of their sum; or null
   public GroupNormOp(
       String name,
       Layer.GroupNorm layer,
       boolean fuseRelu,
       NormParameters own,
       OpTensors tensors,
-      @Nullable GradientGuard guard) {
+      @Nullable GradientGuard guard,
+      @Nullable PerExampleGradients rows) {
     Tensor x = tensors.x();
     this.name = name;
     this.guard = guard;
+    this.rows = rows;
     this.norm =
         new GroupNorm(
             x.length(0),
@@ -70,6 +74,11 @@ public final class GroupNormOp implements TrustedOp {
         Gradients.require(own.shiftGradient()),
         guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
+    if (rows != null && trained()) {
+      for (int i = 0; i < rows.examples(); i++) {
+        norm.exampleGradients(i, rows.of(i, name + ".weight"), rows.of(i, name + ".bias"));
+      }
+    }
     if (guard != null) {
       guard.perturb(GradientBlocks.overAll(x.length(0)), addedHere());
     }

@@ -23,6 +23,7 @@ public final class TrustedLinearOp implements TrustedOp {
   private final @Nullable Tensor dy;
   private final @Nullable GradientTarget dx;
   private final @Nullable GradientGuard guard;
+  private final @Nullable PerExampleGradients rows;
   private final @Nullable GradientBlocks blocks; // with a guard only
   private long loadedVersion = -1;
 
@@ -34,16 +35,18 @@ public final class TrustedLinearOp implements TrustedOp {
   /// @param own those of the layer
   /// @param tensors input and output
   /// @param guard of the parameter gradients; null if they are not protected
+  /// @param rows where each example's gradients are wanted, in place of their sum; or null
   public TrustedLinearOp(
       String name,
       ConvShape shape,
       Parameters parameters,
       LinearParameters own,
       OpTensors tensors,
-      @Nullable GradientGuard guard) {
+      @Nullable GradientGuard guard,
+      @Nullable PerExampleGradients rows) {
     this.name = name;
     Set<Pass> passes = EnumSet.of(Pass.FORWARD);
-    if (tensors.dy() != null && guard == null) {
+    if (tensors.dy() != null && guard == null && rows == null) {
       passes.add(Pass.BACKWARD_WEIGHTS);
     }
     if (tensors.dx() != null) {
@@ -57,6 +60,7 @@ public final class TrustedLinearOp implements TrustedOp {
     this.dy = tensors.dy();
     this.dx = tensors.dx();
     this.guard = guard;
+    this.rows = rows;
     this.blocks = guard == null ? null : new GradientBlocks(shape, 0);
   }
 
@@ -76,6 +80,10 @@ public final class TrustedLinearOp implements TrustedOp {
     if (dx != null) {
       layer.backwardData(gradient, dx.destination());
       dx.done();
+    }
+    if (rows != null) {
+      rows.linear(name, layer.shape(), x, gradient);
+      return;
     }
     if (guard != null) {
       // The gradient goes nowhere else any more.

@@ -60,7 +60,7 @@ public sealed interface Rank {
     public Energy {
       if (!(residualShare > 0 && residualShare < 1) || most < 1) {
         throw new IllegalArgumentException(
-            "a rank by energy needs a share in (0, 1) and a limit of at least 1: %s, %d"
+            "a rank by energy needs a share in (0, 1) and a limit of at least 1: %s, %s"
                 .formatted(residualShare, most));
       }
     }
@@ -72,7 +72,7 @@ public sealed interface Rank {
 
     @Override
     public String toString() {
-      return "energy:%s up to %d"
+      return "energy:%s up to %s"
           .formatted(BigDecimal.valueOf(residualShare).stripTrailingZeros().toPlainString(), most);
     }
   }

@@ -2,6 +2,7 @@ package asymml.trusted.plan;
 
 import asymml.model.Graph;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Parameter;
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.NoiseMultiplier;
@@ -25,6 +26,9 @@ public final class ReleasePlan {
   /// the budget is for noise that stays in the weights.
   static final double MASKS_OVER_NOISE = 10;
 
+  /// Names the joint release of DP-SGD; no layer has a space in its name.
+  private static final String ALL_PARAMETERS = "all parameters";
+
   private static final String PUBLIC_BASIS =
       "fitted to public images, but by a network whose weights carry private data";
 
@@ -44,13 +48,36 @@ public final class ReleasePlan {
     this.graph = graph;
     this.terms = terms;
     this.flow = new DataFlow(graph, plan, shield());
-    if (terms instanceof ReleaseTerms.Accounted accounted) {
-      requireMechanisms(accounted);
+    switch (terms) {
+      case ReleaseTerms.Unaccounted _ -> {}
+      case ReleaseTerms.Accounted accounted -> {
+        requireMechanisms(accounted.basis());
+        if (accounted.shield().samplesGradients() && protectsWeights()) {
+          throw new IllegalArgumentException(
+              "no bound holds for one example's part in a sampled weight gradient");
+        }
+      }
+      case ReleaseTerms.DpSgd dpSgd -> requireMechanisms(dpSgd);
+    }
+  }
+
+  private void requireMechanisms(ReleaseTerms.DpSgd dpSgd) {
+    requireMechanisms(dpSgd.basis());
+    if (dpSgd.shield().samplesGradients()) {
+      throw new IllegalArgumentException("a sampled weight gradient is not that of an example");
+    }
+    if (!flow.inputs().isEmpty() && !dpSgd.shield().masks()) {
+      throw new IllegalArgumentException(
+          "with DP-SGD, masks hide what workers receive: one worker cannot take part");
+    }
+    if (flow.inputs().stream().anyMatch(DataFlow.Input::sharesBasis)
+        && dpSgd.basis() != Basis.PUBLIC) {
+      throw new IllegalArgumentException("with DP-SGD, shared bases are fitted to public images");
     }
   }
 
   /// The rules of a clipped and noised release are about one example's part in it.
-  private void requireMechanisms(ReleaseTerms.Accounted accounted) {
+  private void requireMechanisms(Basis basis) {
     if (graph.nodes().stream().anyMatch(node -> node.layer() instanceof BatchNorm)) {
       throw new IllegalArgumentException(
           "batch norm mixes examples: no bound holds for one of them");
@@ -60,14 +87,10 @@ public final class ReleasePlan {
         throw new IllegalArgumentException(
             "the rank of what " + input.name() + " reads follows the data");
       }
-      if (input.sharesBasis() && accounted.basis() == Basis.BATCH) {
+      if (input.sharesBasis() && basis == Basis.BATCH) {
         throw new IllegalArgumentException(
             "a basis fitted to private batches is not accounted for");
       }
-    }
-    if (accounted.shield().samplesGradients() && protectsWeights()) {
-      throw new IllegalArgumentException(
-          "no bound holds for one example's part in a sampled weight gradient");
     }
   }
 
@@ -82,16 +105,18 @@ public final class ReleasePlan {
   ///
   /// @return the shield of the terms; [Shield.Residual] where nothing is accounted for
   public Shield shield() {
-    return terms instanceof ReleaseTerms.Accounted accounted
-        ? accounted.shield()
-        : new Shield.Residual();
+    return switch (terms) {
+      case ReleaseTerms.Unaccounted _ -> new Shield.Residual();
+      case ReleaseTerms.Accounted accounted -> accounted.shield();
+      case ReleaseTerms.DpSgd dpSgd -> dpSgd.shield();
+    };
   }
 
   /// How many workers share the releases.
   ///
-  /// @return 1 or 2
+  /// @return 1 or 2; 0 if there is none, and the trained model alone is released
   public int workers() {
-    return shield().workers();
+    return flow.inputs().isEmpty() && terms instanceof ReleaseTerms.DpSgd ? 0 : shield().workers();
   }
 
   /// Where data flow.
@@ -105,8 +130,9 @@ public final class ReleasePlan {
   ///
   /// @return false if weights carry private data
   public boolean protectsWeights() {
-    return terms instanceof ReleaseTerms.Accounted accounted
-        && accounted.channels().contains(Channel.WEIGHTS);
+    return terms instanceof ReleaseTerms.DpSgd
+        || (terms instanceof ReleaseTerms.Accounted accounted
+            && accounted.channels().contains(Channel.WEIGHTS));
   }
 
   /// The releases to the worker that holds the masks, in every step.
@@ -122,6 +148,10 @@ public final class ReleasePlan {
   /// @return each release as often as it happens
   public List<Release> releases(boolean refresh) {
     List<Release> releases = new ArrayList<>();
+    Release joint = jointGradient();
+    if (joint != null) {
+      releases.add(joint);
+    }
     for (DataFlow.Layer layer : flow.layers()) {
       Release gradient = weightGradient(layer);
       if (gradient != null) {
@@ -162,6 +192,7 @@ public final class ReleasePlan {
               new Release.Uncovered(input.key().placement() instanceof Untrusted ? EXACT : reason);
           case ReleaseTerms.Accounted accounted ->
               gaussian(accounted, Channel.RESIDUALS, name, dim);
+          case ReleaseTerms.DpSgd dpSgd -> masks(dpSgd);
         });
   }
 
@@ -191,6 +222,8 @@ public final class ReleasePlan {
                 new Release(
                     Channel.BASIS, name, values, gaussian(accounted, Channel.BASIS, name, values));
           };
+      // Public images, and parameters that are functions of noised sums.
+      case ReleaseTerms.DpSgd _ -> null;
     };
   }
 
@@ -227,7 +260,33 @@ public final class ReleasePlan {
               accounted.channels().contains(Channel.GRADIENTS)
                   ? gaussian(accounted, Channel.GRADIENTS, name, values)
                   : new Release.Uncovered(EXACT);
+          case ReleaseTerms.DpSgd dpSgd -> masks(dpSgd);
         });
+  }
+
+  /// The one release of DP-SGD that covers the gradients of all trained parameters: of an example
+  /// it has a vector of norm at most 1.
+  ///
+  /// @return null on other terms
+  public @Nullable Release jointGradient() {
+    return terms instanceof ReleaseTerms.DpSgd dpSgd
+        ? new Release(
+            Channel.WEIGHTS,
+            ALL_PARAMETERS,
+            graph.parameters().stream()
+                .filter(p -> p.kind().trained())
+                .mapToLong(Parameter::size)
+                .sum(),
+            new Release.Gaussian(new ClipNorm(1), dpSgd.noise()))
+        : null;
+  }
+
+  /// Masks of DP-SGD: of each masked tensor an example has a part of the norm [Shield.Shares#NORM].
+  private Release.Mechanism masks(ReleaseTerms.DpSgd terms) {
+    int tensors =
+        flow.inputs().size()
+            + (int) flow.layers().stream().filter(DataFlow.Layer::sendsGradient).count();
+    return new Release.Gaussian(new ClipNorm(Shield.Shares.NORM), terms.masks(tensors));
   }
 
   /// The noise on what the trusted side adds to the gradients of a layer's parameters; null if they

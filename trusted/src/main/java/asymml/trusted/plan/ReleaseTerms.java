@@ -2,6 +2,7 @@ package asymml.trusted.plan;
 
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
+import asymml.privacy.NoiseMultiplier;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -66,6 +67,33 @@ public sealed interface ReleaseTerms {
       if (shield.masks() && !channels.contains(Channel.GRADIENTS)) {
         throw new IllegalArgumentException("masks always hide gradients, too: " + channels);
       }
+    }
+  }
+
+  /// DP-SGD: one joint Gaussian release a step covers the gradients of all trained parameters, and
+  /// masks cover what workers receive. Batches are drawn by Poisson sampling.
+  ///
+  /// @param noise z of the sum of all gradients, each of norm at most 1
+  /// @param masksShare s, what masks may cost beside that noise: with n masked tensors of an
+  ///   example in a step, their noise multiplier is `z sqrt(n / s)`, so that all releases of the
+  ///   step compose to `z / sqrt(1 + s)`; above 0
+  /// @param basis what shared bases are fitted to, where there are any; [Basis#PUBLIC], if so
+  /// @param shield what hides the data from workers, where there are any; [Shield.Shares], if so
+  record DpSgd(NoiseMultiplier noise, double masksShare, Basis basis, Shield shield)
+      implements ReleaseTerms {
+    /// Checks the share.
+    public DpSgd {
+      if (!(masksShare > 0) || Double.isInfinite(masksShare)) {
+        throw new IllegalArgumentException("the masks' share must be above 0: " + masksShare);
+      }
+    }
+
+    /// The noise multiplier of each masked tensor.
+    ///
+    /// @param tensors how many of an example are masked in a step, at least 1
+    /// @return z of the masks
+    NoiseMultiplier masks(int tensors) {
+      return new NoiseMultiplier(noise.value() * Math.sqrt(tensors / masksShare));
     }
   }
 

@@ -36,14 +36,14 @@ public record RankReport(
     for (LayerRanks layer : layers) {
       if (layer.lowRank().slack() < 0) {
         found.add(
-            "%s: W * X_T exceeds its bound by %d"
+            "%s: W * X_T exceeds its bound by %s"
                 .formatted(layer.layer(), -layer.lowRank().slack()));
       }
     }
     for (NodeRanks node : nodes) {
       if (node.slack() < 0) {
         found.add(
-            "%s (%s): its rank exceeds the bound by %d"
+            "%s (%s): its rank exceeds the bound by %s"
                 .formatted(node.layer(), node.bound(), -node.slack()));
       }
     }

@@ -53,7 +53,7 @@ public record RunLayout(Path directory) {
   /// @param which worker, from 0
   /// @return `worker.log`, `worker-2.log` and so on
   public Path workerLog(int which) {
-    return directory.resolve(which == 0 ? "worker.log" : "worker-%d.log".formatted(which + 1));
+    return directory.resolve(which == 0 ? "worker.log" : "worker-%s.log".formatted(which + 1));
   }
 
   /// Analyses of ranks: private statistics.

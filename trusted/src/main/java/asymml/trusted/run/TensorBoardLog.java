@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -72,7 +73,9 @@ public final class TensorBoardLog implements AutoCloseable {
   public static TensorBoardLog open(Path directory, Clock clock) throws IOException {
     long seconds = Math.max(clock.instant().getEpochSecond(), last(directory) + 1);
     while (true) {
-      Path file = directory.resolve("events.out.tfevents.%010d.asymml".formatted(seconds));
+      Path file =
+          directory.resolve(
+              String.format(Locale.ROOT, "events.out.tfevents.%010d.asymml", seconds));
       try {
         OutputStream stream =
             Channels.newOutputStream(

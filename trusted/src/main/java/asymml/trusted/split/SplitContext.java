@@ -43,6 +43,7 @@ public final class SplitContext implements AutoCloseable {
   private final List<Release> ordinary;
   private final List<Release> refreshing;
   private final List<Release> noisedSums;
+  private final List<Release> masked; // with DP-SGD, of every physical batch
   private final Refresh refresh = Refresh.DEFAULT;
   private final List<ReleaseLog> logs = new ArrayList<>();
   // What the holder of masks gets; null where all workers get the same, each for its examples.
@@ -97,6 +98,8 @@ public final class SplitContext implements AutoCloseable {
             .filter(release -> release.channel() == Channel.WEIGHTS)
             .filter(release -> release.mechanism() instanceof Release.Gaussian)
             .toList();
+    this.masked =
+        ordinary.stream().filter(release -> release.channel() != Channel.WEIGHTS).toList();
     for (Workers.Party party : workers.all()) {
       ReleaseLog log = new ReleaseLog();
       party.door().log(log);
@@ -112,7 +115,7 @@ public final class SplitContext implements AutoCloseable {
 
   private SplitSite site(Graph graph, int batch, DataFlow.Input input) {
     Release residual = releases.residual(input);
-    boolean fitsBatches = !(releases.terms() instanceof ReleaseTerms.Accounted);
+    boolean fitsBatches = releases.terms() instanceof ReleaseTerms.Unaccounted;
     Decomposer decomposer = decomposer(graph, input, batch, fitsBatches);
     Release basis = releases.basis(input);
     if (residual.mechanism() instanceof Release.Gaussian(var clipNorm, var noise)) {
@@ -166,12 +169,31 @@ public final class SplitContext implements AutoCloseable {
     return nullExamples;
   }
 
+  /// Begins a further physical batch of a step: an example stands in one of them, so that each has
+  /// the step's masked releases. Weights are not sent again, and the sum of all batches gets its
+  /// noise once.
+  public void beginFurtherBatch() {
+    for (int i = 0; i < logs.size(); i++) {
+      logs.get(i).begin(i > 0 && toOthers != null ? List.of() : masked);
+    }
+  }
+
+  /// Begins the end of a step of several physical batches: only the noise on their sum is left.
+  public void beginSum() {
+    for (int i = 0; i < logs.size(); i++) {
+      logs.get(i).begin(i == 0 ? noisedSums : List.of());
+    }
+  }
+
   /// Begins a step: the doors now release what is planned for it, each once. Workers that share a
   /// batch get each release once for their own examples.
   ///
   /// @param step from 0
   public void begin(long step) {
-    List<Release> planned = refreshes(step) ? refreshing : ordinary;
+    List<Release> planned =
+        releases.jointGradient() != null
+            ? ordinary.stream().filter(release -> !noisedSums.contains(release)).toList()
+            : refreshes(step) ? refreshing : ordinary;
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(i > 0 && toOthers != null ? toOthers : planned);
     }

@@ -5,6 +5,7 @@ import asymml.kernels.Convolution;
 import asymml.kernels.SampledGradient;
 import asymml.kernels.Tensor;
 import asymml.trusted.ops.GradientBlocks;
+import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.plan.Shield;
 import java.util.EnumSet;
 import java.util.SplittableRandom;
@@ -93,6 +94,28 @@ public sealed interface WeightGradient extends AutoCloseable {
     public void close() {
       layer.close();
     }
+  }
+
+  /// Of each example, for DP-SGD; that of the bias with it.
+  ///
+  /// @param layer its name
+  /// @param shape the layer's
+  /// @param rows where the gradients are put
+  record PerExample(String layer, ConvShape shape, PerExampleGradients rows)
+      implements WeightGradient {
+    /// Leaves dW alone.
+    @Override
+    public void compute(Tensor x, Tensor dy, long step, Tensor dw) {
+      rows.linear(layer, shape, x, dy);
+    }
+
+    @Override
+    public double rounding() {
+      throw new IllegalStateException("there is no sum over examples");
+    }
+
+    @Override
+    public void close() {}
   }
 
   /// From a sample of the positions, drawn anew in each step.

@@ -1,6 +1,7 @@
 package asymml.trusted.train;
 
 import asymml.model.Graph;
+import asymml.model.Layer.BatchNorm;
 import asymml.privacy.Calibration;
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
@@ -82,12 +83,15 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
       Supplier<Bounds> calibrated,
       @Nullable Ledger earlier) {
     PrivacyConfig privacy = config.privacy();
-    int batchSize = Math.min(config.batchSize(), examples);
+    DpSgd dpSgd = privacy.dpSgd();
+    int batchSize =
+        Math.min(dpSgd == null ? config.batchSize() : dpSgd.logicalBatchSize(), examples);
     long steps = Math.ceilDiv((long) examples, batchSize) * config.epochs();
-    Sampling sampling = sampling(config, examples, batchSize, steps);
+    Sampling sampling = sampling(config, graph, examples, batchSize, steps);
     if (!privacy.accounted()) {
       ReleaseTerms terms =
-          new ReleaseTerms.Unaccounted(config.noise(), config.gradientNoise(), whyNot(config));
+          new ReleaseTerms.Unaccounted(
+              config.noise(), config.gradientNoise(), whyNot(config, graph));
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
     Bounds bounds = confirmed(overridden(calibrated.get(), privacy.clip()), earlier);
@@ -103,25 +107,32 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
     return budgeting.with(Budgeting.strength(noise), steps);
   }
 
-  private static Sampling sampling(TrainConfig config, int examples, int batchSize, long steps) {
+  private static Sampling sampling(
+      TrainConfig config, Graph graph, int examples, int batchSize, long steps) {
     return switch (config.privacy().drawing()) {
       case SHUFFLE -> new Sampling.Shuffled(examples, batchSize);
-      case POISSON ->
-          Sampling.Poisson.of(
-              examples, batchSize, steps, OVERFLOW_SHARE * config.privacy().delta().value());
+      case POISSON -> {
+        Sampling.Poisson fewest =
+            Sampling.Poisson.of(
+                examples, batchSize, steps, OVERFLOW_SHARE * config.privacy().delta().value());
+        DpSgd dpSgd = config.privacy().dpSgd();
+        yield dpSgd == null
+            ? fewest
+            : fewest.inBatchesOf(
+                dpSgd.physicalBatch(graph, Math.min(config.batchSize(), batchSize)));
+      }
     };
   }
 
   /// Why the noise of a run that is not accounted for guarantees nothing.
-  private static String whyNot(TrainConfig config) {
+  private static String whyNot(TrainConfig config, Graph graph) {
     String why =
         config.noise() instanceof NoiseStrength.None
             ? "are released without noise"
             : "the clip bound follows private data";
-    return switch (config.norm()) {
-      case BATCH -> why + ", batch norm mixes the examples of a batch";
-      case GROUP -> why;
-    };
+    return graph.nodes().stream().anyMatch(node -> node.layer() instanceof BatchNorm)
+        ? why + ", batch norm mixes the examples of a batch"
+        : why;
   }
 
   /// The search for noise or steps that a budget allows.
@@ -133,8 +144,13 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
       Sampling sampling,
       Bounds bounds) {
     Accounting with(NoiseStrength noise, long steps) {
+      DpSgd dpSgd = privacy.dpSgd();
       ReleaseTerms terms =
-          new ReleaseTerms.Accounted(noise, privacy.protect(), privacy.basis(), bounds, shield);
+          dpSgd == null
+              ? new ReleaseTerms.Accounted(
+                  noise, privacy.protect(), privacy.basis(), bounds, shield)
+              : new ReleaseTerms.DpSgd(
+                  multiplier(noise), dpSgd.masksShare(), privacy.basis(), shield);
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
 
@@ -196,6 +212,14 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
           .filter(z -> isClose(z.value(), found.value()))
           .filter(z -> affords(with(strength(z), steps), steps))
           .orElse(found);
+    }
+
+    private static NoiseMultiplier multiplier(NoiseStrength noise) {
+      if (noise instanceof NoiseStrength.Multiplier(double z)) {
+        return new NoiseMultiplier(z);
+      }
+      throw new IllegalArgumentException(
+          "the noise of DP-SGD is a noise multiplier, or follows from a target epsilon: " + noise);
     }
 
     private static NoiseStrength strength(NoiseMultiplier z) {
@@ -326,7 +350,10 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
 
   /// Whether bases come from public images.
   boolean usesPublicBasis() {
-    return releases.terms() instanceof ReleaseTerms.Accounted accounted
-        && accounted.basis() == Basis.PUBLIC;
+    return switch (releases.terms()) {
+      case ReleaseTerms.Unaccounted _ -> false;
+      case ReleaseTerms.Accounted accounted -> accounted.basis() == Basis.PUBLIC;
+      case ReleaseTerms.DpSgd dpSgd -> dpSgd.basis() == Basis.PUBLIC;
+    };
   }
 }

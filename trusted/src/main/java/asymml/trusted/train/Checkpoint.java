@@ -20,6 +20,7 @@ import java.util.function.Consumer;
 ///
 /// Outside a TEE the file is protected by its directory's permissions and nothing else.
 final class Checkpoint {
+  private static final String TRAINED = "trained/";
   private static final String VELOCITY = "velocity/";
   private static final String SPLIT = "split/";
   private static final String EPOCH = "epoch";
@@ -37,6 +38,8 @@ final class Checkpoint {
   /// Writes a checkpoint.
   ///
   /// @param identity describes the model, and the run that alone may continue from here
+  /// @param parameters under training
+  /// @param released what is the model: the parameters themselves, or their moving average
   /// @param state bases and clip bounds
   /// @throws IOException if it cannot be written; the old one then remains
   static void write(
@@ -44,6 +47,7 @@ final class Checkpoint {
       Map<String, String> identity,
       Position position,
       Parameters parameters,
+      Parameters released,
       Map<String, float[]> state)
       throws IOException {
     Map<String, String> metadata = new LinkedHashMap<>(identity);
@@ -52,7 +56,13 @@ final class Checkpoint {
     position.totals.save(metadata);
     List<NamedTensor> tensors = new ArrayList<>();
     for (Parameter p : parameters.all()) {
-      tensors.add(NamedTensor.of(p.name(), p.shape(), parameters.value(p.name()).segment()));
+      tensors.add(NamedTensor.of(p.name(), p.shape(), released.value(p.name()).segment()));
+    }
+    if (released != parameters) {
+      for (Parameter p : parameters.all()) {
+        tensors.add(
+            NamedTensor.of(TRAINED + p.name(), p.shape(), parameters.value(p.name()).segment()));
+      }
     }
     for (Parameter p : parameters.all()) {
       if (p.kind().trained()) {
@@ -74,6 +84,7 @@ final class Checkpoint {
       Path file,
       Map<String, String> identity,
       Parameters parameters,
+      Parameters released,
       Consumer<Map<String, float[]>> restore)
       throws IOException, TrainingException {
     SafeTensors.Contents contents = SafeTensors.read(file);
@@ -92,7 +103,14 @@ final class Checkpoint {
         }
       }
       Map<String, NamedTensor> saved = TrainedModel.byName(contents);
-      TrainedModel.restore(parameters, saved, file);
+      TrainedModel.restore(released, saved, file);
+      if (released != parameters) {
+        for (Parameter p : parameters.all()) {
+          TrainedModel.copy(
+              TrainedModel.find(saved, TRAINED + p.name(), p, file), parameters.value(p.name()));
+        }
+        parameters.changed();
+      }
       for (Parameter p : parameters.all()) {
         if (p.kind().trained()) {
           NamedTensor velocity = TrainedModel.find(saved, VELOCITY + p.name(), p, file);

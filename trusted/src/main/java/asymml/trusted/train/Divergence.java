@@ -27,7 +27,8 @@ final class Divergence {
             + step
             + ": "
             + how
-            + "; lower the learning rate or the noise; the last checkpoint is intact",
+            + "; lower the learning rate or the noise, or, if that does not help, suspect the results"
+            + " of a worker, which are not checked for size; the last checkpoint is intact",
         cause);
   }
 }

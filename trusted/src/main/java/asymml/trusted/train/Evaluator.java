@@ -7,6 +7,7 @@ import asymml.model.Graph;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
+import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.network.TrustedNetwork;
@@ -20,6 +21,8 @@ public final class Evaluator implements AutoCloseable {
   private final Graph graph;
   private final Parameters parameters;
   private final int batchSize;
+  private final boolean keepsFeatures;
+  private @Nullable FeatureCache features;
   private @Nullable TrustedNetwork full;
   private @Nullable TrustedNetwork partial;
 
@@ -45,6 +48,18 @@ public final class Evaluator implements AutoCloseable {
   /// @param parameters its parameters, read at each call
   /// @param batchSize examples at a time
   public Evaluator(Graph graph, Parameters parameters, int batchSize) {
+    this(graph, parameters, batchSize, false);
+  }
+
+  /// Plans evaluations.
+  ///
+  /// @param graph the network
+  /// @param parameters its parameters, read at each call
+  /// @param batchSize examples at a time
+  /// @param keepsFeatures whether the scattering features of the images are kept for further
+  ///   evaluations of the same images
+  public Evaluator(Graph graph, Parameters parameters, int batchSize, boolean keepsFeatures) {
+    this.keepsFeatures = keepsFeatures;
     this.graph = graph;
     this.parameters = parameters;
     this.batchSize = batchSize;
@@ -72,7 +87,8 @@ public final class Evaluator implements AutoCloseable {
             order,
             Math.min(batchSize, images.size()),
             0,
-            0)) {
+            0,
+            features(images, normalization))) {
       while (loader.hasNext()) {
         Batch batch = loader.next();
         Tensor logits = logits(batch.images());
@@ -93,13 +109,27 @@ public final class Evaluator implements AutoCloseable {
     return new Score(loss / images.size(), (double) correct / images.size(), confusion);
   }
 
+  private @Nullable FeatureCache features(ImageSet images, Normalization normalization) {
+    if (!keepsFeatures) {
+      return null;
+    }
+    FeatureCache kept = features;
+    if (kept == null || !kept.isOf(images, normalization)) {
+      if (kept != null) {
+        kept.close();
+      }
+      features = FeatureCache.of(graph, images, normalization).orElse(null);
+    }
+    return features;
+  }
+
   /// The logits of a batch.
   ///
-  /// @param images `[n, H, W, C]`, normalised
+  /// @param images `[n, H, W, C]`, normalised, or their features
   /// @return `[n, classes]`, valid until the next call
   public Tensor logits(Tensor images) {
     TrustedNetwork network = network(images.length(0));
-    network.input().copyFrom(images);
+    network.load(images);
     network.forward(0);
     return network.logits();
   }
@@ -126,6 +156,9 @@ public final class Evaluator implements AutoCloseable {
 
   @Override
   public void close() {
+    if (features != null) {
+      features.close();
+    }
     if (full != null) {
       full.close();
     }

@@ -1,26 +1,34 @@
 package asymml.trusted.train;
 
+import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.privacy.Ledger;
 import asymml.privacy.Sampling;
-import asymml.trusted.network.Network;
+import asymml.trusted.data.BatchLoader;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Checkpoint.Position;
 import asymml.trusted.train.EpochTotals.Cost;
+import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
 
-/// Where the steps of a run are computed, and what they release: nothing on the trusted side alone,
-/// what is accounted for with workers.
-sealed interface Execution extends AutoCloseable permits TrustedExecution, SplitExecution {
-  /// The network for a batch.
+/// Where the steps of a run are computed, and what they release.
+sealed interface Execution extends AutoCloseable permits TrustedExecution, AccountedExecution {
+  /// Computes the parameters' gradients of a step.
   ///
-  /// @param slots examples of the batch, null examples among them
-  /// @throws IllegalStateException if none was planned for so many
-  Network network(int slots);
+  /// @param loader gives its batch, or its physical batches
+  /// @param step from 0
+  /// @return loss and hits; PRIVATE
+  /// @throws ProtocolException if a worker fails
+  /// @throws TrainingException if training diverged
+  SoftmaxCrossEntropy.Result gradients(BatchLoader loader, long step)
+      throws ProtocolException, TrainingException;
 
-  /// How many places a batch has.
+  /// How many places a step has.
   int slots();
+
+  /// How many of them are computed at a time.
+  int physicalBatch();
 
   /// How a step's examples are drawn, if the number is random.
   Optional<Sampling.Poisson> poisson();
@@ -32,20 +40,15 @@ sealed interface Execution extends AutoCloseable permits TrustedExecution, Split
   /// lost with it, and are spent.
   boolean mustWaitForBasis(long step);
 
-  /// Gets ready for a step.
-  ///
-  /// @param labels of the batch
-  /// @param step from 0
-  void prepare(int[] labels, long step);
-
   /// Begins what a new run keeps of its releases.
   void begin(RunLayout layout) throws IOException;
 
   /// Where a resumed run continues.
   ///
   /// @param saved the checkpoint's position
+  /// @param batches steps of an epoch
   /// @throws TrainingException if what was released cannot be this run's
-  Position resumed(Position saved) throws TrainingException;
+  Position resumed(Position saved, int batches) throws TrainingException;
 
   /// Accounts for a step before anything of it is released.
   ///

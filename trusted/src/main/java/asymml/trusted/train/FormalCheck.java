@@ -27,6 +27,8 @@ public final class FormalCheck {
   public enum Rule {
     /// Something is released.
     NOTHING_RELEASED,
+    /// With DP-SGD, workers see masked values alone.
+    ONE_WORKER,
     /// No input is sent unprotected.
     INPUTS_UNPROTECTED,
     /// No layer mixes the examples of a batch.
@@ -80,7 +82,14 @@ public final class FormalCheck {
     if (!privacy.accounted()) {
       return found;
     }
-    if (!plan.needsWorker()) {
+    DpSgd dpSgd = privacy.dpSgd();
+    if (dpSgd != null && plan.needsWorker() && !config.shield().masks()) {
+      found.add(
+          new Finding(
+              Rule.ONE_WORKER,
+              "with DP-SGD, masks hide what workers receive: one worker alone cannot take part"));
+    }
+    if (dpSgd == null && !plan.needsWorker()) {
       found.add(new Finding(Rule.NOTHING_RELEASED, "nothing is released in this mode"));
     }
     if (plan.layers().containsValue(new Untrusted())) {
@@ -99,7 +108,8 @@ public final class FormalCheck {
               Rule.SAMPLED_GRADIENT,
               "one example can weigh more in a sampled weight gradient than its bound says"));
     }
-    if (privacy.clip() instanceof PrivacyConfig.Clip.Median
+    if (dpSgd == null
+        && privacy.clip() instanceof PrivacyConfig.Clip.Median
         && (!masked || privacy.protect().contains(Channel.WEIGHTS))) {
       found.add(new Finding(Rule.PRIVATE_CLIP_BOUND, "the clip bound follows private data"));
     }
@@ -115,7 +125,7 @@ public final class FormalCheck {
       found.add(
           new Finding(
               Rule.DELTA_TOO_LARGE,
-              "delta is not below 1 over the %d examples".formatted(examples)));
+              "delta is not below 1 over the %s examples".formatted(examples)));
     }
     if (!config.needsPublicImages(plan)) {
       // Nothing is taken from them.
@@ -163,7 +173,7 @@ public final class FormalCheck {
   private static String some(List<String> layers) {
     return layers.size() <= 4
         ? String.join(", ", layers)
-        : "%s and %d more layers"
+        : "%s and %s more layers"
             .formatted(String.join(", ", layers.subList(0, 3)), layers.size() - 3);
   }
 

@@ -19,18 +19,56 @@ import org.jspecify.annotations.Nullable;
 /// @param delta at which epsilon is stated; above 0 and below 1
 /// @param drawing how the examples of a step are chosen
 /// @param basis what shared bases are fitted to
-/// @param clip where clip bounds come from
+/// @param clip where clip bounds come from; with DP-SGD not used
+/// @param dpSgd with it, all channels are protected by DP-SGD, and so is the trained model; else
+///   null
 public record PrivacyConfig(
     Set<Channel> protect,
     @Nullable Epsilon target,
     Delta delta,
     Drawing drawing,
     Basis basis,
-    Clip clip) {
+    Clip clip,
+    @Nullable DpSgd dpSgd) {
   /// Nothing is accounted for.
   public static final PrivacyConfig NONE =
       new PrivacyConfig(
           Set.of(), null, new Delta(1e-5), Drawing.SHUFFLE, Basis.BATCH, new Clip.Median());
+
+  /// What is to be accounted for without DP-SGD.
+  ///
+  /// @param protect the channels that get a mechanism
+  /// @param target the epsilon that the protected channels together may cost; null for no limit
+  /// @param delta at which epsilon is stated; above 0 and below 1
+  /// @param drawing how the examples of a step are chosen
+  /// @param basis what shared bases are fitted to
+  /// @param clip where clip bounds come from
+  public PrivacyConfig(
+      Set<Channel> protect,
+      @Nullable Epsilon target,
+      Delta delta,
+      Drawing drawing,
+      Basis basis,
+      Clip clip) {
+    this(protect, target, delta, drawing, basis, clip, null);
+  }
+
+  /// DP-SGD.
+  ///
+  /// @param dpSgd its settings
+  /// @param target the epsilon that the run may cost; null for no limit
+  /// @param delta at which epsilon is stated; above 0 and below 1
+  /// @return all channels protected
+  public static PrivacyConfig of(DpSgd dpSgd, @Nullable Epsilon target, Delta delta) {
+    return new PrivacyConfig(
+        EnumSet.of(Channel.RESIDUALS, Channel.GRADIENTS, Channel.WEIGHTS),
+        target,
+        delta,
+        Drawing.POISSON,
+        Basis.PUBLIC,
+        new Clip.Public(),
+        dpSgd);
+  }
 
   /// How the examples of a step are chosen.
   public enum Drawing {
@@ -149,6 +187,10 @@ public record PrivacyConfig(
     if (target != null && (!target.isFinite() || target.value() == 0)) {
       throw new IllegalArgumentException("a target epsilon must be above 0 and finite");
     }
+    if (dpSgd != null && (!protect.contains(Channel.WEIGHTS) || drawing != Drawing.POISSON)) {
+      throw new IllegalArgumentException(
+          "DP-SGD protects all channels, and draws its batches by Poisson sampling");
+    }
     if (protect.isEmpty()) {
       if (target != null
           || drawing != Drawing.SHUFFLE
@@ -183,13 +225,13 @@ public record PrivacyConfig(
 
   @Override
   public String toString() {
-    return "protect %s, target %s, delta %s, %s, basis %s, clip %s"
+    return "protect %s, target %s, delta %s, %s, basis %s, %s"
         .formatted(
             labels(protect),
             target == null ? "none" : target.value(),
             delta.value(),
             drawing.label(),
             basis.label(),
-            clip);
+            dpSgd == null ? "clip " + clip : dpSgd);
   }
 }

@@ -1,5 +1,6 @@
 package asymml.trusted.train;
 
+import asymml.kernels.Elementwise;
 import asymml.kernels.Tensor;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
@@ -30,7 +31,7 @@ public final class ResidualSurvey {
   /// @param progress hears how far it is
   /// @return one entry for each input that would be released, in graph order
   /// @throws IllegalArgumentException if the plan splits no layer, or there is no rank
-  /// @throws TrainingException if an activation is NaN or infinite
+  /// @throws TrainingException if a parameter or an activation is NaN or infinite
   public static List<ResidualNorms.Place> of(
       TrainedModel model,
       ImageSet images,
@@ -39,6 +40,7 @@ public final class ResidualSurvey {
       int batchSize,
       Evaluator.Progress progress)
       throws TrainingException {
+    requireFinite(model.parameters());
     int batch = Math.min(batchSize, images.size());
     int measured = images.size() / batch * batch;
     try (Parameters parameters = copy(model);
@@ -62,6 +64,16 @@ public final class ResidualSurvey {
           "the activations are not finite: training of this model diverged; lower the learning"
               + " rate",
           e);
+    }
+  }
+
+  /// The activations can look right all the same: a fused ReLU and a maximum turn NaN into 0.
+  private static void requireFinite(Parameters parameters) throws TrainingException {
+    for (Parameter p : parameters.all()) {
+      if (!Elementwise.allFinite(parameters.value(p.name()))) {
+        throw new TrainingException(
+            p.name() + " is not finite: training of this model diverged; lower the learning rate");
+      }
     }
   }
 

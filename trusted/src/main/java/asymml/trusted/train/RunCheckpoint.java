@@ -5,20 +5,40 @@ import asymml.trusted.train.Checkpoint.Position;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// The one checkpoint of a run, and what goes into it.
 ///
 /// @param file where it is
 /// @param identity of the run
 /// @param parameters of the network under training
+/// @param average the moving average of parameters, which is evaluated and released in their place;
+///   null if they are themselves
 /// @param execution keeps the rest of the state
 record RunCheckpoint(
-    Path file, Map<String, String> identity, Parameters parameters, Execution execution) {
+    Path file,
+    Map<String, String> identity,
+    Parameters parameters,
+    @Nullable WeightAverage average,
+    Execution execution) {
   void save(Position position) throws IOException {
-    Checkpoint.write(file, identity, position, parameters, execution.state());
+    Checkpoint.write(file, identity, position, parameters, released(), execution.state());
   }
 
   Position read() throws IOException, TrainingException {
-    return Checkpoint.read(file, identity, parameters, execution::restore);
+    return Checkpoint.read(file, identity, parameters, released(), execution::restore);
+  }
+
+  /// Moves the average on.
+  ///
+  /// @param step that is done, from 0
+  void average(long step) {
+    if (average != null) {
+      average.add(parameters, step);
+    }
+  }
+
+  private Parameters released() {
+    return average == null ? parameters : average.values();
   }
 }

@@ -38,7 +38,7 @@ record RunPlan(
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
     int examples = data.train().size();
-    int batches = Math.ceilDiv(examples, Math.min(config.batchSize(), examples));
+    int batches = Math.ceilDiv(examples, Math.min(batchSize(config), examples));
     return new RunPlan(
         config,
         data,
@@ -56,7 +56,20 @@ record RunPlan(
 
   /// The (expected) examples of a step.
   int batchSize() {
-    return Math.min(config.batchSize(), examples());
+    return Math.min(batchSize(config), examples());
+  }
+
+  private static int batchSize(TrainConfig config) {
+    DpSgd dpSgd = config.privacy().dpSgd();
+    return dpSgd == null ? config.batchSize() : dpSgd.logicalBatchSize();
+  }
+
+  /// The examples that are computed at a time.
+  int physicalBatch() {
+    DpSgd dpSgd = config.privacy().dpSgd();
+    return dpSgd == null
+        ? batchSize()
+        : dpSgd.physicalBatch(graph, Math.min(config.batchSize(), batchSize()));
   }
 
   /// Steps of an epoch.
@@ -74,8 +87,13 @@ record RunPlan(
     return config.privacy().drawing() == PrivacyConfig.Drawing.POISSON;
   }
 
+  /// How training images are varied. Scattering features are computed once: those of a shifted
+  /// image would have to be computed anew.
   Augmentation augmentation() {
-    return config.augment() ? data.augmentation() : Augmentation.none();
+    if (!config.augment()) {
+      return Augmentation.none();
+    }
+    return graph.beginsWithScattering() ? data.augmentation().flipsOnly() : data.augmentation();
   }
 
   /// What order and augmentation of an epoch follow from.
@@ -102,6 +120,9 @@ record RunPlan(
     }
     identity.put("seed", Long.toString(config.seed()));
     identity.put("batchSize", Integer.toString(batchSize()));
+    if (config.privacy().dpSgd() != null) {
+      identity.put("physicalBatch", Integer.toString(physicalBatch()));
+    }
     identity.put("epochs", Integer.toString(config.epochs()));
     identity.put("optimizer", config.optimizer().toString());
     identity.put("labelSmoothing", Float.toString(config.labelSmoothing()));

@@ -4,23 +4,22 @@ import asymml.kernels.Closer;
 import asymml.kernels.ProcessorTime;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.privacy.Ledger;
-import asymml.privacy.Sampling;
+import asymml.privacy.Release;
+import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.ImageSet;
-import asymml.trusted.network.Network;
 import asymml.trusted.network.SplitNetwork;
+import asymml.trusted.ops.JointClip;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.passes.PublicPass;
 import asymml.trusted.plan.ReleaseTerms;
-import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.SplitContext;
 import asymml.trusted.split.Workers;
-import asymml.trusted.train.Checkpoint.Position;
 import asymml.trusted.train.EpochTotals.Cost;
 import asymml.wire.ProtocolException;
-import java.io.IOException;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
@@ -29,7 +28,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Steps shared with workers. What they release is planned and kept in a ledger.
-final class SplitExecution implements Execution {
+final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks {
   /// Public images used at a time.
   private static final int PUBLIC_IMAGES = 64;
 
@@ -45,7 +44,10 @@ final class SplitExecution implements Execution {
   private final Accounting accounting;
   private final LedgerKeeper ledger;
   private final SplitContext split;
-  private final PlannedSizes networks;
+  private final BatchStep batchStep;
+  private final @Nullable DpSgdStep jointStep;
+  private final int physicalBatch;
+  private long now;
 
   /// Plans the networks of a run, and what they release.
   ///
@@ -84,17 +86,37 @@ final class SplitExecution implements Execution {
               .requirePrecision();
       refit = accounting.usesPublicBasis() ? publicFit : _ -> {};
       ledger = new LedgerKeeper(accounting, config.privacy().accounted(), earlier);
-      split = opened.own(new SplitContext(run.graph(), slots(), accounting.releases(), workers));
+      DpSgd dpSgd = config.privacy().dpSgd();
+      PerExampleGradients rows = dpSgd == null ? null : opened.own(DpSgdExecution.rows(run));
+      physicalBatch = rows == null ? slots() : rows.examples();
+      split =
+          opened.own(new SplitContext(run.graph(), physicalBatch, accounting.releases(), workers));
       owned.own(split);
-      networks =
+      PlannedSizes networks =
           PlannedSizes.of(
               run,
-              slots(),
+              physicalBatch,
               size ->
                   opened.own(
                       SplitNetwork.forTraining(
-                          run.graph(), run.plan(), size, parameters, split, config.seed())));
+                          run.graph(), run.plan(), size, parameters, split, config.seed(), rows)));
       networks.all().forEach(owned::own);
+      batchStep = new BatchStep(run, networks);
+      Release joint = accounting.releases().jointGradient();
+      if (dpSgd == null || rows == null || joint == null) {
+        jointStep = null;
+      } else {
+        owned.own(rows);
+        jointStep =
+            new DpSgdStep(
+                networks.of(physicalBatch),
+                new JointClip(rows, parameters, dpSgd.maxGradNorm()),
+                joint,
+                workers.first().door().sums(),
+                accounting.slots() / physicalBatch,
+                run.batchSize(),
+                config.labelSmoothing());
+      }
       workers.mapRegion(networks.regionBytes());
       opened.release();
     }
@@ -112,8 +134,38 @@ final class SplitExecution implements Execution {
   }
 
   @Override
-  public Network network(int batch) {
-    return networks.of(batch);
+  Accounting accounting() {
+    return accounting;
+  }
+
+  @Override
+  LedgerKeeper ledger() {
+    return ledger;
+  }
+
+  @Override
+  public SoftmaxCrossEntropy.Result gradients(BatchLoader loader, long step)
+      throws ProtocolException, TrainingException {
+    now = step;
+    if (jointStep != null) {
+      return jointStep.run(loader, step, this);
+    }
+    Batch batch = loader.next();
+    return batchStep.gradients(
+        batch, step, () -> begin(i -> batch.labels()[i] == SoftmaxCrossEntropy.NO_LABEL, true));
+  }
+
+  @Override
+  public void begin(NullExamples none, boolean first) {
+    split.nullExamples(none);
+    if (first && (split.refreshes(now) || !split.hasBases())) {
+      refit.fit(split);
+    }
+  }
+
+  @Override
+  public void beforeNoise() {
+    split.beginSum();
   }
 
   @Override
@@ -122,15 +174,8 @@ final class SplitExecution implements Execution {
   }
 
   @Override
-  public Optional<Sampling.Poisson> poisson() {
-    return accounting.sampling() instanceof Sampling.Poisson poisson
-        ? Optional.of(poisson)
-        : Optional.empty();
-  }
-
-  @Override
-  public long lastStep() {
-    return accounting.steps();
+  public int physicalBatch() {
+    return physicalBatch;
   }
 
   @Override
@@ -139,41 +184,8 @@ final class SplitExecution implements Execution {
   }
 
   @Override
-  public void prepare(int[] labels, long step) {
-    split.nullExamples(i -> labels[i] == SoftmaxCrossEntropy.NO_LABEL);
-    if (split.refreshes(step) || !split.hasBases()) {
-      refit.fit(split);
-    }
-  }
-
-  @Override
-  public void begin(RunLayout layout) throws IOException {
-    ledger.begin(layout);
-  }
-
-  @Override
-  public Position resumed(Position saved) throws TrainingException {
-    return ledger.afterSpent(saved, run.batches());
-  }
-
-  @Override
-  public void reserve(RunLayout layout, long step, long stepsLeft) throws IOException {
-    ledger.reserve(layout, step, stepsLeft);
-  }
-
-  @Override
-  public void settle(RunLayout layout, long done) throws IOException {
-    ledger.settle(layout, done);
-  }
-
-  @Override
   public boolean isAccounted() {
     return run.config().privacy().accounted();
-  }
-
-  @Override
-  public Optional<Ledger> forecast() {
-    return Optional.of(accounting.ledger(accounting.steps()));
   }
 
   @Override

@@ -23,7 +23,7 @@ import java.util.function.Consumer;
 /// @param noise strength of the noise on residuals
 /// @param gradientNoise strength of the noise on output gradients where nothing is accounted for
 /// @param epochs passes over the training images, at least 1
-/// @param batchSize examples a step, at least 1
+/// @param batchSize examples a step, at least 1; with DP-SGD those of a physical batch
 /// @param optimizer optimiser hyperparameters; its warm-up is shorter than the run, and its
 ///   milestones lie before the end
 /// @param labelSmoothing share of the target spread over all classes, 0 to below 1
@@ -174,6 +174,9 @@ public record TrainConfig(
   /// @param plan where the layers of this run are, with their ranks
   /// @return true if the run needs some
   public boolean needsPublicImages(Plan plan) {
+    if (privacy.dpSgd() != null) {
+      return plan.sharesBases();
+    }
     return privacy.accounted()
         && (!shield.masks() || privacy.protect().contains(Channel.WEIGHTS) || plan.sharesBases());
   }

@@ -7,6 +7,7 @@ import asymml.privacy.Ledger;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.plan.Plan;
@@ -29,6 +30,8 @@ public final class Trainer implements AutoCloseable {
   private final RunPlan run;
   private final Parameters parameters;
   private final Execution execution;
+  private final @Nullable WeightAverage average;
+  private final @Nullable FeatureCache features;
   private final Evaluator evaluator;
   private final Closer owned = new Closer();
 
@@ -92,15 +95,43 @@ public final class Trainer implements AutoCloseable {
       execution =
           opened.own(
               workers == null
-                  ? new TrustedExecution(run, parameters)
+                  ? alone(earlier)
                   : new SplitExecution(
                       run, parameters, Optional.ofNullable(publicImages), workers, earlier));
-      evaluator = new Evaluator(run.graph(), parameters, run.batchSize());
+      average = average(config);
+      if (average != null) {
+        opened.own(average);
+        owned.own(average);
+      }
+      evaluator =
+          new Evaluator(
+              run.graph(),
+              average == null ? parameters : average.values(),
+              run.physicalBatch(),
+              true);
+      features = FeatureCache.of(run.graph(), run.data().train(), run.normalization()).orElse(null);
+      if (features != null) {
+        owned.own(features);
+      }
       owned.own(parameters);
       owned.own(execution);
       owned.own(evaluator);
       opened.release();
     }
+  }
+
+  private Execution alone(@Nullable Ledger earlier) {
+    DpSgd dpSgd = run.config().privacy().dpSgd();
+    return dpSgd == null
+        ? new TrustedExecution(run, parameters)
+        : new DpSgdExecution(run, dpSgd, parameters, earlier);
+  }
+
+  private @Nullable WeightAverage average(TrainConfig config) {
+    DpSgd dpSgd = config.privacy().dpSgd();
+    return dpSgd == null || dpSgd.weightAverage() == 0
+        ? null
+        : new WeightAverage(run.graph(), config.seed(), dpSgd);
   }
 
   private void requireAccountable(@Nullable ImageSet publicImages, boolean unpredictable) {
@@ -125,7 +156,7 @@ public final class Trainer implements AutoCloseable {
     int shared = images.sharedWith(data.train(), data.test());
     if (shared > 0) {
       throw new IllegalArgumentException(
-          "%d of the %d public images are training or test images of this run: public images must be no secret, and others"
+          "%s of the %s public images are training or test images of this run: public images must be no secret, and others"
               .formatted(shared, images.size()));
     }
   }
@@ -183,7 +214,7 @@ public final class Trainer implements AutoCloseable {
       BooleanSupplier stop)
       throws IOException, TrainingException {
     RunCheckpoint checkpoint =
-        new RunCheckpoint(layout.checkpoint(), run.identity(), parameters, execution);
+        new RunCheckpoint(layout.checkpoint(), run.identity(), parameters, average, execution);
     Position start = resume ? resumed(layout, checkpoint, listener) : begun(layout, checkpoint);
     try (EpochLog log = EpochLog.open(layout, Clock.systemUTC(), resume)) {
       EpochEnd epochEnd = new EpochEnd(run, evaluator, checkpoint, log, listener);
@@ -192,6 +223,7 @@ public final class Trainer implements AutoCloseable {
               layout,
               checkpoint,
               epochEnd,
+              features,
               new TrainingLoop.Callbacks(listener, analysis, stop))
           .run(start);
     }
@@ -208,7 +240,7 @@ public final class Trainer implements AutoCloseable {
       throws IOException, TrainingException {
     Position saved = checkpoint.read();
     MetricsLog.truncateAfter(layout.metrics(), saved.epoch());
-    Position start = execution.resumed(saved);
+    Position start = execution.resumed(saved, run.batches());
     if (start.step() > saved.step()) {
       listener.stepsSkipped(start.step() - saved.step());
     }

@@ -1,14 +1,11 @@
 package asymml.trusted.train;
 
-import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.privacy.Sampling;
-import asymml.trusted.boundary.NonFiniteException;
-import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
+import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.PoissonDraw;
 import asymml.trusted.data.Shuffle;
-import asymml.trusted.network.Network;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Checkpoint.Position;
@@ -18,6 +15,7 @@ import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
 
 /// The loop over epochs and steps: draw a batch, run the network forward, take the loss, run it
 /// backward, update the parameters. After each epoch comes [EpochEnd].
@@ -35,6 +33,7 @@ final class TrainingLoop {
   private final Execution execution;
   private final RunCheckpoint checkpoint;
   private final EpochEnd epochEnd;
+  private final @Nullable FeatureCache features;
   private final Callbacks callbacks;
   private final LearningRateSchedule schedule;
   private final int batches;
@@ -45,6 +44,7 @@ final class TrainingLoop {
       RunLayout layout,
       RunCheckpoint checkpoint,
       EpochEnd epochEnd,
+      @Nullable FeatureCache features,
       Callbacks callbacks) {
     this.run = run;
     this.layout = layout;
@@ -52,6 +52,7 @@ final class TrainingLoop {
     this.execution = checkpoint.execution();
     this.checkpoint = checkpoint;
     this.epochEnd = epochEnd;
+    this.features = features;
     this.callbacks = callbacks;
     this.schedule = run.schedule();
     this.batches = run.batches();
@@ -110,7 +111,7 @@ final class TrainingLoop {
         execution.reserve(layout, step, Math.min(batches - totals.batches(), last - step));
         SoftmaxCrossEntropy.Result result;
         try {
-          result = step(loader.next(), step);
+          result = step(loader, step);
         } catch (ProtocolException e) {
           keepSpentSteps(e, position(start, step, totals, before));
           throw e;
@@ -151,36 +152,18 @@ final class TrainingLoop {
         run.normalization(),
         run.augmentation(),
         order,
-        execution.slots(),
+        execution.physicalBatch(),
         run.epochSeed(epoch),
-        poisson == null ? done : 0);
+        poisson == null ? done : 0,
+        features);
   }
 
-  private SoftmaxCrossEntropy.Result step(Batch batch, long step)
+  private SoftmaxCrossEntropy.Result step(BatchLoader loader, long step)
       throws ProtocolException, TrainingException {
-    Network network = execution.network(batch.size());
-    network.input().copyFrom(batch.images());
-    execution.prepare(batch.labels(), step);
-    try {
-      network.forward(step);
-      SoftmaxCrossEntropy.Result result = loss(network, batch.labels(), step);
-      network.backward();
-      TrainConfig.Optimizer optimizer = run.config().optimizer();
-      parameters.update(schedule.at(step), optimizer.momentum(), optimizer.weightDecay());
-      return result;
-    } catch (NonFiniteException e) {
-      throw Divergence.at(step, "the activations are no longer finite", e);
-    }
-  }
-
-  private SoftmaxCrossEntropy.Result loss(Network network, int[] labels, long step)
-      throws TrainingException {
-    if (!Elementwise.allFinite(network.logits())) {
-      throw Divergence.at(step, "the outputs are no longer finite", null);
-    }
-    // How many were drawn is private: the gradient is over the expected number.
-    double divisor = run.isPoisson() ? run.batchSize() : labels.length;
-    return SoftmaxCrossEntropy.evaluate(
-        network.logits(), labels, run.config().labelSmoothing(), divisor, network.logitsGradient());
+    SoftmaxCrossEntropy.Result result = execution.gradients(loader, step);
+    TrainConfig.Optimizer optimizer = run.config().optimizer();
+    parameters.update(schedule.at(step), optimizer.momentum(), optimizer.weightDecay());
+    checkpoint.average(step);
+    return result;
   }
 }

@@ -2,14 +2,16 @@ package asymml.trusted.train;
 
 import asymml.kernels.Closer;
 import asymml.kernels.ProcessorTime;
+import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.privacy.Ledger;
 import asymml.privacy.Sampling;
-import asymml.trusted.network.Network;
+import asymml.trusted.data.BatchLoader;
 import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Checkpoint.Position;
 import asymml.trusted.train.EpochTotals.Cost;
+import asymml.wire.ProtocolException;
 import java.util.Map;
 import java.util.Optional;
 
@@ -17,7 +19,7 @@ import java.util.Optional;
 final class TrustedExecution implements Execution {
   private final Closer owned = new Closer();
   private final int slots;
-  private final PlannedSizes networks;
+  private final BatchStep batchStep;
 
   /// Plans the networks of a run.
   ///
@@ -26,7 +28,7 @@ final class TrustedExecution implements Execution {
     run.plan().requireTrusted();
     slots = run.batchSize();
     try (Closer opened = new Closer()) {
-      networks =
+      PlannedSizes networks =
           PlannedSizes.of(
               run,
               slots,
@@ -35,13 +37,20 @@ final class TrustedExecution implements Execution {
                       TrustedNetwork.forTraining(
                           run.graph(), size, parameters, run.config().seed())));
       networks.all().forEach(owned::own);
+      batchStep = new BatchStep(run, networks);
       opened.release();
     }
   }
 
   @Override
-  public Network network(int batch) {
-    return networks.of(batch);
+  public SoftmaxCrossEntropy.Result gradients(BatchLoader loader, long step)
+      throws ProtocolException, TrainingException {
+    return batchStep.gradients(loader.next(), step, () -> {});
+  }
+
+  @Override
+  public int physicalBatch() {
+    return slots;
   }
 
   @Override
@@ -65,13 +74,10 @@ final class TrustedExecution implements Execution {
   }
 
   @Override
-  public void prepare(int[] labels, long step) {}
-
-  @Override
   public void begin(RunLayout layout) {}
 
   @Override
-  public Position resumed(Position saved) {
+  public Position resumed(Position saved, int batches) {
     return saved;
   }
 

@@ -9,6 +9,7 @@ import asymml.wire.Transport;
 import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -108,9 +109,19 @@ final class FakeWorker implements AutoCloseable {
     }
   }
 
-  /// Answers a request with nothing but Done.
+  /// Answers a request with nothing but Done. Memory that it is handed it takes and does not keep:
+  /// a second region would not be handed over before.
   static Message done(Link link) throws ProtocolException {
     Message request = link.receive(soon());
+    if (request instanceof Message.MapRegion map && !link.streamed()) {
+      try {
+        link.shared(map.sizeBytes()).close();
+      } catch (ProtocolException e) {
+        throw e;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
     link.send(new Message.Done(request.sequence(), 5), soon());
     return request;
   }

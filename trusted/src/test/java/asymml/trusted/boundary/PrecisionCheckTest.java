@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.function.BiFunction;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -36,23 +37,21 @@ class PrecisionCheckTest {
   @TempDir Path folder;
 
   /// What a worker does to each operand before it multiplies, and to results.
-  private interface Arithmetic {
-    float operand(float value);
-
-    default float result(Message request, float value) {
-      return value;
+  private record Arithmetic(
+      UnaryOperator<Float> operand, BiFunction<Message, Float, Float> result) {
+    static Arithmetic of(UnaryOperator<Float> operand) {
+      return new Arithmetic(operand, (_, value) -> value);
     }
   }
 
-  private static final Arithmetic STRICT = value -> value;
+  private static final Arithmetic STRICT = Arithmetic.of(value -> value);
 
   /// Keeps some bits of the mantissa, to nearest: 10 are those of TensorFloat-32.
   private static Arithmetic rounding(int bits) {
-    return value -> {
-      int drop = 23 - bits;
-      int half = 1 << (drop - 1);
-      return Float.intBitsToFloat((Float.floatToRawIntBits(value) + half) & -(1 << drop));
-    };
+    int drop = 23 - bits;
+    int half = 1 << (drop - 1);
+    return Arithmetic.of(
+        value -> Float.intBitsToFloat((Float.floatToRawIntBits(value) + half) & -(1 << drop)));
   }
 
   /// Serves the requests of a check until the goodbye.
@@ -134,7 +133,7 @@ class PrecisionCheckTest {
     private Tensor operand(Slot slot, int[] axes) {
       Tensor own = Tensor.allocate(arena, axes).copyFrom(Tensor.of(region.at(slot), axes));
       for (long i = 0; i < own.size(); i++) {
-        own.set(i, arithmetic.operand(own.get(i)));
+        own.set(i, arithmetic.operand().apply(own.get(i)));
       }
       return own;
     }
@@ -142,7 +141,7 @@ class PrecisionCheckTest {
     private void store(Message request, Tensor result, Slot slot) {
       Tensor target = Tensor.of(region.at(slot), result.shape());
       for (long i = 0; i < result.size(); i++) {
-        target.set(i, arithmetic.result(request, result.get(i)));
+        target.set(i, arithmetic.result().apply(request, result.get(i)));
       }
     }
 
@@ -208,17 +207,9 @@ class PrecisionCheckTest {
     for (Class<? extends Message> wrong :
         List.of(Message.Forward.class, Message.BackwardData.class)) {
       Arithmetic arithmetic =
-          new Arithmetic() {
-            @Override
-            public float operand(float value) {
-              return value;
-            }
-
-            @Override
-            public float result(Message request, float value) {
-              return wrong.isInstance(request) ? value * 1.00001f : value;
-            }
-          };
+          new Arithmetic(
+              value -> value,
+              (request, value) -> wrong.isInstance(request) ? value * 1.00001f : value);
       assertThatThrownBy(() -> check(arithmetic, UnaryOperator.identity()))
           .as(wrong.getSimpleName())
           .hasMessageContaining("1.0e-05 of it");
@@ -228,18 +219,7 @@ class PrecisionCheckTest {
   @Test
   void results_that_are_not_finite_do_not_pass_for_exact_ones() {
     for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
-      Arithmetic arithmetic =
-          new Arithmetic() {
-            @Override
-            public float operand(float value) {
-              return value;
-            }
-
-            @Override
-            public float result(Message request, float value) {
-              return bad;
-            }
-          };
+      Arithmetic arithmetic = new Arithmetic(value -> value, (_, _) -> bad);
       assertThatThrownBy(() -> check(arithmetic, UnaryOperator.identity()))
           .isInstanceOf(ProtocolException.class)
           .hasMessageContaining("says that it computes in float32");

@@ -82,7 +82,8 @@ class RemoteWorkerTest {
       assertThat(worker.workerCpuNanos()).isEqualTo(3);
     }
     assertThat(seen.getLast()).isInstanceOf(Message.Bye.class);
-    assertThat(seen).extracting(Message::sequence).containsExactly(1L, 2L, 3L, 4L);
+    assertThat(seen).hasSize(4);
+    assertThat(seen).extracting(Message::sequence).isSorted().doesNotHaveDuplicates();
   }
 
   @Test
@@ -136,7 +137,7 @@ class RemoteWorkerTest {
               () -> worker.define(1, LINEAR),
               () -> worker.define(-1, LINEAR),
               () -> worker.define(Message.MAX_OP_ID + 1, LINEAR),
-              () -> worker.await(new Ticket(99)),
+              () -> worker.await(new Ticket(Long.MAX_VALUE)),
               () -> worker.result(y, 7),
               () -> worker.result(new Slot(4096, 8), 8),
               () -> worker.requestLimit(Duration.ZERO));

@@ -212,7 +212,7 @@ class StreamedWorkerTest {
   }
 
   /// What a worker sends in answer to a request of some number.
-  private interface Answer {
+  interface Answer {
     void to(Link link, long sequence) throws Exception;
   }
 

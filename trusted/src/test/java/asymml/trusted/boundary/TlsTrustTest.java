@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -71,6 +72,24 @@ class TlsTrustTest {
     assertThatThrownBy(() -> TlsTrust.ofCertificates(absent))
         .isInstanceOf(NoSuchFileException.class)
         .hasMessage(absent.toString());
+  }
+
+  @Test
+  void a_certificate_outside_its_dates_is_refused_unless_it_is_allowed() throws Exception {
+    Path file = Files.writeString(own.resolve("dated.pem"), certificates.pem("other"));
+    Clock early = Clock.offset(Clock.systemUTC(), Duration.ofDays(-1));
+    Clock late = Clock.offset(Clock.systemUTC(), Duration.ofDays(3));
+    assertThatThrownBy(() -> TlsTrust.ofCertificates(file, late, false))
+        .isInstanceOf(ProtocolException.class)
+        .hasMessageStartingWith("the certificate in " + file + " expired at 20")
+        .hasMessageEndingWith("or allow it with --tls-allow-expired");
+    assertThatThrownBy(() -> TlsTrust.ofCertificates(file, early, false))
+        .isInstanceOf(ProtocolException.class)
+        .hasMessageContaining(" is not valid before 20");
+    for (Clock clock : new Clock[] {early, late}) {
+      assertThat(TlsTrust.ofCertificates(file, clock, true).keys())
+          .containsExactly(certificates.key("other"));
+    }
   }
 
   /// A worker that waits for the goodbye.

@@ -95,21 +95,20 @@ class ElementwiseOpsTest {
     int[] in = {3, 8, 12, 2};
     int[] out = {3, 2, 3, 2 * Scattering.PATHS};
     OpTensors tensors = harness.tensors(Target.NONE, in, out);
-    try (ScatteringOp op = new ScatteringOp(tensors)) {
-      op.forward(0);
-      float[] first = tensors.y().examples(0, 1).toArray();
-      float[] last = tensors.y().examples(2, 1).toArray();
-      harness.randomize(tensors.x().examples(2, 1));
-      op.forward(1);
-      assertThat(tensors.y().examples(0, 1).toArray()).isEqualTo(first);
-      assertThat(tensors.y().examples(2, 1).toArray()).isNotEqualTo(last);
-      assertThatThrownBy(op::backward)
-          .isInstanceOf(IllegalStateException.class)
-          .hasMessage("no gradient flows through a scattering transform");
-      assertThat(op.addedHere()).isEmpty();
-      op.close();
-      assertThatThrownBy(() -> op.forward(2)).isInstanceOf(IllegalStateException.class);
-    }
+    ScatteringOp op = new ScatteringOp(tensors);
+    op.forward(0);
+    float[] first = tensors.y().examples(0, 1).toArray();
+    float[] last = tensors.y().examples(2, 1).toArray();
+    harness.randomize(tensors.x().examples(2, 1));
+    op.forward(1);
+    assertThat(tensors.y().examples(0, 1).toArray()).isEqualTo(first);
+    assertThat(tensors.y().examples(2, 1).toArray()).isNotEqualTo(last);
+    assertThatThrownBy(op::backward)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("no gradient flows through a scattering transform");
+    assertThat(op.addedHere()).isEmpty();
+    op.close();
+    assertThatThrownBy(() -> op.forward(2)).isInstanceOf(IllegalStateException.class);
   }
 
   /// A constant image has no wavelet coefficients: path 0 is its value, all others are 0.
@@ -296,7 +295,7 @@ class ElementwiseOpsTest {
   }
 
   /// Batch, height, width, channels, kernel height and width, stride, padding.
-  private record Window(int n, int h, int w, int c, int kh, int kw, int stride, int padding) {
+  record Window(int n, int h, int w, int c, int kh, int kw, int stride, int padding) {
     int[] in() {
       return new int[] {n, h, w, c};
     }

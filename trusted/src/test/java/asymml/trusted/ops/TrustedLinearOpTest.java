@@ -81,7 +81,7 @@ class TrustedLinearOpTest {
 
     TrustedLinearOp op(OpTensors tensors, @Nullable GradientGuard guard) {
       return new TrustedLinearOp(
-          "layer", shape, parameters, own(tensors.dy() != null), tensors, guard);
+          "layer", shape, parameters, own(tensors.dy() != null), tensors, guard, null);
     }
 
     double[] biasValues() {

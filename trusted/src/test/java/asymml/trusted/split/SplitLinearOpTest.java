@@ -25,6 +25,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -273,6 +274,30 @@ class SplitLinearOpTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void nothing_is_learned_from_a_null_example_whatever_a_worker_answers(boolean adds)
+      throws Exception {
+    Setting setting = Setting.of(SMALL, 1).with(adds ? Flow.ADDED : Flow.FIRST);
+    try (LayerRig rig = LayerRig.split(folder, setting)) {
+      rig.worker().shift(Message.BackwardData.class);
+      rig.fill(14);
+      rig.dx.examples(1, 1).fill(0);
+      rig.context.nullExamples(i -> i == 1);
+      rig.forward(0);
+      rig.backward();
+      assertThat(rig.dx.examples(1, 1).toArray()).containsOnly(0);
+      double[] dx = OracleLayer.backwardData(SMALL, doubles(rig.dy), doubles(rig.w));
+      double[] first = Arrays.copyOf(dx, dx.length / 3);
+      if (!adds) {
+        // The others get what it answers, wrong as it is.
+        for (int i = 0; i < first.length; i++) {
+          assertThat(rig.dx.get(i)).isCloseTo((float) first[i] + 1, within(1e-5f));
+        }
+      }
+    }
+  }
+
   static Stream<Class<? extends Message>> results() {
     return Stream.of(
         Message.Forward.class, Message.BackwardData.class, Message.BackwardWeights.class);
@@ -346,14 +371,14 @@ class SplitLinearOpTest {
 
   /// With one example that is not zero, all that is computed here is that example's part.
   @ParameterizedTest
-  @ValueSource(ints = {0, 1, 3})
-  void one_example_s_trusted_part_of_the_gradients_stays_below_the_clip_norm(int rank)
-      throws Exception {
+  @CsvSource({"0, true", "1, true", "3, false", "2, false"})
+  void one_example_s_trusted_part_of_the_gradients_stays_below_the_clip_norm(
+      int rank, boolean hasBias) throws Exception {
     double clip = 0.75;
     ConvShape shape = new ConvShape(4, 5, 4, 3, 4, 2, 3, 2, 1);
-    try (LayerRig rig = LayerRig.split(folder, Setting.of(shape, rank).with(true, clip))) {
+    try (LayerRig rig = LayerRig.split(folder, Setting.of(shape, rank).with(hasBias, clip))) {
       int step = 0;
-      for (float scale : new float[] {1e-6f, 1, 1e6f, 1e18f}) {
+      for (float scale : new float[] {1e-6f, 1, 30, 1e6f, 1e18f}) {
         rig.worker().forgetAsked();
         rig.fill(13 + step);
         for (int i = 0; i < shape.batch(); i++) {
@@ -369,11 +394,13 @@ class SplitLinearOpTest {
         Asked asked = rig.worker().only(Message.BackwardWeights.class);
         double[] ofWorker = OracleLayer.backwardWeights(shape, asked.operand(0), asked.operand(1));
         double[] here = difference(doubles(rig.dw), ofWorker);
-        double[] bias = doubles(rig.db);
+        double[] bias = hasBias ? doubles(rig.db) : new double[0];
         // The worker's part is known to float32 alone: at large scales it hides what is here.
-        double part = rank == 0 || scale > 1e3f ? norm(bias) : norm(norm(here), norm(bias));
-        assertThat(part).as("scale %s", scale).isLessThan(clip * (1 + 1e-6));
-        assertThat(part).isPositive();
+        double unknown = 1e-5 * norm(ofWorker);
+        double part =
+            rank == 0 || unknown > 0.01 * clip ? norm(bias) : norm(norm(here), norm(bias));
+        assertThat(part).as("scale %s", scale).isLessThan(clip * (1 + 1e-6) + unknown);
+        assertThat(part > 0).isEqualTo(hasBias || unknown <= 0.01 * clip);
         // What the worker gets is not limited by this guard: it was released before.
         assertThat(norm(asked.operand(1))).isGreaterThan(0.1 * scale);
       }

@@ -99,7 +99,7 @@ class CheckpointTest {
   }
 
   private void write() throws IOException {
-    Checkpoint.write(file, identity(), POSITION, parameters, state);
+    Checkpoint.write(file, identity(), POSITION, parameters, parameters, state);
   }
 
   private static List<Integer> bits(float[] values) {
@@ -136,7 +136,8 @@ class CheckpointTest {
     Map<String, float[]> restored = new TreeMap<>();
     try (Parameters other = trained(graph(norm), 99)) {
       assertThat(content(other)).isNotEqualTo(content(parameters));
-      assertThat(Checkpoint.read(file, identity(), other, restored::putAll)).isEqualTo(POSITION);
+      assertThat(Checkpoint.read(file, identity(), other, other, restored::putAll))
+          .isEqualTo(POSITION);
       assertThat(content(other)).isEqualTo(content(parameters));
     }
     assertThat(bits(restored)).isEqualTo(bits(state));
@@ -147,7 +148,7 @@ class CheckpointTest {
     state.clear();
     write();
     List<Map<String, float[]>> restored = new ArrayList<>();
-    Checkpoint.read(file, identity(), parameters, restored::add);
+    Checkpoint.read(file, identity(), parameters, parameters, restored::add);
     assertThat(restored).containsExactly(Map.of());
   }
 
@@ -178,8 +179,8 @@ class CheckpointTest {
   private void assertUntouched(Map<String, String> identity, String key) {
     try (Parameters other = trained(CNN, 5)) {
       Map<String, List<Integer>> before = content(other);
-      assertThatThrownBy(
-              () -> Checkpoint.read(file, identity, other, _ -> fail("state of another run")))
+      assertThatThrownBy(() ->
+              Checkpoint.read(file, identity, other, other, _ -> fail("state of another run")))
           .isInstanceOf(TrainingException.class)
           .hasMessage(
               "%s belongs to a run with another %s: resume with the settings and data it was started with"
@@ -214,7 +215,7 @@ class CheckpointTest {
     write();
     Map<String, String> other = identity();
     other.put("shield", "shares");
-    assertThatThrownBy(() -> Checkpoint.read(file, other, parameters, _ -> {}))
+    assertThatThrownBy(() -> Checkpoint.read(file, other, parameters, parameters, _ -> {}))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("lacks 'shield'");
   }
@@ -233,7 +234,7 @@ class CheckpointTest {
       assertThat(tensors.removeIf(t -> t.name().equals(name))).isTrue();
       return tensors;
     });
-    assertThatThrownBy(() -> Checkpoint.read(file, identity(), parameters, _ -> {}))
+    assertThatThrownBy(() -> Checkpoint.read(file, identity(), parameters, parameters, _ -> {}))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("no checkpoint of this program: it has no '" + name + "' of shape");
     rewrite(tensors -> {
@@ -243,7 +244,7 @@ class CheckpointTest {
               : t);
       return tensors;
     });
-    assertThatThrownBy(() -> Checkpoint.read(file, identity(), parameters, _ -> {}))
+    assertThatThrownBy(() -> Checkpoint.read(file, identity(), parameters, parameters, _ -> {}))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("has no '" + name + "' of shape");
   }
@@ -266,7 +267,8 @@ class CheckpointTest {
 
   private void assertRefused(String how) {
     assertThatThrownBy(() ->
-            Checkpoint.read(file, identity(), parameters, _ -> fail("state of a damaged file")))
+            Checkpoint.read(
+                file, identity(), parameters, parameters, _ -> fail("state of a damaged file")))
         .as(how)
         .isInstanceOf(IOException.class)
         .hasMessageContaining(file.toString())
@@ -279,7 +281,8 @@ class CheckpointTest {
     byte[] before = Files.readAllBytes(file);
     Files.createDirectories(directory.resolve(file.getFileName() + ".tmp").resolve("full"));
     Position later = new Position(8, POSITION.step() + 1, EpochTotals.ZERO);
-    assertThatThrownBy(() -> Checkpoint.write(file, identity(), later, parameters, state))
+    assertThatThrownBy(
+            () -> Checkpoint.write(file, identity(), later, parameters, parameters, state))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("checkpoint.safetensors");
     assertThat(Files.readAllBytes(file)).isEqualTo(before);
@@ -290,7 +293,7 @@ class CheckpointTest {
     RunPlan run = RunPlan.of(TinyRuns.config(1, 4), TinyRuns.data(6, 3, 1));
     try (Parameters own = new Parameters(run.graph(), new Initializer(1), true);
         Execution execution = new TrustedExecution(run, own)) {
-      RunCheckpoint checkpoint = new RunCheckpoint(file, run.identity(), own, execution);
+      RunCheckpoint checkpoint = new RunCheckpoint(file, run.identity(), own, null, execution);
       Map<String, List<Integer>> before = content(own);
       checkpoint.save(POSITION);
       own.value("fc.weight").fill(7);

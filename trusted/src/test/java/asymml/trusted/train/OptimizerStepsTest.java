@@ -117,8 +117,9 @@ class OptimizerStepsTest {
       for (long s = 0; s < stopped; s++) {
         step(first, schedule(), s);
       }
-      Checkpoint.write(file, identity, new Position(0, stopped, EpochTotals.ZERO), first, Map.of());
-      long from = Checkpoint.read(file, identity, second, _ -> {}).step();
+      Checkpoint.write(
+          file, identity, new Position(0, stopped, EpochTotals.ZERO), first, first, Map.of());
+      long from = Checkpoint.read(file, identity, second, second, _ -> {}).step();
       for (long s = from; s < STEPS; s++) {
         step(second, schedule(), s);
       }
@@ -159,7 +160,7 @@ class OptimizerStepsTest {
           value.set(value.size() - 1, bad);
           assertThat(thrownBy(parameters))
               .hasMessage(
-                  "training diverged at step 41: %s is no longer finite; lower the learning rate or the noise; the last checkpoint is intact"
+                  "training diverged at step 41: %s is no longer finite; lower the learning rate or the noise, or, if that does not help, suspect the results of a worker, which are not checked for size; the last checkpoint is intact"
                       .formatted(p.name()))
               .matches(TrainingException::diverged);
         }

@@ -1,0 +1,50 @@
+package asymml.cli.terminal;
+
+import java.io.IOException;
+import java.io.Writer;
+import java.util.Locale;
+
+/// Passes text on with control characters and those that change the direction of writing as their
+/// code: names of classes and files come from data, and must neither command the terminal nor show
+/// something else than what they are. Line ends and tabs pass.
+public final class EscapingWriter extends Writer {
+  private final Writer out;
+
+  /// @param out gets the text
+  public EscapingWriter(Writer out) {
+    this.out = out;
+  }
+
+  private static boolean isUnsafe(char c) {
+    return (Character.isISOControl(c) && c != '\n' && c != '\t')
+        || c == '\u061c' // Arabic letter mark
+        || c == '\u200e' // left-to-right mark
+        || c == '\u200f' // right-to-left mark
+        || (c >= '\u2028' && c <= '\u202e') // separators, embeddings and overrides
+        || (c >= '\u2066' && c <= '\u2069'); // isolates
+  }
+
+  @Override
+  public void write(char[] characters, int offset, int length) throws IOException {
+    int end = offset + length;
+    int plain = offset;
+    for (int i = offset; i < end; i++) {
+      if (isUnsafe(characters[i])) {
+        out.write(characters, plain, i - plain);
+        out.write(String.format(Locale.ROOT, "\\u%04x", (int) characters[i]));
+        plain = i + 1;
+      }
+    }
+    out.write(characters, plain, end - plain);
+  }
+
+  @Override
+  public void flush() throws IOException {
+    out.flush();
+  }
+
+  @Override
+  public void close() throws IOException {
+    out.close();
+  }
+}

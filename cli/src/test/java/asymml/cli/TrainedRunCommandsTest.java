@@ -1,0 +1,114 @@
+package asymml.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.awt.image.BufferedImage;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// `eval`, `predict` and `analyze masks` of one run on generated images.
+class TrainedRunCommandsTest {
+  @TempDir static Path folder;
+
+  private static Path run = Path.of("");
+
+  @BeforeAll
+  static void train() {
+    run = folder.resolve("run");
+    Outcome outcome =
+        Outcome.of(
+            ("train --mode trusted-only --limit-train 64 --limit-test 20 --batch-size 32 --epochs 1"
+                    + " --progress plain --out "
+                    + run)
+                .split(" "));
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.code()).isZero();
+  }
+
+  private static String said(String line) {
+    Outcome outcome = Outcome.of(line.split(" "));
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.code()).isZero();
+    return outcome.out();
+  }
+
+  @Test
+  void eval_tests_on_what_the_run_was_tested_on_and_lists_every_class() {
+    String out = said("eval --run " + run + " --batch-size 7");
+    assertThat(out).containsPattern("20 test images of .*: accuracy [0-9.]+ %, loss [0-9.]+");
+    List<String> classes = out.lines().filter(line -> line.matches(" .* of [0-9]+")).toList();
+    assertThat(classes).hasSize(10);
+    int images =
+        classes.stream()
+            .mapToInt(line -> Integer.parseInt(line.substring(line.lastIndexOf(' ') + 1)))
+            .sum();
+    assertThat(images).isEqualTo(20);
+  }
+
+  @Test
+  void eval_of_a_batch_size_does_not_depend_on_it() {
+    assertThat(said("eval --run " + run + " --batch-size 3"))
+        .isEqualTo(said("eval --run " + run + " --batch-size 20"));
+  }
+
+  @Test
+  void eval_tests_on_fewer_images_or_on_others() {
+    assertThat(said("eval --run " + run + " --limit-test 5")).contains("5 test images of");
+    assertThat(said("eval --run " + run + " --data generated:7")).contains("20 test images of");
+  }
+
+  @Test
+  void predict_names_as_many_classes_as_asked_for_the_likeliest_first() throws Exception {
+    Path image = folder.resolve("image.png");
+    ImageIO.write(new BufferedImage(32, 32, BufferedImage.TYPE_INT_RGB), "png", image.toFile());
+    String out = said("predict --run %s --top 4 %s %s".formatted(run, image, image));
+    List<String> lines = out.lines().filter(line -> line.startsWith(image + ": ")).toList();
+    assertThat(lines).hasSize(2);
+    assertThat(lines.getFirst()).isEqualTo(lines.getLast());
+    List<Double> shares =
+        List.of(lines.getFirst().substring((image + ": ").length()).split(", ")).stream()
+            .map(each -> each.replaceFirst(".* ([0-9.]+) %", "$1"))
+            .map(Double::valueOf)
+            .toList();
+    assertThat(shares).hasSize(4).isSortedAccordingTo((a, b) -> Double.compare(b, a));
+  }
+
+  @Test
+  void predict_refuses_what_is_no_image() throws Exception {
+    Path text = Files.writeString(folder.resolve("text.png"), "no image");
+    Outcome outcome = Outcome.of("predict", "--run", run.toString(), text.toString());
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.err()).contains(text.toString()).hasLineCount(1);
+  }
+
+  @Test
+  void masks_are_measured_at_each_rank_and_written_into_the_run() {
+    String out = said("analyze masks --run " + run + " --images 4 --ranks 0,1/4");
+    assertThat(out)
+        .contains("PRIVATE", "cnn: noise multiplier 10 everywhere", "dX from dY")
+        .contains("verdict: the largest relative error is ", "written: " + run);
+    JsonNode root = JsonMapper.shared().readTree(run.resolve("masks.json").toFile());
+    assertThat(root.path("noiseMultiplier").asDouble()).isEqualTo(10);
+    assertThat(root.path("images").asInt()).isEqualTo(4);
+    assertThat(root.path("forward")).hasSize(2 * root.path("backward").size()).isNotEmpty();
+    assertThat(root.path("forward"))
+        .allSatisfy(
+            row -> assertThat(row.path("measuredError").asDouble()).isPositive().isLessThan(1e-2));
+  }
+
+  @Test
+  void a_folder_without_a_model_is_refused_by_each() {
+    for (String command : List.of("eval", "analyze masks", "analyze rank")) {
+      Outcome outcome = Outcome.of((command + " --run " + folder.resolve("none")).split(" "));
+      assertThat(outcome.code()).isEqualTo(1);
+      assertThat(outcome.err()).contains("holds no trained model").hasLineCount(1);
+    }
+  }
+}

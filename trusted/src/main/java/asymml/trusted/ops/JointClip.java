@@ -1,0 +1,89 @@
+package asymml.trusted.ops;
+
+import asymml.kernels.DoubleSum;
+import asymml.kernels.Elementwise;
+import asymml.kernels.Tensor;
+import asymml.privacy.Release;
+import asymml.trusted.boundary.NullExamples;
+import asymml.trusted.boundary.SumNoise;
+import java.util.List;
+
+/// The mechanism of DP-SGD (Abadi et al., arXiv 1607.00133; normalised as by De et al., arXiv
+/// 2204.13650): the gradient of each example's loss by all trained parameters is one vector, scaled
+/// by `min(1/C, 1/norm)`, so that it has at most the norm 1 in the sum; the sum over a logical
+/// batch gets Gaussian noise of standard deviation z once, and is divided by the expected number of
+/// examples.
+///
+/// A logical batch is any number of physical ones: [#begin], [#add] after the backward pass of
+/// each, [#finish]. Sums are kept in float64.
+///
+/// Null examples, and examples whose gradient is not finite, count as 0: that the run goes on is no
+/// information about them.
+public final class JointClip {
+  /// More than the rounding of norm, factor and product.
+  private static final double BELOW = 1 - 0x1p-20;
+
+  private final PerExampleGradients rows;
+  private final Parameters parameters;
+  private final double maxNorm;
+  private final DoubleSum sum;
+  private int slots;
+
+  /// Plans the sums.
+  ///
+  /// @param rows what the network's layers write their gradients to
+  /// @param parameters of the network
+  /// @param maxNorm C, above 0
+  public JointClip(PerExampleGradients rows, Parameters parameters, double maxNorm) {
+    if (!(maxNorm > 0) || !Double.isFinite(1 / maxNorm)) {
+      throw new IllegalArgumentException("the largest gradient norm must be above 0: " + maxNorm);
+    }
+    this.rows = rows;
+    this.parameters = parameters;
+    this.maxNorm = maxNorm;
+    this.sum = rows.newSum();
+  }
+
+  /// Begins a logical batch.
+  public void begin() {
+    sum.clear();
+    slots = 0;
+  }
+
+  /// Adds what a backward pass gave.
+  ///
+  /// @param none which places hold no example, or one that does not count
+  public void add(NullExamples none) {
+    rows.addTo(sum, factors(rows.norms(), none));
+    slots += rows.examples();
+  }
+
+  /// What each example's gradient is multiplied by.
+  private double[] factors(double[] norms, NullExamples none) {
+    double[] factors = new double[norms.length];
+    for (int i = 0; i < norms.length; i++) {
+      factors[i] =
+          none.isNull(i) || !Double.isFinite(norms[i]) ? 0 : BELOW / Math.max(maxNorm, norms[i]);
+    }
+    return factors;
+  }
+
+  /// Ends the logical batch: the parameters' gradients become the noised mean, and then gradients
+  /// by the parameters that are stored ([Parameters#finishGradients]), which costs nothing more.
+  ///
+  /// @param release the Gaussian mechanism on the sum, for a norm of 1
+  /// @param noise adds it
+  /// @param expected B, the expected number of examples: how many were drawn is private
+  public void finish(Release release, SumNoise noise, double expected) {
+    List<Tensor> gradients = rows.parameters().stream().map(parameters::gradient).toList();
+    for (String name : rows.parameters()) {
+      rows.read(sum, name, parameters.gradient(name));
+    }
+    sum.clear();
+    noise.add(release, GradientBlocks.overAll(slots), gradients.toArray(Tensor[]::new));
+    for (Tensor gradient : gradients) {
+      Elementwise.scale((float) (1 / expected), gradient);
+    }
+    parameters.finishGradients();
+  }
+}
