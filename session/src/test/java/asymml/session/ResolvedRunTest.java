@@ -28,7 +28,8 @@ class ResolvedRunTest {
     }
     int[] labels = IntStream.range(0, DIFFERENT + copies).map(i -> i % 2).toArray();
     ImageSet train = ImageSet.of(SHAPE, List.of("a", "b"), labels, pixels);
-    return new DataSet("twice", train, train.subset(4, 1), Normalization.of(train), true, 4);
+    return new DataSet(
+        "twice", train, TinyImages.images(SHAPE, 4, 900), Normalization.of(train), true, 4);
   }
 
   private static TrainingSpec spec() {

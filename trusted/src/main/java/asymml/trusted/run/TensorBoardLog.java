@@ -103,6 +103,8 @@ public final class TensorBoardLog implements AutoCloseable {
           .mapToLong(name -> Long.parseLong(name.group(1)))
           .max()
           .orElse(-1);
+    } catch (IOException e) {
+      throw new IOException("cannot read " + directory + ": " + FileReason.of(e), e);
     }
   }
 
