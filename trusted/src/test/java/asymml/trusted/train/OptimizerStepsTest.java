@@ -160,7 +160,7 @@ class OptimizerStepsTest {
           value.set(value.size() - 1, bad);
           assertThat(thrownBy(parameters))
               .hasMessage(
-                  "training diverged at step 41: %s is no longer finite; lower the learning rate or the noise; the last checkpoint is intact"
+                  "training diverged at step 41: %s is no longer finite; lower the learning rate or the noise, or, if that does not help, suspect the results of a worker, which are not checked for size; the last checkpoint is intact"
                       .formatted(p.name()))
               .matches(TrainingException::diverged);
         }

@@ -273,7 +273,7 @@ class TrainerTest {
         .isInstanceOf(TrainingException.class)
         .hasMessageMatching(
             "training diverged at step \\d+: .* no longer finite; lower the learning rate or the"
-                + " noise; the last checkpoint is intact");
+                + " noise, or, if that does not help, suspect the results of a worker, which are not checked for size; the last checkpoint is intact");
     try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
       model
           .parameters()
