@@ -22,6 +22,7 @@ import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainListener;
+import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -144,12 +145,17 @@ final class TrainingRun {
     if (!Files.isRegularFile(layout.checkpoint())) {
       return "";
     }
-    return "; %s of %s epochs are done, resume with: %s train --resume %s"
-        .formatted(
-            RunRecord.epochs(layout).size(),
-            spec.training().epochs(),
-            Build.command(),
-            ShellWord.of(layout.directory()));
+    return saved(layout, spec.training().epochs())
+        + ", resume with: %s train --resume %s"
+            .formatted(Build.command(), ShellWord.of(layout.directory()));
+  }
+
+  /// What the checkpoint holds: metrics may be an epoch ahead of it.
+  static String saved(RunLayout layout, int epochs) throws IOException {
+    try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
+      return "; the checkpoint has %s of %s epochs (%s steps)"
+          .formatted(model.epoch(), epochs, model.step());
+    }
   }
 
   /// What is printed while a session runs.

@@ -28,6 +28,9 @@ public final class ResolvedRun {
   /// Training images that were left out because others have the same pixels.
   private final int copies;
 
+  /// Test images that are training images too.
+  private final int tested;
+
   private final @Nullable ImageSet publicImages;
   private final Graph graph;
   private final Plan plan;
@@ -42,6 +45,7 @@ public final class ResolvedRun {
     this.spec = spec;
     copies = opened.train().size() - data.train().size();
     this.data = data;
+    tested = data.test().sharedWith(data.train());
     this.publicImages = publicImages;
     this.graph = graph;
     this.plan = plan;
@@ -240,12 +244,17 @@ public final class ResolvedRun {
             ? ""
             : "; %s %s left out, since each image counts once"
                 .formatted(copies, copies == 1 ? "copy of another is" : "copies of others are");
+    String leaked =
+        tested == 0
+            ? ""
+            : "; WARNING: %s of the test images %s among the training images too, so that test accuracy is too high"
+                .formatted(tested, tested == 1 ? "is" : "are");
     int batch = spec.training().batchSize();
     String whole =
         batch <= data.train().size()
             ? ""
             : "; an epoch is one step, since the batch size of %s is more".formatted(batch);
-    return "%s: %s training and %s test images of %s, %s classes%s%s"
+    return "%s: %s training and %s test images of %s, %s classes%s%s%s"
         .formatted(
             data.name(),
             data.train().size(),
@@ -253,6 +262,7 @@ public final class ResolvedRun {
             data.train().shape(),
             data.train().classNames().size(),
             once,
+            leaked,
             whole);
   }
 

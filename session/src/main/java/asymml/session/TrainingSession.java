@@ -168,7 +168,12 @@ public final class TrainingSession implements AutoCloseable {
       return new TrainingResult(
           outcome, RunRecord.epochs(layout()), RunRecord.statement(layout()), layout());
     } catch (IOException | TrainingException e) {
-      record.failed(e);
+      try {
+        record.failed(e);
+      } catch (IOException second) {
+        // What filled the disk, say, is the first failure.
+        e.addSuppressed(second);
+      }
       throw e;
     }
   }

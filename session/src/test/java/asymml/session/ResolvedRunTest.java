@@ -28,7 +28,8 @@ class ResolvedRunTest {
     }
     int[] labels = IntStream.range(0, DIFFERENT + copies).map(i -> i % 2).toArray();
     ImageSet train = ImageSet.of(SHAPE, List.of("a", "b"), labels, pixels);
-    return new DataSet("twice", train, train.subset(4, 1), Normalization.of(train), true, 4);
+    return new DataSet(
+        "twice", train, TinyImages.images(SHAPE, 4, 900), Normalization.of(train), true, 4);
   }
 
   private static TrainingSpec spec() {
@@ -51,6 +52,22 @@ class ResolvedRunTest {
                 + " 3 copies of others are left out, since each image counts once");
     assertThat(accounted(withCopies(1)).describeData()).contains("1 copy of another is left out");
     assertThat(accounted(withCopies(0)).describeData()).endsWith("2 classes");
+  }
+
+  @Test
+  void test_images_that_are_training_images_too_are_counted_in_a_warning() {
+    DataSet apart = withCopies(0);
+    assertThat(ResolvedRun.of(spec(), apart, null).describeData()).doesNotContain("WARNING");
+    DataSet leaking =
+        new DataSet(
+            "leaking",
+            apart.train(),
+            apart.train().subset(3, 1),
+            apart.normalization(),
+            apart.flip(),
+            apart.cropPadding());
+    assertThat(ResolvedRun.of(spec(), leaking, null).describeData())
+        .contains("WARNING: 3 of the test images are among the training images too");
   }
 
   @Test

@@ -14,11 +14,13 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
+import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.EpochTotals;
 import asymml.trusted.train.Trainer.Outcome;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -101,6 +103,42 @@ class TrainingSessionTest {
     assertThat(record.get("config")).asString().contains("mode=trusted-only");
     assertThat(record.get("provenance")).asString().contains("[from, a, test]");
     assertThat(Settings.read(new RunLayout(directory).config()).spec()).isEqualTo(TRUSTED);
+  }
+
+  @Test
+  void a_full_disk_is_the_failure_that_is_told_and_the_checkpoint_stays() throws Exception {
+    Path directory = folder.resolve("full");
+    RunLayout layout = new RunLayout(directory);
+    Heard heard = new Heard();
+    try (TrainingSession session = TrainingSession.create(resolved(TRUSTED), directory)) {
+      session
+          .listener(heard)
+          .stopWhen(() -> {
+            if (heard.steps.get() == 3) {
+              // Neither checkpoint nor record can be written any more.
+              blockWritesOf(layout.checkpoint());
+              blockWritesOf(layout.runFile());
+            }
+            return false;
+          });
+      assertThatThrownBy(session::train)
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("cannot write " + layout.checkpoint())
+          .satisfies(e -> assertThat(e.getSuppressed()).isNotEmpty());
+      try (TrainedRun saved = session.trained()) {
+        assertThat(saved.model().epoch()).isEqualTo(1);
+      }
+      assertThat(MetricsLog.readAll(layout.metrics())).hasSize(2);
+    }
+  }
+
+  /// A directory with a file stands where the new bytes would go.
+  private static void blockWritesOf(Path file) {
+    try {
+      Files.createDirectories(file.resolveSibling(file.getFileName() + ".tmp/in-the-way"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Test

@@ -181,6 +181,7 @@ class CommandTest {
     ProcessHandle.of(Long.parseLong(worker.group(1))).ifPresent(ProcessHandle::destroyForcibly);
     assertThat(trainer.end(1).lines().toList().getLast())
         .startsWith("asymml: the worker went away (exit code 137)")
+        .containsPattern("; the checkpoint has \\d of 6 epochs \\(\\d+ steps\\), resume with")
         .endsWith("resume with: asymml train --resume " + run);
     assertThat(Files.readString(run.resolve("run.json"))).contains("\"outcome\" : \"failed: ");
 

@@ -1,12 +1,15 @@
 package asymml.cli.terminal;
 
+import asymml.kernels.TemporaryFolder;
 import java.io.BufferedWriter;
+import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 import org.jline.nativ.CLibrary;
+import org.jline.nativ.JLineNativeLoader;
 import org.jspecify.annotations.Nullable;
 
 /// How text is shown on a terminal.
@@ -29,7 +32,7 @@ public record Screen(int width, boolean colour) {
   /// @return null if that is no terminal
   public static @Nullable Screen behind(int descriptor, Map<String, String> environment) {
     try {
-      if (CLibrary.isatty(descriptor) == 0) {
+      if (!Library.LOADED || CLibrary.isatty(descriptor) == 0) {
         return null;
       }
       CLibrary.WinSize size = new CLibrary.WinSize();
@@ -38,6 +41,25 @@ public record Screen(int width, boolean colour) {
     } catch (LinkageError | RuntimeException e) {
       // JLine's native library is not there for every system: text then stays as it is.
       return null;
+    }
+  }
+
+  /// JLine's native library. JLine unpacks it into the temporary folder of the machine, where a
+  /// killed process leaves it for ever; a library that is loaded needs its file no more.
+  private static final class Library {
+    private static final boolean LOADED = load();
+
+    private Library() {}
+
+    private static boolean load() {
+      try (TemporaryFolder folder = TemporaryFolder.create()) {
+        System.setProperty("jline.tmpdir", folder.path().toString());
+        return JLineNativeLoader.initialize();
+      } catch (IOException e) {
+        return false;
+      } finally {
+        System.clearProperty("jline.tmpdir");
+      }
     }
   }
 

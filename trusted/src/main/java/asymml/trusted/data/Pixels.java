@@ -1,6 +1,10 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import org.jspecify.annotations.Nullable;
 
 /// The pixels of many equal images: unsigned bytes `[H, W, C]` each, on the Java heap in chunks,
 /// because one array ends at 2 GB. On the heap and not in native memory because a set lives as long
@@ -16,9 +20,13 @@ final class Pixels {
   private final int imagesPerChunk;
   private final byte[][] chunks;
 
+  /// What was computed so far. Threads that compute the same one at a time write the same.
+  private final @Nullable Fingerprint[] fingerprints;
+
   Pixels(int count, int imageBytes) {
     this.imageBytes = imageBytes;
     imagesPerChunk = Math.max(1, CHUNK_BYTES / imageBytes);
+    fingerprints = new Fingerprint[count];
     chunks = new byte[Math.ceilDiv(count, imagesPerChunk)][];
     for (int c = 0; c < chunks.length; c++) {
       int images = Math.min(imagesPerChunk, count - c * imagesPerChunk);
@@ -65,6 +73,30 @@ final class Pixels {
 
   void get(int index, byte[] destination) {
     System.arraycopy(chunks[index / imagesPerChunk], offset(index), destination, 0, imageBytes);
+  }
+
+  /// The first 128 bits of a SHA-256 over an image's pixels.
+  record Fingerprint(long high, long low) {}
+
+  /// An image's fingerprint, computed once: after it no pixels may be put.
+  Fingerprint fingerprint(int index) {
+    Fingerprint known = fingerprints[index];
+    if (known == null) {
+      byte[] image = new byte[imageBytes];
+      get(index, image);
+      ByteBuffer digest = ByteBuffer.wrap(sha256().digest(image));
+      known = new Fingerprint(digest.getLong(), digest.getLong());
+      fingerprints[index] = known;
+    }
+    return known;
+  }
+
+  static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
   }
 
   private int offset(int index) {

@@ -35,7 +35,7 @@ public final class PerExampleGradients implements AutoCloseable {
   private boolean closed;
 
   /// Where a parameter's values stand in a row.
-  @SuppressWarnings("ArrayRecordComponent") // private, never compared
+  @SuppressWarnings("ArrayRecordComponent") // Not compared.
   private record Part(int offset, int[] shape) {}
 
   /// Allocates the rows.

@@ -4,8 +4,6 @@ import asymml.model.FileReason;
 import asymml.model.PrivateFiles;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +12,9 @@ import java.time.Clock;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -30,11 +31,18 @@ public final class RunDirectory implements AutoCloseable {
       DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss", Locale.ROOT);
   private static final Pattern NAME_PART = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]*");
 
-  private final RunLayout layout;
-  private final FileChannel lockFile;
+  /// The directories of this process. The system's lock belongs to the process: to open and close
+  /// the file once more would give it up.
+  private static final Set<Path> OF_THIS_PROCESS = ConcurrentHashMap.newKeySet();
 
-  private RunDirectory(RunLayout layout, FileChannel lockFile) {
+  private final RunLayout layout;
+  private final Path place;
+  private final FileChannel lockFile;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  private RunDirectory(RunLayout layout, Path place, FileChannel lockFile) {
     this.layout = layout;
+    this.place = place;
     this.lockFile = lockFile;
   }
 
@@ -115,21 +123,23 @@ public final class RunDirectory implements AutoCloseable {
   }
 
   private static RunDirectory lock(RunLayout layout) throws IOException {
+    Path place = layout.directory().toRealPath();
+    if (!OF_THIS_PROCESS.add(place)) {
+      throw inUse(layout);
+    }
     FileChannel channel;
     try {
       channel =
           PrivateFiles.open(layout.lock(), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     } catch (IOException e) {
+      OF_THIS_PROCESS.remove(place);
       throw new IOException(
           "cannot write into run directory " + layout.directory() + ": " + FileReason.of(e), e);
     }
-    RunDirectory run = new RunDirectory(layout, channel);
+    RunDirectory run = new RunDirectory(layout, place, channel);
     try {
-      if (tryLock(channel) == null) {
-        throw new IOException(
-            layout.directory()
-                + " is in use by another trainer: wait until it ends or choose another output"
-                + " directory");
+      if (channel.tryLock() == null) {
+        throw inUse(layout);
       }
       return run;
     } catch (IOException e) {
@@ -137,13 +147,11 @@ public final class RunDirectory implements AutoCloseable {
     }
   }
 
-  private static @Nullable FileLock tryLock(FileChannel channel) throws IOException {
-    try {
-      return channel.tryLock();
-    } catch (OverlappingFileLockException e) {
-      // Held within this process: for the caller the same as held by another.
-      return null;
-    }
+  private static IOException inUse(RunLayout layout) {
+    return new IOException(
+        layout.directory()
+            + " is in use by another trainer: wait until it ends or choose another output"
+            + " directory");
   }
 
   private static IOException closing(RunDirectory run, IOException why) {
@@ -212,6 +220,12 @@ public final class RunDirectory implements AutoCloseable {
   /// @throws IOException if the lock file cannot be closed
   @Override
   public void close() throws IOException {
-    lockFile.close();
+    if (!closed.getAndSet(true)) {
+      try {
+        lockFile.close();
+      } finally {
+        OF_THIS_PROCESS.remove(place);
+      }
+    }
   }
 }

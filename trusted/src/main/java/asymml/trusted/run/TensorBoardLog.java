@@ -10,11 +10,15 @@ import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import java.util.zip.CRC32C;
 
 /// A TensorBoard event file with scalars.
@@ -22,7 +26,7 @@ import java.util.zip.CRC32C;
 /// The file is a sequence of TFRecords: length (uint64), masked CRC-32C of those 8 bytes, the data,
 /// masked CRC-32C of the data, all little-endian; the mask is `rotateRight(crc, 15) + 0xa282ead8`
 /// (TensorFlow, `core/lib/hash/crc32c.h`). Each record is a protocol buffer `Event` (TensorFlow,
-/// `core/util/event.proto`), of which four fields are needed; encoding those by hand spares a
+/// `core/util/event.proto`), of which five fields are needed; encoding those by hand spares a
 /// dependency and a generator:
 ///
 /// | field | number | type | tag byte |
@@ -31,6 +35,8 @@ import java.util.zip.CRC32C;
 /// | `Event.step` | 2 | int64 | 0x10 |
 /// | `Event.file_version` | 3 | string | 0x1a |
 /// | `Event.summary` | 5 | message | 0x2a |
+/// | `Event.session_log` | 7 | message | 0x3a |
+/// | `SessionLog.status`, START is 1 | 1 | enum | 0x08 |
 /// | `Summary.value` | 1 | message | 0x0a |
 /// | `Summary.Value.tag` | 1 | string | 0x0a |
 /// | `Summary.Value.simple_value` | 2 | float | 0x15 |
@@ -38,6 +44,9 @@ import java.util.zip.CRC32C;
 /// The first record holds the file version and no summary. Not for use by several threads.
 public final class TensorBoardLog implements AutoCloseable {
   private static final int MASK_DELTA = 0xa282ead8;
+  private static final byte[] SESSION_START = {0x3a, 2, 0x08, 1};
+  private static final Pattern NAME =
+      Pattern.compile("events\\.out\\.tfevents\\.(\\d{10,18})\\.asymml");
   private static final String FILE_VERSION = "brain.Event:2";
   // What the fields of an event need beside the tag: tags, lengths, a double, a varint, a float.
   private static final int FIXED_BYTES = 64;
@@ -54,14 +63,15 @@ public final class TensorBoardLog implements AutoCloseable {
   }
 
   /// Starts a new file `events.out.tfevents.<seconds>.asymml`. A resumed run adds a file to the
-  /// directory; TensorBoard reads them all, in the order of their names.
+  /// directory; TensorBoard reads them all, in the order of their names. A clock that was set back
+  /// does not change that order.
   ///
   /// @param directory an existing directory
   /// @param clock gives the time in the file's name and of each event
   /// @return an open log
   /// @throws IOException if the file cannot be created
   public static TensorBoardLog open(Path directory, Clock clock) throws IOException {
-    long seconds = clock.instant().getEpochSecond();
+    long seconds = Math.max(clock.instant().getEpochSecond(), last(directory) + 1);
     while (true) {
       Path file =
           directory.resolve(
@@ -82,6 +92,31 @@ public final class TensorBoardLog implements AutoCloseable {
         throw new IOException("cannot create " + file + ": " + FileReason.of(e), e);
       }
     }
+  }
+
+  /// The time in the name of the last file; -1 if there is none.
+  private static long last(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files
+          .map(file -> NAME.matcher(file.getFileName().toString()))
+          .filter(Matcher::matches)
+          .mapToLong(name -> Long.parseLong(name.group(1)))
+          .max()
+          .orElse(-1);
+    } catch (IOException e) {
+      throw new IOException("cannot read " + directory + ": " + FileReason.of(e), e);
+    }
+  }
+
+  /// Says that a run goes on from an earlier step: TensorBoard forgets the points of later ones,
+  /// which the run comes to once more.
+  ///
+  /// @param step the last with a point that stays, at least 0
+  /// @throws IOException if writing fails
+  public void resumed(long step) throws IOException {
+    ByteBuffer event = event(FIXED_BYTES).put((byte) 0x10);
+    varint(event, step + 1).put(SESSION_START);
+    record(event);
   }
 
   /// Adds one point of a curve. It reaches the file with [#flush] or [#close].

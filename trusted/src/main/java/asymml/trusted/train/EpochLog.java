@@ -5,7 +5,9 @@ import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.run.TensorBoardLog;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.time.Clock;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// What a run writes down of each epoch: a line of metrics and points of curves.
@@ -18,15 +20,29 @@ final class EpochLog implements AutoCloseable {
     this.events = events;
   }
 
-  static EpochLog open(RunLayout layout, Clock clock) throws IOException {
+  /// Opens the log of a run.
+  ///
+  /// @param resumed whether the run goes on behind the epochs that the metrics have
+  static EpochLog open(RunLayout layout, Clock clock, boolean resumed) throws IOException {
+    List<EpochMetrics> earlier = resumed ? earlier(layout) : List.of();
     MetricsLog metrics = MetricsLog.open(layout.metrics());
     try {
-      return new EpochLog(metrics, TensorBoardLog.open(layout.events(), clock));
+      TensorBoardLog events = TensorBoardLog.open(layout.events(), clock);
+      EpochLog log = new EpochLog(metrics, events);
+      if (resumed) {
+        // Reaches the file with the first epoch.
+        events.resumed(earlier.isEmpty() ? 0 : earlier.getLast().step());
+      }
+      return log;
     } catch (IOException e) {
       try (metrics) {
         throw e;
       }
     }
+  }
+
+  private static List<EpochMetrics> earlier(RunLayout layout) throws IOException {
+    return Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();
   }
 
   /// Writes an epoch; its metrics are on disk when this returns.

@@ -216,7 +216,7 @@ public final class Trainer implements AutoCloseable {
     RunCheckpoint checkpoint =
         new RunCheckpoint(layout.checkpoint(), run.identity(), parameters, average, execution);
     Position start = resume ? resumed(layout, checkpoint, listener) : begun(layout, checkpoint);
-    try (EpochLog log = EpochLog.open(layout, Clock.systemUTC())) {
+    try (EpochLog log = EpochLog.open(layout, Clock.systemUTC(), resume)) {
       EpochEnd epochEnd = new EpochEnd(run, evaluator, checkpoint, log, listener);
       return new TrainingLoop(
               run,

@@ -143,6 +143,27 @@ class RunDirectoryTest {
   }
 
   @Test
+  void a_refusal_does_not_give_up_the_lock_that_this_process_holds() throws Exception {
+    try (RunDirectory run = RunDirectory.create(directory)) {
+      assertThatThrownBy(() -> RunDirectory.create(directory)).isInstanceOf(IOException.class);
+      Process other =
+          new ProcessBuilder(
+                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  LockTrier.class.getName(),
+                  directory.resolve(".lock").toString())
+              .redirectError(ProcessBuilder.Redirect.INHERIT)
+              .start();
+      try {
+        assertThat(other.getInputStream().read()).as(run.layout().toString()).isEqualTo('N');
+      } finally {
+        other.destroyForcibly();
+      }
+    }
+  }
+
+  @Test
   void two_processes_cannot_share_a_run() throws IOException, InterruptedException {
     Process other =
         new ProcessBuilder(
@@ -166,7 +187,19 @@ class RunDirectoryTest {
     RunDirectory.create(directory).close();
   }
 
-  /// The other process of the test above: locks the file and waits to be killed.
+  /// Another process: says whether it could lock the file.
+  static final class LockTrier {
+    private LockTrier() {}
+
+    public static void main(String[] args) throws IOException {
+      try (FileChannel channel = FileChannel.open(Path.of(args[0]), StandardOpenOption.WRITE)) {
+        System.out.write(channel.tryLock() == null ? 'N' : 'L');
+        System.out.flush();
+      }
+    }
+  }
+
+  /// The other process of a test above: locks the file and waits to be killed.
   static final class LockHolder {
     public static void main(String[] args) throws IOException {
       try (FileChannel channel =

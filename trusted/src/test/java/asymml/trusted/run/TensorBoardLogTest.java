@@ -57,6 +57,28 @@ class TensorBoardLogTest {
         .isEqualTo(record(version) + record(scalar));
   }
 
+  /// SessionLog of event.proto, field 7 of an event, with status START = 1: TensorBoard's
+  /// event_accumulator drops what it has from that step on.
+  @Test
+  void a_resumed_run_takes_back_the_points_of_later_steps() throws IOException {
+    Path file;
+    try (TensorBoardLog log = TensorBoardLog.open(directory, CLOCK)) {
+      file = log.file();
+      log.resumed(299);
+    }
+    String start = "09" + "0000000000029040" + "10" + "ac02" + "3a02" + "0801";
+    assertThat(HexFormat.of().formatHex(Files.readAllBytes(file))).endsWith(record(start));
+  }
+
+  @Test
+  void files_keep_their_order_when_the_clock_is_set_back() throws IOException {
+    TensorBoardLog.open(directory, CLOCK).close();
+    Clock earlier = Clock.fixed(Instant.ofEpochSecond(7), ZoneOffset.UTC);
+    try (TensorBoardLog log = TensorBoardLog.open(directory, earlier)) {
+      assertThat(log.file().getFileName()).hasToString("events.out.tfevents.0000001025.asymml");
+    }
+  }
+
   /// Files that TensorFlow itself writes begin like this: the first record has 24 bytes there too,
   /// and 0x224b7fa3 is the masked CRC of that length.
   @Test

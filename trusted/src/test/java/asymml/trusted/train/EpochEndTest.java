@@ -73,7 +73,7 @@ class EpochEndTest {
     try (Parameters parameters = new Parameters(run.graph(), new Initializer(1), true);
         Execution execution = new TrustedExecution(run, parameters);
         Evaluator evaluator = new Evaluator(run.graph(), parameters, 4);
-        EpochLog log = EpochLog.open(layout, CLOCK)) {
+        EpochLog log = EpochLog.open(layout, CLOCK, false)) {
       RunCheckpoint checkpoint =
           new RunCheckpoint(layout.checkpoint(), run.identity(), parameters, null, execution);
       checkpoint.save(START);

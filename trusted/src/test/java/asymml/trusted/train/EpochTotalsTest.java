@@ -33,7 +33,7 @@ class EpochTotalsTest {
     RunLayout layout = new RunLayout(directory);
     Clock clock = Clock.fixed(Instant.EPOCH, ZoneOffset.UTC);
     Files.createDirectories(layout.events());
-    try (EpochLog log = EpochLog.open(layout, clock)) {
+    try (EpochLog log = EpochLog.open(layout, clock, false)) {
       log.append(new EpochMetrics(1, 10, null, null, 0.5, 0.25, 0.1, 0, 0, 0, 0, 0));
     }
     Path events;

@@ -1,0 +1,256 @@
+package asymml.verify;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// SIGKILL of the trainer or of its worker at random moments of a run without noise, which is then
+/// resumed: it must end with the bytes of a run that nothing happened to.
+///
+/// The system property `asymml.kills` says how many of each kind, `asymml.seed` where the random
+/// moments begin; both are printed.
+class CrashAndResumeTest {
+  private static final int KILLS = Integer.getInteger("asymml.kills", 3);
+  private static final long SEED = Long.getLong("asymml.seed", 1);
+
+  private static final Pattern TIMES =
+      Pattern.compile("\"(imagesPerSecond|trustedCpuSeconds|workerCpuSeconds)\":[^,}]*");
+
+  /// A process that hangs must not hang the tests.
+  private static final long LIMIT_MINUTES = 10;
+
+  /// Kills come at moments up to this: about as many while a run trains as while it begins.
+  private static double rangeMillis = 4000;
+
+  private static byte[] undisturbedCheckpoint;
+  private static List<String> undisturbedMetrics;
+
+  private static final int EPOCHS = 40;
+
+  @TempDir static Path folder;
+
+  private enum Victim {
+    TRAINER,
+    WORKER
+  }
+
+  @BeforeAll
+  static void train_without_disturbance() throws Exception {
+    System.out.printf("%d kills of each kind, seed %d%n", KILLS, SEED);
+    draw(folder.resolve("images"));
+    Files.createDirectory(folder.resolve("tmp"));
+    Path run = folder.resolve("whole");
+    Attempt whole = new Attempt(fresh(run));
+    assertThat(whole.end()).as(whole.said()).isZero();
+    undisturbedCheckpoint = Files.readAllBytes(run.resolve("checkpoint.safetensors"));
+    undisturbedMetrics = metrics(run);
+    assertThat(undisturbedMetrics).hasSize(EPOCHS);
+    assertThat(folder.resolve("tmp")).isEmptyDirectory();
+  }
+
+  /// A few images of 8x8 pixels in three classes.
+  private static void draw(Path images) throws IOException {
+    SplittableRandom random = new SplittableRandom(SEED);
+    for (String split : new String[] {"train", "test"}) {
+      for (int label = 0; label < 3; label++) {
+        Path place = images.resolve(split).resolve("class" + label);
+        Files.createDirectories(place);
+        for (int i = 0; i < 6; i++) {
+          BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
+          for (int pixel = 0; pixel < 64; pixel++) {
+            image.setRGB(
+                pixel % 8, pixel / 8, (80 * label + random.nextInt(90)) * 0x010101 & 0xffffff);
+          }
+          ImageIO.write(image, "png", place.resolve(i + ".png").toFile());
+        }
+      }
+    }
+  }
+
+  private static List<String> fresh(Path run) {
+    return List.of(
+        "train",
+        "--data",
+        folder.resolve("images").toString(),
+        "--model",
+        "cnn",
+        "--batch-size",
+        "4",
+        "--epochs",
+        Integer.toString(EPOCHS),
+        "--threads",
+        "1",
+        "--noise-multiplier",
+        "0",
+        "--out",
+        run.toString());
+  }
+
+  private static List<String> resumed(Path run) {
+    return List.of("train", "--resume", run.toString());
+  }
+
+  private static List<String> metrics(Path run) throws IOException {
+    return Files.readAllLines(run.resolve("metrics.jsonl")).stream()
+        .map(line -> TIMES.matcher(line).replaceAll(""))
+        .toList();
+  }
+
+  /// A trainer process with its worker process.
+  private static final class Attempt {
+    private final Process trainer;
+    private final Path log;
+
+    Attempt(List<String> arguments) throws IOException {
+      List<String> command =
+          new ArrayList<>(
+              List.of(
+                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                  "-XX:+UseSerialGC",
+                  "-XX:TieredStopAtLevel=1",
+                  "-Djava.io.tmpdir=" + folder.resolve("tmp"),
+                  "--add-modules",
+                  "jdk.incubator.vector",
+                  "--enable-native-access=ALL-UNNAMED",
+                  "-cp",
+                  System.getProperty("java.class.path"),
+                  "asymml.cli.Main"));
+      command.addAll(arguments);
+      log = folder.resolve("output");
+      trainer =
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(log.toFile())
+              .start();
+    }
+
+    /// Kills the trainer or the worker after a time, unless the trainer ends before.
+    ///
+    /// @return whether something was killed
+    boolean kill(Victim victim, long millis) throws Exception {
+      Optional<ProcessHandle> worker = Optional.empty();
+      if (victim == Victim.WORKER) {
+        while (worker.isEmpty() && trainer.isAlive()) {
+          worker = trainer.children().findFirst();
+          Thread.onSpinWait();
+        }
+      }
+      if (trainer.waitFor(millis, TimeUnit.MILLISECONDS)) {
+        return false;
+      }
+      if (victim == Victim.WORKER) {
+        return worker.isPresent() && worker.get().destroyForcibly();
+      }
+      trainer.destroyForcibly();
+      return true;
+    }
+
+    int end() throws Exception {
+      if (!trainer.waitFor(LIMIT_MINUTES, TimeUnit.MINUTES)) {
+        trainer.destroyForcibly();
+        throw new AssertionError("it hangs: " + said());
+      }
+      return trainer.exitValue();
+    }
+
+    String said() throws IOException {
+      return Files.readString(log);
+    }
+  }
+
+  @Test
+  void a_run_whose_trainer_is_killed_ends_with_the_same_bytes() throws Exception {
+    killAndResume(Victim.TRAINER);
+  }
+
+  @Test
+  void a_run_whose_worker_is_killed_ends_with_the_same_bytes() throws Exception {
+    killAndResume(Victim.WORKER);
+  }
+
+  private static void killAndResume(Victim victim) throws Exception {
+    SplittableRandom random = new SplittableRandom(SEED);
+    int kills = 0;
+    int runs = 0;
+    while (kills < KILLS) {
+      Path run = folder.resolve(victim + "-" + runs++);
+      kills += disturb(victim, run, KILLS - kills, random);
+      assertEndsAsUndisturbed(run);
+      System.out.printf("%s: %d kills in %d runs%n", victim, kills, runs);
+    }
+    assertThat(kills).isEqualTo(KILLS);
+  }
+
+  /// Kills a run again and again until it has come to its end all the same, or often enough.
+  ///
+  /// @return how often
+  private static int disturb(Victim victim, Path run, int most, SplittableRandom random)
+      throws Exception {
+    int kills = 0;
+    while (true) {
+      // What was killed before its first checkpoint has nothing to resume.
+      boolean begun = Files.exists(run.resolve("checkpoint.safetensors"));
+      if (!begun && Files.exists(run)) {
+        assertThat(run.resolve("metrics.jsonl")).doesNotExist();
+        delete(run);
+      }
+      Attempt attempt = new Attempt(begun ? resumed(run) : fresh(run));
+      if (kills < most && attempt.kill(victim, (long) random.nextDouble(rangeMillis))) {
+        kills++;
+        rangeMillis *= Files.exists(run.resolve("checkpoint.safetensors")) ? 1 : 1.1;
+        int code = attempt.end();
+        if (victim == Victim.WORKER) {
+          assertThat(code).as(attempt.said()).isIn(0, 1);
+        }
+        assertThat(attempt.said()).doesNotContain("Exception");
+      } else {
+        assertThat(attempt.end()).as(attempt.said()).isZero();
+        rangeMillis *= 0.8;
+        return kills;
+      }
+    }
+  }
+
+  private static void assertEndsAsUndisturbed(Path run) throws IOException {
+    assertThat(metrics(run)).isEqualTo(undisturbedMetrics);
+    assertThat(Files.readAllBytes(run.resolve("checkpoint.safetensors")))
+        .isEqualTo(undisturbedCheckpoint);
+    assertThat(Files.readString(run.resolve("run.json"))).contains("\"outcome\" : \"finished\"");
+    try (Stream<Path> files = Files.list(run)) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder(
+              ".lock",
+              "checkpoint.safetensors",
+              "config.yaml",
+              "events",
+              "ledger.json",
+              "metrics.jsonl",
+              "run.json",
+              "worker.log");
+    }
+    assertThat(folder.resolve("tmp")).isEmptyDirectory();
+    delete(run);
+  }
+
+  private static void delete(Path directory) throws IOException {
+    try (Stream<Path> files = Files.walk(directory)) {
+      for (Path file : files.sorted((a, b) -> b.compareTo(a)).toList()) {
+        Files.delete(file);
+      }
+    }
+  }
+}
