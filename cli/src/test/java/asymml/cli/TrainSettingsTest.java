@@ -63,6 +63,8 @@ class TrainSettingsTest {
                 .filter(key ->
                     !key.matches(
                         "noise-multiplier|gradient-noise-ratio|target-epsilon|out"
+                            + "|logical-batch-size|max-grad-norm|weight-average|masks-share"
+                            + "|per-example-memory"
                             + "|tls-trust|tls-keystore|tls-password-file|tls-allow-expired"))
                 .toList());
   }

@@ -2,6 +2,7 @@ package asymml.session;
 
 import asymml.model.AtomicFile;
 import asymml.model.FileReason;
+import asymml.trusted.plan.Mode;
 import asymml.trusted.train.TrainConfig;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -226,6 +227,13 @@ public record Settings(Map<String, Object> values) {
                   "worker-timeout");
         };
     ofMode.forEach(key -> found.put(key, mode));
+    if (training.privacy().dpSgd() != null) {
+      // Noise on the summed gradients, in any mode.
+      found.remove(SpecReader.NOISE_MULTIPLIER);
+      if (training.mode() == Mode.TRUSTED_ONLY) {
+        found.put(SpecReader.MASKS_SHARE, mode);
+      }
+    }
     if (!training.privacy().accounted()) {
       found.put("public-data", "in a run that accounts for nothing");
     }

@@ -148,8 +148,6 @@ public record WorkerSpec(
 
   /// The same with another encoding.
   ///
-  /// @param tlsAllowExpired whether those of them that are expired or not yet valid are accepted;
-  ///   only with certificates
   /// @param wire how tensors cross the line to a remote worker
   /// @return a new specification
   public WorkerSpec withWire(Encoding wire) {

@@ -14,6 +14,8 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.DpSgd;
+import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
 import asymml.trusted.train.TrainConfig;
@@ -24,6 +26,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -55,6 +58,10 @@ class SpecReaderTest {
     return Arguments.of(yaml, place, value);
   }
 
+  private static DpSgd dpSgd(TrainingSpec spec) {
+    return Objects.requireNonNull(spec.training().privacy().dpSgd());
+  }
+
   static Stream<Arguments> settings() {
     return Stream.of(
         set("data: generated:3", s -> s.data().source(), "generated:3"),
@@ -75,6 +82,13 @@ class SpecReaderTest {
             "decomposer: per-example",
             s -> s.training().decomposition(),
             Decomposition.PER_EXAMPLE),
+        set("dp-sgd: true", s -> s.training().privacy().dpSgd(), DpSgd.DEFAULT),
+        set("dp-sgd: false", s -> s.training().privacy(), PrivacyConfig.NONE),
+        set("dp-sgd: true\nlogical-batch-size: 9", s -> dpSgd(s).logicalBatchSize(), 9),
+        set("dp-sgd: true\nmax-grad-norm: 0.5", s -> dpSgd(s).maxGradNorm(), 0.5),
+        set("dp-sgd: true\nweight-average: 0.5", s -> dpSgd(s).weightAverage(), 0.5),
+        set("dp-sgd: true\nmasks-share: 0.25", s -> dpSgd(s).masksShare(), 0.25),
+        set("dp-sgd: true\nper-example-memory: 2G", s -> dpSgd(s).memoryBytes(), 2L << 30),
         set("rank: 8", s -> s.training().rank(), new RankPolicy.Fixed(8)),
         set("rank: 1/4", s -> s.training().rank(), new RankPolicy.Fraction(1, 4)),
         set("rank: schedule:2:32", s -> s.training().rank(), new RankPolicy.Schedule(2, 32)),
