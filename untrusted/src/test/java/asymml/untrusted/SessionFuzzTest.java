@@ -46,6 +46,7 @@ class SessionFuzzTest {
   }
 
   /// What a session wrote: answers in the order of their requests, results before them.
+  @SuppressWarnings("NullAway.Init") // the link is made with what is to accept its bytes
   private static final class Answers {
     private long lastSequence = -1;
     private long tensorBytes;

@@ -33,6 +33,7 @@ class RemoteWorkerFuzzTest {
   };
 
   /// One connection, and the calls that a training loop could make in any order.
+  @SuppressWarnings("NullAway.Init") // connected when the calls run
   private static final class Calls {
     private final Random random;
     private final SimulatedWorker simulated;
