@@ -28,8 +28,10 @@ class ResolvedRunTest {
     }
     int[] labels = IntStream.range(0, DIFFERENT + copies).map(i -> i % 2).toArray();
     ImageSet train = ImageSet.of(SHAPE, List.of("a", "b"), labels, pixels);
-    return new DataSet(
-        "twice", train, TinyImages.images(SHAPE, 4, 900), Normalization.of(train), true, 4);
+    byte[] others = new byte[4 * SHAPE.size()];
+    random.nextBytes(others);
+    ImageSet test = ImageSet.of(SHAPE, List.of("a", "b"), new int[] {0, 1, 0, 1}, others);
+    return new DataSet("twice", train, test, Normalization.of(train), true, 4);
   }
 
   private static TrainingSpec spec() {
