@@ -90,9 +90,16 @@ class SettingsTest {
                 Basis.DP,
                 Clip.parse("20:0.01"))),
         yaml("dp-sgd: true\nmode: trusted-only\ntarget-epsilon: 3\ndelta: 1.0e-6").spec(),
-        yaml("dp-sgd: true\nshield: shares\nnoise-multiplier: 1.5\nlogical-batch-size: 512\n"
-                + "max-grad-norm: 0.1\nweight-average: 0\nmasks-share: 0.05\n"
-                + "per-example-memory: 64M")
+        yaml("""
+        dp-sgd: true
+        shield: shares
+        noise-multiplier: 1.5
+        logical-batch-size: 512
+        max-grad-norm: 0.1
+        weight-average: 0
+        masks-share: 0.05
+        per-example-memory: 64M
+        """)
             .spec(),
         defaults.withShield(new Shield.Shares(1)),
         defaults.withShield(new Shield.Shares(1.0 / 3)),
