@@ -36,7 +36,7 @@ class MachineCommandsTest {
     List<String> lines = outcome.out().lines().toList();
     assertThat(lines.getFirst().split(" +")).startsWith("model", "parameters");
     assertThat(lines.stream().skip(1).takeWhile(line -> !line.startsWith("for ")))
-        .extracting(line -> line.split(" +")[0])
+        .extracting(line -> line.split(" +", -1)[0])
         .containsExactlyElementsOf(Zoo.names());
     assertThat(outcome.out()).contains("for 64x64", "100 classes");
     assertThat(outcome.out()).isNotEqualTo(Outcome.of("models").out());

@@ -71,7 +71,7 @@ final class RecordingProxy implements AutoCloseable {
       Future<?> back = threads.submit(() -> pumpBack(peer, trainer));
       pump(trainer, peer);
       if (received().isEmpty() || !(received().getLast().request() instanceof Message.Bye)) {
-        peer.close();
+        leave(peer);
       }
       // A worker leaves when it is told goodbye, or its peer has left.
       back.get(5, TimeUnit.MINUTES);
@@ -80,6 +80,11 @@ final class RecordingProxy implements AutoCloseable {
     } finally {
       listening.complete(false);
     }
+  }
+
+  /// The trainer left without a word, and so does its proxy.
+  private static void leave(Transport peer) throws IOException {
+    peer.close();
   }
 
   private static void pumpBack(Transport from, Transport to) {
