@@ -125,7 +125,7 @@ class SplitRegionTest {
   }
 
   /// A ticket of a request that was never sent: awaiting it is refused, and so shows.
-  private static final Ticket NEVER = new Ticket(1000);
+  private static final Ticket NEVER = new Ticket(Long.MAX_VALUE);
 
   @Test
   void a_layer_waits_for_all_readers_but_those_of_the_layer_that_ran_backward_before_it()

@@ -31,14 +31,16 @@ class NoiseStrengthTest {
   }
 
   @ParameterizedTest
-  @ValueSource(doubles = {0, -0.1, Double.NaN, Double.POSITIVE_INFINITY})
-  void a_strength_that_is_not_finite_and_above_zero_is_refused(double bad) {
+  @ValueSource(doubles = {0, -0.1, 1e-11, 1e13, Double.NaN, Double.POSITIVE_INFINITY})
+  void a_strength_that_rounding_would_swallow_or_that_is_too_large_is_refused(double bad) {
     assertThatThrownBy(() -> new Multiplier(bad))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("noise multiplier must be finite and above 0: " + bad);
+        .hasMessageStartingWith("noise multiplier must be from ")
+        .hasMessageEndingWith(", or 0 for none: " + bad);
     assertThatThrownBy(() -> new Ratio(bad))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("noise ratio must be finite and above 0: " + bad);
+        .hasMessageStartingWith("noise ratio must be from ")
+        .hasMessageEndingWith(", or 0 for none: " + bad);
   }
 
   @Test
