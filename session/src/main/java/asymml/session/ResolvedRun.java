@@ -9,6 +9,7 @@ import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Progress;
 import asymml.trusted.plan.Plan;
+import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -249,7 +250,8 @@ public final class ResolvedRun {
             ? ""
             : "; WARNING: %s of the test images %s among the training images too, so that test accuracy is too high"
                 .formatted(tested, tested == 1 ? "is" : "are");
-    int batch = spec.training().batchSize();
+    DpSgd dpSgd = spec.training().privacy().dpSgd();
+    int batch = dpSgd == null ? spec.training().batchSize() : dpSgd.logicalBatchSize();
     String whole =
         batch <= data.train().size()
             ? ""
