@@ -160,7 +160,8 @@ public final class TemporaryFolder implements AutoCloseable {
     }
   }
 
-  /// The lock goes last: a folder without it is deleted only if it is empty.
+  /// The lock goes last: a folder without it is deleted only if it is empty. What others delete
+  /// meanwhile (a worker its socket) is gone all the same.
   private static void delete(Path folder) throws IOException {
     Files.walkFileTree(
         folder,
@@ -169,9 +170,17 @@ public final class TemporaryFolder implements AutoCloseable {
           public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
               throws IOException {
             if (!file.equals(folder.resolve(LOCK))) {
-              Files.delete(file);
+              Files.deleteIfExists(file);
             }
             return FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+            if (e instanceof NoSuchFileException) {
+              return FileVisitResult.CONTINUE;
+            }
+            throw e;
           }
 
           @Override
@@ -180,7 +189,7 @@ public final class TemporaryFolder implements AutoCloseable {
             if (directory.equals(folder)) {
               Files.deleteIfExists(folder.resolve(LOCK));
             }
-            Files.delete(directory);
+            Files.deleteIfExists(directory);
             return FileVisitResult.CONTINUE;
           }
         });

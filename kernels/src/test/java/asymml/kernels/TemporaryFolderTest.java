@@ -3,9 +3,11 @@ package asymml.kernels;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -56,6 +58,32 @@ class TemporaryFolderTest {
       } finally {
         other.destroyForcibly().waitFor();
       }
+    }
+  }
+
+  /// A worker deletes its socket while the trainer deletes the folder that it is in.
+  @Test
+  void what_somebody_else_deletes_meanwhile_is_no_error() throws Exception {
+    for (int round = 0; round < 20; round++) {
+      TemporaryFolder folder = TemporaryFolder.create(parent);
+      List<Path> files = new ArrayList<>();
+      for (int i = 0; i < 100; i++) {
+        files.add(Files.createFile(folder.path().resolve("file" + i)));
+      }
+      Thread other =
+          Thread.ofPlatform()
+              .start(() -> files.reversed().forEach(TemporaryFolderTest::deleteIfThere));
+      folder.close();
+      other.join();
+      assertThat(folder.path()).doesNotExist();
+    }
+  }
+
+  private static void deleteIfThere(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
