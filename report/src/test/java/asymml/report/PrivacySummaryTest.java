@@ -61,7 +61,7 @@ class PrivacySummaryTest {
             release(Channel.WEIGHTS, FUNCTION));
     assertThat(statement.view().isFinite()).isTrue();
     List<List<String>> rows = rows(statement);
-    assertThat(rows).extracting(List::getFirst).endsWith("whole view", "released model").hasSize(4);
+    assertThat(rows).extracting(List::getFirst).endsWith("whole view", "released model").hasSize(5);
     assertThat(rows.get(0))
         .containsExactly(
             "residuals",
@@ -71,9 +71,10 @@ class PrivacySummaryTest {
     assertThat(rows.get(1).get(1)).isEqualTo("Gaussian, z = 4.000 to 8.000");
     assertThat(rows.get(2).getLast())
         .isEqualTo("own noise only; a function of noised gradient sums");
+    String view = PrivacyStatement.text(statement.view());
+    assertThat(rows.get(3)).containsExactly("whole view", "the worker", view, "at delta 1e-5");
     assertThat(rows.getLast())
-        .containsExactly(
-            "whole view", "the worker", PrivacyStatement.text(statement.view()), "at delta 1e-5");
+        .containsExactly("released model", "all parameters", view, "at delta 1e-5");
   }
 
   @Test
