@@ -92,7 +92,7 @@ class CompareCommandTest {
         "--warm-up-epochs 0         | warm-up epochs must be at least 1",
         "--epochs 0                 | must be at least 1",
         "--batch-size 0             | batch size must be at least 1",
-        "--threads 0                | threads must be at least 1",
+        "--threads 0                | threads must be 1 to 4096",
         "--target-epsilon -1        | epsilon must be at least 0",
         "--target-epsilon Infinity  | finite epsilon",
         "--delta 0                  | a budget needs a delta above 0",

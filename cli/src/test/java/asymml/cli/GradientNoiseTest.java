@@ -136,6 +136,8 @@ class GradientNoiseTest {
             folder.resolve("none").toString());
     assertThat(outcome.code()).isEqualTo(2);
     assertThat(outcome.err()).contains("protecting gradients gives").hasLineCount(1);
-    assertThat(train("--gradient-noise-ratio", "-1").err()).contains("above 0").hasLineCount(1);
+    assertThat(train("--gradient-noise-ratio", "-1").err())
+        .contains("noise ratio must be from 1.0E-6")
+        .hasLineCount(1);
   }
 }

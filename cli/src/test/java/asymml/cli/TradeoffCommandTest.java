@@ -113,7 +113,7 @@ class TradeoffCommandTest {
         "--epochs 0                        | epochs must be at least 1",
         "--batch-size 0                    | batch size must be at least 1",
         "--learning-rate 0                 | learning rate must be above 0",
-        "--threads 0                       | threads must be at least 1",
+        "--threads 0                       | threads must be 1 to 4096",
         "--model lenet                     | resnet20",
         "--trusted-layers conv9            | 'conv9' is no linear layer of cnn",
         "--trusted-layers conv1,conv2,conv3,fc | keeps all layers here",

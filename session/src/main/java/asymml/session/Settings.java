@@ -227,6 +227,10 @@ public record Settings(Map<String, Object> values) {
                   "worker-timeout");
         };
     ofMode.forEach(key -> found.put(key, mode));
+    if (training.mode() == Mode.TRUSTED_ONLY && spec.analyzeEvery() > 0) {
+      // Ranks are analysed as a split run with these would have them.
+      found.keySet().removeAll(List.of("rank", "decomposer"));
+    }
     if (training.privacy().dpSgd() != null) {
       // Noise on the summed gradients, in any mode.
       found.remove(SpecReader.NOISE_MULTIPLIER);
