@@ -8,6 +8,8 @@ module asymml.cli {
   requires asymml.study;
   requires asymml.trusted;
   requires info.picocli;
+  requires java.management;
+  requires jdk.management;
   // Signals, which org.jline.terminal looks up by name.
   requires jdk.unsupported;
   requires me.tongfei.progressbar;

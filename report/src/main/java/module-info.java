@@ -6,8 +6,6 @@ module asymml.report {
   requires transitive asymml.study;
   requires transitive asymml.trusted;
   requires java.desktop;
-  requires java.management;
-  requires jdk.management;
   requires org.jsoup;
   requires org.knowm.xchart;
   requires tools.jackson.databind;

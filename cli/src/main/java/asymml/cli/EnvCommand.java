@@ -1,6 +1,5 @@
 package asymml.cli;
 
-import asymml.report.MachineDescription;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;

@@ -140,7 +140,11 @@ record ArchitectureRules(String root) {
     return noClasses()
         .that()
         .resideOutsideOfPackage(tree("cli"))
-        .and(not(nameMatching(Pattern.quote(root) + "\\.untrusted\\.(Main|RecordOptions)(\\$.*)?")))
+        .and(
+            not(
+                nameMatching(
+                    Pattern.quote(root)
+                        + "\\.untrusted\\.(Main|RecordOptions|MemoryOptions|SizeConverter)(\\$.*)?")))
         .should()
         .dependOnClassesThat(resideInAPackage("picocli.."));
   }

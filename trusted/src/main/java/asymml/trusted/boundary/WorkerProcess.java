@@ -3,6 +3,7 @@ package asymml.trusted.boundary;
 import asymml.kernels.TemporaryFolder;
 import asymml.model.PrivateFiles;
 import asymml.wire.ProtocolException;
+import asymml.wire.Region;
 import asymml.wire.WorkerAddress;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -52,6 +53,13 @@ public final class WorkerProcess implements AutoCloseable {
     this.folder = folder;
     this.logFile = logFile;
     this.address = address;
+  }
+
+  /// Checks that a worker on this machine could be given memory to share.
+  ///
+  /// @throws IOException if not, with the reason
+  public static void requireSharedMemory() throws IOException {
+    Region.create(1).close();
   }
 
   /// Starts a worker and waits until it can be connected to.

@@ -1,7 +1,8 @@
-package asymml.report;
+package asymml.cli;
 
 import asymml.kernels.Kernels;
-import asymml.wire.Region;
+import asymml.report.Figures;
+import asymml.trusted.boundary.WorkerProcess;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -10,7 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 
 /// What this machine offers, in words.
-public final class MachineDescription {
+final class MachineDescription {
   private static final Path GPU_DEVICE = Path.of("/dev/nvidia0");
 
   /// Devices by which a guest of a TEE talks to its hardware.
@@ -26,7 +27,7 @@ public final class MachineDescription {
   /// Java, kernels, processors, memory and devices.
   ///
   /// @return a line each, a name and what is said of it
-  public static List<String> lines() {
+  static List<String> lines() {
     OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     return List.of(
         "Java           %s, %s".formatted(Runtime.version(), System.getProperty("java.home")),
@@ -46,7 +47,7 @@ public final class MachineDescription {
 
   private static String sharedMemory() {
     try {
-      Region.create(1).close();
+      WorkerProcess.requireSharedMemory();
       return "sealed, with workers on this machine";
     } catch (IOException e) {
       return "none: " + e.getMessage();
