@@ -151,7 +151,7 @@ class DpSgdSessionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {1, 3, 5, 8})
+  @ValueSource(ints = {1, 3, 8})
   void a_run_stopped_after_any_step_ends_with_the_ledger_of_one_that_was_not(int steps)
       throws Exception {
     Ledger whole = Objects.requireNonNull(train(NOISED, "whole").statement()).ledger();
@@ -249,15 +249,14 @@ class DpSgdSessionTest {
 
   @Test
   void a_run_ends_when_its_budget_is_spent_and_stays_inside_it() throws Exception {
-    TrainingResult result =
-        train(spec("noise-multiplier: 2\ntarget-epsilon: 2\nepochs: 20"), "run");
+    TrainingResult result = train(spec("noise-multiplier: 2\ntarget-epsilon: 1.2"), "run");
     assertThat(result.outcome()).isEqualTo(Outcome.BUDGET_SPENT);
     Ledger ledger = Objects.requireNonNull(result.statement()).ledger();
-    assertThat(ledger.steps()).isBetween(1L, 59L);
+    assertThat(ledger.steps()).isBetween(1L, STEPS - 1L);
     PldAccountant accountant = new PldAccountant();
-    assertThat(ledger.epsilon(_ -> true, accountant).value()).isLessThanOrEqualTo(2);
+    assertThat(ledger.epsilon(_ -> true, accountant).value()).isLessThanOrEqualTo(1.2);
     assertThat(withSteps(ledger, ledger.steps() + 1).epsilon(_ -> true, accountant).value())
-        .isGreaterThan(2);
+        .isGreaterThan(1.2);
     assertThat(RunFile.read(result.layout().runFile())).containsEntry("outcome", "budget spent");
   }
 
