@@ -67,7 +67,7 @@ public record DpSgd(
     long one = PerExampleGradients.bytes(trained, 1);
     if (one > memoryBytes) {
       throw new IllegalArgumentException(
-          "the gradient of one example takes %d bytes, and there are %d for all of a physical batch: more memory for examples' gradients is needed"
+          "the gradient of one example takes %s bytes, and there are %s for all of a physical batch: more memory for examples' gradients is needed"
               .formatted(one, memoryBytes));
     }
     return Math.toIntExact(Math.min(wanted, memoryBytes / one));
@@ -84,7 +84,7 @@ public record DpSgd(
 
   @Override
   public String toString() {
-    return "DP-SGD of %d examples, norm %s, average %s, masks %s"
+    return "DP-SGD of %s examples, norm %s, average %s, masks %s"
         .formatted(logicalBatchSize, maxGradNorm, weightAverage, masksShare);
   }
 }
