@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.awt.image.BufferedImage;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -155,7 +158,10 @@ class CrashAndResumeTest {
       if (victim == Victim.WORKER) {
         return worker.isPresent() && worker.get().destroyForcibly();
       }
+      // A worker that its trainer has not reached yet would wait for it for a minute.
+      List<ProcessHandle> orphans = trainer.descendants().toList();
       trainer.destroyForcibly();
+      orphans.forEach(ProcessHandle::destroyForcibly);
       return true;
     }
 
@@ -242,8 +248,22 @@ class CrashAndResumeTest {
               "run.json",
               "worker.log");
     }
-    assertThat(folder.resolve("tmp")).isEmptyDirectory();
+    assertNothingAbandoned(folder.resolve("tmp"));
     delete(run);
+  }
+
+  /// A process that lives has its folder locked: a worker that was started when its trainer died
+  /// may live for a while.
+  private static void assertNothingAbandoned(Path temporary) throws IOException {
+    try (Stream<Path> folders = Files.list(temporary)) {
+      for (Path left : folders.toList()) {
+        try (FileChannel lock = FileChannel.open(left.resolve(".lock"), StandardOpenOption.WRITE)) {
+          assertThat(lock.tryLock()).as("the lock of %s", left).isNull();
+        } catch (NoSuchFileException e) {
+          // Its process has deleted it meanwhile.
+        }
+      }
+    }
   }
 
   private static void delete(Path directory) throws IOException {
