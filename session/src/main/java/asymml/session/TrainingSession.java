@@ -214,8 +214,8 @@ public final class TrainingSession implements AutoCloseable {
       throws IOException, TrainingException {
     try (Trainer trainer = planned) {
       trainer.forecast().ifPresent(listener::forecast);
-      Settings.of(run.spec()).write(layout().config());
       record.write(RunRecord.RUNNING);
+      Settings.of(run.spec()).write(layout().config());
       Trainer.Outcome outcome =
           trainer.run(layout(), resumed, listener, EpochRanks.of(run, layout(), listener), stop);
       record.write(

@@ -2,6 +2,7 @@ package asymml.trusted.run;
 
 import asymml.model.FileReason;
 import asymml.model.PrivateFiles;
+import asymml.privacy.Ledger;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileAlreadyExistsException;
@@ -11,12 +12,13 @@ import java.nio.file.StandardOpenOption;
 import java.time.Clock;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// A run directory that this process alone writes to, until it is closed or the process ends.
@@ -193,19 +195,33 @@ public final class RunDirectory implements AutoCloseable {
     return part;
   }
 
-  /// The name of a file that shows that a run was here, if there is one. A worker's log alone is
-  /// that of a worker that did not start: the next attempt may follow in the same directory.
+  /// The name of a file that shows that a run was here, if there is one. One that ended before its
+  /// first checkpoint released nothing and learned nothing: the next attempt may follow in the same
+  /// directory. So may one after a worker's log alone, of a worker that did not start.
   private @Nullable String firstFile() {
-    return Stream.of(
-            layout.checkpoint(),
-            layout.metrics(),
-            layout.ledger(),
-            layout.runFile(),
-            layout.config())
+    List<Path> lasting = new ArrayList<>(List.of(layout.checkpoint(), layout.metrics()));
+    if (!releasedNothing()) {
+      lasting.add(layout.ledger());
+    }
+    if (!Files.exists(layout.runFile())) {
+      // A configuration that no run wrote is its user's.
+      lasting.add(layout.config());
+    }
+    return lasting.stream()
         .filter(Files::exists)
         .map(file -> file.getFileName().toString())
         .findFirst()
         .orElse(null);
+  }
+
+  private boolean releasedNothing() {
+    try {
+      Ledger ledger = LedgerFile.readIfAny(layout.ledger());
+      return ledger == null || ledger.steps() == 0;
+    } catch (IOException e) {
+      // What cannot be read may be anything.
+      return false;
+    }
   }
 
   /// The names of the run's files.

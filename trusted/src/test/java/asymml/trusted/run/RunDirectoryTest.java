@@ -3,6 +3,9 @@ package asymml.trusted.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.privacy.Delta;
+import asymml.privacy.Ledger;
+import asymml.privacy.Sampling;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -90,7 +93,7 @@ class RunDirectoryTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"config.yaml", "run.json", "metrics.jsonl", "checkpoint.safetensors"})
+  @ValueSource(strings = {"config.yaml", "metrics.jsonl", "checkpoint.safetensors", "ledger.json"})
   void a_directory_with_a_run_is_not_taken_for_a_new_one(String file) throws IOException {
     Files.createFile(directory.resolve(file));
     assertThatThrownBy(() -> RunDirectory.create(directory))
@@ -101,6 +104,25 @@ class RunDirectoryTest {
     // The refusal must not keep the lock.
     Files.delete(directory.resolve(file));
     RunDirectory.create(directory).close();
+  }
+
+  @Test
+  void a_run_that_ended_before_its_first_checkpoint_can_be_started_again() throws IOException {
+    Files.createFile(directory.resolve("run.json"));
+    Files.createFile(directory.resolve("config.yaml"));
+    Path ledger = directory.resolve("ledger.json");
+    LedgerFile.write(ledger, ledger(0));
+    RunDirectory.create(directory).close();
+    // What has been released stays on record.
+    LedgerFile.write(ledger, ledger(1));
+    assertThatThrownBy(() -> RunDirectory.create(directory))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("already holds a run (ledger.json)");
+  }
+
+  private static Ledger ledger(long steps) {
+    return new Ledger(
+        new Sampling.Shuffled(10, 2), new Delta(1e-5), List.of(new Ledger.Entry(List.of(), steps)));
   }
 
   @ParameterizedTest
