@@ -120,12 +120,12 @@ final class Canaries {
   /// @param sum of gradients of norm at most 1 by the first layer's weights, `[4, 1, 1, 1024]`
   /// @return about 1 if it is there, 0 if not, but for noise
   double score(int canary, float[] sum) {
-    double sign = images.label(canary) == 0 ? -1 : 1;
+    double[] direction = outputGradient(HIDDEN, canary);
     double product = 0;
     for (int unit = 0; unit < UNITS; unit++) {
-      product += difference(unit) * sum[unit * COUNT + canary];
+      product += direction[unit] * sum[unit * COUNT + canary];
     }
-    return sign * product / distance();
+    return product;
   }
 
   /// What the input of a layer is for a canary, but for its size.
@@ -150,12 +150,20 @@ final class Canaries {
     return input;
   }
 
-  /// What the gradient by the logits is for a canary, but for its size.
+  /// What the gradient by the output of a layer is for a canary, but for its size.
   ///
+  /// @param layer [#HIDDEN] or [#CLASSIFIER]
   /// @param canary which
   /// @return of norm 1
-  double[] logitsGradient(int canary) {
-    double half = Math.sqrt(0.5);
-    return images.label(canary) == 0 ? new double[] {-half, half} : new double[] {half, -half};
+  double[] outputGradient(String layer, int canary) {
+    double sign = images.label(canary) == 0 ? -1 : 1;
+    if (layer.equals(CLASSIFIER)) {
+      return new double[] {sign * Math.sqrt(0.5), -sign * Math.sqrt(0.5)};
+    }
+    double[] gradient = new double[UNITS];
+    for (int unit = 0; unit < UNITS; unit++) {
+      gradient[unit] = sign * difference(unit) / distance();
+    }
+    return gradient;
   }
 }

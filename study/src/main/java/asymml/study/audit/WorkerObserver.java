@@ -91,7 +91,9 @@ record WorkerObserver(Path recording, Ledger ledger, Canaries canaries) {
       throw new IOException("the recording has no gradients of " + release.layer());
     }
     double[] expected =
-        gradients ? canaries.logitsGradient(canary) : canaries.input(release.layer(), canary);
+        gradients
+            ? canaries.outputGradient(release.layer(), canary)
+            : canaries.input(release.layer(), canary);
     float[] values = received.examples(canary % batch, 1).toArray();
     double product = 0;
     for (int k = 0; k < expected.length; k++) {
