@@ -120,6 +120,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     section.table(table);
     section.text("Assumptions (accountant: privacy loss distributions, rounded up):");
     section.list(statement.assumptions());
+    AuditTable.appendTo(section, run.directory());
   }
 
   private void plan(PageSection section) {
