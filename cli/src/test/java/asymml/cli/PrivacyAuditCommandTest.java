@@ -49,7 +49,7 @@ class PrivacyAuditCommandTest {
 
   @Test
   void a_run_without_dp_sgd_is_refused_in_a_line() {
-    Path run = trained("");
+    Path run = trained("--seed 2");
     Outcome outcome = Outcome.of("privacy", "audit", "--run", run.toString());
     assertThat(outcome.code()).isEqualTo(1);
     assertThat(outcome.err())

@@ -61,10 +61,17 @@ final class GradientGram {
   }
 
   private static double product(float[] a, float[] b) {
-    double sum = 0;
-    for (int k = 0; k < a.length; k++) {
-      sum += (double) a[k] * b[k];
+    // Four sums: one alone would wait for each addition.
+    double s0 = 0;
+    double s1 = 0;
+    double s2 = 0;
+    double s3 = 0;
+    for (int k = 0; k < a.length; k += 4) {
+      s0 += (double) a[k] * b[k];
+      s1 += (double) a[k + 1] * b[k + 1];
+      s2 += (double) a[k + 2] * b[k + 2];
+      s3 += (double) a[k + 3] * b[k + 3];
     }
-    return sum;
+    return s0 + s1 + (s2 + s3);
   }
 }
