@@ -58,12 +58,7 @@ class AuditTableTest {
   void lower_bounds_stand_beside_what_is_claimed() throws IOException {
     PlantedRun run = run();
     REPORT.write(new RunLayout(folder.resolve("run")).audit());
-    Element table =
-        page(run).select("table").stream()
-            .filter(t -> t.text().startsWith("Audit"))
-            .findFirst()
-            .orElseThrow();
-    assertThat(table.select("tbody tr"))
+    assertThat(page(run).select("tr:contains(refuted)"))
         .extracting(Element::text)
         .containsExactly(
             "mu of a step, released model 0.779 0.818 not refuted",
