@@ -52,6 +52,8 @@ class ArchitectureTest {
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
           breaches("kernels know nothing of ours", "kernels.Breaches$SendsItsResult"),
           breaches("model knows nothing of ours", "model.Breaches$RunsRemotely"),
+          breaches(
+              "model files of other programs know models alone", "interop.Breaches$SendsItsModel"),
           breaches("privacy knows nothing of ours", "privacy.Breaches$LooksAtTheData"),
           breaches(
               "only commands parse command lines",
@@ -133,6 +135,7 @@ class ArchitectureTest {
             "wire",
             "kernels",
             "model",
+            "interop",
             "privacy",
             "trusted",
             "untrusted",
