@@ -53,6 +53,7 @@ class ArchitectureTest {
           breaches("kernels know nothing of ours", "kernels.Breaches$SendsItsResult"),
           breaches("model knows nothing of ours", "model.Breaches$RunsRemotely"),
           breaches("privacy knows nothing of ours", "privacy.Breaches$LooksAtTheData"),
+          breaches("attest knows nothing of ours", "attest.Breaches$LooksAtTheData"),
           breaches(
               "only commands parse command lines",
               "study.Breaches$ParsesOptions",
@@ -134,6 +135,7 @@ class ArchitectureTest {
             "kernels",
             "model",
             "privacy",
+            "attest",
             "trusted",
             "untrusted",
             "session",

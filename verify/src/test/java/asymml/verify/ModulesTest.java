@@ -40,6 +40,8 @@ class ModulesTest {
     "kernels, Tensor, asymml.kernels",
     "model, Graph, asymml.model",
     "privacy, Epsilon, asymml.privacy",
+    "attest, Finding, asymml.attest asymml.attest.amd asymml.attest.intel asymml.attest.nvidia"
+        + " asymml.attest.policy asymml.attest.source",
     "trusted, train.Trainer, asymml.trusted.data asymml.trusted.plan asymml.trusted.run"
         + " asymml.trusted.train",
     "untrusted, Main, -",
@@ -76,6 +78,7 @@ class ModulesTest {
     "kernels, Tensor, -",
     "model, Graph, -",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
     "session, TrainingSpec, asymml.trusted",
@@ -99,6 +102,7 @@ class ModulesTest {
     "kernels, Tensor, org.bytedeco.dnnl org.bytedeco.javacpp org.bytedeco.opencl",
     "model, Graph, -",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, -",
     // CUDA only where the launcher adds it.
     "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
@@ -126,6 +130,7 @@ class ModulesTest {
     "kernels, Tensor, -",
     "model, Graph, -",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, -",
     "untrusted, Main, info.picocli",
     "session, TrainingSpec, -",
