@@ -1,7 +1,7 @@
 package asymml.attest;
 
-/// Evidence, collateral, a certificate or a policy that cannot be read. The message is one line that says
-/// what was found and what was expected.
+/// Evidence, collateral, a certificate or a policy that cannot be read. The message is one line
+/// that says what was found and what was expected.
 public final class EvidenceException extends Exception {
   private static final long serialVersionUID = 1;
 

@@ -27,8 +27,7 @@ public record Specimen(JsonNode json) {
   static Stream<Specimen> all() throws IOException {
     assumeTrue(
         Files.exists(FOLDER.resolve("cases.json")), "absent: shared/vectors/evidence/cases.json");
-    JsonNode root =
-        new JsonMapper().readTree(Files.readString(FOLDER.resolve("cases.json")));
+    JsonNode root = new JsonMapper().readTree(Files.readString(FOLDER.resolve("cases.json")));
     return StreamSupport.stream(root.get("cases").spliterator(), false).map(Specimen::new);
   }
 
@@ -78,8 +77,7 @@ public record Specimen(JsonNode json) {
   Evidence evidence(byte[] bytes) throws IOException, EvidenceException {
     return switch (Evidence.kind(bytes)) {
       case QUOTE -> new Evidence.Intel(Quote.parse(bytes), collateral());
-      case SNP ->
-          new Evidence.Snp(SnpReport.parse(bytes), SnpCertificates.of(file("vek")));
+      case SNP -> new Evidence.Snp(SnpReport.parse(bytes), SnpCertificates.of(file("vek")));
       case GPU -> new Evidence.Gpu(GpuReport.parse(bytes), file("chain"));
     };
   }

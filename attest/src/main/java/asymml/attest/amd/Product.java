@@ -61,8 +61,9 @@ public enum Product {
   /// @return empty if it names none
   static Optional<Product> issuing(String commonName) {
     return Arrays.stream(values())
-        .filter(p -> commonName.equals(p.issuer(SigningKey.VCEK))
-            || commonName.equals(p.issuer(SigningKey.VLEK)))
+        .filter(p ->
+            commonName.equals(p.issuer(SigningKey.VCEK))
+                || commonName.equals(p.issuer(SigningKey.VLEK)))
         .findFirst();
   }
 

@@ -60,7 +60,8 @@ public record SnpCertificates(
     List<X509Certificate> intermediates = new ArrayList<>();
     for (int i = 0; table.length > 0; i++) {
       if (i == MOST_ENTRIES || (i + 1) * ENTRY > table.length) {
-        throw new EvidenceException("the certificate table has no end after %s entries".formatted(i));
+        throw new EvidenceException(
+            "the certificate table has no end after %s entries".formatted(i));
       }
       String guid = HexFormat.of().formatHex(table, i * ENTRY, i * ENTRY + 16);
       if (guid.equals("0".repeat(32))) {

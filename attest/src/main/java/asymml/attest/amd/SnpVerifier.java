@@ -44,7 +44,10 @@ public final class SnpVerifier {
   /// @param time for which
   /// @return with all problems
   public static SnpResult verify(
-      SnpReport report, SnpCertificates certificates, Set<Product> products, VerificationTime time) {
+      SnpReport report,
+      SnpCertificates certificates,
+      Set<Product> products,
+      VerificationTime time) {
     return verify(report, certificates, products, time, Map.of());
   }
 
@@ -85,8 +88,7 @@ public final class SnpVerifier {
     problems.add(Finding.of(problem, found, expected));
   }
 
-  private String run(
-      SnpReport report, SnpCertificates certificates, Optional<Product> product) {
+  private String run(SnpReport report, SnpCertificates certificates, Optional<Product> product) {
     SigningKey kind = report.signingKey();
     if (kind == SigningKey.NONE || kind == SigningKey.UNKNOWN) {
       add(Problem.NOT_SIGNED, kind.name().toLowerCase(Locale.ROOT), "VCEK or VLEK");
@@ -195,7 +197,10 @@ public final class SnpVerifier {
     for (int i = 0; i < raw.length; i++) {
       boolean used = i < size || (i >= HALF && i < HALF + size);
       if (!used && raw[i] != 0) {
-        add(Problem.REPORT_SIGNATURE, "byte %s of it is not zero".formatted(i), "zeros beyond r, s");
+        add(
+            Problem.REPORT_SIGNATURE,
+            "byte %s of it is not zero".formatted(i),
+            "zeros beyond r, s");
         return;
       }
     }

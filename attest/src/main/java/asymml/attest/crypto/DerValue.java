@@ -81,8 +81,7 @@ public record DerValue(int tag, byte[] content) {
 
   private void require(int expected, String what) throws EvidenceException {
     if (tag != expected) {
-      throw new EvidenceException(
-          "%s: DER tag %s, expected %s".formatted(what, tag, expected));
+      throw new EvidenceException("%s: DER tag %s, expected %s".formatted(what, tag, expected));
     }
   }
 

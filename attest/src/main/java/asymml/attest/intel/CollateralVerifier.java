@@ -47,9 +47,7 @@ final class CollateralVerifier {
       findings.add(
           Problem.UNTRUSTED_ROOT,
           "the root of %s: %s"
-              .formatted(
-                  Collateral.SIGNING_CHAIN,
-                  chain.getLast().getSubjectX500Principal()),
+              .formatted(Collateral.SIGNING_CHAIN, chain.getLast().getSubjectX500Principal()),
           "Intel's, by key");
       return Optional.empty();
     }
@@ -121,8 +119,7 @@ final class CollateralVerifier {
   }
 
   private boolean holds(SignedJson json, X509Certificate signer, Problem problem) {
-    boolean holds =
-        Curve.P256.verifies(signer.getPublicKey(), json.object(), json.signature());
+    boolean holds = Curve.P256.verifies(signer.getPublicKey(), json.object(), json.signature());
     if (!holds) {
       findings.add(problem, "a signature of another key or text", "one by Intel's TCB signer");
     }
@@ -131,8 +128,7 @@ final class CollateralVerifier {
 
   /// Reports what is revoked, and what of the lists is missing or does not hold. A list that is
   /// missing is one finding: a policy may accept it, in words.
-  void revocation(
-      X509Certificate pck, X509Certificate ca, Optional<X509Certificate> signer) {
+  void revocation(X509Certificate pck, X509Certificate ca, Optional<X509Certificate> signer) {
     if (collateral.pckCrl().isEmpty()) {
       String found =
           collateral.rootCrl().isEmpty()

@@ -40,9 +40,6 @@ final class Findings {
 
   void validity(X509Certificate certificate, Problem early, Problem late) {
     validity(
-        certificate.getNotBefore().toInstant(),
-        certificate.getNotAfter().toInstant(),
-        early,
-        late);
+        certificate.getNotBefore().toInstant(), certificate.getNotAfter().toInstant(), early, late);
   }
 }

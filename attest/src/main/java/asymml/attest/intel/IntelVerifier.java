@@ -39,10 +39,7 @@ public final class IntelVerifier {
   private @Nullable Instant issued;
 
   private IntelVerifier(
-      Quote quote,
-      Optional<Collateral> collateral,
-      X509Certificate root,
-      VerificationTime time) {
+      Quote quote, Optional<Collateral> collateral, X509Certificate root, VerificationTime time) {
     this.quote = quote;
     this.collateral = collateral;
     this.root = root;
@@ -104,7 +101,9 @@ public final class IntelVerifier {
     }
     if (collateral.isEmpty()) {
       findings.add(
-          Problem.COLLATERAL_MISSING, "none", "Intel's collateral of " + quote.tee() + " platforms");
+          Problem.COLLATERAL_MISSING,
+          "none",
+          "Intel's collateral of " + quote.tee() + " platforms");
       return;
     }
     CollateralVerifier verifier = new CollateralVerifier(collateral.get(), root, findings);
@@ -176,8 +175,7 @@ public final class IntelVerifier {
           "%s with another key".formatted(last.getSubjectX500Principal()),
           "Intel's, by key");
     }
-    @Nullable String fault =
-        CertificatePath.fault(chain.subList(0, 2), root, findings.time().at());
+    @Nullable String fault = CertificatePath.fault(chain.subList(0, 2), root, findings.time().at());
     if (fault != null) {
       findings.add(Problem.PCK_CHAIN, fault, "a path to Intel's root");
     }

@@ -78,8 +78,7 @@ record QeIdentity(
     }
     byte[] attributes = report.attributes();
     if (!Masked.equal(attributes, expected.attributes, expected.attributesMask)) {
-      return List.of(
-          "ATTRIBUTES " + hex.formatHex(attributes), hex.formatHex(expected.attributes));
+      return List.of("ATTRIBUTES " + hex.formatHex(attributes), hex.formatHex(expected.attributes));
     }
     return report.debug() ? List.of("a quoting enclave with DEBUG", "DEBUG off") : List.of();
   }

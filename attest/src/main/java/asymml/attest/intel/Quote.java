@@ -158,7 +158,10 @@ public final class Quote {
   ///
   /// @return 64 bytes
   public byte[] reportData() {
-    return enclave().map(EnclaveReport::reportData).or(() -> td().map(TdReport::reportData)).orElseThrow();
+    return enclave()
+        .map(EnclaveReport::reportData)
+        .or(() -> td().map(TdReport::reportData))
+        .orElseThrow();
   }
 
   /// Whether its memory may be read from outside.

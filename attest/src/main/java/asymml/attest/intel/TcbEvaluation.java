@@ -38,8 +38,7 @@ record TcbEvaluation(TcbStatus status, List<String> advisories, List<String> mod
     List<Integer> svn = unsigned(td.teeTcbSvn());
     // With a numbered module, its identity covers the first two numbers.
     int from = svn.get(1) > 0 ? 2 : 0;
-    Part platform =
-        platform(met.stream().filter(l -> covers(svn, l.tdx(), from)).findFirst());
+    Part platform = platform(met.stream().filter(l -> covers(svn, l.tdx(), from)).findFirst());
     Optional<TcbInfo.Module> module = module(info, svn.get(1));
     List<String> fault = fault(td, module, svn.get(1));
     List<Part> parts = new ArrayList<>();

@@ -110,9 +110,7 @@ record TcbInfo(
         HexFormat.of().formatHex(SignedJson.hex(node, "fmspc", 6)),
         HexFormat.of().formatHex(SignedJson.hex(node, "pceId", 2)),
         List.copyOf(levels),
-        tdx
-            ? Optional.of(Module.of(SignedJson.field(node, "tdxModule"), false))
-            : Optional.empty(),
+        tdx ? Optional.of(Module.of(SignedJson.field(node, "tdxModule"), false)) : Optional.empty(),
         List.copyOf(modules));
   }
 

@@ -11,8 +11,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// A report of an NVIDIA GPU: request and response of SPDM 1.1 (DMTF DSP0274) for all
-/// measurements. Nothing of it is verified. Arrays are not changed after construction.
+/// A report of an NVIDIA GPU: request and response of SPDM 1.1 (DMTF DSP0274) for all measurements.
+/// Nothing of it is verified. Arrays are not changed after construction.
 public final class GpuReport {
   private static final int VERSION = 0x11;
   private static final int REQUEST = 0xe0;

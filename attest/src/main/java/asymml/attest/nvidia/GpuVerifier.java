@@ -35,7 +35,9 @@ public final class GpuVerifier {
     if (certificates.size() < 2) {
       return List.of(
           Finding.of(
-              Problem.GPU_CHAIN, certificates.size() + " certificates", "a leaf, CAs and the root"));
+              Problem.GPU_CHAIN,
+              certificates.size() + " certificates",
+              "a leaf, CAs and the root"));
     }
     X509Certificate root = Roots.nvidia();
     if (!Certificates.sameKey(certificates.getLast(), root)) {
@@ -49,10 +51,9 @@ public final class GpuVerifier {
         CertificatePath.fault(certificates.subList(0, certificates.size() - 1), root, time.at());
     boolean valid =
         certificates.stream()
-            .noneMatch(
-                c ->
-                    time.isBefore(c.getNotBefore().toInstant())
-                        || time.isAfter(c.getNotAfter().toInstant()));
+            .noneMatch(c ->
+                time.isBefore(c.getNotBefore().toInstant())
+                    || time.isAfter(c.getNotAfter().toInstant()));
     if (fault != null || !valid) {
       problems.add(
           Finding.of(

@@ -72,10 +72,14 @@ public final class EvidenceVerifier {
       }
     }
     debug(evidence.quote().debug());
-    evidence.quote().enclave().ifPresent(e ->
-        identity("sgx", policy.sgx(), (identity, key) -> identity.check(e, key)));
-    evidence.quote().td().ifPresent(td ->
-        identity("tdx", policy.tdx(), (identity, key) -> identity.check(td, key)));
+    evidence
+        .quote()
+        .enclave()
+        .ifPresent(e -> identity("sgx", policy.sgx(), (identity, key) -> identity.check(e, key)));
+    evidence
+        .quote()
+        .td()
+        .ifPresent(td -> identity("tdx", policy.tdx(), (identity, key) -> identity.check(td, key)));
     refusals.addAll(policy.tcb().check(result));
     age(result.issued());
     @Nullable PckCertificate pck = result.pck();

@@ -118,8 +118,7 @@ public final class PolicyFile {
   }
 
   private static TdxIdentity tdx(PolicyNode node) throws EvidenceException {
-    node.mapping(
-        Set.of("mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrservicetd"));
+    node.mapping(Set.of("mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3", "mrconfigid", "mrservicetd"));
     List<Optional<String>> rtmr = new ArrayList<>();
     for (int i = 0; i < 4; i++) {
       rtmr.add(node.required("rtmr" + i, "its value, or any").hexOrAny(DIGEST));

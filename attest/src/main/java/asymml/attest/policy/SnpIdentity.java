@@ -55,8 +55,7 @@ public record SnpIdentity(
         key + ".idKeyDigest");
     if (report.vmpl() != vmpl) {
       String found = String.valueOf(report.vmpl());
-      refused.add(
-          new Finding(Problem.VMPL, found, found, String.valueOf(vmpl), key + ".vmpl"));
+      refused.add(new Finding(Problem.VMPL, found, found, String.valueOf(vmpl), key + ".vmpl"));
     }
     result.product().ifPresent(product -> product(refused, report, product, key));
     return refused;
@@ -85,8 +84,7 @@ public record SnpIdentity(
   private static void compare(
       List<Finding> refused, String name, String found, Optional<String> expected, String key) {
     if (expected.isPresent() && !expected.get().equals(found)) {
-      refused.add(
-          Finding.refused(Problem.IDENTITY, name + " " + found, expected.get(), key));
+      refused.add(Finding.refused(Problem.IDENTITY, name + " " + found, expected.get(), key));
     }
   }
 }

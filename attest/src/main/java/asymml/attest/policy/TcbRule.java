@@ -16,8 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// @param acceptAdvisories advisories that the owner has dealt with: a status that asks for
 ///   hardening or another configuration is accepted if all its advisories are among them
 /// @param minimumEvaluation the least number of Intel's evaluations; 0 is any
-public record TcbRule(
-    Set<TcbStatus> accept, Set<String> acceptAdvisories, int minimumEvaluation) {
+public record TcbRule(Set<TcbStatus> accept, Set<String> acceptAdvisories, int minimumEvaluation) {
   private static final Set<TcbStatus> MENDED_BY_THE_OWNER =
       EnumSet.of(
           TcbStatus.SW_HARDENING_NEEDED,

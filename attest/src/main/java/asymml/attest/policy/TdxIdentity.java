@@ -39,7 +39,8 @@ public record TdxIdentity(
     compare(refused, "MRCONFIGID", config, mrConfigId, key + ".mrconfigid");
     if (!report.septVeDisabled()) {
       refused.add(
-          Finding.of(Problem.SEPT_VE, "attributes " + hex.formatHex(report.attributes()), "bit 28"));
+          Finding.of(
+              Problem.SEPT_VE, "attributes " + hex.formatHex(report.attributes()), "bit 28"));
     }
     if (report.migratable() && mrServiceTd.isEmpty()) {
       refused.add(
@@ -49,20 +50,20 @@ public record TdxIdentity(
               "bit 29 off, or named service TDs",
               key + ".mrservicetd"));
     }
-    mrServiceTd.ifPresent(expected -> compare(
-        refused,
-        "MRSERVICETD",
-        report.mrServiceTd().map(hex::formatHex).orElse("none (TD report 1.0)"),
-        Optional.of(expected),
-        key + ".mrservicetd"));
+    mrServiceTd.ifPresent(expected ->
+        compare(
+            refused,
+            "MRSERVICETD",
+            report.mrServiceTd().map(hex::formatHex).orElse("none (TD report 1.0)"),
+            Optional.of(expected),
+            key + ".mrservicetd"));
     return refused;
   }
 
   private static void compare(
       List<Finding> refused, String name, String found, Optional<String> expected, String key) {
     if (expected.isPresent() && !expected.get().equals(found)) {
-      refused.add(
-          Finding.refused(Problem.IDENTITY, name + " " + found, expected.get(), key));
+      refused.add(Finding.refused(Problem.IDENTITY, name + " " + found, expected.get(), key));
     }
   }
 }

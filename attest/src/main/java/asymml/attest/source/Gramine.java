@@ -34,16 +34,14 @@ public final class Gramine implements EvidenceSource {
       throw new IllegalArgumentException("report data has 64 bytes: " + reportData.length);
     }
     String type =
-        new String(
-                BoundedFile.read(folder.resolve("attestation_type")), StandardCharsets.US_ASCII)
+        new String(BoundedFile.read(folder.resolve("attestation_type")), StandardCharsets.US_ASCII)
             .strip();
     if (!type.equals("dcap")) {
       throw new IOException(
           "%s says '%s', expected dcap: set sgx.remote_attestation = \"dcap\" in the manifest"
               .formatted(folder.resolve("attestation_type"), type));
     }
-    Files.write(
-        folder.resolve("user_report_data"), reportData, StandardOpenOption.WRITE);
+    Files.write(folder.resolve("user_report_data"), reportData, StandardOpenOption.WRITE);
     byte[] quote = BoundedFile.read(folder.resolve("quote"));
     if (quote.length == 0) {
       throw new EvidenceException(
