@@ -81,6 +81,7 @@ record ArchitectureRules(String root) {
             "study",
             "session",
             "analysis",
+            "attest",
             "trusted",
             "privacy",
             "wire",
@@ -97,6 +98,7 @@ record ArchitectureRules(String root) {
     rules.put("model knows nothing of ours", knowOnly("model"));
     rules.put("model files of other programs know models alone", knowOnly("interop", "model"));
     rules.put("privacy knows nothing of ours", knowOnly("privacy"));
+    rules.put("attest knows nothing of ours", knowOnly("attest"));
     rules.put("only commands parse command lines", onlyCommandsParse());
     rules.put("only the release door makes a Released", onlyTheDoorMakesReleased());
     rules.put("only the release door writes the worker's memory", onlyTheDoorWrites());

@@ -55,6 +55,7 @@ class ArchitectureTest {
           breaches(
               "model files of other programs know models alone", "interop.Breaches$SendsItsModel"),
           breaches("privacy knows nothing of ours", "privacy.Breaches$LooksAtTheData"),
+          breaches("attest knows nothing of ours", "attest.Breaches$LooksAtTheData"),
           breaches(
               "only commands parse command lines",
               "study.Breaches$ParsesOptions",
@@ -137,6 +138,7 @@ class ArchitectureTest {
             "model",
             "interop",
             "privacy",
+            "attest",
             "trusted",
             "untrusted",
             "session",

@@ -41,6 +41,8 @@ class ModulesTest {
     "model, Graph, asymml.model",
     "interop, OnnxExport, asymml.interop",
     "privacy, Epsilon, asymml.privacy",
+    "attest, Finding, asymml.attest asymml.attest.amd asymml.attest.intel asymml.attest.nvidia"
+        + " asymml.attest.policy asymml.attest.source",
     "trusted, train.Trainer, asymml.trusted.data asymml.trusted.plan asymml.trusted.run"
         + " asymml.trusted.train",
     "untrusted, Main, -",
@@ -78,6 +80,7 @@ class ModulesTest {
     "model, Graph, -",
     "interop, OnnxExport, asymml.model",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
     "session, TrainingSpec, asymml.interop asymml.trusted",
@@ -102,6 +105,7 @@ class ModulesTest {
     "model, Graph, -",
     "interop, OnnxExport, -",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, -",
     // CUDA only where the launcher adds it.
     "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
@@ -130,6 +134,7 @@ class ModulesTest {
     "model, Graph, -",
     "interop, OnnxExport, -",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, -",
     "untrusted, Main, info.picocli",
     "session, TrainingSpec, -",
