@@ -38,7 +38,8 @@ public final class DoubleSum {
     Objects.checkFromIndexSize(at, count, values.length);
     int pieces = Math.ceilDiv(count, COLUMNS);
     Parallel.run(
-        pieces, piece -> addRow(from, 1, piece * COLUMNS, Math.min(count, (piece + 1) * COLUMNS), at));
+        pieces,
+        piece -> addRow(from, 1, piece * COLUMNS, Math.min(count, (piece + 1) * COLUMNS), at));
   }
 
   /// Adds a weighted sum of rows. Rows of weight 0 are not read: they may hold NaN. A sum does not

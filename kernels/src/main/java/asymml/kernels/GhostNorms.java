@@ -35,8 +35,7 @@ public final class GhostNorms implements AutoCloseable {
     window = Windows.size(shape);
     lanes = new MemorySegment[Math.min(Kernels.threads(), shape.batch())];
     for (int i = 0; i < lanes.length; i++) {
-      lanes[i] =
-          arena.allocate((long) positions * window * Float.BYTES, Tensor.ALIGNMENT_BYTES);
+      lanes[i] = arena.allocate((long) positions * window * Float.BYTES, Tensor.ALIGNMENT_BYTES);
     }
   }
 
@@ -52,11 +51,11 @@ public final class GhostNorms implements AutoCloseable {
   ///
   /// @param x `[N, H, W, C]`
   /// @param dy `[N, OH, OW, O]`
-  /// @param squares for each example its squared norm, at least the true one and off by at most
-  ///   `(K + O + P P + 16) 2^-52` of the magnitude's square; NaN or infinite where the values are
-  ///   not finite; overwritten
-  /// @param magnitudes for each example `|U| |dY|`, which bounds the norm of the magnitudes that its
-  ///   gradient is the sum of; overwritten
+  /// @param squares for each example its squared norm, at least the true one and off by at most `(K
+  ///   + O + P P + 16) 2^-52` of the magnitude's square; NaN or infinite where the values are not
+  ///   finite; overwritten
+  /// @param magnitudes for each example `|U| |dY|`, which bounds the norm of the magnitudes that
+  ///   its gradient is the sum of; overwritten
   /// @throws IllegalArgumentException if a shape differs
   public void compute(Tensor x, Tensor dy, double[] squares, double[] magnitudes) {
     Operands.address("x", x, shape.inputAxes());
@@ -130,7 +129,8 @@ public final class GhostNorms implements AutoCloseable {
       }
     }
 
-    /// The products of rows p to p + 3 with rows q and q + 1; of rows that are not there, something.
+    /// The products of rows p to p + 3 with rows q and q + 1; of rows that are not there,
+    /// something.
     private static void tile(long base, int length, int p, int q, int rows, double[] out) {
       int last = rows - 1;
       long p0 = (long) p * length;

@@ -50,7 +50,13 @@ final class SpecReader {
   static final String AUTO = "auto";
 
   private static final List<String> DP_SGD_SETTINGS =
-      List.of(LOGICAL_BATCH_SIZE, MAX_GRAD_NORM, WEIGHT_AVERAGE, MASKS_SHARE, PER_EXAMPLE, PER_EXAMPLE_MEMORY);
+      List.of(
+          LOGICAL_BATCH_SIZE,
+          MAX_GRAD_NORM,
+          WEIGHT_AVERAGE,
+          MASKS_SHARE,
+          PER_EXAMPLE,
+          PER_EXAMPLE_MEMORY);
   private static final String ALL = "all";
   private static final String SHARES = "shares";
   private static final TrainingSpec DEFAULTS = TrainingSpec.defaults();

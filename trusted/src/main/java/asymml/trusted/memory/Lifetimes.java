@@ -79,12 +79,7 @@ public final class Lifetimes {
   /// @param readLater names of linear layers whose input and output gradient are read after a
   ///   backward pass
   Lifetimes(
-      Graph graph,
-      Plan plan,
-      int batch,
-      Purpose purpose,
-      boolean shares,
-      Set<String> readLater) {
+      Graph graph, Plan plan, int batch, Purpose purpose, boolean shares, Set<String> readLater) {
     this.graph = graph;
     this.plan = plan;
     this.batch = batch;

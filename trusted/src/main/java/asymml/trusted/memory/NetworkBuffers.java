@@ -43,12 +43,7 @@ public final class NetworkBuffers implements AutoCloseable {
   /// @param readLater names of linear layers whose input and output gradient are read after a
   ///   backward pass
   public NetworkBuffers(
-      Graph graph,
-      Plan plan,
-      int batch,
-      Purpose purpose,
-      boolean shares,
-      Set<String> readLater) {
+      Graph graph, Plan plan, int batch, Purpose purpose, boolean shares, Set<String> readLater) {
     this.graph = graph;
     this.batch = batch;
     this.purpose = purpose;

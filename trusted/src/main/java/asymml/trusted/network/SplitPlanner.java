@@ -91,7 +91,9 @@ final class SplitPlanner {
     this.region = new SplitRegion(tensors(), !shares);
     this.profile = new StepProfile(graph.nodes().size());
     try (Closer opened = new Closer()) {
-      this.buffers = opened.own(new NetworkBuffers(graph, plan, batch, purpose, shares, Network.readLater(rows)));
+      this.buffers =
+          opened.own(
+              new NetworkBuffers(graph, plan, batch, purpose, shares, Network.readLater(rows)));
       this.rows = rows;
       this.trusted =
           new TrustedPlanner(

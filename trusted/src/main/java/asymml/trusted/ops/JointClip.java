@@ -83,9 +83,7 @@ public final class JointClip {
     }
     sum.clear();
     noise.add(
-        release,
-        rows.rounding() + GradientBlocks.overAll(slots),
-        gradients.toArray(Tensor[]::new));
+        release, rows.rounding() + GradientBlocks.overAll(slots), gradients.toArray(Tensor[]::new));
     for (Tensor gradient : gradients) {
       Elementwise.scale((float) (1 / expected), gradient);
     }

@@ -50,7 +50,8 @@ sealed interface LayerGradients extends AutoCloseable {
     public void measure(Tensor x, Tensor dy, double[] squares, double[] limits) {
       for (int i = 0; i < squares.length; i++) {
         squares[i] =
-            Elementwise.sumOfSquares(x.examples(i, 1)) * Elementwise.sumOfSquares(dy.examples(i, 1));
+            Elementwise.sumOfSquares(x.examples(i, 1))
+                * Elementwise.sumOfSquares(dy.examples(i, 1));
       }
     }
 
@@ -88,8 +89,7 @@ sealed interface LayerGradients extends AutoCloseable {
       axes = shape.weightAxes();
       int count = Math.min(BLOCK, shape.batch());
       gradients = new ExampleGradients(shape.withBatch(count));
-      rows =
-          Tensor.allocate(arena, count, PerExampleGradients.aligned(Tensor.sizeOf(axes)));
+      rows = Tensor.allocate(arena, count, PerExampleGradients.aligned(Tensor.sizeOf(axes)));
     }
 
     /// The gradients of the examples from `from` on, as many as there is room for.

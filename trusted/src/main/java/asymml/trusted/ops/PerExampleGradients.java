@@ -77,8 +77,7 @@ public final class PerExampleGradients implements AutoCloseable {
     width = place(plan.otherParameters(), place(plan.keptParameters(), 0));
     rows = Tensor.allocate(arena, examples, Math.max(1, keptWidth));
     Graph graph = plan.graph();
-    long ghosts =
-        plan.methods().values().stream().filter(m -> m == PerExampleMethod.GHOST).count();
+    long ghosts = plan.methods().values().stream().filter(m -> m == PerExampleMethod.GHOST).count();
     try (Closer opened = new Closer()) {
       opened.own(arena::close);
       for (int i : graph.linearLayers()) {
@@ -98,8 +97,7 @@ public final class PerExampleGradients implements AutoCloseable {
         } else {
           opened.own(layer);
           owned.own(layer);
-          layers.put(
-              name, new Layer(layer, part(PerExamplePlan.weight(name)).offset, examples));
+          layers.put(name, new Layer(layer, part(PerExamplePlan.weight(name)).offset, examples));
         }
       }
       opened.release();

@@ -16,8 +16,8 @@ public enum PerExampleMethod {
   /// The norm comes from Gram matrices ([asymml.kernels.GhostNorms]), then the gradient from the
   /// scaled output gradients of several examples: `P P (K + O) + P K O`.
   GHOST,
-  /// Each example's gradient is computed by itself, twice: for its norm, and to be added up:
-  /// `2 rho P K O`.
+  /// Each example's gradient is computed by itself, twice: for its norm, and to be added up: `2 rho
+  /// P K O`.
   RECOMPUTED;
 
   /// `rho - 1`: typical of the kernels here.

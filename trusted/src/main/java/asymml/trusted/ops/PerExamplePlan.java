@@ -75,8 +75,7 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
                   memoryBytes,
                   asked == PerExampleMethod.STORED ? ", or another method than stored" : ""));
     }
-    return new PerExamplePlan(
-        graph, Math.toIntExact(Math.min(wanted, memoryBytes / one)), methods);
+    return new PerExamplePlan(graph, Math.toIntExact(Math.min(wanted, memoryBytes / one)), methods);
   }
 
   /// A layer's method.
@@ -112,15 +111,7 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
     return switch (own.layer()) {
       case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
           new ConvShape(
-              batch,
-              in.height(),
-              in.width(),
-              in.channels(),
-              out,
-              kernel,
-              kernel,
-              stride,
-              padding);
+              batch, in.height(), in.width(), in.channels(), out, kernel, kernel, stride, padding);
       case Linear(int out) -> ConvShape.linear(batch, in.channels(), out);
       default ->
           throw new IllegalArgumentException("node " + node + " is not linear: " + own.layer());

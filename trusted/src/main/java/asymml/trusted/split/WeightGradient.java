@@ -100,8 +100,7 @@ public sealed interface WeightGradient extends AutoCloseable {
   ///
   /// @param layer its name
   /// @param rows where the gradients are put
-  record PerExample(String layer, PerExampleGradients rows)
-      implements WeightGradient {
+  record PerExample(String layer, PerExampleGradients rows) implements WeightGradient {
     /// Leaves dW alone.
     @Override
     public void compute(Tensor x, Tensor dy, long step, Tensor dw) {

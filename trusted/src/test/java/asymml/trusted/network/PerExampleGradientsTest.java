@@ -216,9 +216,7 @@ class PerExampleGradientsTest {
               }
               double[] sum = sum(graph, gradients, weights);
               double[] off =
-                  IntStream.range(0, sum.length)
-                      .mapToDouble(k -> sum[k] - expected[k])
-                      .toArray();
+                  IntStream.range(0, sum.length).mapToDouble(k -> sum[k] - expected[k]).toArray();
               assertThat(norm(off)).isLessThan(1e-5 * most);
             });
       }
@@ -260,8 +258,7 @@ class PerExampleGradientsTest {
             gradients -> found[at] = gradients.norms()[0]);
       }
       // dy = -+ (1, 2, 3, 4) at the two positions, and the inputs differ by (1/8, 1/4, 0).
-      double expected =
-          Math.sqrt(30 * (1.0 / 64 + 1.0 / 16) + 0.5 /* biases of the classifier */);
+      double expected = Math.sqrt(30 * (1.0 / 64 + 1.0 / 16) + 0.5 /* biases of the classifier */);
       for (double norm : found) {
         assertThat(norm / expected - 1).isBetween(-1e-6, 1e-5);
       }
