@@ -4,6 +4,7 @@ import asymml.model.Graph;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Normalization;
+import asymml.trusted.ops.PerExamplePlan;
 import asymml.trusted.plan.Plan;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -72,9 +73,12 @@ record RunPlan(
   /// The examples that are computed at a time.
   int physicalBatch() {
     DpSgd dpSgd = config.privacy().dpSgd();
-    return dpSgd == null
-        ? batchSize()
-        : dpSgd.physicalBatch(graph, Math.min(config.batchSize(), batchSize()));
+    return dpSgd == null ? batchSize() : perExample(dpSgd).examples();
+  }
+
+  /// How the gradients of single examples are found.
+  PerExamplePlan perExample(DpSgd dpSgd) {
+    return dpSgd.plan(graph, Math.min(config.batchSize(), batchSize()));
   }
 
   /// Steps of an epoch.
