@@ -33,7 +33,8 @@ class PrivacyAuditCommandTest {
     Path run = trained("--dp-sgd --noise-multiplier 1.5 --logical-batch-size 20 --batch-size 20");
     Outcome outcome =
         Outcome.of(
-            ("privacy audit --audited-steps 2 --training-canaries 0 --threads 1 --json --run " + run)
+            ("privacy audit --audited-steps 2 --training-canaries 0 --threads 1 --json --run "
+                    + run)
                 .split(" "));
     JsonNode report = JsonMapper.shared().readTree(outcome.out());
     assertThat(report.get("noiseMultiplier").asDouble()).isEqualTo(1.5);
@@ -58,8 +59,7 @@ class PrivacyAuditCommandTest {
 
   @Test
   void unusable_settings_are_refused_before_the_run_is_read() {
-    assertThat(
-            Outcome.of("privacy", "audit", "--run", "none", "--training-canaries", "99").err())
+    assertThat(Outcome.of("privacy", "audit", "--run", "none", "--training-canaries", "99").err())
         .contains("an audit needs at least 100 canaries: 99");
     assertThat(Outcome.of("privacy", "audit", "--run", "none", "--audited-steps", "0").err())
         .contains("steps must be at least 1: 0");

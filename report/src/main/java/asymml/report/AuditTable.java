@@ -37,7 +37,13 @@ final class AuditTable {
       row(table, file, "mu of a step, %s", step, "lowerMu", "claimedMu");
     }
     if (audit.get("training") instanceof Map<?, ?> training) {
-      row(table, file, "epsilon of an audited training", training, "lowerEpsilon", "claimedEpsilon");
+      row(
+          table,
+          file,
+          "epsilon of an audited training",
+          training,
+          "lowerEpsilon",
+          "claimedEpsilon");
     }
     section.table(table);
     section.text("Note: " + AuditReport.NOTICE + ".");

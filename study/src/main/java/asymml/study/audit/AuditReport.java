@@ -37,8 +37,7 @@ public record AuditReport(
   ///
   /// @return false if one is refuted
   public boolean holds() {
-    return steps.stream().allMatch(StepAudit.View::holds)
-        && (training == null || training.holds());
+    return steps.stream().allMatch(StepAudit.View::holds) && (training == null || training.holds());
   }
 
   /// The report as text.

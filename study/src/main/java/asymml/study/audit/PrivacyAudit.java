@@ -37,8 +37,7 @@ public record PrivacyAudit(int steps, RunAudit.@Nullable Settings training) {
   /// @return lower bounds beside what is claimed
   /// @throws StudyException if the run had no DP-SGD, or the audited training has no answer
   /// @throws IOException if a file cannot be read or a worker fails
-  public AuditReport of(TrainedRun run, TrainListener listener)
-      throws StudyException, IOException {
+  public AuditReport of(TrainedRun run, TrainListener listener) throws StudyException, IOException {
     PrivacyStatement statement = run.statement();
     if (statement == null || run.spec().training().privacy().dpSgd() == null) {
       throw new StudyException(
@@ -47,8 +46,7 @@ public record PrivacyAudit(int steps, RunAudit.@Nullable Settings training) {
     }
     TrainedModel.Description model = run.model().description();
     try {
-      StepAudit step =
-          new StepAudit(run.spec(), noise(statement.ledger()), steps, CONFIDENCE);
+      StepAudit step = new StepAudit(run.spec(), noise(statement.ledger()), steps, CONFIDENCE);
       return new AuditReport(
           step.noise().value(),
           statement.view().value(),

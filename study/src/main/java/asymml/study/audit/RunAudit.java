@@ -41,8 +41,7 @@ import org.jspecify.annotations.Nullable;
 /// @param input shape of its images
 /// @param classNames their classes
 /// @param settings how large the audited training is
-public record RunAudit(
-    TrainingSpec spec, Shape input, List<String> classNames, Settings settings) {
+public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, Settings settings) {
   private static final double CONFIDENCE = 0.95;
 
   /// Guesses, as shares of the canaries, fixed beforehand. The confidence is shared between them
@@ -197,20 +196,13 @@ public record RunAudit(
         own.optimizer().learningRate() * Math.min(1, (float) batch / dpSgd.logicalBatchSize());
     return own.withPrivacy(
             PrivacyConfig.of(
-                new DpSgd(
-                    batch, dpSgd.maxGradNorm(), 0, dpSgd.masksShare(), dpSgd.memoryBytes()),
+                new DpSgd(batch, dpSgd.maxGradNorm(), 0, dpSgd.masksShare(), dpSgd.memoryBytes()),
                 given == null ? settings.target() : null,
                 own.privacy().delta()))
         .withNoise(given == null ? new NoiseStrength.None() : given)
         .withOptimizer(
             new TrainConfig.Optimizer(
-                rate,
-                0,
-                0,
-                TrainConfig.Schedule.CONSTANT,
-                0,
-                List.of(),
-                own.optimizer().factor()))
+                rate, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), own.optimizer().factor()))
         .withEpochs(EPOCHS)
         .withAugment(false);
   }

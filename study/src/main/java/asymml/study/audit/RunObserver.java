@@ -3,7 +3,6 @@ package asymml.study.audit;
 import asymml.kernels.Closer;
 import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
-import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
@@ -83,14 +82,16 @@ final class RunObserver implements EpochAnalysis, AutoCloseable {
       }
       moved.put(parameter.name(), from);
     }
-    eachCanary(true, (i, loss) -> {
-      double length = length();
-      if (epoch == 1) {
-        firstLoss[i] = loss;
-        trained().forEach(p -> gram.add(i, p.name(), gradient(p.name()), length));
-      }
-      projections[i] += projection(moved) / length;
-    });
+    eachCanary(
+        true,
+        (i, loss) -> {
+          double length = length();
+          if (epoch == 1) {
+            firstLoss[i] = loss;
+            trained().forEach(p -> gram.add(i, p.name(), gradient(p.name()), length));
+          }
+          projections[i] += projection(moved) / length;
+        });
     trained().forEach(p -> before.value(p.name()).copyFrom(now.value(p.name())));
     before.changed();
     if (epoch == config.epochs()) {

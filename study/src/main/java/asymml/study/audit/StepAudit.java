@@ -74,8 +74,7 @@ public record StepAudit(TrainingSpec spec, NoiseMultiplier noise, int steps, dou
   public List<View> run() throws IOException, TrainingException {
     SplittableRandom random = new SplittableRandom(spec.training().seed());
     boolean[][] there = MuEstimate.coins(steps, random);
-    Canaries canaries =
-        new Canaries(dpSgd(spec.training()).maxGradNorm(), spec.training().seed());
+    Canaries canaries = new Canaries(dpSgd(spec.training()).maxGradNorm(), spec.training().seed());
     if (spec.training().mode() == Mode.TRUSTED_ONLY) {
       try (SumObserver observer = new SumObserver(step(canaries, null), canaries)) {
         return List.of(view(MODEL, observer.ledger(), _ -> true, there, observer.scores(there)));
@@ -104,8 +103,7 @@ public record StepAudit(TrainingSpec spec, NoiseMultiplier noise, int steps, dou
     List<View> views = new ArrayList<>();
     views.add(view(MODEL, ledger, r -> r.channel() == Channel.WEIGHTS, there, sums));
     for (int worker = 0; worker < WORKERS.length; worker++) {
-      double[][] seen =
-          new WorkerObserver(recordings.get(worker), ledger, canaries).combined(sums);
+      double[][] seen = new WorkerObserver(recordings.get(worker), ledger, canaries).combined(sums);
       views.add(view(WORKERS[worker], ledger, _ -> true, there, seen));
     }
     return views;

@@ -32,8 +32,7 @@ record WorkerObserver(Path recording, Ledger ledger, Canaries canaries) {
     double[][] combined = new double[sums.length][Canaries.COUNT];
     try (WorkerView view = WorkerView.open(recording)) {
       Architecture layers =
-          Architecture.match(
-              view, canaries.graph(), List.of(Canaries.HIDDEN, Canaries.CLASSIFIER));
+          Architecture.match(view, canaries.graph(), List.of(Canaries.HIDDEN, Canaries.CLASSIFIER));
       for (Release release : releases) {
         if (release.mechanism() instanceof Release.Gaussian(var _, NoiseMultiplier z)) {
           double own = 1 / (z.value() * z.value());

@@ -155,8 +155,7 @@ final class PlantedStep implements StepObserver, AutoCloseable {
   private void backward(Batch batch) {
     network.load(batch.images());
     network.forward(0);
-    SoftmaxCrossEntropy.evaluate(
-        network.logits(), batch.labels(), 0, 1, network.logitsGradient());
+    SoftmaxCrossEntropy.evaluate(network.logits(), batch.labels(), 0, 1, network.logitsGradient());
     network.backward();
   }
 
@@ -199,9 +198,7 @@ final class PlantedStep implements StepObserver, AutoCloseable {
     rows.parameters().forEach(name -> rows.read(sum, name, parameters.gradient(name)));
     log.begin(List.of(release));
     noise.add(
-        release,
-        0,
-        rows.parameters().stream().map(parameters::gradient).toArray(Tensor[]::new));
+        release, 0, rows.parameters().stream().map(parameters::gradient).toArray(Tensor[]::new));
     Tensor gradient = parameters.gradient(WEIGHT);
     Elementwise.scale(1f / Canaries.COUNT, gradient);
     return SumObserver.scores(canaries, gradient.toArray());

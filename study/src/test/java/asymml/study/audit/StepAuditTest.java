@@ -77,13 +77,15 @@ class StepAuditTest {
   @Test
   void the_step_of_a_run_is_below_what_its_ledger_claims() throws Exception {
     List<StepAudit.View> views = audit(Z).run();
-    assertThat(views).singleElement().satisfies(view -> {
-      assertThat(view.observer()).isEqualTo("released model");
-      assertThat(view.claimed()).isCloseTo(MU, within(1e-9));
-      assertThat(view.found().canaries()).isEqualTo(STEPS * 1024);
-      assertThat(view.found().lower()).isBetween(0.7 * MU, MU);
-      assertThat(view.holds()).isTrue();
-    });
+    assertThat(views)
+        .singleElement()
+        .satisfies(view -> {
+          assertThat(view.observer()).isEqualTo("released model");
+          assertThat(view.claimed()).isCloseTo(MU, within(1e-9));
+          assertThat(view.found().canaries()).isEqualTo(STEPS * 1024);
+          assertThat(view.found().lower()).isBetween(0.7 * MU, MU);
+          assertThat(view.holds()).isTrue();
+        });
   }
 
   @Test
@@ -107,9 +109,7 @@ class StepAuditTest {
   @Test
   void an_audit_is_of_dp_sgd() {
     assertThatThrownBy(
-            () ->
-                new StepAudit(
-                    TrainingSpec.defaults(), new NoiseMultiplier(1), STEPS, CONFIDENCE))
+            () -> new StepAudit(TrainingSpec.defaults(), new NoiseMultiplier(1), STEPS, CONFIDENCE))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("an audit is of a run with DP-SGD");
     assertThatThrownBy(() -> new StepAudit(spec(), new NoiseMultiplier(1), 0, CONFIDENCE))

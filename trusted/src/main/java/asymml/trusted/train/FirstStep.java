@@ -18,8 +18,9 @@ import java.util.List;
 
 /// The first step of a run once more, with DP-SGD its first physical batch, wholly on the trusted
 /// side: initial parameters, order and augmentation follow from the seed, so that nothing of a run
-/// need be stored to know what was in it. Batches of Poisson sampling must have been heard of. It is what attacks on a recording are scored against. There is no worker and nothing is sent
-/// to a worker.
+/// need be stored to know what was in it. Batches of Poisson sampling must have been heard of. It
+/// is what attacks on a recording are scored against. There is no worker and nothing is sent to a
+/// worker.
 ///
 /// Activations are those of an undisturbed pass: where noise was added on the way, the run's own
 /// differ by what it made of it.
