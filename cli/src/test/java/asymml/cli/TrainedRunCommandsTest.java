@@ -3,6 +3,7 @@ package asymml.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.awt.image.BufferedImage;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -89,6 +90,28 @@ class TrainedRunCommandsTest {
   }
 
   @Test
+  void export_writes_the_format_that_the_name_ends_in_and_says_what_is_claimed_of_the_model()
+      throws Exception {
+    for (String format : List.of("onnx", "safetensors")) {
+      Path file = folder.resolve("model." + format);
+      String out = said("export --run %s --out %s".formatted(run, file));
+      assertThat(out)
+          .contains(file + ": cnn, 10 classes", "after 1 epochs, as " + format)
+          .contains("released model: no (epsilon, delta) is claimed");
+      assertThat(Files.readString(file, StandardCharsets.ISO_8859_1))
+          .contains("released model: no (epsilon, delta) is claimed", "conv1.weight");
+    }
+  }
+
+  @Test
+  void export_refuses_a_name_that_tells_no_format() {
+    Outcome outcome =
+        Outcome.of("export", "--run", run.toString(), "--out", folder.resolve("m.bin").toString());
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err()).contains("m.bin ends in none of .onnx, .safetensors");
+  }
+
+  @Test
   void masks_are_measured_at_each_rank_and_written_into_the_run() {
     String out = said("analyze masks --run " + run + " --images 4 --ranks 0,1/4");
     assertThat(out)
@@ -105,7 +128,7 @@ class TrainedRunCommandsTest {
 
   @Test
   void a_folder_without_a_model_is_refused_by_each() {
-    for (String command : List.of("eval", "analyze masks", "analyze rank")) {
+    for (String command : List.of("eval", "analyze masks", "analyze rank", "export --out m.onnx")) {
       Outcome outcome = Outcome.of((command + " --run " + folder.resolve("none")).split(" "));
       assertThat(outcome.code()).isEqualTo(1);
       assertThat(outcome.err()).contains("holds no trained model").hasLineCount(1);

@@ -27,6 +27,10 @@ import java.util.stream.Collectors;
 /// @param channels each channel by itself
 public record PrivacyStatement(
     Ledger ledger, Epsilon residuals, Epsilon masked, Epsilon view, List<ChannelCost> channels) {
+  /// What is said of a model for which nothing finite holds.
+  public static final String NO_MODEL_LINE =
+      "released model: no (epsilon, delta) is claimed; its parameters may reveal training images";
+
   private static final String NO_RELEASE = "no release";
 
   private static final String TAILS =
@@ -179,6 +183,16 @@ public record PrivacyStatement(
     return view.isFinite()
         && channels.stream()
             .anyMatch(c -> c.channel() == Channel.WEIGHTS && !c.noiseMultipliers().isEmpty());
+  }
+
+  /// The line that says what is promised to those who receive the trained model.
+  ///
+  /// @return its epsilon at delta, or that none is claimed
+  public String modelLine() {
+    String delta = scientific(ledger.delta().value(), 3);
+    return coversModel()
+        ? "released model: epsilon %s at delta %s".formatted(text(view), delta)
+        : NO_MODEL_LINE;
   }
 
   private List<String> withModel(List<String> lines, String model) {

@@ -39,15 +39,18 @@ class ModulesTest {
     "wire, Slot, asymml.wire",
     "kernels, Tensor, asymml.kernels",
     "model, Graph, asymml.model",
+    "interop, OnnxExport, asymml.interop",
     "privacy, Epsilon, asymml.privacy",
+    "attest, Finding, asymml.attest asymml.attest.amd asymml.attest.intel asymml.attest.nvidia"
+        + " asymml.attest.policy asymml.attest.source",
     "trusted, train.Trainer, asymml.trusted.data asymml.trusted.plan asymml.trusted.run"
         + " asymml.trusted.train",
     "untrusted, Main, -",
     "session, TrainingSpec, asymml.session",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "report, ReportPage, asymml.report",
-    "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.bench asymml.study.compare"
-        + " asymml.study.plan asymml.study.tradeoff",
+    "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.audit asymml.study.bench"
+        + " asymml.study.compare asymml.study.plan asymml.study.tradeoff",
     "cli, Main, -",
   })
   void a_module_exports_no_more_than_others_need(String module, String type, String exports)
@@ -75,10 +78,12 @@ class ModulesTest {
     "wire, Slot, -",
     "kernels, Tensor, -",
     "model, Graph, -",
+    "interop, OnnxExport, asymml.model",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
-    "session, TrainingSpec, asymml.trusted",
+    "session, TrainingSpec, asymml.interop asymml.trusted",
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
     "study, NoiseAlone, asymml.analysis asymml.privacy asymml.session asymml.trusted",
     "report, ReportPage, asymml.privacy asymml.session asymml.study asymml.trusted",
@@ -98,7 +103,9 @@ class ModulesTest {
     "wire, Slot, -",
     "kernels, Tensor, org.bytedeco.dnnl org.bytedeco.javacpp org.bytedeco.opencl",
     "model, Graph, -",
+    "interop, OnnxExport, -",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, -",
     // CUDA only where the launcher adds it.
     "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
@@ -125,7 +132,9 @@ class ModulesTest {
     "wire, Slot, -",
     "kernels, Tensor, -",
     "model, Graph, -",
+    "interop, OnnxExport, -",
     "privacy, Epsilon, -",
+    "attest, Finding, -",
     "trusted, train.Trainer, -",
     "untrusted, Main, info.picocli",
     "session, TrainingSpec, -",
