@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 /// at most 5 % by the bound's construction, and with next to none in fact: nothing at all is proved
 /// where guesses are right half of the time.
 class RunAuditTest {
-  private static final int CANARIES = 400;
+  private static final int CANARIES = 300;
 
   private static RunAudit audit() {
     TrainingSpec spec =
@@ -54,7 +54,6 @@ class RunAuditTest {
   @Test
   void missing_noise_is_above_the_claim() throws Exception {
     RunAudit.Result result = audit().run(new NoiseStrength.Multiplier(0.1), TrainListener.NONE);
-    System.out.println(result);
     assertThat(result.upper()).isEqualTo(1);
     assertThat(result.lower()).isGreaterThan(1.2);
     assertThat(result.holds()).isFalse();
