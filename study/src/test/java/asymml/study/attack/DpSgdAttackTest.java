@@ -21,8 +21,8 @@ import org.junit.jupiter.api.io.TempDir;
 /// What the worker with masked values sees of a run with DP-SGD, attacked by all that needs no
 /// training. The draw and the noise cannot be seeded.
 class DpSgdAttackTest {
-  private static final int IMAGES = 32;
-  private static final int BATCH = 16;
+  private static final int IMAGES = 128;
+  private static final int BATCH = 64;
   private static final AttackSettings SETTINGS = new AttackSettings(4, 1024, 32, 1);
 
   @TempDir static Path folder;
@@ -35,11 +35,10 @@ class DpSgdAttackTest {
   static void record() throws Exception {
     data =
         DataSpec.of("generated")
-            .withLimits(new Limit(IMAGES), new Limit(64))
+            .withLimits(new Limit(IMAGES), new Limit(128))
             .open(1, (_, _, _) -> {});
     SuitePlan plan = SuitePlan.named(List.of("dp-sgd-values")).getFirst();
-    spec =
-        plan.change().apply(TrainingSpec.defaults().withBatchSize(BATCH).withEpochs(2));
+    spec = plan.change().apply(TrainingSpec.defaults().withBatchSize(BATCH).withEpochs(2));
     run = RecordedRun.of(spec, plan.view(), data, folder.resolve("run"));
   }
 
@@ -62,17 +61,18 @@ class DpSgdAttackTest {
         .containsExactlyInAnyOrderElementsOf(IntStream.range(0, IMAGES).boxed().toList());
   }
 
-  /// The score of an area under the curve of 8 members and 8 others has a standard error of 0.15;
-  /// four of them are missed with a probability of 6e-5. Cosines are over thousands of values.
+  /// The area under the curve of 32 members and 32 others has a standard error of 0.073: the
+  /// tolerance is four of them, exceeded by chance with a probability of 6e-5. Cosines are over
+  /// thousands of values.
   @Test
   void attacks_on_what_is_under_masks_stay_at_chance() throws Exception {
     AttackReport report = attack(run.drawn());
     assertThat(report.scores()).extracting(Score::attack).contains("mask", "membership");
     for (Score score : report.scores()) {
       if (score.measure().equals("norm correlation")) {
-        continue; // of 16 numbers: it says nothing
+        continue; // of 64 numbers: its standard error is 0.13
       }
-      double tolerance = score.measure().equals("AUC") ? 0.6 : 0.1;
+      double tolerance = score.measure().equals("AUC") ? 0.58 : 0.1;
       assertThat(score.value())
           .as(score.toString())
           .isCloseTo(score.chance(), within(tolerance * (score.best() - score.chance())));
