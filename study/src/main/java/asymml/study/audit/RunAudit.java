@@ -14,6 +14,7 @@ import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.train.DpSgd;
@@ -210,6 +211,7 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
             new TrainConfig.Optimizer(
                 rate, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), own.optimizer().factor()))
         .withEpochs(EPOCHS)
+        .withRank(new RankPolicy.Fixed(0))
         .withAugment(false);
   }
 
