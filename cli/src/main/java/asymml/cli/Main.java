@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.attest.EvidenceException;
+import asymml.cli.evidence.EvidenceCommand;
 import asymml.cli.options.DataLimitOptions;
 import asymml.cli.options.Values;
 import asymml.cli.terminal.EscapingWriter;
@@ -46,6 +48,7 @@ import picocli.CommandLine.Spec;
       BenchCommand.class,
       ModelsCommand.class,
       PrivacyCommand.class,
+      EvidenceCommand.class,
       EnvCommand.class
     },
     commandListHeading = "%nCommands ('asymml COMMAND --help' shows all options):%n",
@@ -177,6 +180,7 @@ public final class Main implements Callable<Integer> {
           case NativeLibraryException _,
               TrainingException _,
               StudyException _,
+              EvidenceException _,
               IOException _,
               RunException _ ->
               e.getMessage();
