@@ -23,6 +23,8 @@ module asymml.cli {
       info.picocli;
   opens asymml.cli.evidence to
       info.picocli;
+  opens asymml.cli.owner to
+      info.picocli;
   opens asymml.cli.options to
       info.picocli;
 }

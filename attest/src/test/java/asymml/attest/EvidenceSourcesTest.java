@@ -90,11 +90,12 @@ class EvidenceSourcesTest {
   }
 
   private void assertRefused(FakeTsm kernel, String message) throws Exception {
-    kernel.start(root);
+    CompletableFuture<byte[]> served = kernel.start(root);
     assertThatThrownBy(() -> tsm().get(DATA))
         .isInstanceOfAny(IOException.class, EvidenceException.class)
         .hasMessageContaining(message)
         .satisfies(e -> assertThat(e.getMessage()).hasLineCount(1));
+    served.get();
     assertRemoved();
   }
 
@@ -117,8 +118,7 @@ class EvidenceSourcesTest {
 
   @Test
   void silence_ends_at_the_deadline() throws Exception {
-    CompletableFuture<byte[]> written =
-        new FakeTsm("tdx_guest", FakeTsm.SILENCE, new byte[0], 1).start(root);
+    CompletableFuture<byte[]> written = new FakeTsm("tdx_guest", null, new byte[0], 1).start(root);
     ConfigfsTsm silent = new ConfigfsTsm(root, Duration.ofSeconds(2));
     assertThatThrownBy(() -> silent.get(DATA))
         .isInstanceOf(IOException.class)
@@ -176,8 +176,9 @@ class EvidenceSourcesTest {
   @Test
   void gramine_without_a_quote_or_without_attestation_is_explained() throws Exception {
     EvidenceSource source = gramine("dcap");
-    gramineAnswers(new byte[0]);
+    FutureTask<byte[]> served = gramineAnswers(new byte[0]);
     assertThatThrownBy(() -> source.get(DATA)).hasMessageContaining("quoting service");
+    served.get();
     Files.writeString(root.resolve("dev/attestation/attestation_type"), "none\n");
     assertThatThrownBy(() -> source.get(DATA)).hasMessageContaining("says 'none', expected dcap");
   }

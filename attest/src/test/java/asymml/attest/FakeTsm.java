@@ -12,18 +12,17 @@ import java.nio.file.WatchService;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// Plays the kernel behind configfs-tsm in a folder: waits for the client's folder, fills it with
 /// named pipes, and serves them in the order in which the client uses them.
 ///
 /// @param provider what the attribute of that name says
-/// @param outblob the evidence
+/// @param outblob the evidence; null if it never comes
 /// @param auxblob the certificate table
 /// @param generation the number after the client's write
-record FakeTsm(String provider, byte[] outblob, byte[] auxblob, int generation) {
-  /// Evidence that never comes.
-  static final byte[] SILENCE = {};
-
+@SuppressWarnings("ArrayRecordComponent") // Not compared.
+record FakeTsm(String provider, byte @Nullable [] outblob, byte[] auxblob, int generation) {
   private static final String REPORTS = "sys/kernel/config/tsm/report";
 
   /// Begins to serve one request.
@@ -76,7 +75,7 @@ record FakeTsm(String provider, byte[] outblob, byte[] auxblob, int generation) 
     }
     answer(attribute, "0\n", false);
     byte[] data = Files.readAllBytes(entry.resolve("inblob"));
-    if (outblob == SILENCE) {
+    if (outblob == null) {
       return data;
     }
     Files.write(entry.resolve("outblob"), outblob);

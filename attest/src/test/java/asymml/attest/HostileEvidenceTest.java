@@ -304,6 +304,7 @@ class HostileEvidenceTest {
     };
   }
 
+  @SuppressWarnings("ArrayRecordComponent") // Not compared.
   private record Parts(byte[] evidence, byte[] beside, Optional<Collateral> collateral) {}
 
   private static Parts parts(Specimen specimen) throws IOException, EvidenceException {

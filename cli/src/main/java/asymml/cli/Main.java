@@ -4,6 +4,7 @@ import asymml.attest.EvidenceException;
 import asymml.cli.evidence.EvidenceCommand;
 import asymml.cli.options.DataLimitOptions;
 import asymml.cli.options.Values;
+import asymml.cli.owner.OwnerCommand;
 import asymml.cli.terminal.EscapingWriter;
 import asymml.cli.terminal.Screen;
 import asymml.cli.terminal.StandardOutput;
@@ -49,6 +50,7 @@ import picocli.CommandLine.Spec;
       ModelsCommand.class,
       PrivacyCommand.class,
       EvidenceCommand.class,
+      OwnerCommand.class,
       EnvCommand.class
     },
     commandListHeading = "%nCommands ('asymml COMMAND --help' shows all options):%n",
