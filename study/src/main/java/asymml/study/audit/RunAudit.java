@@ -196,7 +196,13 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
         own.optimizer().learningRate() * Math.min(1, (float) batch / dpSgd.logicalBatchSize());
     return own.withPrivacy(
             PrivacyConfig.of(
-                new DpSgd(batch, dpSgd.maxGradNorm(), 0, dpSgd.masksShare(), dpSgd.memoryBytes()),
+                new DpSgd(
+                    batch,
+                    dpSgd.maxGradNorm(),
+                    0,
+                    dpSgd.masksShare(),
+                    dpSgd.perExample(),
+                    dpSgd.memoryBytes()),
                 given == null ? settings.target() : null,
                 own.privacy().delta()))
         .withNoise(given == null ? new NoiseStrength.None() : given)

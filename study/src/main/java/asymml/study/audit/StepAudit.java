@@ -156,7 +156,13 @@ public record StepAudit(TrainingSpec spec, NoiseMultiplier noise, int steps, dou
     TrainConfig config = spec.training();
     DpSgd own = dpSgd(config);
     DpSgd all =
-        new DpSgd(Canaries.COUNT, own.maxGradNorm(), 0, own.masksShare(), own.memoryBytes());
+        new DpSgd(
+            Canaries.COUNT,
+            own.maxGradNorm(),
+            0,
+            own.masksShare(),
+            own.perExample(),
+            own.memoryBytes());
     TrainConfig.Optimizer optimizer =
         new TrainConfig.Optimizer(
             1, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), config.optimizer().factor());

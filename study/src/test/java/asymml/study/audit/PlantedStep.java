@@ -20,8 +20,11 @@ import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.JointClip;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.PerExampleGradients;
+import asymml.trusted.ops.PerExampleMethod;
+import asymml.trusted.ops.PerExamplePlan;
 import java.security.SecureRandom;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 
 /// A step of DP-SGD put together from the parts that runs have, with one fault of [Fault] planted
@@ -66,7 +69,14 @@ final class PlantedStep implements StepObserver, AutoCloseable {
     this.fault = fault;
     List<Parameter> trained = canaries.graph().parameters();
     parameters = new Parameters(canaries.graph(), new Initializer(1), true);
-    rows = new PerExampleGradients(trained, PHYSICAL);
+    rows =
+        new PerExampleGradients(
+            new PerExamplePlan(
+                canaries.graph(),
+                PHYSICAL,
+                Map.of(
+                    Canaries.HIDDEN, PerExampleMethod.STORED,
+                    Canaries.CLASSIFIER, PerExampleMethod.STORED)));
     network = TrustedNetwork.forPrivateTraining(canaries.graph(), parameters, 1, rows);
     clip = new JointClip(rows, parameters, maxGradNorm);
     noise = new SumNoise(new Seeded(seed), 1);
