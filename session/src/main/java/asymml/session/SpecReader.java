@@ -76,6 +76,7 @@ final class SpecReader {
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
+    names.addAll(names.indexOf("mode"), List.of("init", "init-public"));
     names.addAll(
         names.indexOf("wire"),
         List.of("tls-trust", "tls-keystore", "tls-password-file", "tls-allow-expired"));
@@ -100,6 +101,7 @@ final class SpecReader {
     return new TrainingSpec(
         data(),
         training,
+        new InitSpec(optional("init", Path::of), given("init-public", SpecReader::flag, false)),
         workers(),
         given("threads", SpecReader::integer, DEFAULTS.threads()),
         given("analyze-every", SpecReader::integer, DEFAULTS.analyzeEvery()));

@@ -34,7 +34,12 @@ record RunPlan(
             : data.normalization();
     TrainedModel.Description description =
         TrainedModel.Description.of(config.model(), config.norm(), data.train(), normalization);
-    Graph graph = description.graph();
+    return of(config, data, description, description.graph());
+  }
+
+  /// A run of a network that its description does not name.
+  static RunPlan of(
+      TrainConfig config, DataSet data, TrainedModel.Description description, Graph graph) {
     Plan plan =
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
@@ -43,7 +48,7 @@ record RunPlan(
     return new RunPlan(
         config,
         data,
-        normalization,
+        description.normalization(),
         description,
         graph,
         plan,
