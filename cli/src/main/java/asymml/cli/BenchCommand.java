@@ -267,8 +267,18 @@ final class BenchCommand implements Callable<Integer> {
           "batch norm mixes the images of a batch: --dp-sgd needs --norm group");
     }
     for (String option :
-        List.of("--modes", "--rank", "--decomposer", "--trusted-layers", "--noise-ratio",
-            "--shield", "--worker", "--worker-delay", "--enclave-slowdown", "--sweep", "--json",
+        List.of(
+            "--modes",
+            "--rank",
+            "--decomposer",
+            "--trusted-layers",
+            "--noise-ratio",
+            "--shield",
+            "--worker",
+            "--worker-delay",
+            "--enclave-slowdown",
+            "--sweep",
+            "--json",
             "--svg")) {
       if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
         throw new IllegalArgumentException("--dp-sgd does not go with " + option);

@@ -51,7 +51,8 @@ class BenchCommandTest {
 
   @Test
   void gradients_of_single_images_have_their_cost_by_layer_and_method() {
-    String command = "bench --model cnn --batch-size 2 --steps 2 --warm-up 1 --image-size 8 --dp-sgd";
+    String command =
+        "bench --model cnn --batch-size 2 --steps 2 --warm-up 1 --image-size 8 --dp-sgd";
     Outcome outcome = Outcome.of((command + " --norm group").split(" "));
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.out())

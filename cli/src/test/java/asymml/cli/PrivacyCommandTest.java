@@ -102,8 +102,9 @@ class PrivacyCommandTest {
     assertThat(noise / Math.sqrt(1.02)).isCloseTo(alone, within(3e-4 * alone));
     assertThat(masked.number("masksNoiseMultiplier"))
         .isCloseTo(noise * Math.sqrt(38 / 0.02), within(1e-6 * noise));
-    assertThat(PrivacyAnswer.to("epsilon --noise-multiplier " + noise + " --masks 3:0.02" + run)
-            .number("epsilon"))
+    assertThat(
+            PrivacyAnswer.to("epsilon --noise-multiplier " + noise + " --masks 3:0.02" + run)
+                .number("epsilon"))
         .isCloseTo(8, within(0.01));
   }
 

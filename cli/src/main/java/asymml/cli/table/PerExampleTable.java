@@ -19,8 +19,7 @@ public record PerExampleTable(PrintWriter out) {
   /// @param layers what they cost
   public void print(List<LayerCost> layers) {
     out.println("processor microseconds an image: gradient of the batch, and by method");
-    out.printf(
-        ROW, "layer", "shape", "batch", "product", "stored", "ghost", "recomp.", "chosen");
+    out.printf(ROW, "layer", "shape", "batch", "product", "stored", "ghost", "recomp.", "chosen");
     for (LayerCost layer : layers) {
       out.printf(
           ROW,

@@ -215,8 +215,7 @@ public final class PerExampleBench {
 
   private static void pass(Network network, Tensor batch) throws ProtocolException {
     Tensor logits = network.logits();
-    int[] labels =
-        IntStream.range(0, batch.length(0)).map(i -> i % logits.length(1)).toArray();
+    int[] labels = IntStream.range(0, batch.length(0)).map(i -> i % logits.length(1)).toArray();
     network.load(batch);
     network.forward(0);
     SoftmaxCrossEntropy.evaluate(logits, labels, 0, 1, network.logitsGradient());
