@@ -41,6 +41,7 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       EvalCommand.class,
       PredictCommand.class,
+      ExportCommand.class,
       AnalyzeCommand.class,
       AttackCommand.class,
       ReportCommand.class,

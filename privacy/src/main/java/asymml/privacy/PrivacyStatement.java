@@ -27,6 +27,10 @@ import java.util.stream.Collectors;
 /// @param channels each channel by itself
 public record PrivacyStatement(
     Ledger ledger, Epsilon residuals, Epsilon masked, Epsilon view, List<ChannelCost> channels) {
+  /// What is said of a model for which nothing finite holds.
+  public static final String NO_MODEL_LINE =
+      "released model: no (epsilon, delta) is claimed; its parameters may reveal training images";
+
   private static final String NO_RELEASE = "no release";
 
   private static final String TAILS =
@@ -181,6 +185,16 @@ public record PrivacyStatement(
             .anyMatch(c -> c.channel() == Channel.WEIGHTS && !c.noiseMultipliers().isEmpty());
   }
 
+  /// The line that says what is promised to those who receive the trained model.
+  ///
+  /// @return its epsilon at delta, or that none is claimed
+  public String modelLine() {
+    String delta = scientific(ledger.delta().value(), 3);
+    return coversModel()
+        ? "released model: epsilon %s at delta %s".formatted(text(view), delta)
+        : NO_MODEL_LINE;
+  }
+
   private List<String> withModel(List<String> lines, String model) {
     List<String> all = new ArrayList<>(lines);
     if (coversModel()) {
@@ -258,8 +272,8 @@ public record PrivacyStatement(
               + " under masks, the other the key of the masks and no value");
     }
     lines.add(
-        "number of examples, classes, architecture, seed, clip bounds and all settings are public: a"
-            + " rank or layer chosen by looking at private data is a release that is not counted"
+        "number of examples, classes, architecture, initial weights, seed, clip bounds and all settings"
+            + " are public: a rank or layer chosen by looking at private data is a release that is not counted"
             + (coversModel()
                 ? "; the test accuracy says nothing of the training images but through the model"
                 : "; a worker's view is all that it is sent, not what the trained model reveals to"

@@ -44,7 +44,8 @@ public final class RunRecord {
             version(), Kernels.version(), run.data().train().digest(), arguments);
   }
 
-  private static String version() {
+  /// The version of this program.
+  static String version() {
     Properties build = new Properties();
     try (InputStream in = RunRecord.class.getResourceAsStream("build.properties")) {
       if (in == null) {

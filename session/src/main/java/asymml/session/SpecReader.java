@@ -5,6 +5,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.trusted.data.DataLimits;
+import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
@@ -24,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -43,10 +45,18 @@ final class SpecReader {
   static final String MAX_GRAD_NORM = "max-grad-norm";
   static final String WEIGHT_AVERAGE = "weight-average";
   static final String MASKS_SHARE = "masks-share";
+  static final String PER_EXAMPLE = "per-example";
   static final String PER_EXAMPLE_MEMORY = "per-example-memory";
+  static final String AUTO = "auto";
 
   private static final List<String> DP_SGD_SETTINGS =
-      List.of(LOGICAL_BATCH_SIZE, MAX_GRAD_NORM, WEIGHT_AVERAGE, MASKS_SHARE, PER_EXAMPLE_MEMORY);
+      List.of(
+          LOGICAL_BATCH_SIZE,
+          MAX_GRAD_NORM,
+          WEIGHT_AVERAGE,
+          MASKS_SHARE,
+          PER_EXAMPLE,
+          PER_EXAMPLE_MEMORY);
   private static final String ALL = "all";
   private static final String SHARES = "shares";
   private static final TrainingSpec DEFAULTS = TrainingSpec.defaults();
@@ -66,6 +76,7 @@ final class SpecReader {
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
+    names.addAll(names.indexOf("mode"), List.of("init", "init-public"));
     names.addAll(
         names.indexOf("wire"),
         List.of("tls-trust", "tls-keystore", "tls-password-file", "tls-allow-expired"));
@@ -90,6 +101,7 @@ final class SpecReader {
     return new TrainingSpec(
         data(),
         training,
+        new InitSpec(optional("init", Path::of), given("init-public", SpecReader::flag, false)),
         workers(),
         given("threads", SpecReader::integer, DEFAULTS.threads()),
         given("analyze-every", SpecReader::integer, DEFAULTS.analyzeEvery()));
@@ -228,6 +240,17 @@ final class SpecReader {
     if (given(DP_SGD, SpecReader::flag, false)) {
       return dpSgd(target);
     }
+    if (shield.masks()
+        && !settings.values().containsKey(DP_SGD)
+        && given("protect", SpecReader::channels, Set.of()).contains(Channel.WEIGHTS)) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "protect",
+              "all channels of two workers are protected by DP-SGD: give --dp-sgd (without it,"
+                  + " --no-dp-sgd, layers are bounded one by one, and the noise is some 70 times as"
+                  + " large)"));
+    }
     for (String key : DP_SGD_SETTINGS) {
       if (settings.values().containsKey(key)) {
         throw new InvalidSpecException(
@@ -253,6 +276,7 @@ final class SpecReader {
                 given(MAX_GRAD_NORM, SpecReader::number, defaults.maxGradNorm()),
                 given(WEIGHT_AVERAGE, SpecReader::number, defaults.weightAverage()),
                 given(MASKS_SHARE, SpecReader::number, defaults.masksShare()),
+                perExample(),
                 given(PER_EXAMPLE_MEMORY, SpecReader::bytes, defaults.memoryBytes())),
             target,
             given("delta", text -> new Delta(number(text)), DEFAULTS.training().privacy().delta()));
@@ -261,6 +285,21 @@ final class SpecReader {
     requireImplied("basis", choice(Basis.values(), Basis::label), privacy.basis());
     requireImplied("clip", Clip::parse, privacy.clip());
     return privacy;
+  }
+
+  /// The method asked for, null for the fastest.
+  private @Nullable PerExampleMethod perExample() {
+    List<String> methods =
+        Stream.concat(
+                Stream.of(AUTO),
+                Stream.of(
+                        PerExampleMethod.STORED,
+                        PerExampleMethod.GHOST,
+                        PerExampleMethod.RECOMPUTED)
+                    .map(PerExampleMethod::label))
+            .toList();
+    String method = given(PER_EXAMPLE, choice(methods, text -> text), AUTO);
+    return method.equals(AUTO) ? null : PerExampleMethod.valueOf(method.toUpperCase(Locale.ROOT));
   }
 
   /// Nothing that is set is silently ignored.

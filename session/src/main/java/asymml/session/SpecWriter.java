@@ -1,5 +1,6 @@
 package asymml.session;
 
+import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.train.PrivacyConfig;
@@ -19,7 +20,7 @@ final class SpecWriter {
   static Map<String, Object> values(TrainingSpec spec) {
     SpecWriter writer = new SpecWriter();
     writer.data(spec.data(), spec.training());
-    writer.network(spec.training());
+    writer.network(spec.training(), spec.init());
     writer.noise(spec.training());
     writer.privacy(spec.training(), spec.data());
     writer.optimisation(spec.training());
@@ -37,9 +38,15 @@ final class SpecWriter {
     values.put("augment", training.augment());
   }
 
-  private void network(TrainConfig training) {
+  private void network(TrainConfig training, InitSpec init) {
     values.put("model", training.model());
     values.put("norm", label(training.norm()));
+    if (init.file() != null) {
+      values.put("init", init.file().toString());
+    }
+    if (init.isPublic()) {
+      values.put("init-public", true);
+    }
     values.put("mode", training.mode().label());
     values.put("decomposer", training.decomposition().label());
     values.put("rank", training.rank().toString());
@@ -86,6 +93,8 @@ final class SpecWriter {
       values.put(SpecReader.MAX_GRAD_NORM, privacy.dpSgd().maxGradNorm());
       values.put(SpecReader.WEIGHT_AVERAGE, privacy.dpSgd().weightAverage());
       values.put(SpecReader.MASKS_SHARE, privacy.dpSgd().masksShare());
+      PerExampleMethod method = privacy.dpSgd().perExample();
+      values.put(SpecReader.PER_EXAMPLE, method == null ? SpecReader.AUTO : method.label());
       values.put(SpecReader.PER_EXAMPLE_MEMORY, privacy.dpSgd().memoryBytes());
     }
     values.put(

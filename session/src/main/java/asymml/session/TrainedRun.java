@@ -1,11 +1,13 @@
 package asymml.session;
 
+import asymml.interop.ExportedModel;
 import asymml.kernels.Tensor;
 import asymml.privacy.PrivacyStatement;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageFiles;
 import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Progress;
 import asymml.trusted.data.TestSet;
 import asymml.trusted.run.EpochMetrics;
@@ -19,7 +21,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// A run directory with a checkpoint, to read: settings, metrics, what the run has cost, and the
@@ -28,6 +32,7 @@ public final class TrainedRun implements AutoCloseable {
   private final RunLayout layout;
   private final TrainingSpec spec;
   private final TrainedModel model;
+  private @Nullable Evaluator single;
 
   private TrainedRun(RunLayout layout, TrainingSpec spec, TrainedModel model) {
     this.layout = layout;
@@ -96,6 +101,40 @@ public final class TrainedRun implements AutoCloseable {
     return RunRecord.statement(layout);
   }
 
+  /// What the run claims of its model, which is all that may be said of a file that [#export]
+  /// writes.
+  ///
+  /// @return one line: epsilon and delta, or that nothing is claimed
+  /// @throws IOException if the ledger is damaged
+  public String modelStatement() throws IOException {
+    @Nullable PrivacyStatement statement = statement();
+    return statement == null ? PrivacyStatement.NO_MODEL_LINE : statement.modelLine();
+  }
+
+  /// Writes the model for other programs, with its statement. The file is a release of the model:
+  /// it lies outside the run directory's protection, with parameters, class names and statistics of
+  /// pixels, unencrypted.
+  ///
+  /// @param format of the file
+  /// @param file its path; the directory must exist; mode 0600
+  /// @throws IOException one line, if it cannot be written
+  /// @throws IllegalArgumentException one line, if the format cannot express the model
+  public void export(ModelFormat format, Path file) throws IOException {
+    TrainedModel.Description described = model.description();
+    Normalization normalization = described.normalization();
+    Map<String, String> notes = new LinkedHashMap<>();
+    notes.put("privacy", modelStatement());
+    format.write(
+        new ExportedModel(
+            model.graph(),
+            p -> model.parameters().used(p.name()).toArray(),
+            normalization.mean(),
+            normalization.standardDeviation(),
+            described.classNames(),
+            notes),
+        file);
+  }
+
   /// Opens images that fit the model.
   ///
   /// @param images which, for example those of [#spec]
@@ -158,8 +197,7 @@ public final class TrainedRun implements AutoCloseable {
   /// @return every class, the likeliest first
   public List<Prediction> predict(byte[] pixels) {
     TrainedModel.Description described = model.description();
-    try (Evaluator evaluator = new Evaluator(model.graph(), model.parameters(), 1);
-        Arena arena = Arena.ofConfined()) {
+    try (Arena arena = Arena.ofConfined()) {
       Tensor input =
           Tensor.allocate(
               arena,
@@ -168,7 +206,7 @@ public final class TrainedRun implements AutoCloseable {
               described.input().width(),
               described.input().channels());
       described.normalization().apply(pixels, input);
-      double[] probabilities = softmax(evaluator.logits(input).toArray());
+      double[] probabilities = softmax(single().logits(input).toArray());
       List<Prediction> predictions = new ArrayList<>();
       for (int c = 0; c < probabilities.length; c++) {
         predictions.add(new Prediction(described.classNames().get(c), probabilities[c]));
@@ -176,6 +214,14 @@ public final class TrainedRun implements AutoCloseable {
       predictions.sort(Comparator.comparingDouble(Prediction::probability).reversed());
       return predictions;
     }
+  }
+
+  /// The network for one image, planned once.
+  private Evaluator single() {
+    if (single == null) {
+      single = new Evaluator(model.graph(), model.parameters(), 1);
+    }
+    return single;
   }
 
   /// Probabilities of logits.
@@ -199,6 +245,9 @@ public final class TrainedRun implements AutoCloseable {
   /// Frees the model's parameters.
   @Override
   public void close() {
+    if (single != null) {
+      single.close();
+    }
     model.close();
   }
 }

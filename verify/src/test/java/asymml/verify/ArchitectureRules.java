@@ -89,13 +89,14 @@ record ArchitectureRules(String root) {
             "model"));
     rules.put(
         "sessions know neither untrusted nor commands",
-        knowOnly("session", "trusted", "privacy", "wire", "kernels", "model"));
+        knowOnly("session", "trusted", "interop", "privacy", "wire", "kernels", "model"));
     rules.put(
         "studies know neither untrusted nor commands",
         knowOnly("study", "session", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
     rules.put("wire knows nothing of ours", knowOnly("wire"));
     rules.put("kernels know nothing of ours", knowOnly("kernels"));
     rules.put("model knows nothing of ours", knowOnly("model"));
+    rules.put("model files of other programs know models alone", knowOnly("interop", "model"));
     rules.put("privacy knows nothing of ours", knowOnly("privacy"));
     rules.put("attest knows nothing of ours", knowOnly("attest"));
     rules.put("only commands parse command lines", onlyCommandsParse());

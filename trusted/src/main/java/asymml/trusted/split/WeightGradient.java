@@ -20,6 +20,13 @@ public sealed interface WeightGradient extends AutoCloseable {
   /// @param dw dW `[O, kH, kW, C]`, overwritten
   void compute(Tensor x, Tensor dy, long step, Tensor dw);
 
+  /// Whether [#compute] takes up the gradient of the layer's bias, too.
+  ///
+  /// @return false unless it is computed for each example
+  default boolean withBias() {
+    return false;
+  }
+
   /// By how much one example can change dW beyond the clip norm, as a share of that.
   ///
   /// @return at least 0
@@ -99,14 +106,17 @@ public sealed interface WeightGradient extends AutoCloseable {
   /// Of each example, for DP-SGD; that of the bias with it.
   ///
   /// @param layer its name
-  /// @param shape the layer's
   /// @param rows where the gradients are put
-  record PerExample(String layer, ConvShape shape, PerExampleGradients rows)
-      implements WeightGradient {
+  record PerExample(String layer, PerExampleGradients rows) implements WeightGradient {
+    @Override
+    public boolean withBias() {
+      return true;
+    }
+
     /// Leaves dW alone.
     @Override
     public void compute(Tensor x, Tensor dy, long step, Tensor dw) {
-      rows.linear(layer, shape, x, dy);
+      rows.linear(layer, x, dy);
     }
 
     @Override

@@ -1,0 +1,30 @@
+package asymml.session;
+
+import asymml.interop.ExportedModel;
+import asymml.interop.OnnxExport;
+import asymml.interop.TorchSafeTensors;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Locale;
+
+/// A file format that other programs read models from.
+public enum ModelFormat {
+  /// The network with its parameters: [OnnxExport].
+  ONNX,
+  /// The parameters alone, as a `state_dict` of PyTorch: [TorchSafeTensors].
+  SAFETENSORS;
+
+  /// How it is written on a command line; files of this format end in a point and this.
+  ///
+  /// @return `onnx` or `safetensors`
+  public String label() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  void write(ExportedModel model, Path file) throws IOException {
+    switch (this) {
+      case ONNX -> OnnxExport.write(model, "AsymML " + RunRecord.version(), file);
+      case SAFETENSORS -> TorchSafeTensors.write(model, file);
+    }
+  }
+}
