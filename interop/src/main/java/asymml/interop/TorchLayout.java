@@ -119,7 +119,7 @@ final class TorchLayout {
   }
 
   /// `[outer, rows, columns]` to `[outer, columns, rows]`.
-  private static float[] swapped(float[] values, int outer, int rows, int columns) {
+  static float[] swapped(float[] values, int outer, int rows, int columns) {
     float[] result = new float[values.length];
     for (int o = 0; o < outer; o++) {
       int start = o * rows * columns;

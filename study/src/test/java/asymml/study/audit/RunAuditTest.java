@@ -41,7 +41,8 @@ class RunAuditTest {
   /// Slightly more noise than the target needs: the search for it takes longer than the training.
   @Test
   void a_right_training_is_below_its_epsilon() throws Exception {
-    RunAudit.Result result = audit(CANARIES).run(new NoiseStrength.Multiplier(4), TrainListener.NONE);
+    RunAudit.Result result =
+        audit(CANARIES).run(new NoiseStrength.Multiplier(4), TrainListener.NONE);
     assertThat(result.upper()).isEqualTo(1);
     assertThat(result.steps()).isEqualTo(100);
     assertThat(result.canaries()).isEqualTo(CANARIES);
