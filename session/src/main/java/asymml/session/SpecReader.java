@@ -240,6 +240,17 @@ final class SpecReader {
     if (given(DP_SGD, SpecReader::flag, false)) {
       return dpSgd(target);
     }
+    if (shield.masks()
+        && !settings.values().containsKey(DP_SGD)
+        && given("protect", SpecReader::channels, Set.of()).contains(Channel.WEIGHTS)) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "protect",
+              "all channels of two workers are protected by DP-SGD: give --dp-sgd (without it,"
+                  + " --no-dp-sgd, layers are bounded one by one, and the noise is some 70 times as"
+                  + " large)"));
+    }
     for (String key : DP_SGD_SETTINGS) {
       if (settings.values().containsKey(key)) {
         throw new InvalidSpecException(
