@@ -63,7 +63,7 @@ public record DpSgd(
   /// @return from 1 to `wanted`
   /// @throws IllegalArgumentException if the gradient of one example does not fit
   public int physicalBatch(Graph graph, int wanted) {
-    List<Parameter> trained = graph.parameters().stream().filter(p -> p.kind().trained()).toList();
+    List<Parameter> trained = graph.parameters().stream().filter(p -> p.trained()).toList();
     long one = PerExampleGradients.bytes(trained, 1);
     if (one > memoryBytes) {
       throw new IllegalArgumentException(

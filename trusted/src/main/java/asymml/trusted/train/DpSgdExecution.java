@@ -79,8 +79,7 @@ final class DpSgdExecution extends AccountedExecution implements DpSgdStep.Hooks
 
   /// Room for the gradients of the examples of a physical batch.
   static PerExampleGradients rows(RunPlan run) {
-    List<Parameter> trained =
-        run.graph().parameters().stream().filter(p -> p.kind().trained()).toList();
+    List<Parameter> trained = run.graph().parameters().stream().filter(p -> p.trained()).toList();
     return new PerExampleGradients(trained, run.physicalBatch());
   }
 

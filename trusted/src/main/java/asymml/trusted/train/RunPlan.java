@@ -33,7 +33,7 @@ record RunPlan(
             : data.normalization();
     TrainedModel.Description description =
         TrainedModel.Description.of(config.model(), config.norm(), data.train(), normalization);
-    Graph graph = description.graph();
+    Graph graph = description.graph().frozen(config.frozen());
     Plan plan =
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
@@ -108,6 +108,9 @@ record RunPlan(
     Map<String, String> identity = new LinkedHashMap<>();
     description.save(identity);
     identity.put("plan", plan.layers().toString());
+    if (!config.frozen().isEmpty()) {
+      identity.put("frozen", config.frozen().toString());
+    }
     identity.put("noise", config.noise().toString());
     if (config.shield().masks()) {
       identity.put("shield", config.shield().toString());
