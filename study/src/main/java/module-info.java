@@ -6,10 +6,12 @@ module asymml.study {
   requires transitive asymml.privacy;
   requires transitive asymml.session;
   requires transitive asymml.trusted;
+  requires hipparchus.core;
   requires java.desktop;
 
   exports asymml.study;
   exports asymml.study.attack;
+  exports asymml.study.audit;
   exports asymml.study.bench;
   exports asymml.study.compare;
   exports asymml.study.plan;

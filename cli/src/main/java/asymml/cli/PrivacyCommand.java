@@ -12,13 +12,15 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     description =
         "Calculates with differential privacy: epsilon from noise, noise from epsilon, how many steps"
-            + " a budget buys, what a run has cost, and the noise that low rank saves.",
+            + " a budget buys, what a run has cost, the noise that low rank saves, and audits of what a run"
+            + " claims.",
     subcommands = {
       PrivacyEpsilonCommand.class,
       PrivacyNoiseCommand.class,
       PrivacyStepsCommand.class,
       PrivacyLedgerCommand.class,
-      CompareCommand.class
+      CompareCommand.class,
+      PrivacyAuditCommand.class
     },
     commandListHeading = "%nCommands ('asymml privacy COMMAND --help' shows all options):%n",
     footerHeading = "%nExamples:%n",
@@ -27,7 +29,8 @@ import picocli.CommandLine.Spec;
       "  asymml privacy noise --target-epsilon 3 --sampling-rate 0.01 --steps 1000",
       "  asymml privacy steps --target-epsilon 3 --noise-multiplier 1.1 --sampling-rate 0.01",
       "  asymml privacy ledger runs/mine",
-      "  asymml privacy compare --model resnet20 --ranks 0,1,2,4,8"
+      "  asymml privacy compare --model resnet20 --ranks 0,1,2,4,8",
+      "  asymml privacy audit --run runs/dp8"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the field before the command runs
 final class PrivacyCommand implements Callable<Integer> {

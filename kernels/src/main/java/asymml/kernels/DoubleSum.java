@@ -23,17 +23,23 @@ public final class DoubleSum {
   ///
   /// @param part read only
   public void add(Tensor part) {
-    long from = Operands.addressOfSize("part", part, values.length);
-    int step = Lanes.DOUBLES.length();
-    int i = 0;
-    for (; i + step <= values.length; i += step) {
-      DoubleVector.fromArray(Lanes.DOUBLES, values, i)
-          .add(Lanes.loadDoubles(from, i))
-          .intoArray(values, i);
-    }
-    for (; i < values.length; i++) {
-      values[i] += Lanes.get(from, i);
-    }
+    Operands.addressOfSize("part", part, values.length);
+    add(part, 0);
+  }
+
+  /// Adds a tensor to a part of the sum.
+  ///
+  /// @param part read only
+  /// @param at where the part begins
+  /// @throws IndexOutOfBoundsException if the sum has no such part
+  public void add(Tensor part, int at) {
+    long from = Operands.address("part", part);
+    int count = Math.toIntExact(part.size());
+    Objects.checkFromIndexSize(at, count, values.length);
+    int pieces = Math.ceilDiv(count, COLUMNS);
+    Parallel.run(
+        pieces,
+        piece -> addRow(from, 1, piece * COLUMNS, Math.min(count, (piece + 1) * COLUMNS), at));
   }
 
   /// Adds a weighted sum of rows. Rows of weight 0 are not read: they may hold NaN. A sum does not
@@ -43,32 +49,78 @@ public final class DoubleSum {
   /// @param weights N factors
   /// @throws IllegalArgumentException if the shape differs
   public void addRows(Tensor rows, double[] weights) {
-    long from = Operands.address("rows", rows, weights.length, values.length);
-    int pieces = Math.ceilDiv(values.length, COLUMNS);
+    Operands.address("rows", rows, weights.length, values.length);
+    addRows(rows, weights, 0);
+  }
+
+  /// The same to a part of the sum.
+  ///
+  /// @param rows `[N, size of the part]`, read only
+  /// @param weights N factors
+  /// @param at where the part begins
+  /// @throws IllegalArgumentException if the shape differs
+  /// @throws IndexOutOfBoundsException if the sum has no such part
+  public void addRows(Tensor rows, double[] weights, int at) {
+    int width = rows.length(1);
+    long from = Operands.address("rows", rows, weights.length, width);
+    Objects.checkFromIndexSize(at, width, values.length);
+    int pieces = Math.ceilDiv(width, COLUMNS);
     Parallel.run(
         pieces,
         piece -> {
           int first = piece * COLUMNS;
-          int end = Math.min(values.length, first + COLUMNS);
+          int end = Math.min(width, first + COLUMNS);
           for (int n = 0; n < weights.length; n++) {
             if (weights[n] != 0) {
-              addRow(from + (long) n * values.length * Float.BYTES, weights[n], first, end);
+              addRow(from + (long) n * width * Float.BYTES, weights[n], first, end, at);
             }
           }
         });
   }
 
-  private void addRow(long row, double weight, int first, int end) {
+  /// Adds a weighted sum of outer products, of each example the column y times the row x. Examples
+  /// of weight 0 are not read. A sum does not depend on the number of threads.
+  ///
+  /// @param y `[N, rows]`, read only
+  /// @param x `[N, columns]`, read only
+  /// @param weights N factors
+  /// @param at where the part `[rows, columns]` begins
+  /// @throws IllegalArgumentException if a shape differs
+  /// @throws IndexOutOfBoundsException if the sum has no such part
+  public void addProducts(Tensor y, Tensor x, double[] weights, int at) {
+    int rows = y.length(1);
+    int columns = x.length(1);
+    long left = Operands.address("y", y, weights.length, rows);
+    long right = Operands.address("x", x, weights.length, columns);
+    Objects.checkFromIndexSize((long) at, (long) rows * columns, (long) values.length);
+    Parallel.run(
+        rows,
+        row -> {
+          int start = at + row * columns;
+          for (int first = 0; first < columns; first += COLUMNS) {
+            int end = Math.min(columns, first + COLUMNS);
+            for (int n = 0; n < weights.length; n++) {
+              if (weights[n] != 0) {
+                double factor = weights[n] * Lanes.get(left, (long) n * rows + row);
+                addRow(right + (long) n * columns * Float.BYTES, factor, first, end, start);
+              }
+            }
+          }
+        });
+  }
+
+  /// Adds values `first` to below `end` of a row to those of the sum that begin at `at`.
+  private void addRow(long row, double weight, int first, int end, int at) {
     DoubleVector factor = DoubleVector.broadcast(Lanes.DOUBLES, weight);
     int step = Lanes.DOUBLES.length();
     int i = first;
     for (; i + step <= end; i += step) {
       Lanes.loadDoubles(row, i)
-          .fma(factor, DoubleVector.fromArray(Lanes.DOUBLES, values, i))
-          .intoArray(values, i);
+          .fma(factor, DoubleVector.fromArray(Lanes.DOUBLES, values, at + i))
+          .intoArray(values, at + i);
     }
     for (; i < end; i++) {
-      values[i] = Math.fma(weight, (double) Lanes.get(row, i), values[i]);
+      values[at + i] = Math.fma(weight, (double) Lanes.get(row, i), values[at + i]);
     }
   }
 

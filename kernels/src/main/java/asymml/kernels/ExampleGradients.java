@@ -7,7 +7,6 @@ import java.util.function.IntFunction;
 /// thread: a batch of one gives several threads too little to do. Results do not depend on the
 /// number of threads.
 public final class ExampleGradients implements AutoCloseable {
-  private final int batch;
   private final Convolution[] lanes;
 
   /// Plans as many batches of one as there are threads.
@@ -15,8 +14,7 @@ public final class ExampleGradients implements AutoCloseable {
   /// @param shape sizes of the operation on the whole batch
   /// @throws IllegalStateException if oneDNN has only a reference implementation
   public ExampleGradients(ConvShape shape) {
-    batch = shape.batch();
-    lanes = new Convolution[Math.min(Kernels.threads(), batch)];
+    lanes = new Convolution[Math.min(Kernels.threads(), shape.batch())];
     try (Closer opened = new Closer()) {
       ScopedValue.where(Dnnl.PLANNED_THREADS, 1)
           .run(() -> {
@@ -31,13 +29,14 @@ public final class ExampleGradients implements AutoCloseable {
     }
   }
 
-  /// Computes them.
+  /// Computes them. The same example gives the same values, to the bit, in whatever batch.
   ///
-  /// @param x `[N, H, W, C]`
+  /// @param x `[N, H, W, C]`, of any number of examples
   /// @param dy `[N, OH, OW, O]`
   /// @param dw for each example, `[O, kH, kW, C]`, overwritten
   /// @throws IllegalArgumentException if a shape differs
   public void compute(Tensor x, Tensor dy, IntFunction<Tensor> dw) {
+    int batch = x.length(0);
     Parallel.run(
         lanes.length,
         lane -> {

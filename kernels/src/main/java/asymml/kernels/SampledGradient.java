@@ -1,7 +1,6 @@
 package asymml.kernels;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.random.RandomGenerator;
 
 /// An unbiased estimate of a linear layer's weight gradient from a sample of its output positions:
@@ -60,7 +59,7 @@ public final class SampledGradient {
   }
 
   private static int window(ConvShape shape) {
-    return shape.kernelHeight() * shape.kernelWidth() * shape.inChannels();
+    return Windows.size(shape);
   }
 
   /// Draws a sample and estimates the gradient.
@@ -78,7 +77,14 @@ public final class SampledGradient {
         windows.length(1),
         (from, to) -> {
           for (int j = (int) from; j < to; j++) {
-            gatherWindow(x.segment(), positions[j], j);
+            int perExample = shape.outHeight() * shape.outWidth();
+            Windows.gather(
+                shape,
+                x.segment(),
+                positions[j] / perExample,
+                positions[j] % perExample,
+                windows.segment(),
+                (long) j * windows.length(1));
             gatherRow(dy, positions[j], j);
           }
         });
@@ -110,46 +116,6 @@ public final class SampledGradient {
     for (int c = 0; c < channels; c++) {
       Lanes.set(
           to, (long) j * channels + c, weight * Lanes.get(from, (long) position * channels + c));
-    }
-  }
-
-  /// Copies the window row by row: the places of a kernel row lie side by side, but for those that
-  /// the padding cuts off.
-  private void gatherWindow(MemorySegment x, int position, int j) {
-    int column = position % shape.outWidth();
-    int row = position / shape.outWidth() % shape.outHeight();
-    int example = position / (shape.outWidth() * shape.outHeight());
-    int channels = shape.inChannels();
-    int left = column * shape.stride() - shape.padding();
-    int first = Math.max(0, -left);
-    int last = Math.min(shape.kernelWidth(), shape.width() - left);
-    long kernelRow = (long) shape.kernelWidth() * channels;
-    MemorySegment out = windows.segment();
-    long target = (long) j * windows.length(1);
-    for (int k = 0; k < shape.kernelHeight(); k++, target += kernelRow) {
-      int y = row * shape.stride() - shape.padding() + k;
-      if (y < 0 || y >= shape.height() || first >= last) {
-        zero(out, target, kernelRow);
-        continue;
-      }
-      long source =
-          (((long) example * shape.height() + y) * shape.width() + left + first) * channels;
-      zero(out, target, (long) first * channels);
-      MemorySegment.copy(
-          x,
-          ValueLayout.JAVA_FLOAT,
-          source * Float.BYTES,
-          out,
-          ValueLayout.JAVA_FLOAT,
-          (target + (long) first * channels) * Float.BYTES,
-          (long) (last - first) * channels);
-      zero(out, target + (long) last * channels, kernelRow - (long) last * channels);
-    }
-  }
-
-  private static void zero(MemorySegment out, long from, long count) {
-    if (count > 0) {
-      out.asSlice(from * Float.BYTES, count * Float.BYTES).fill((byte) 0);
     }
   }
 }

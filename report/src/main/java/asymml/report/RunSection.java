@@ -90,7 +90,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     facts.put(title, value == null ? "not recorded" : value.toString());
   }
 
-  private void privacy(PageSection section) {
+  private void privacy(PageSection section) throws IOException {
     Ledger ledger = run.ledger();
     PrivacyStatement statement = run.statement();
     if (ledger == null || statement == null) {
@@ -120,6 +120,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     section.table(table);
     section.text("Assumptions (accountant: privacy loss distributions, rounded up):");
     section.list(statement.assumptions());
+    AuditTable.appendTo(section, run.directory());
   }
 
   private void plan(PageSection section) {

@@ -5,6 +5,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.trusted.data.DataLimits;
+import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
@@ -24,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -43,10 +45,18 @@ final class SpecReader {
   static final String MAX_GRAD_NORM = "max-grad-norm";
   static final String WEIGHT_AVERAGE = "weight-average";
   static final String MASKS_SHARE = "masks-share";
+  static final String PER_EXAMPLE = "per-example";
   static final String PER_EXAMPLE_MEMORY = "per-example-memory";
+  static final String AUTO = "auto";
 
   private static final List<String> DP_SGD_SETTINGS =
-      List.of(LOGICAL_BATCH_SIZE, MAX_GRAD_NORM, WEIGHT_AVERAGE, MASKS_SHARE, PER_EXAMPLE_MEMORY);
+      List.of(
+          LOGICAL_BATCH_SIZE,
+          MAX_GRAD_NORM,
+          WEIGHT_AVERAGE,
+          MASKS_SHARE,
+          PER_EXAMPLE,
+          PER_EXAMPLE_MEMORY);
   private static final String ALL = "all";
   private static final String SHARES = "shares";
   private static final TrainingSpec DEFAULTS = TrainingSpec.defaults();
@@ -256,6 +266,7 @@ final class SpecReader {
                 given(MAX_GRAD_NORM, SpecReader::number, defaults.maxGradNorm()),
                 given(WEIGHT_AVERAGE, SpecReader::number, defaults.weightAverage()),
                 given(MASKS_SHARE, SpecReader::number, defaults.masksShare()),
+                perExample(),
                 given(PER_EXAMPLE_MEMORY, SpecReader::bytes, defaults.memoryBytes())),
             target,
             given("delta", text -> new Delta(number(text)), DEFAULTS.training().privacy().delta()));
@@ -264,6 +275,21 @@ final class SpecReader {
     requireImplied("basis", choice(Basis.values(), Basis::label), privacy.basis());
     requireImplied("clip", Clip::parse, privacy.clip());
     return privacy;
+  }
+
+  /// The method asked for, null for the fastest.
+  private @Nullable PerExampleMethod perExample() {
+    List<String> methods =
+        Stream.concat(
+                Stream.of(AUTO),
+                Stream.of(
+                        PerExampleMethod.STORED,
+                        PerExampleMethod.GHOST,
+                        PerExampleMethod.RECOMPUTED)
+                    .map(PerExampleMethod::label))
+            .toList();
+    String method = given(PER_EXAMPLE, choice(methods, text -> text), AUTO);
+    return method.equals(AUTO) ? null : PerExampleMethod.valueOf(method.toUpperCase(Locale.ROOT));
   }
 
   /// Nothing that is set is silently ignored.

@@ -1,5 +1,6 @@
 package asymml.session;
 
+import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.train.PrivacyConfig;
@@ -95,6 +96,8 @@ final class SpecWriter {
       values.put(SpecReader.MAX_GRAD_NORM, privacy.dpSgd().maxGradNorm());
       values.put(SpecReader.WEIGHT_AVERAGE, privacy.dpSgd().weightAverage());
       values.put(SpecReader.MASKS_SHARE, privacy.dpSgd().masksShare());
+      PerExampleMethod method = privacy.dpSgd().perExample();
+      values.put(SpecReader.PER_EXAMPLE, method == null ? SpecReader.AUTO : method.label());
       values.put(SpecReader.PER_EXAMPLE_MEMORY, privacy.dpSgd().memoryBytes());
     }
     values.put(

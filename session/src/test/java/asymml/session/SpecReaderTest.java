@@ -8,6 +8,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
+import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
@@ -88,6 +89,10 @@ class SpecReaderTest {
         set("dp-sgd: true\nmax-grad-norm: 0.5", s -> dpSgd(s).maxGradNorm(), 0.5),
         set("dp-sgd: true\nweight-average: 0.5", s -> dpSgd(s).weightAverage(), 0.5),
         set("dp-sgd: true\nmasks-share: 0.25", s -> dpSgd(s).masksShare(), 0.25),
+        set(
+            "dp-sgd: true\nper-example: recomputed",
+            s -> dpSgd(s).perExample(),
+            PerExampleMethod.RECOMPUTED),
         set("dp-sgd: true\nper-example-memory: 2G", s -> dpSgd(s).memoryBytes(), 2L << 30),
         set("rank: 8", s -> s.training().rank(), new RankPolicy.Fixed(8)),
         set("rank: 1/4", s -> s.training().rank(), new RankPolicy.Fraction(1, 4)),

@@ -49,8 +49,8 @@ class ModulesTest {
     "session, TrainingSpec, asymml.session",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "report, ReportPage, asymml.report",
-    "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.bench asymml.study.compare"
-        + " asymml.study.plan asymml.study.tradeoff",
+    "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.audit asymml.study.bench"
+        + " asymml.study.compare asymml.study.plan asymml.study.tradeoff",
     "cli, Main, -",
   })
   void a_module_exports_no_more_than_others_need(String module, String type, String exports)

@@ -166,10 +166,17 @@ public final class SettingFlags {
             "With --dp-sgd and --shield shares: the masks' share of the budget, beside the noise on"
                 + " gradients (default: 0.02).")
         .flag(
+            "per-example",
+            "METHOD",
+            "With --dp-sgd: how convolutions' parts in the gradients of single images are found: stored,"
+                + " ghost (norms from Gram matrices), recomputed, or auto (the fastest for each layer"
+                + " that fits into memory). See `asymml bench --dp-sgd` (default: auto).")
+        .flag(
             "per-example-memory",
             "BYTES",
-            "With --dp-sgd: memory for the gradients of the images of a physical batch, which is made"
-                + " smaller to fit (default: 512M).")
+            "With --dp-sgd: memory for the stored gradients of the images of a physical batch; where"
+                + " they do not fit, the largest layers are recomputed, or with --per-example stored"
+                + " the physical batch is made smaller (default: 512M).")
         .flag(
             "public-data",
             "DATA",

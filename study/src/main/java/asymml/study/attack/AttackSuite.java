@@ -82,8 +82,11 @@ public final class AttackSuite {
   private DataSet open(Progress progress) throws DataException {
     DataSpec data = spec.common().data();
     int members = data.limitTrain().images();
-    return data.withLimits(data.limitTrain(), new Limit(spec.settings().publicImages() + members))
-        .open(spec.common().training().seed(), progress);
+    DataSet opened =
+        data.withLimits(data.limitTrain(), new Limit(spec.settings().publicImages() + members))
+            .open(spec.common().training().seed(), progress);
+    // As runs that are accounted for take them.
+    return opened.withTrain(opened.train().distinct());
   }
 
   private SuiteResult attack(SuitePlan plan, DataSet data, int known)
@@ -138,7 +141,8 @@ public final class AttackSuite {
     PrivateFiles.createDirectories(files.work());
     RecordedRun recorded = record(run, plan.view(), data, known);
     AttackTarget target =
-        new AttackTarget(recorded.recording(), recorded.layout(), run.training(), data);
+        new AttackTarget(
+            recorded.recording(), recorded.layout(), run.training(), data, recorded.drawn());
     AttackContext context =
         new RecordingAttack(target, spec.settings(), known, cache).run(attacks, listener::attacked);
     found.scores.addAll(context.scores());

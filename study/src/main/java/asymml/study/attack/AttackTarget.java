@@ -4,6 +4,7 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import java.nio.file.Path;
+import java.util.List;
 
 /// A recorded run.
 ///
@@ -11,9 +12,27 @@ import java.nio.file.Path;
 /// @param run its directory, with a ledger and a checkpoint if there are any
 /// @param config what it computed
 /// @param data its training images, and test images of which the first stand for public ones
-public record AttackTarget(Path recording, RunLayout run, TrainConfig config, DataSet data) {
+/// @param drawn which examples the places of its first epoch held, where sampling was random; empty
+///   where the order follows from the seed, or is not known
+public record AttackTarget(
+    Path recording, RunLayout run, TrainConfig config, DataSet data, List<Integer> drawn) {
   /// Images of a run whose members shadow models are trained to tell.
   public static final int CANDIDATES = 256;
+
+  /// Copies the list.
+  public AttackTarget {
+    drawn = List.copyOf(drawn);
+  }
+
+  /// A run whose order follows from its seed.
+  ///
+  /// @param recording what its worker saw
+  /// @param run its directory
+  /// @param config what it computed
+  /// @param data its images
+  public AttackTarget(Path recording, RunLayout run, TrainConfig config, DataSet data) {
+    this(recording, run, config, data, List.of());
+  }
 
   /// How many test images can stand for public ones: as many as wanted, but for those that stand
   /// for candidates that were not trained on.

@@ -1,6 +1,7 @@
 package asymml.study.attack;
 
 import asymml.session.ResolvedRun;
+import asymml.session.SessionListener;
 import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
 import asymml.trusted.data.DataSet;
@@ -8,6 +9,8 @@ import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +20,10 @@ import org.jspecify.annotations.Nullable;
 /// @param layout where it was
 /// @param recording what that worker recorded
 /// @param trainAccuracy of the last epoch; empty if training diverged
-record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccuracy) {
+/// @param drawn which examples the places of the first epoch held, where sampling was random; else
+///   empty
+record RecordedRun(
+    RunLayout layout, Path recording, OptionalDouble trainAccuracy, List<Integer> drawn) {
   /// The first step and the weights after it, of 20 million parameters.
   private static final long LIMIT_BYTES = 400_000_000;
 
@@ -39,19 +45,30 @@ record RecordedRun(RunLayout layout, Path recording, OptionalDouble trainAccurac
             spec.workers()
                 .withLocalArguments(which == 0 ? List.of(record) : List.of(List.of(), record)));
     RunLayout layout = new RunLayout(directory);
+    List<Integer> drawn = new ArrayList<>();
+    SessionListener draws =
+        new SessionListener() {
+          @Override
+          public void examplesDrawn(int[] places) {
+            if (drawn.isEmpty()) {
+              Arrays.stream(places).forEach(drawn::add);
+            }
+          }
+        };
     try (TrainingSession session =
         TrainingSession.create(ResolvedRun.of(recorded, data, data.test()), directory)) {
-      @Nullable Double accuracy = session.train().lastEpoch().trainAccuracy();
+      @Nullable Double accuracy = session.listener(draws).train().lastEpoch().trainAccuracy();
       return new RecordedRun(
           layout,
           recording,
-          accuracy == null ? OptionalDouble.empty() : OptionalDouble.of(accuracy));
+          accuracy == null ? OptionalDouble.empty() : OptionalDouble.of(accuracy),
+          List.copyOf(drawn));
     } catch (TrainingException e) {
       if (!e.diverged()) {
         throw e;
       }
       // An answer: with so much noise it does not train. The first steps were recorded.
-      return new RecordedRun(layout, recording, OptionalDouble.empty());
+      return new RecordedRun(layout, recording, OptionalDouble.empty(), List.copyOf(drawn));
     }
   }
 }

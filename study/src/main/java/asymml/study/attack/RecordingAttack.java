@@ -66,7 +66,7 @@ public final class RecordingAttack {
       throws IOException, StudyException {
     RunLayout run = target.run();
     try (WorkerView view = WorkerView.open(target.recording());
-        FirstStep truth = new FirstStep(target.config(), target.data())) {
+        FirstStep truth = new FirstStep(target.config(), target.data(), target.drawn())) {
       AttackContext context =
           new AttackContext(
               view,

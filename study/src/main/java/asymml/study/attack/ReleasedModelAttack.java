@@ -91,6 +91,7 @@ final class ReleasedModelAttack {
             config.norm(),
             config.epochs(),
             config.batchSize(),
+            config.optimizer(),
             Arrays.hashCode(candidates.values()));
     return cache.shadows(
         key,

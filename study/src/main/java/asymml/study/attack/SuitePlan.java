@@ -7,6 +7,8 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.DpSgd;
+import asymml.trusted.train.PrivacyConfig;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -19,6 +21,9 @@ import java.util.function.UnaryOperator;
 /// @param view of which worker, where there are two: 0 for the one with masked values, 1 for the
 ///   one with the masks
 public record SuitePlan(String name, String words, UnaryOperator<TrainingSpec> change, int view) {
+  /// For a gradient of norm 1 at most.
+  private static final float DP_SGD_RATE = 0.05f;
+
   private SuitePlan(String name, String words, UnaryOperator<TrainingSpec> change) {
     this(name, words, change, 0);
   }
@@ -61,7 +66,13 @@ public record SuitePlan(String name, String words, UnaryOperator<TrainingSpec> c
             "two workers, masks with noise multiplier 10, group norm: what the worker with masked"
                 + " values sees",
             0),
-        shares("shares-masks", "the same: what the worker with the masks sees", 1));
+        shares("shares-masks", "the same: what the worker with the masks sees", 1),
+        dpSgd(
+            "dp-sgd-values",
+            "two workers, DP-SGD with noise multiplier 1.2228 and all images in every step, group"
+                + " norm: what the worker with masked values sees",
+            0),
+        dpSgd("dp-sgd-masks", "the same: what the worker with the masks sees", 1));
   }
 
   /// Some of [#all].
@@ -89,6 +100,31 @@ public record SuitePlan(String name, String words, UnaryOperator<TrainingSpec> c
             spec.withNorm(Zoo.Norm.GROUP)
                 .withShield(new Shield.Shares(1))
                 .withNoise(new NoiseStrength.Multiplier(10)),
+        view);
+  }
+
+  /// All images take part in every step: sampling hides nothing.
+  private static SuitePlan dpSgd(String name, String words, int view) {
+    DpSgd all = DpSgd.DEFAULT;
+    PrivacyConfig privacy =
+        PrivacyConfig.of(
+            new DpSgd(
+                AttackTarget.CANDIDATES,
+                all.maxGradNorm(),
+                all.weightAverage(),
+                all.masksShare(),
+                all.memoryBytes()),
+            null,
+            PrivacyConfig.NONE.delta());
+    return new SuitePlan(
+        name,
+        words,
+        spec ->
+            spec.withNorm(Zoo.Norm.GROUP)
+                .withPrivacy(privacy)
+                .withShield(new Shield.Shares(1))
+                .withOptimizer(spec.training().optimizer().withLearningRate(DP_SGD_RATE))
+                .withNoise(new NoiseStrength.Multiplier(1.2228)),
         view);
   }
 

@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Which buffers a network has between its operations, and when in a step each is alive. Buffers
@@ -48,6 +49,7 @@ public final class Lifetimes {
   private final int batch;
   private final Purpose purpose;
   private final boolean shares;
+  private final Set<String> readLater;
   private final int end;
   private final boolean[] fused;
   private final List<Span> spans = new ArrayList<>();
@@ -64,11 +66,26 @@ public final class Lifetimes {
   /// @param purpose what for
   /// @param shares whether releases are under masks
   Lifetimes(Graph graph, Plan plan, int batch, Purpose purpose, boolean shares) {
+    this(graph, plan, batch, purpose, shares, Set.of());
+  }
+
+  /// Plans the buffers, some of which are alive to the end.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param purpose what for
+  /// @param shares whether releases are under masks
+  /// @param readLater names of linear layers whose input and output gradient are read after a
+  ///   backward pass
+  Lifetimes(
+      Graph graph, Plan plan, int batch, Purpose purpose, boolean shares, Set<String> readLater) {
     this.graph = graph;
     this.plan = plan;
     this.batch = batch;
     this.purpose = purpose;
     this.shares = shares;
+    this.readLater = readLater;
     int nodes = graph.nodes().size();
     end = 3 * nodes;
     fused = new boolean[nodes];
@@ -123,6 +140,10 @@ public final class Lifetimes {
     BackwardNeeds needs = needs(i);
     int own = gradient(i);
     use(own, moment);
+    if (readLater.contains(node.name())) {
+      use(own, end);
+      use(output(node.inputs().getFirst()), end);
+    }
     if (needs.output()) {
       use(outputs[i], moment);
     }

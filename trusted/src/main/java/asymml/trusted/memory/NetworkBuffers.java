@@ -7,6 +7,7 @@ import asymml.trusted.memory.Lifetimes.Flow;
 import asymml.trusted.plan.Plan;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The memory between the operations of a network: each node's output and, in training, its
@@ -29,10 +30,24 @@ public final class NetworkBuffers implements AutoCloseable {
   /// @param purpose what for
   /// @param shares whether releases are under masks
   public NetworkBuffers(Graph graph, Plan plan, int batch, Purpose purpose, boolean shares) {
+    this(graph, plan, batch, purpose, shares, Set.of());
+  }
+
+  /// Plans and allocates them, some to be read after a backward pass.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param purpose what for
+  /// @param shares whether releases are under masks
+  /// @param readLater names of linear layers whose input and output gradient are read after a
+  ///   backward pass
+  public NetworkBuffers(
+      Graph graph, Plan plan, int batch, Purpose purpose, boolean shares, Set<String> readLater) {
     this.graph = graph;
     this.batch = batch;
     this.purpose = purpose;
-    this.lifetimes = new Lifetimes(graph, plan, batch, purpose, shares);
+    this.lifetimes = new Lifetimes(graph, plan, batch, purpose, shares, readLater);
     this.layout = new SlabLayout(lifetimes.spans());
     this.slab = arena.allocate(layout.sizeBytes(), Tensor.ALIGNMENT_BYTES);
   }

@@ -4,10 +4,13 @@ import asymml.kernels.Tensor;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.ops.Gradients;
 import asymml.trusted.ops.Op;
+import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.ops.StepProfile;
 import asymml.wire.ProtocolException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// A layer graph planned for one batch size: every buffer and primitive exists before the first
 /// step. Not safe for use by several threads.
@@ -33,6 +36,11 @@ public abstract sealed class Network implements AutoCloseable permits TrustedNet
     if (batch < 1) {
       throw new IllegalArgumentException("a batch needs at least one example: " + batch);
     }
+  }
+
+  /// The layers whose input and output gradient are read after a backward pass.
+  static Set<String> readLater(@Nullable PerExampleGradients rows) {
+    return rows == null ? Set.of() : rows.plan().readLater();
   }
 
   /// Runs the network on the input.

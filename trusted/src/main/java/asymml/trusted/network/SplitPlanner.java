@@ -91,7 +91,9 @@ final class SplitPlanner {
     this.region = new SplitRegion(tensors(), !shares);
     this.profile = new StepProfile(graph.nodes().size());
     try (Closer opened = new Closer()) {
-      this.buffers = opened.own(new NetworkBuffers(graph, plan, batch, purpose, shares));
+      this.buffers =
+          opened.own(
+              new NetworkBuffers(graph, plan, batch, purpose, shares, Network.readLater(rows)));
       this.rows = rows;
       this.trusted =
           new TrustedPlanner(
@@ -223,7 +225,7 @@ final class SplitPlanner {
   private WeightGradient weightGradient(SplitLayer layer, double share) {
     ConvShape shape = layer.shape();
     if (rows != null) {
-      return new WeightGradient.PerExample(layer.name(), shape, rows);
+      return new WeightGradient.PerExample(layer.name(), rows);
     }
     int samples = WeightGradient.samples(shape, share);
     if (samples == SampledGradient.positions(shape)) {

@@ -42,7 +42,9 @@ public final class TrustedNetwork extends Network {
     requireExamples(batch);
     try (Closer opened = new Closer()) {
       NetworkBuffers buffers =
-          opened.own(new NetworkBuffers(graph, Plan.trusted(graph), batch, purpose, false));
+          opened.own(
+              new NetworkBuffers(
+                  graph, Plan.trusted(graph), batch, purpose, false, readLater(guards.rows())));
       TrustedPlanner planner =
           new TrustedPlanner(graph, parameters, buffers, seed, purpose, guards);
       List<Planned<TrustedOp>> ops = new ArrayList<>();

@@ -32,6 +32,7 @@ import asymml.trusted.ops.NormParameters;
 import asymml.trusted.ops.OpTensors;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.PerExampleGradients;
+import asymml.trusted.ops.PerExamplePlan;
 import asymml.trusted.ops.PoolingOp;
 import asymml.trusted.ops.ReluOp;
 import asymml.trusted.ops.RunningStatistics;
@@ -171,24 +172,7 @@ final class TrustedPlanner {
 
   /// The shape of a linear layer on the whole batch.
   ConvShape shape(int i) {
-    Node node = graph.nodes().get(i);
-    Tensor x = buffers.output(node.inputs().getFirst());
-    return switch (node.layer()) {
-      case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
-          new ConvShape(
-              x.length(0),
-              x.length(1),
-              x.length(2),
-              x.length(3),
-              out,
-              kernel,
-              kernel,
-              stride,
-              padding);
-      case Linear(int out) -> ConvShape.linear(x.length(0), x.length(3), out);
-      case Layer layer ->
-          throw new IllegalArgumentException("node " + i + " is not linear: " + layer);
-    };
+    return PerExamplePlan.shape(graph, i, buffers.input().length(0));
   }
 
   OpTensors tensors(int i) {

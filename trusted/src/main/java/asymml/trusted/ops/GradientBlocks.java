@@ -61,8 +61,9 @@ public final class GradientBlocks implements AutoCloseable {
     int[] out = shape.outputAxes();
     long positions = (long) out[1] * out[2];
     this.examples = shape.batch();
-    this.block = block(examples, positions, directions);
-    this.rounding = inside(block, positions, directions) + overAll(examples);
+    double magnitude = Math.sqrt(directions + 1.0);
+    this.block = block(examples, positions, directions, magnitude, MOST);
+    this.rounding = inside(block, positions, directions, magnitude) + overAll(examples);
     if (block < examples) {
       sum = new DoubleSum(Tensor.sizeOf(shape.weightAxes()));
       part = Tensor.allocate(arena, shape.weightAxes());
@@ -72,12 +73,13 @@ public final class GradientBlocks implements AutoCloseable {
     }
   }
 
-  private static int block(int examples, long positions, int directions) {
+  private static int block(
+      int examples, long positions, int directions, double magnitude, double most) {
     int largest = 1;
     int above = examples + 1;
     while (above - largest > 1) {
       int middle = (largest + above) / 2;
-      if (inside(middle, positions, directions) <= MOST) {
+      if (inside(middle, positions, directions, magnitude) <= most) {
         largest = middle;
       } else {
         above = middle;
@@ -86,12 +88,34 @@ public final class GradientBlocks implements AutoCloseable {
     return largest;
   }
 
-  private static double inside(int block, long positions, int directions) {
+  /// The largest block of a sum of parts whose magnitudes are bounded by themselves.
+  ///
+  /// @param examples at least 1
+  /// @param positions of one example
+  /// @param magnitude the most that the norm of the magnitudes of one example's terms is, over the
+  ///   clip norm
+  /// @param most what errors inside of a block may add, as a share of the clip norm
+  /// @return from 1 to `examples`
+  static int block(int examples, long positions, double magnitude, double most) {
+    return block(examples, positions, 0, magnitude, most);
+  }
+
+  /// What one example changes in the sum of its block beyond its own part.
+  ///
+  /// @param block examples
+  /// @param positions of one example
+  /// @param magnitude as for [#block(int, long, double, double)]
+  /// @return as a share of the clip norm
+  static double inside(int block, long positions, double magnitude) {
+    return inside(block, positions, 0, magnitude);
+  }
+
+  private static double inside(int block, long positions, int directions, double magnitude) {
     double terms = (double) block * positions + directions + block + FURTHER_TERMS;
     if (!(terms * UNIT < 0.5)) {
       return block == 1 ? tooMany(positions) : Double.POSITIVE_INFINITY;
     }
-    return 2 * block * Math.sqrt(directions + 1.0) * terms * UNIT / (1 - terms * UNIT);
+    return 2 * block * magnitude * terms * UNIT / (1 - terms * UNIT);
   }
 
   private static double tooMany(long positions) {
@@ -115,7 +139,7 @@ public final class GradientBlocks implements AutoCloseable {
   /// @param positions how many products are added up for a value of one part
   /// @return as a share of the clip norm
   public static double singly(int examples, long positions) {
-    return inside(1, positions, 0) + overAll(examples);
+    return inside(1, positions, 1) + overAll(examples);
   }
 
   /// By how much one example can change the sum beyond the clip norm.

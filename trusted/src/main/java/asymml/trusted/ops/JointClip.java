@@ -54,16 +54,18 @@ public final class JointClip {
   ///
   /// @param none which places hold no example, or one that does not count
   public void add(NullExamples none) {
-    rows.addTo(sum, factors(rows.norms(), none));
+    rows.addTo(sum, factors(none));
     slots += rows.examples();
   }
 
   /// What each example's gradient is multiplied by.
-  private double[] factors(double[] norms, NullExamples none) {
+  private double[] factors(NullExamples none) {
+    double[] norms = rows.norms();
+    double[] least = rows.leastNorms();
     double[] factors = new double[norms.length];
     for (int i = 0; i < norms.length; i++) {
-      factors[i] =
-          none.isNull(i) || !Double.isFinite(norms[i]) ? 0 : BELOW / Math.max(maxNorm, norms[i]);
+      double norm = Math.max(norms[i], least[i]);
+      factors[i] = none.isNull(i) || !Double.isFinite(norm) ? 0 : BELOW / Math.max(maxNorm, norm);
     }
     return factors;
   }
@@ -80,7 +82,8 @@ public final class JointClip {
       rows.read(sum, name, parameters.gradient(name));
     }
     sum.clear();
-    noise.add(release, GradientBlocks.overAll(slots), gradients.toArray(Tensor[]::new));
+    noise.add(
+        release, rows.rounding() + GradientBlocks.overAll(slots), gradients.toArray(Tensor[]::new));
     for (Tensor gradient : gradients) {
       Elementwise.scale((float) (1 / expected), gradient);
     }

@@ -1,10 +1,12 @@
 package asymml.trusted.ops;
 
+import asymml.kernels.Closer;
 import asymml.kernels.ConvShape;
 import asymml.kernels.DoubleSum;
 import asymml.kernels.Elementwise;
 import asymml.kernels.ExampleGradients;
 import asymml.kernels.Tensor;
+import asymml.model.Graph;
 import asymml.model.Parameter;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -12,60 +14,119 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
-/// The gradients of each example's own loss by all trained parameters: one row for each place of a
-/// batch. Layers write their parts in the backward pass; norms are taken and weighted sums formed
-/// of the very float32 values that stand here, in float64, so that one example's part in a sum is
-/// bounded whatever the layers' own rounding is.
+/// The gradients of each example's own loss by all trained parameters (Abadi et al., arXiv
+/// 1607.00133): their norms, and weighted sums of them in float64. One backward pass suffices: it
+/// leaves what sums are formed of (book-keeping, Bu et al. 2022, arXiv 2210.00038).
 ///
-/// This is the *stored* method of DP-SGD (Abadi et al., arXiv 1607.00133): one batch-of-one weight
-/// gradient for each example in place of one for the whole batch.
+/// What one example adds to a sum is bounded whatever rounding there is. Gradients that are kept,
+/// or computed twice, are measured and added as the same float32 values. Outer products are added
+/// in float64. For the rest, [#rounding] says by how much more one example can change the sum.
 ///
 /// PRIVATE.
 public final class PerExampleGradients implements AutoCloseable {
   /// Parts begin at cache lines, as kernels like their operands.
   private static final int ALIGNMENT = Math.toIntExact(Tensor.ALIGNMENT_BYTES / Float.BYTES);
 
+  /// The most that rounding in all layers with ghost norms may add, where few examples are summed
+  /// at a time.
+  private static final double MOST = 0x1p-8;
+
   private final Arena arena = Arena.ofShared(); // written by worker threads of the kernels
+  private final Closer owned = new Closer();
+  private final PerExamplePlan plan;
   private final Map<String, Part> parts = new LinkedHashMap<>();
   private final Tensor rows;
   private final int examples;
+  private final int keptWidth;
   private final int width;
-  private final Map<String, ExampleGradients> layers = new TreeMap<>();
+  private final Map<String, ExampleGradients> kept = new TreeMap<>();
+  private final Map<String, Layer> layers = new LinkedHashMap<>();
   private boolean closed;
 
-  /// Where a parameter's values stand in a row.
+  /// Where a parameter's values stand in a sum, and in a row where they are kept.
   @SuppressWarnings("ArrayRecordComponent") // Not compared.
   private record Part(int offset, int[] shape) {}
 
-  /// Allocates the rows.
-  ///
-  /// @param trained the trained parameters
-  /// @param examples places of a batch, at least 1
-  /// @throws IllegalArgumentException if a row has more values than an array
-  public PerExampleGradients(List<Parameter> trained, int examples) {
-    long offset = 0;
-    for (Parameter parameter : trained) {
-      parts.put(parameter.name(), new Part((int) offset, parameter.shape()));
-      offset += Math.ceilDiv(parameter.size(), ALIGNMENT) * (long) ALIGNMENT;
-      if (offset > Integer.MAX_VALUE) {
-        throw new IllegalArgumentException("a network of so many parameters has no rows");
-      }
+  /// A layer whose gradients are not kept, and what the last backward pass left of it.
+  private static final class Layer {
+    private final LayerGradients gradients;
+    private final int offset;
+    private final double[] squares;
+    private final double[] limits;
+    private @Nullable Tensor x;
+    private @Nullable Tensor dy;
+
+    Layer(LayerGradients gradients, int offset, int examples) {
+      this.gradients = gradients;
+      this.offset = offset;
+      squares = new double[examples];
+      limits = new double[examples];
     }
-    this.examples = examples;
-    width = (int) offset;
-    rows = Tensor.allocate(arena, examples, width);
   }
 
-  /// The memory that the rows take.
+  /// Allocates what is kept.
   ///
-  /// @param trained the trained parameters
-  /// @param examples places of a batch
-  /// @return bytes
-  public static long bytes(List<Parameter> trained, int examples) {
-    long width =
-        trained.stream().mapToLong(p -> Math.ceilDiv(p.size(), ALIGNMENT) * (long) ALIGNMENT).sum();
-    return Math.multiplyExact(width, (long) examples * Float.BYTES);
+  /// @param plan of the network's layers
+  /// @throws IllegalArgumentException if a sum has more values than an array
+  public PerExampleGradients(PerExamplePlan plan) {
+    this.plan = plan;
+    examples = plan.examples();
+    keptWidth = Math.toIntExact(width(plan.keptParameters()));
+    width = place(plan.otherParameters(), place(plan.keptParameters(), 0));
+    rows = Tensor.allocate(arena, examples, Math.max(1, keptWidth));
+    Graph graph = plan.graph();
+    long ghosts = plan.methods().values().stream().filter(m -> m == PerExampleMethod.GHOST).count();
+    try (Closer opened = new Closer()) {
+      opened.own(arena::close);
+      for (int i : graph.linearLayers()) {
+        String name = graph.nodes().get(i).name();
+        ConvShape shape = PerExamplePlan.shape(graph, i, examples);
+        LayerGradients layer =
+            switch (plan.method(name)) {
+              case PRODUCT -> new LayerGradients.Product(shape);
+              case GHOST -> new LayerGradients.Ghost(shape, MOST / Math.sqrt(ghosts));
+              case RECOMPUTED -> new LayerGradients.Recomputed(shape);
+              case STORED -> null;
+            };
+        if (layer == null) {
+          ExampleGradients gradients = opened.own(new ExampleGradients(shape));
+          kept.put(name, gradients);
+          owned.own(gradients);
+        } else {
+          opened.own(layer);
+          owned.own(layer);
+          layers.put(name, new Layer(layer, part(PerExamplePlan.weight(name)).offset, examples));
+        }
+      }
+      opened.release();
+    }
+  }
+
+  private int place(List<Parameter> parameters, int from) {
+    long offset = from;
+    for (Parameter parameter : parameters) {
+      parts.put(parameter.name(), new Part((int) offset, parameter.shape()));
+      offset += aligned(parameter.size());
+      if (offset > Integer.MAX_VALUE) {
+        throw new IllegalArgumentException("a network of so many parameters has no joint sum");
+      }
+    }
+    return (int) offset;
+  }
+
+  /// So many values, to the next cache line.
+  static int aligned(long values) {
+    return Math.toIntExact(Math.ceilDiv(values, ALIGNMENT) * ALIGNMENT);
+  }
+
+  /// What a row of parameters takes.
+  ///
+  /// @param parameters that are kept
+  /// @return values
+  static long width(List<Parameter> parameters) {
+    return parameters.stream().mapToLong(p -> aligned(p.size())).sum();
   }
 
   /// How many places there are.
@@ -75,66 +136,124 @@ public final class PerExampleGradients implements AutoCloseable {
     return examples;
   }
 
-  /// One example's gradient by a parameter.
+  /// How each layer's gradients are found.
+  ///
+  /// @return the plan
+  public PerExamplePlan plan() {
+    return plan;
+  }
+
+  /// One example's gradient by a parameter that is kept.
   ///
   /// @param example its place
   /// @param parameter its name
   /// @return a view, to be written by the layer
+  /// @throws IllegalArgumentException if it is not kept
   public Tensor of(int example, String parameter) {
     Part part = part(parameter);
+    if (part.offset >= keptWidth) {
+      throw new IllegalArgumentException("these gradients are not kept: " + parameter);
+    }
     long floats = Tensor.sizeOf(part.shape);
     return Tensor.of(
         rows.segment()
-            .asSlice(((long) example * width + part.offset) * Float.BYTES, floats * Float.BYTES),
+            .asSlice(
+                ((long) example * keptWidth + part.offset) * Float.BYTES, floats * Float.BYTES),
         part.shape);
   }
 
-  /// Computes a linear layer's parts: of its weight, and of its bias where it has one.
+  /// Takes up a linear layer's part of a backward pass: of its weight, and of its bias where it has
+  /// one.
   ///
-  /// @param layer the node's name
-  /// @param shape the layer's, on the whole batch
-  /// @param x `[N, H, W, C]`
-  /// @param dy `[N, OH, OW, O]`
-  public void linear(String layer, ConvShape shape, Tensor x, Tensor dy) {
-    String weight = layer + ".weight";
-    layers
-        .computeIfAbsent(layer, _ -> new ExampleGradients(shape))
-        .compute(x, dy, i -> of(i, weight));
-    String bias = layer + ".bias";
+  /// @param name the node's
+  /// @param x `[N, H, W, C]`; where the plan says so, it must stay until [#addTo] is done
+  /// @param dy `[N, OH, OW, O]`, likewise
+  public void linear(String name, Tensor x, Tensor dy) {
+    ExampleGradients own = kept.get(name);
+    Layer layer = layers.get(name);
+    if (own != null) {
+      String weight = PerExamplePlan.weight(name);
+      own.compute(x, dy, i -> of(i, weight));
+    } else if (layer != null) {
+      layer.x = x;
+      layer.dy = dy;
+      layer.gradients.measure(x, dy, layer.squares, layer.limits);
+    } else {
+      throw new IllegalArgumentException("no such linear layer: " + name);
+    }
+    String bias = name + ".bias";
     if (parts.containsKey(bias)) {
       int channels = dy.length(3);
       for (int i = 0; i < examples; i++) {
-        Tensor own = dy.examples(i, 1);
+        Tensor one = dy.examples(i, 1);
         Elementwise.columnSums(
-            own.reshape(Math.toIntExact(own.size() / channels), channels), of(i, bias));
+            one.reshape(Math.toIntExact(one.size() / channels), channels), of(i, bias));
       }
     }
   }
 
-  /// The norm of each example's gradient by all parameters together.
+  /// The norm of each example's gradient by all parameters together, of the last backward pass.
   ///
-  /// @return one for each place; NaN or infinite where the gradient is not finite
+  /// @return one for each place, at least the true one; NaN or infinite where the gradient is not
+  ///   finite
   public double[] norms() {
     double[] norms = new double[examples];
     for (int i = 0; i < examples; i++) {
-      norms[i] = Math.sqrt(Elementwise.sumOfSquares(rows.examples(i, 1)));
+      double squares = keptWidth == 0 ? 0 : Elementwise.sumOfSquares(rows.examples(i, 1));
+      for (Layer layer : layers.values()) {
+        squares += layer.squares[i];
+      }
+      norms[i] = Math.sqrt(squares);
     }
     return norms;
   }
 
-  /// A sum in which weighted rows can be added up.
+  /// What each example's norm must at least be taken for, of the last backward pass: its weight in
+  /// a sum may be at most the clip norm of 1 over that, or [#rounding] would not hold.
+  ///
+  /// @return one for each place, at least 0; NaN or infinite where the gradient is not finite
+  public double[] leastNorms() {
+    double[] least = new double[examples];
+    for (Layer layer : layers.values()) {
+      for (int i = 0; i < examples; i++) {
+        least[i] = Math.max(least[i], layer.limits[i]);
+      }
+    }
+    return least;
+  }
+
+  /// By how much one example can change a sum beyond its weighted gradient, where that has at most
+  /// the norm 1.
+  ///
+  /// @return at least 0
+  public double rounding() {
+    double squares = 0;
+    for (Layer layer : layers.values()) {
+      squares += layer.gradients.rounding() * layer.gradients.rounding();
+    }
+    return Math.sqrt(squares);
+  }
+
+  /// A sum to which weighted gradients can be added.
   ///
   /// @return zero
   public DoubleSum newSum() {
     return new DoubleSum(width);
   }
 
-  /// Adds the rows to a sum; those of weight 0 are not read.
+  /// Adds the gradients of the last backward pass to a sum; those of weight 0 are not counted,
+  /// whatever they hold. To be called once for each pass.
   ///
   /// @param weights one for each place
   /// @param sum of [#newSum]
   public void addTo(DoubleSum sum, double[] weights) {
-    sum.addRows(rows, weights);
+    if (keptWidth > 0) {
+      sum.addRows(rows, weights, 0);
+    }
+    for (Layer layer : layers.values()) {
+      layer.gradients.addTo(
+          Gradients.require(layer.x), Gradients.require(layer.dy), weights, sum, layer.offset);
+    }
   }
 
   /// Reads a parameter's part of a sum.
@@ -166,7 +285,7 @@ public final class PerExampleGradients implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      layers.values().forEach(ExampleGradients::close);
+      owned.close();
       rows.fill(0);
       arena.close();
     }

@@ -82,7 +82,7 @@ public final class TrustedLinearOp implements TrustedOp {
       dx.done();
     }
     if (rows != null) {
-      rows.linear(name, layer.shape(), x, gradient);
+      rows.linear(name, x, gradient);
       return;
     }
     if (guard != null) {

@@ -77,6 +77,13 @@ public record RunLayout(Path directory) {
     return directory.resolve("masks.json");
   }
 
+  /// What an audit of the run's privacy found.
+  ///
+  /// @return `audit.json`
+  public Path audit() {
+    return directory.resolve("audit.json");
+  }
+
   /// The file whose lock the trainer holds.
   Path lock() {
     return directory.resolve(".lock");

@@ -99,14 +99,12 @@ public sealed interface WeightGradient extends AutoCloseable {
   /// Of each example, for DP-SGD; that of the bias with it.
   ///
   /// @param layer its name
-  /// @param shape the layer's
   /// @param rows where the gradients are put
-  record PerExample(String layer, ConvShape shape, PerExampleGradients rows)
-      implements WeightGradient {
+  record PerExample(String layer, PerExampleGradients rows) implements WeightGradient {
     /// Leaves dW alone.
     @Override
     public void compute(Tensor x, Tensor dy, long step, Tensor dw) {
-      rows.linear(layer, shape, x, dy);
+      rows.linear(layer, x, dy);
     }
 
     @Override

@@ -119,7 +119,7 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
         yield dpSgd == null
             ? fewest
             : fewest.inBatchesOf(
-                dpSgd.physicalBatch(graph, Math.min(config.batchSize(), batchSize)));
+                dpSgd.plan(graph, Math.min(config.batchSize(), batchSize)).examples());
       }
     };
   }

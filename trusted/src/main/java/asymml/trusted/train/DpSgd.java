@@ -1,9 +1,9 @@
 package asymml.trusted.train;
 
 import asymml.model.Graph;
-import asymml.model.Parameter;
-import asymml.trusted.ops.PerExampleGradients;
-import java.util.List;
+import asymml.trusted.ops.PerExampleMethod;
+import asymml.trusted.ops.PerExamplePlan;
+import org.jspecify.annotations.Nullable;
 
 /// The settings of DP-SGD (Abadi et al., arXiv 1607.00133; De et al., arXiv 2204.13650): one joint
 /// clip norm over all trained parameters, Poisson sampling over logical batches that are computed
@@ -19,15 +19,35 @@ import java.util.List;
 ///   to below 1; the average is what is evaluated and released
 /// @param masksShare what masks may cost, as a share of the inverse square of the noise multiplier;
 ///   above 0
-/// @param memoryBytes what the gradients of the examples of a physical batch may take, at least 1
+/// @param perExample how convolutions' parts in the gradients of single examples are found: kept,
+///   ghost or recomputed; null for the fastest that fits into memory, layer by layer
+/// @param memoryBytes what is kept of the gradients of the examples of a physical batch may take,
+///   at least 1
 public record DpSgd(
     int logicalBatchSize,
     double maxGradNorm,
     double weightAverage,
     double masksShare,
+    @Nullable PerExampleMethod perExample,
     long memoryBytes) {
   /// The default settings.
   public static final DpSgd DEFAULT = new DpSgd(4096, 1, 0.95, 0.02, 512L << 20);
+
+  /// Settings with the fastest method for each layer that fits into memory.
+  ///
+  /// @param logicalBatchSize B
+  /// @param maxGradNorm C
+  /// @param weightAverage of the moving average
+  /// @param masksShare of the inverse square of the noise multiplier
+  /// @param memoryBytes for gradients of single examples
+  public DpSgd(
+      int logicalBatchSize,
+      double maxGradNorm,
+      double weightAverage,
+      double masksShare,
+      long memoryBytes) {
+    this(logicalBatchSize, maxGradNorm, weightAverage, masksShare, null, memoryBytes);
+  }
 
   /// Checks the ranges above.
   ///
@@ -46,6 +66,9 @@ public record DpSgd(
         masksShare > 0 && Double.isFinite(masksShare),
         "the masks' share must be above 0 and finite",
         masksShare);
+    if (perExample == PerExampleMethod.PRODUCT) {
+      throw new IllegalArgumentException("only fully connected layers have outer products");
+    }
     check(memoryBytes >= 1, "memory for examples' gradients must be at least 1 byte", memoryBytes);
   }
 
@@ -55,22 +78,15 @@ public record DpSgd(
     }
   }
 
-  /// How many examples a physical batch has: as many as asked for, or as their gradients fit into
-  /// memory.
+  /// How the gradients of single examples are found, and how many are computed at a time: as many
+  /// as asked for, or as fit into memory.
   ///
   /// @param graph the network
-  /// @param wanted at least 1
-  /// @return from 1 to `wanted`
-  /// @throws IllegalArgumentException if the gradient of one example does not fit
-  public int physicalBatch(Graph graph, int wanted) {
-    List<Parameter> trained = graph.parameters().stream().filter(p -> p.trained()).toList();
-    long one = PerExampleGradients.bytes(trained, 1);
-    if (one > memoryBytes) {
-      throw new IllegalArgumentException(
-          "the gradient of one example takes %s bytes, and there are %s for all of a physical batch: more memory for examples' gradients is needed"
-              .formatted(one, memoryBytes));
-    }
-    return Math.toIntExact(Math.min(wanted, memoryBytes / one));
+  /// @param wanted examples of a physical batch, at least 1
+  /// @return of 1 to `wanted` examples
+  /// @throws IllegalArgumentException if what must be kept of one example does not fit
+  public PerExamplePlan plan(Graph graph, int wanted) {
+    return PerExamplePlan.of(graph, wanted, perExample, memoryBytes);
   }
 
   /// How much of the moving average stays in a step: less in the first ones, so that it does not

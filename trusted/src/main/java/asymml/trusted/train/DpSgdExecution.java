@@ -4,7 +4,6 @@ import asymml.kernels.Closer;
 import asymml.kernels.Kernels;
 import asymml.kernels.ProcessorTime;
 import asymml.kernels.SoftmaxCrossEntropy;
-import asymml.model.Parameter;
 import asymml.privacy.Ledger;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.NullExamples;
@@ -54,7 +53,7 @@ final class DpSgdExecution extends AccountedExecution implements DpSgdStep.Hooks
     joint = Objects.requireNonNull(accounting.releases().jointGradient());
     physicalBatch = run.physicalBatch();
     try (Closer opened = new Closer()) {
-      PerExampleGradients rows = opened.own(rows(run));
+      PerExampleGradients rows = opened.own(new PerExampleGradients(run.perExample(dpSgd)));
       Network network =
           opened.own(
               TrustedNetwork.forPrivateTraining(run.graph(), parameters, config.seed(), rows));
@@ -75,12 +74,6 @@ final class DpSgdExecution extends AccountedExecution implements DpSgdStep.Hooks
       owned.own(noise);
       opened.release();
     }
-  }
-
-  /// Room for the gradients of the examples of a physical batch.
-  static PerExampleGradients rows(RunPlan run) {
-    List<Parameter> trained = run.graph().parameters().stream().filter(p -> p.trained()).toList();
-    return new PerExampleGradients(trained, run.physicalBatch());
   }
 
   @Override

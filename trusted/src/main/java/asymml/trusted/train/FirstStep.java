@@ -13,11 +13,14 @@ import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.plan.Plan;
 import java.lang.foreign.Arena;
+import java.util.Arrays;
+import java.util.List;
 
-/// The first step of a run once more, wholly on the trusted side: initial parameters, order and
-/// augmentation follow from the seed, so that nothing of a run need be stored to know what was in
-/// it. It is what attacks on a recording are scored against. There is no worker and nothing is sent
-/// to a worker.
+/// The first step of a run once more, with DP-SGD its first physical batch, wholly on the trusted
+/// side: initial parameters, order and augmentation follow from the seed, so that nothing of a run
+/// need be stored to know what was in it. Batches of Poisson sampling must have been heard of. It
+/// is what attacks on a recording are scored against. There is no worker and nothing is sent to a
+/// worker.
 ///
 /// Activations are those of an undisturbed pass: where noise was added on the way, the run's own
 /// differ by what it made of it.
@@ -25,28 +28,49 @@ import java.lang.foreign.Arena;
 /// PRIVATE: images, activations and gradients of private data.
 public final class FirstStep implements AutoCloseable {
   private final RunPlan run;
+  private final int[] order;
   private final Arena arena = Arena.ofConfined();
   private final Parameters parameters;
   private final Tensor images;
   private final int[] labels;
   private final LayerPass pass;
 
+  /// Repeats the step of a run whose order follows from its seed.
+  ///
+  /// @param config of the run
+  /// @param data of the run
+  /// @throws IllegalArgumentException if it does not, or model and images do not fit together
+  /// @throws asymml.trusted.boundary.NonFiniteException if an activation is NaN or infinite
+  public FirstStep(TrainConfig config, DataSet data) {
+    this(config, data, List.of());
+  }
+
   /// Repeats the step.
   ///
   /// @param config of the run
   /// @param data of the run
-  /// @throws IllegalArgumentException if the run drew its batches by Poisson sampling, which cannot
-  ///   be repeated, or model and images do not fit together
+  /// @param drawn what [TrainListener#examplesDrawn] said of the first epoch; empty where the order
+  ///   follows from the seed
+  /// @throws IllegalArgumentException if the run drew its batches by Poisson sampling and it is not
+  ///   known which, the first batch has null examples, or model and images do not fit together
   /// @throws asymml.trusted.boundary.NonFiniteException if an activation is NaN or infinite
-  public FirstStep(TrainConfig config, DataSet data) {
-    if (config.privacy().drawing() == PrivacyConfig.Drawing.POISSON) {
+  public FirstStep(TrainConfig config, DataSet data, List<Integer> drawn) {
+    boolean poisson = config.privacy().drawing() == PrivacyConfig.Drawing.POISSON;
+    if (poisson && drawn.isEmpty()) {
       throw new IllegalArgumentException(
           "the run drew its batches by Poisson sampling from an unpredictable generator: they"
               + " cannot be repeated");
     }
     run = RunPlan.of(config, data);
+    order =
+        poisson
+            ? drawn.stream().mapToInt(i -> i).toArray()
+            : Shuffle.order(run.examples(), run.epochSeed(1));
+    if (Arrays.stream(order).limit(run.physicalBatch()).anyMatch(i -> i < 0)) {
+      throw new IllegalArgumentException("places of the first batch hold no example");
+    }
     try (Closer opened = new Closer();
-        BatchLoader loader = loader(order())) {
+        BatchLoader loader = loader(order)) {
       opened.own(arena);
       parameters =
           opened.own(new Parameters(run.graph(), new Initializer(run.config().seed()), false));
@@ -58,17 +82,13 @@ public final class FirstStep implements AutoCloseable {
     }
   }
 
-  private int[] order() {
-    return Shuffle.order(run.examples(), run.epochSeed(1));
-  }
-
-  private BatchLoader loader(int[] order) {
+  private BatchLoader loader(int[] served) {
     return new BatchLoader(
         run.data().train(),
         run.normalization(),
         run.augmentation(),
-        order,
-        Math.min(run.batchSize(), order.length),
+        served,
+        Math.min(run.physicalBatch(), served.length),
         run.epochSeed(1),
         0);
   }
@@ -143,7 +163,6 @@ public final class FirstStep implements AutoCloseable {
   /// @return the pass, which the caller closes; half of its size is members
   /// @throws IllegalArgumentException if there are not enough images
   public LayerPass candidates() {
-    int[] order = order();
     int batch = labels.length;
     int half = batch / 2;
     if (half == 0 || order.length < batch + half) {

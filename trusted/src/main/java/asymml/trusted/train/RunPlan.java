@@ -4,6 +4,7 @@ import asymml.model.Graph;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Normalization;
+import asymml.trusted.ops.PerExamplePlan;
 import asymml.trusted.plan.Plan;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -33,7 +34,12 @@ record RunPlan(
             : data.normalization();
     TrainedModel.Description description =
         TrainedModel.Description.of(config.model(), config.norm(), data.train(), normalization);
-    Graph graph = description.graph().frozen(config.frozen());
+    return of(config, data, description, description.graph().frozen(config.frozen()));
+  }
+
+  /// A run of a network that its description does not name.
+  static RunPlan of(
+      TrainConfig config, DataSet data, TrainedModel.Description description, Graph graph) {
     Plan plan =
         Plan.of(
             graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
@@ -42,7 +48,7 @@ record RunPlan(
     return new RunPlan(
         config,
         data,
-        normalization,
+        description.normalization(),
         description,
         graph,
         plan,
@@ -67,9 +73,12 @@ record RunPlan(
   /// The examples that are computed at a time.
   int physicalBatch() {
     DpSgd dpSgd = config.privacy().dpSgd();
-    return dpSgd == null
-        ? batchSize()
-        : dpSgd.physicalBatch(graph, Math.min(config.batchSize(), batchSize()));
+    return dpSgd == null ? batchSize() : perExample(dpSgd).examples();
+  }
+
+  /// How the gradients of single examples are found.
+  PerExamplePlan perExample(DpSgd dpSgd) {
+    return dpSgd.plan(graph, Math.min(config.batchSize(), batchSize()));
   }
 
   /// Steps of an epoch.
@@ -108,9 +117,6 @@ record RunPlan(
     Map<String, String> identity = new LinkedHashMap<>();
     description.save(identity);
     identity.put("plan", plan.layers().toString());
-    if (!config.frozen().isEmpty()) {
-      identity.put("frozen", config.frozen().toString());
-    }
     identity.put("noise", config.noise().toString());
     if (config.shield().masks()) {
       identity.put("shield", config.shield().toString());

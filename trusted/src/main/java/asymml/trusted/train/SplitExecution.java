@@ -87,7 +87,8 @@ final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks
       refit = accounting.usesPublicBasis() ? publicFit : _ -> {};
       ledger = new LedgerKeeper(accounting, config.privacy().accounted(), earlier);
       DpSgd dpSgd = config.privacy().dpSgd();
-      PerExampleGradients rows = dpSgd == null ? null : opened.own(DpSgdExecution.rows(run));
+      PerExampleGradients rows =
+          dpSgd == null ? null : opened.own(new PerExampleGradients(run.perExample(dpSgd)));
       physicalBatch = rows == null ? slots() : rows.examples();
       split =
           opened.own(new SplitContext(run.graph(), physicalBatch, accounting.releases(), workers));

@@ -21,6 +21,14 @@ public interface TrainListener {
   /// @param firstBatch batches that are done already
   default void epochStarted(int epoch, int batches, int firstBatch) {}
 
+  /// The examples of all steps of an epoch are drawn, where sampling is random. PRIVATE: who knows
+  /// the draw has the guarantee of unsampled steps at most. For attacks that are scored in this
+  /// process.
+  ///
+  /// @param places which example each place of each step holds, or
+  ///   [asymml.trusted.data.PoissonDraw#NULL_EXAMPLE]; a copy
+  default void examplesDrawn(int[] places) {}
+
   /// A training step is done.
   ///
   /// @param totals of the epoch so far

@@ -147,6 +147,9 @@ final class TrainingLoop {
         poisson == null
             ? Shuffle.order(run.examples(), run.epochSeed(epoch))
             : draw.order(run.examples(), poisson.rate().value(), poisson.slots(), batches - done);
+    if (poisson != null) {
+      callbacks.listener().examplesDrawn(order.clone());
+    }
     return new BatchLoader(
         run.data().train(),
         run.normalization(),

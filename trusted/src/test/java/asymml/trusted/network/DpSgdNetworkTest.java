@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.kernels.DoubleSum;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
@@ -21,6 +22,8 @@ import asymml.trusted.boundary.SumNoise;
 import asymml.trusted.ops.JointClip;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.PerExampleGradients;
+import asymml.trusted.ops.PerExampleMethod;
+import asymml.trusted.ops.PerExamplePlan;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -46,6 +49,11 @@ class DpSgdNetworkTest {
 
   private static List<Parameter> trained(Graph graph) {
     return graph.parameters().stream().filter(p -> p.kind().trained()).toList();
+  }
+
+  private static PerExampleGradients rows(Graph graph, int examples) {
+    return new PerExampleGradients(
+        PerExamplePlan.of(graph, examples, PerExampleMethod.STORED, 1L << 30));
   }
 
   private static Release joint(Graph graph, NoiseMultiplier noise) {
@@ -87,7 +95,7 @@ class DpSgdNetworkTest {
       double maxNorm,
       NoiseMultiplier noise)
       throws Exception {
-    try (PerExampleGradients rows = new PerExampleGradients(trained(graph), physical);
+    try (PerExampleGradients rows = rows(graph, physical);
         TrustedNetwork network = TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows);
         SumNoise sumNoise = new SumNoise(new SeededSecureRandom(SEED), 2)) {
       ReleaseLog log = new ReleaseLog();
@@ -169,34 +177,6 @@ class DpSgdNetworkTest {
   }
 
   @Test
-  void norms_are_those_of_all_parameters_together() throws Exception {
-    Graph graph = Zoo.build("cnn", new Shape(8, 8, 3), 5, Zoo.Norm.GROUP);
-    float[][] images = images(graph, 4);
-    int[] labels = {0, 1, 2, 3};
-    try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);
-        PerExampleGradients rows = new PerExampleGradients(trained(graph), 4);
-        TrustedNetwork network = TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows)) {
-      for (int i = 0; i < 4; i++) {
-        network.input().examples(i, 1).copyFrom(images[i]);
-      }
-      network.forward(0);
-      SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, 1, network.logitsGradient());
-      network.backward();
-      double[] norms = rows.norms();
-      for (int i = 0; i < 4; i++) {
-        double squares = 0;
-        for (Parameter p : trained(graph)) {
-          for (float value : rows.of(i, p.name()).toArray()) {
-            squares += (double) value * value;
-          }
-        }
-        assertThat(norms[i]).isCloseTo(Math.sqrt(squares), within(1e-12 * norms[i]));
-        assertThat(norms[i]).isGreaterThan(0);
-      }
-    }
-  }
-
-  @Test
   void the_size_of_physical_batches_changes_nothing() throws Exception {
     Graph graph = graph("cnn");
     float[][] images = images(graph, 12);
@@ -238,7 +218,7 @@ class DpSgdNetworkTest {
   private static double[] sum(
       Graph graph, Parameters parameters, float[][] images, int[] labels, double maxNorm)
       throws Exception {
-    try (PerExampleGradients rows = new PerExampleGradients(trained(graph), images.length);
+    try (PerExampleGradients rows = rows(graph, images.length);
         TrustedNetwork network = TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows);
         SumNoise noise = new SumNoise(new SeededSecureRandom(SEED), 1)) {
       ReleaseLog log = new ReleaseLog();
@@ -250,16 +230,17 @@ class DpSgdNetworkTest {
       SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, 1, network.logitsGradient());
       network.backward();
       double[] norms = rows.norms();
-      double[] total = new double[trained(graph).stream().mapToInt(p -> (int) p.size()).sum()];
+      double[] weights = new double[images.length];
       for (int i = 0; i < images.length; i++) {
-        int k = 0;
-        for (Parameter p : trained(graph)) {
-          for (float value : rows.of(i, p.name()).toArray()) {
-            total[k++] +=
-                labels[i] == NONE ? 0 : value * (1 - 0x1p-20) / Math.max(maxNorm, norms[i]);
-          }
-        }
+        double norm = Math.max(norms[i], rows.leastNorms()[i]);
+        weights[i] = labels[i] == NONE ? 0 : (1 - 0x1p-20) / Math.max(maxNorm, norm);
       }
+      DoubleSum sum = rows.newSum();
+      rows.addTo(sum, weights);
+      for (Parameter p : trained(graph)) {
+        rows.read(sum, p.name(), parameters.gradient(p.name()));
+      }
+      double[] total = vector(graph, parameters, 1);
       return total;
     }
   }
@@ -310,7 +291,7 @@ class DpSgdNetworkTest {
   void batch_norm_has_no_gradients_of_single_examples() {
     Graph graph = Zoo.build("cnn", new Shape(8, 8, 3), 5, Zoo.Norm.BATCH);
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);
-        PerExampleGradients rows = new PerExampleGradients(trained(graph), 2)) {
+        PerExampleGradients rows = rows(graph, 2)) {
       assertThatThrownBy(
               () -> TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows).close())
           .isInstanceOf(IllegalArgumentException.class)

@@ -19,6 +19,7 @@ import asymml.privacy.Release;
 import asymml.privacy.Sampling;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Normalization;
+import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Plan;
@@ -187,13 +188,16 @@ class DpSgdTrainerTest {
   }
 
   @Test
-  void a_physical_batch_is_made_smaller_to_fit_the_memory() {
+  void a_physical_batch_is_made_smaller_only_where_gradients_must_be_stored() {
     var graph = Zoo.build("cnn", DATA.train().shape(), 3, Zoo.Norm.GROUP);
-    assertThat(DP_SGD.physicalBatch(graph, 16)).isEqualTo(16);
-    assertThat(new DpSgd(60, 1, 0.9, 0.02, 1 << 20).physicalBatch(graph, 16)).isBetween(1, 15);
-    assertThatThrownBy(() -> new DpSgd(60, 1, 0.9, 0.02, 1 << 10).physicalBatch(graph, 16))
+    DpSgd little = new DpSgd(60, 1, 0.9, 0.02, 1 << 18);
+    assertThat(little.plan(graph, 16).examples()).isEqualTo(16);
+    assertThat(little.plan(graph, 16).methods()).containsValue(PerExampleMethod.RECOMPUTED);
+    DpSgd stored = new DpSgd(60, 1, 0.9, 0.02, PerExampleMethod.STORED, 1 << 20);
+    assertThat(stored.plan(graph, 16).examples()).isBetween(1, 15);
+    assertThatThrownBy(() -> new DpSgd(60, 1, 0.9, 0.02, 1 << 6).plan(graph, 16))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("the gradient of one example takes");
+        .hasMessageContaining("what is kept of the gradient of one example takes");
   }
 
   @Test
