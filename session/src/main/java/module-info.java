@@ -1,7 +1,7 @@
 /// The public Java API of the trusted half: specifications of runs, workers, and training sessions.
 module asymml.session {
   requires static transitive org.jspecify;
-  requires asymml.interop;
+  requires transitive asymml.interop;
   requires transitive asymml.trusted;
   requires tools.jackson.databind;
   requires tools.jackson.dataformat.yaml;

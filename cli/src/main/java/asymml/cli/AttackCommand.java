@@ -201,6 +201,11 @@ final class AttackCommand implements Callable<Integer> {
     PrintWriter out = spec.commandLine().getOut();
     RunLayout run = new RunLayout(truth);
     TrainingSpec recorded = Settings.read(run.config()).spec();
+    if (recorded.init().file() != null) {
+      throw new StudyException(
+          "%s began with the parameters of %s: attacks are scored against a first step that the seed alone decides, so record a run without --init"
+              .formatted(truth, recorded.init().file()));
+    }
     DataSpec images = data == null ? recorded.data() : recorded.data().withSource(data);
     AttackTarget target =
         new AttackTarget(

@@ -5,6 +5,11 @@ import asymml.cli.options.NetworkOptions;
 import asymml.cli.options.ProcessOptions;
 import asymml.cli.options.ShieldOptions;
 import asymml.cli.table.BenchTable;
+import asymml.cli.table.PerExampleTable;
+import asymml.kernels.Kernels;
+import asymml.model.Graph;
+import asymml.model.Shape;
+import asymml.model.Zoo;
 import asymml.report.BenchChart;
 import asymml.report.Charts;
 import asymml.report.SweepChart;
@@ -17,11 +22,13 @@ import asymml.study.bench.BenchSpec;
 import asymml.study.bench.BenchSweep;
 import asymml.study.bench.Benchmark;
 import asymml.study.bench.SweepResult;
+import asymml.trusted.bench.PerExampleBench;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.DpSgd;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -52,10 +59,13 @@ import picocli.CommandLine.Spec;
       "  asymml bench --model vgg16 --batch-size 32 --json bench.json --svg bench.svg",
       "  asymml bench --model resnet20 --batch-size 128 --rank 1/8 --steps 20",
       "  asymml bench --model vgg16 --enclave-slowdown 3",
-      "  asymml bench --model vgg16 --sweep batch-size:8,16,32,64 --svg sweep.svg"
+      "  asymml bench --model vgg16 --sweep batch-size:8,16,32,64 --svg sweep.svg",
+      "  asymml bench --model scatter-cnn --norm group --batch-size 128 --dp-sgd"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class BenchCommand implements Callable<Integer> {
+  private static final int CLASSES = 10;
+
   @Spec private CommandSpec spec;
 
   @Mixin private final NetworkOptions network = new NetworkOptions("vgg16");
@@ -171,6 +181,13 @@ final class BenchCommand implements Callable<Integer> {
   private @Nullable BenchSweep sweep;
 
   @Option(
+      names = "--dp-sgd",
+      description =
+          "Measure what gradients of single images cost in DP-SGD, in place of the modes: each layer"
+              + " by each method, and a step with them over one without.")
+  private boolean dpSgd;
+
+  @Option(
       names = "--json",
       paramLabel = "FILE",
       description = "Write all costs there, by layer and kind of work; with --sweep its table.")
@@ -187,6 +204,9 @@ final class BenchCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
+    if (dpSgd) {
+      return perExample(out);
+    }
     BenchSpec asked = UsageErrors.checked(spec, this::asked);
     List<BenchPoint> points =
         UsageErrors.checked(
@@ -219,6 +239,51 @@ final class BenchCommand implements Callable<Integer> {
       written(path -> BenchChart.write(result, path));
     }
     return ExitCode.OK;
+  }
+
+  private int perExample(PrintWriter out) throws IOException {
+    PerExampleBench bench =
+        UsageErrors.checked(
+            spec,
+            () -> {
+              requireAlone();
+              Shape images = new Shape(imageSize, imageSize, 3);
+              Graph graph = Zoo.build(network.model(), images, CLASSES, network.norm());
+              Kernels.setThreads(processes.processes(1).threads());
+              return new PerExampleBench(DpSgd.DEFAULT.plan(graph, batchSize), steps + warmUp);
+            });
+    PerExampleTable table = new PerExampleTable(out);
+    table.print(bench.layers());
+    out.println();
+    table.print(bench.step());
+    out.flush();
+    return ExitCode.OK;
+  }
+
+  /// Nothing that is asked for is silently left out.
+  private void requireAlone() {
+    if (network.norm() == Zoo.Norm.BATCH) {
+      throw new IllegalArgumentException(
+          "batch norm mixes the images of a batch: --dp-sgd needs --norm group");
+    }
+    for (String option :
+        List.of(
+            "--modes",
+            "--rank",
+            "--decomposer",
+            "--trusted-layers",
+            "--noise-ratio",
+            "--shield",
+            "--worker",
+            "--worker-delay",
+            "--enclave-slowdown",
+            "--sweep",
+            "--json",
+            "--svg")) {
+      if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
+        throw new IllegalArgumentException("--dp-sgd does not go with " + option);
+      }
+    }
   }
 
   /// Draws what was measured, and says what was written.

@@ -25,7 +25,9 @@ import picocli.CommandLine.Mixin;
       "  asymml privacy noise --target-epsilon 3 --sampling-rate 0.01 --steps 1000",
       "  asymml privacy noise --target-epsilon 3 \\",
       "      --batch-size 128 --examples 50000 --epochs 12",
-      "  asymml privacy noise --target-epsilon 8 --steps 1000 --releases 20 --json"
+      "  asymml privacy noise --target-epsilon 8 --steps 1000 --releases 20 --json",
+      "  asymml privacy noise --target-epsilon 8 --masks 3:0.02 \\",
+      "      --batch-size 4096 --examples 50000 --epochs 30"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class PrivacyNoiseCommand implements Callable<Integer> {

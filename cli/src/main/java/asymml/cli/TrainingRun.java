@@ -3,6 +3,7 @@ package asymml.cli;
 import asymml.cli.terminal.DataOpening;
 import asymml.cli.terminal.StopSignals;
 import asymml.cli.terminal.TrainDisplay;
+import asymml.interop.InitialWeights;
 import asymml.privacy.Ledger;
 import asymml.report.Figures;
 import asymml.report.PrivacyForecast;
@@ -36,6 +37,9 @@ import picocli.CommandLine.ExitCode;
 
 /// One call of `asymml train`, from opening the data to the summary.
 final class TrainingRun {
+  /// How many names of parameters a line lists.
+  private static final int NAMES = 6;
+
   private static final Path RUNS = Path.of("runs");
 
   private final TrainingSpec spec;
@@ -179,6 +183,12 @@ final class TrainingRun {
       if (!run.needsWorker() && !spec.training().privacy().accounted()) {
         RunDescription.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
       }
+      out.flush();
+    }
+
+    @Override
+    public void initialised(InitialWeights initial) {
+      initial.lines(NAMES).forEach(line -> out.println("init     " + line));
       out.flush();
     }
 

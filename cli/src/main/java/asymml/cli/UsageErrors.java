@@ -108,6 +108,7 @@ final class UsageErrors {
       case PUBLIC_DATA_PRIVATE -> "other images with --public-data";
       case NOTHING_RELEASED ->
           "--mode asymml, or neither --protect nor --shield shares nor --target-epsilon";
+      case PRIVATE_START -> "--init-public, if that is so";
       case ONE_WORKER -> "--shield shares, or --mode trusted-only";
       case INPUTS_UNPROTECTED -> "--mode asymml";
       case MIXED_EXAMPLES -> "--norm group";

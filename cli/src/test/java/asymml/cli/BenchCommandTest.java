@@ -50,6 +50,21 @@ class BenchCommandTest {
   }
 
   @Test
+  void gradients_of_single_images_have_their_cost_by_layer_and_method() {
+    String command =
+        "bench --model cnn --batch-size 2 --steps 2 --warm-up 1 --image-size 8 --dp-sgd";
+    Outcome outcome = Outcome.of((command + " --norm group").split(" "));
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.out())
+        .containsPattern("conv1 +8x8x3, 3x3, to 16 .* stored")
+        .containsPattern("fc +1x1x64, 1x1, to 10 .* product")
+        .containsPattern("step .* times");
+    assertThat(Outcome.of(command.split(" ")).err()).contains("--dp-sgd needs --norm group");
+    assertThat(Outcome.of((command + " --norm group --json x").split(" ")).err())
+        .contains("--dp-sgd does not go with --json");
+  }
+
+  @Test
   void a_projection_is_called_one() {
     Outcome outcome = Outcome.of((SHORT + " --enclave-slowdown 3").split(" "));
     assertThat(outcome.code()).isZero();

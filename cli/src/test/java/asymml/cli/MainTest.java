@@ -65,6 +65,7 @@ class MainTest {
         "--worker local,local --worker-record f | --worker-record is for one worker",
         "--shield shares --protect residuals  | --protect gradients or all",
         "--shield shares                      | --norm group",
+        "--shield shares --protect all        | give --dp-sgd",
         "--shield shares --norm group --decomposer shared --rank 1/8 --basis batch | --basis public",
         "--plan best                          | auto or auto:0.1",
         "--plan auto --mode trusted-only      | --mode asymml",

@@ -92,6 +92,22 @@ class PrivacyCommandTest {
                     + " --sampling-rate 0.004266666666666667 --steps 14100"));
   }
 
+  /// All of a step counts as one release with `z / sqrt(1 + S)`, whatever the number of tensors.
+  @Test
+  void masks_cost_their_share() {
+    String run = " --sampling-rate 0.08192 --steps 390";
+    double alone = PrivacyAnswer.to("noise --target-epsilon 8" + run).number("noiseMultiplier");
+    PrivacyAnswer masked = PrivacyAnswer.to("noise --target-epsilon 8 --masks 38:0.02" + run);
+    double noise = masked.number("noiseMultiplier");
+    assertThat(noise / Math.sqrt(1.02)).isCloseTo(alone, within(3e-4 * alone));
+    assertThat(masked.number("masksNoiseMultiplier"))
+        .isCloseTo(noise * Math.sqrt(38 / 0.02), within(1e-6 * noise));
+    assertThat(
+            PrivacyAnswer.to("epsilon --noise-multiplier " + noise + " --masks 3:0.02" + run)
+                .number("epsilon"))
+        .isCloseTo(8, within(0.01));
+  }
+
   @Test
   void equal_releases_of_a_step_count_as_one_with_less_noise() {
     for (String accountant : List.of("pld", "rdp")) {
@@ -162,6 +178,8 @@ class PrivacyCommandTest {
       value = {
         "epsilon --steps 1                                       | --noise-multiplier",
         "epsilon --noise-multiplier 1                            | --steps is missing",
+        "noise --target-epsilon 8 --steps 9 --masks 3            | a number of tensors and their share",
+        "noise --target-epsilon 8 --steps 9 --masks 3:0          | share must be above 0",
         "epsilon --noise-multiplier 0 --steps 1                  | positive",
         "epsilon --noise-multiplier -1 --steps 1                 | positive",
         "epsilon --noise-multiplier NaN --steps 1                | positive",

@@ -1,12 +1,15 @@
 package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.awt.image.BufferedImage;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -81,12 +84,65 @@ class TrainedRunCommandsTest {
     assertThat(shares).hasSize(4).isSortedAccordingTo((a, b) -> Double.compare(b, a));
   }
 
+  private static Path image(String name) throws IOException {
+    Path file = folder.resolve(name);
+    Files.createDirectories(file.getParent());
+    ImageIO.write(new BufferedImage(32, 32, BufferedImage.TYPE_INT_RGB), "png", file.toFile());
+    return file;
+  }
+
   @Test
-  void predict_refuses_what_is_no_image() throws Exception {
+  void predict_goes_on_past_what_is_no_image_and_counts_it() throws Exception {
     Path text = Files.writeString(folder.resolve("text.png"), "no image");
-    Outcome outcome = Outcome.of("predict", "--run", run.toString(), text.toString());
+    Path image = image("good/a.png");
+    Outcome outcome =
+        Outcome.of("predict", "--run", run.toString(), text.toString(), image.toString());
     assertThat(outcome.code()).isEqualTo(1);
-    assertThat(outcome.err()).contains(text.toString()).hasLineCount(1);
+    assertThat(outcome.err().lines())
+        .hasSize(2)
+        .anyMatch(line -> line.contains(text.toString()))
+        .contains("asymml: 1 of 2 images could not be read");
+    assertThat(outcome.out()).contains(image + ": ");
+  }
+
+  @Test
+  void predict_takes_folders_and_patterns_and_writes_the_probability_of_every_class()
+      throws Exception {
+    Path a = image("many/a.png");
+    Path b = image("many/deep/b,\"1\".png");
+    image("many/.hidden.png");
+    Files.writeString(folder.resolve("many/notes.txt"), "no image");
+    Path csv = folder.resolve("p.csv");
+    assertThat(said("predict --run %s %s --out %s".formatted(run, a.getParent(), csv)))
+        .contains("written: " + csv + ", 2 images", "left out: 1 files");
+    List<String> rows = Files.readAllLines(csv);
+    assertThat(rows).hasSize(3);
+    assertThat(rows.getFirst()).startsWith("path,class,probability,").matches("([^,]+,){12}[^,]+");
+    assertThat(rows.get(1)).startsWith(a + ",");
+    assertThat(rows.get(2)).startsWith('"' + b.toString().replace("\"", "\"\"") + "\",");
+    double sum = Stream.of(rows.get(1).split(",")).skip(3).mapToDouble(Double::parseDouble).sum();
+    assertThat(sum).isCloseTo(1, within(1e-6));
+
+    Path jsonl = folder.resolve("p.jsonl");
+    said("predict --run %s %s/many/**.png --out %s".formatted(run, folder, jsonl));
+    List<String> lines = Files.readAllLines(jsonl);
+    assertThat(lines).hasSize(3);
+    for (String line : lines) {
+      JsonNode node = JsonMapper.shared().readTree(line);
+      assertThat(node.path("probabilities").size()).isEqualTo(10);
+      assertThat(node.path("probability").asDouble())
+          .isEqualTo(node.path("probabilities").path(node.path("class").asString()).asDouble());
+    }
+  }
+
+  @Test
+  void predict_refuses_a_name_that_tells_no_format_and_patterns_that_match_nothing() {
+    Outcome format = Outcome.of("predict", "--run", run.toString(), "--out", "p.txt", "a.png");
+    assertThat(format.code()).isEqualTo(2);
+    assertThat(format.err()).contains("p.txt ends in none of .csv, .jsonl and .ndjson");
+    Outcome nothing = Outcome.of("predict", "--run", run.toString(), folder + "/none*.png");
+    assertThat(nothing.code()).isEqualTo(1);
+    assertThat(nothing.err()).contains("no file matches").hasLineCount(1);
   }
 
   @Test

@@ -1,27 +1,44 @@
 package asymml.model;
 
 import java.util.Arrays;
+import java.util.Map;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /// Initial values of parameters, fixed by a seed.
 public final class Initializer {
   private final long seed;
+  private final Map<String, float[]> given;
 
   /// Creates an initialiser.
   ///
   /// @param seed fixes all values
   public Initializer(long seed) {
+    this(seed, Map.of());
+  }
+
+  /// Creates an initialiser that has some values already.
+  ///
+  /// @param seed fixes the others
+  /// @param given values by the parameter's name
+  public Initializer(long seed, Map<String, float[]> given) {
     this.seed = seed;
+    this.given = Map.copyOf(given);
   }
 
   /// Initial values of one parameter: weights He-normal (He et al. 2015, arXiv 1502.01852; fan-out
   /// for windows above 1x1 as in residual networks, fan-in for 1x1 and linear layers), scales and
   /// running variances 1, the rest 0. They depend on the seed and the parameter's name and shape
-  /// only.
+  /// only. Values that were given take their place.
   ///
   /// @param parameter which
   /// @return new array of its size
   public float[] values(Parameter parameter) {
+    float @Nullable [] own = given.get(parameter.name());
+    return own == null ? drawn(parameter) : own.clone();
+  }
+
+  private float[] drawn(Parameter parameter) {
     float[] values = new float[Math.toIntExact(parameter.size())];
     switch (parameter.kind()) {
       case SCALE, RUNNING_VARIANCE -> Arrays.fill(values, 1);

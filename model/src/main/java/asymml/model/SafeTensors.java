@@ -36,8 +36,6 @@ public final class SafeTensors {
   /// The metadata key of the data's digest; reserved.
   public static final String SHA256 = "sha256";
 
-  // A header has some 100 bytes a tensor; 16 MiB is 100,000 tensors. More is an attack or rubbish.
-  private static final long LONGEST_HEADER_BYTES = 16 << 20;
   private static final int CHUNK_BYTES = 1 << 20;
   private static final String NO_DIGEST_YET = "0".repeat(64);
   private static final ValueLayout.OfFloat NATIVE = ValueLayout.JAVA_FLOAT_UNALIGNED;
@@ -74,7 +72,7 @@ public final class SafeTensors {
     Map<String, String> stamped = new TreeMap<>(metadata);
     stamped.put(SHA256, NO_DIGEST_YET);
     byte[] draft = SafeTensorsHeader.of(stamped, tensors).toBytes();
-    if (draft.length > LONGEST_HEADER_BYTES) {
+    if (draft.length > SafeTensorsHeader.LONGEST_BYTES) {
       throw new IllegalArgumentException("a header of " + draft.length + " bytes is too long");
     }
     AtomicFile.write(
@@ -145,29 +143,11 @@ public final class SafeTensors {
   }
 
   private static Contents read(FileChannel channel) throws IOException {
-    long fileBytes = channel.size();
-    if (fileBytes < Long.BYTES) {
-      throw new IOException("it is too short for a safetensors file: " + fileBytes + " bytes");
-    }
-    ByteBuffer prefix = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    readFully(channel, prefix);
-    long headerBytes = prefix.getLong(0);
-    if (headerBytes < 2
-        || headerBytes > LONGEST_HEADER_BYTES
-        || headerBytes > fileBytes - Long.BYTES) {
-      throw new IOException(
-          "its header cannot be " + Long.toUnsignedString(headerBytes) + " bytes long");
-    }
-    byte[] json = new byte[(int) headerBytes];
-    readFully(channel, ByteBuffer.wrap(json));
-    SafeTensorsHeader header = SafeTensorsHeader.parse(json);
-    long dataBytes = fileBytes - Long.BYTES - headerBytes;
-    if (dataBytes != header.dataBytes()) {
-      throw new IOException(
-          "it holds "
-              + dataBytes
-              + " bytes of data where its header promises "
-              + header.dataBytes());
+    SafeTensorsHeader header = SafeTensorsHeader.read(channel);
+    for (SafeTensorsHeader.Entry entry : header.entries()) {
+      if (entry.type() != SafeTensorsHeader.Type.F32) {
+        throw new IOException("tensor " + entry.name() + " is not of type F32");
+      }
     }
     Map<String, String> metadata = new TreeMap<>(header.metadata());
     String expected = metadata.remove(SHA256);
@@ -184,20 +164,22 @@ public final class SafeTensors {
   private static List<NamedTensor> allocate(SafeTensorsHeader header) throws IOException {
     List<NamedTensor> tensors = new ArrayList<>();
     for (SafeTensorsHeader.Entry entry : header.entries()) {
-      long size = (entry.end() - entry.begin()) / Float.BYTES;
-      if (size > Integer.MAX_VALUE) {
-        throw new IOException("tensor " + entry.name() + " has too many values: " + size);
-      }
-      tensors.add(NamedTensor.of(entry.name(), entry.axes(), array(entry, (int) size)));
+      tensors.add(NamedTensor.of(entry.name(), entry.axes(), array(entry)));
     }
     return tensors;
   }
 
+  /// Room for a tensor's values.
+  ///
   /// A large array is refused as a whole, after a collection and before any of it is touched, so
   /// this one error can be turned into advice; no guess at the free heap would be as exact.
-  private static float[] array(SafeTensorsHeader.Entry entry, int size) throws IOException {
+  static float[] array(SafeTensorsHeader.Entry entry) throws IOException {
+    long size = (entry.end() - entry.begin()) / entry.type().bytes();
+    if (size > Integer.MAX_VALUE) {
+      throw new IOException("tensor " + entry.name() + " has too many values: " + size);
+    }
     try {
-      return new float[size];
+      return new float[(int) size];
     } catch (OutOfMemoryError e) {
       throw new IOException(
           "tensor "
@@ -232,7 +214,7 @@ public final class SafeTensors {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  private static void readFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+  static void readFully(FileChannel channel, ByteBuffer buffer) throws IOException {
     while (buffer.hasRemaining()) {
       if (channel.read(buffer) < 0) {
         throw new EOFException("it became shorter while it was read");

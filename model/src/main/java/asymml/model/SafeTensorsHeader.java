@@ -1,6 +1,9 @@
 package asymml.model;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -8,6 +11,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationFeature;
@@ -22,7 +26,8 @@ import tools.jackson.databind.node.ObjectNode;
 /// @param entries the tensors in the order of their data, without gaps or overlaps
 record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
   static final String METADATA = "__metadata__";
-  private static final String DTYPE = "F32";
+  // A header has some 100 bytes a tensor; 16 MiB is 100,000 tensors. More is an attack or rubbish.
+  static final long LONGEST_BYTES = 16 << 20;
 
   // A key given twice could mean one tensor to us and another to the next reader.
   private static final JsonMapper JSON =
@@ -31,16 +36,53 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
 
+  /// What values a tensor has.
+  enum Type {
+    F64(8, true),
+    F32(4, true),
+    F16(2, true),
+    BF16(2, true),
+    I64(8, false),
+    I32(4, false),
+    I16(2, false),
+    I8(1, false),
+    U8(1, false),
+    BOOL(1, false);
+
+    private final int bytes;
+    private final boolean floatingPoint;
+
+    Type(int bytes, boolean floatingPoint) {
+      this.bytes = bytes;
+      this.floatingPoint = floatingPoint;
+    }
+
+    /// Bytes of a value.
+    int bytes() {
+      return bytes;
+    }
+
+    boolean isFloatingPoint() {
+      return floatingPoint;
+    }
+
+    /// The type of a name; null if there is none.
+    static @Nullable Type of(String name) {
+      return Arrays.stream(values()).filter(t -> t.name().equals(name)).findFirst().orElse(null);
+    }
+  }
+
   /// Where one tensor's data lies.
   ///
   /// @param name a name that [NamedTensor#checkName] accepts
+  /// @param type of its values
   /// @param shape axis lengths, each at least 1
   /// @param begin offset of its first byte from the start of the data
   /// @param end offset behind its last byte
-  record Entry(String name, List<Integer> shape, long begin, long end) {
+  record Entry(String name, Type type, List<Integer> shape, long begin, long end) {
     Entry {
       NamedTensor.checkName(name);
-      long size = NamedTensor.sizeOf(axes(shape)) * Float.BYTES;
+      long size = Math.multiplyExact(NamedTensor.sizeOf(axes(shape)), (long) type.bytes());
       if (begin < 0 || end - begin != size) {
         throw new IllegalArgumentException(
             "shape "
@@ -77,7 +119,7 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
       }
       long end = Math.addExact(offset, tensor.values().byteSize());
       List<Integer> shape = Arrays.stream(tensor.shape()).boxed().toList();
-      entries.add(new Entry(tensor.name(), shape, offset, end));
+      entries.add(new Entry(tensor.name(), Type.F32, shape, offset, end));
       offset = end;
     }
     return new SafeTensorsHeader(new TreeMap<>(metadata), entries);
@@ -96,7 +138,7 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
     ObjectNode map = root.putObject(METADATA);
     metadata.forEach((key, value) -> map.put(checkUnicode(key), checkUnicode(value)));
     for (Entry entry : entries) {
-      ObjectNode node = root.putObject(entry.name).put("dtype", DTYPE);
+      ObjectNode node = root.putObject(entry.name).put("dtype", entry.type.name());
       ArrayNode shape = node.putArray("shape");
       entry.shape.forEach(shape::add);
       node.putArray("data_offsets").add(entry.begin).add(entry.end);
@@ -113,6 +155,36 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
       throw new IllegalArgumentException("the metadata is not valid Unicode");
     }
     return text;
+  }
+
+  /// Reads the header of a file, whose data must follow it to the end.
+  ///
+  /// @param channel at the start of the file; then at the start of the data
+  /// @throws IOException what is wrong with it, in one line
+  static SafeTensorsHeader read(FileChannel channel) throws IOException {
+    long fileBytes = channel.size();
+    if (fileBytes < Long.BYTES) {
+      throw new IOException("it is too short for a safetensors file: " + fileBytes + " bytes");
+    }
+    ByteBuffer prefix = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    SafeTensors.readFully(channel, prefix);
+    long headerBytes = prefix.getLong(0);
+    if (headerBytes < 2 || headerBytes > LONGEST_BYTES || headerBytes > fileBytes - Long.BYTES) {
+      throw new IOException(
+          "its header cannot be " + Long.toUnsignedString(headerBytes) + " bytes long");
+    }
+    byte[] json = new byte[(int) headerBytes];
+    SafeTensors.readFully(channel, ByteBuffer.wrap(json));
+    SafeTensorsHeader header = parse(json);
+    long dataBytes = fileBytes - Long.BYTES - headerBytes;
+    if (dataBytes != header.dataBytes()) {
+      throw new IOException(
+          "it holds "
+              + dataBytes
+              + " bytes of data where its header promises "
+              + header.dataBytes());
+    }
+    return header;
   }
 
   /// Reads a header that may be hostile.
@@ -162,8 +234,10 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
       throw new IOException(e.getMessage(), e);
     }
     JsonNode dtype = node.path("dtype");
-    if (!dtype.isString() || !dtype.stringValue().equals(DTYPE)) {
-      throw new IOException("tensor " + name + " is not of type " + DTYPE);
+    @Nullable Type type = dtype.isString() ? Type.of(dtype.stringValue()) : null;
+    if (type == null) {
+      throw new IOException(
+          "tensor " + name + " is not of type F32, F16, BF16, F64 or a type of integers");
     }
     JsonNode axes = node.path("shape");
     JsonNode offsets = node.path("data_offsets");
@@ -178,8 +252,8 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
       shape.add(length.intValue());
     }
     try {
-      return new Entry(name, shape, offset(name, offsets, 0), offset(name, offsets, 1));
-    } catch (IllegalArgumentException e) {
+      return new Entry(name, type, shape, offset(name, offsets, 0), offset(name, offsets, 1));
+    } catch (IllegalArgumentException | ArithmeticException e) {
       throw new IOException("tensor " + name + ": " + e.getMessage(), e);
     }
   }

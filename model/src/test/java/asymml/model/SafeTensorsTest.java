@@ -197,7 +197,7 @@ class SafeTensorsTest {
         "{\"__metadata__\":[]}|not a JSON object",
         "{\"__metadata__\":{\"a\":1}}|not a string",
         "{\"w\":1}|not of type F32",
-        "{\"w\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,4]}}|not of type F32",
+        "{\"w\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}}|not of type F32",
         "{\"w\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}|lacks a shape",
         "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}|two data offsets",
         "{\"w\":{\"dtype\":\"F32\",\"shape\":[1.5],\"data_offsets\":[0,4]}}|32-bit integer",

@@ -272,8 +272,8 @@ public record PrivacyStatement(
               + " under masks, the other the key of the masks and no value");
     }
     lines.add(
-        "number of examples, classes, architecture, seed, clip bounds and all settings are public: a"
-            + " rank or layer chosen by looking at private data is a release that is not counted"
+        "number of examples, classes, architecture, initial weights, seed, clip bounds and all settings"
+            + " are public: a rank or layer chosen by looking at private data is a release that is not counted"
             + (coversModel()
                 ? "; the test accuracy says nothing of the training images but through the model"
                 : "; a worker's view is all that it is sent, not what the trained model reveals to"

@@ -9,9 +9,11 @@ import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.PrivacyBudget;
 import asymml.privacy.PrivacyEvent;
 import asymml.privacy.SampledNoiseAccountant;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// A question about a run of equal steps, whose answers state the assumptions under which they
 /// hold. Bounds are rounded to the safe side, to the digits that are printed.
@@ -19,10 +21,15 @@ import java.util.function.Supplier;
 /// @param sampling how a step draws its examples
 /// @param releases of each step about the same sample, each with the same noise multiplier, at
 ///   least 1
+/// @param masks tensors under masks that a step releases about the same sample, too; null for none
 /// @param delta probability with which epsilon may not hold
 /// @param accountant who counts
 public record PrivacyQuestion(
-    StepSampling sampling, int releases, Delta delta, AccountantKind accountant) {
+    StepSampling sampling,
+    int releases,
+    @Nullable MaskedTensors masks,
+    Delta delta,
+    AccountantKind accountant) {
   /// How far below the noise that [Calibration] finds, which is good to 1e-4, a smaller one is
   /// looked for.
   private static final double SEARCHED = 2e-4;
@@ -34,7 +41,7 @@ public record PrivacyQuestion(
     if (releases < 1) {
       throw new IllegalArgumentException("releases must be at least 1: " + releases);
     }
-    requireSupported(accountant, step(sampling, new NoiseMultiplier(1), releases));
+    requireSupported(accountant, step(sampling, new NoiseMultiplier(1), releases, masks));
   }
 
   private static void requireSupported(AccountantKind accountant, PrivacyEvent event) {
@@ -46,15 +53,25 @@ public record PrivacyQuestion(
     }
   }
 
-  private static PrivacyEvent step(StepSampling sampling, NoiseMultiplier noise, int releases) {
-    PrivacyEvent release = new PrivacyEvent.Gaussian(noise);
-    return new PrivacyEvent.PoissonSampled(
-        sampling.rate(),
-        releases == 1 ? release : new PrivacyEvent.SelfComposed(release, releases));
+  private static PrivacyEvent step(
+      StepSampling sampling, NoiseMultiplier noise, int releases, @Nullable MaskedTensors masks) {
+    PrivacyEvent sums = composed(new PrivacyEvent.Gaussian(noise), releases);
+    PrivacyEvent all =
+        masks == null
+            ? sums
+            : new PrivacyEvent.Composed(
+                List.of(
+                    sums,
+                    composed(new PrivacyEvent.Gaussian(masks.noise(noise)), masks.tensors())));
+    return new PrivacyEvent.PoissonSampled(sampling.rate(), all);
+  }
+
+  private static PrivacyEvent composed(PrivacyEvent release, int count) {
+    return count == 1 ? release : new PrivacyEvent.SelfComposed(release, count);
   }
 
   private PrivacyEvent run(NoiseMultiplier noise, long steps) {
-    return new PrivacyEvent.SelfComposed(step(sampling, noise, releases), steps);
+    return new PrivacyEvent.SelfComposed(step(sampling, noise, releases, masks), steps);
   }
 
   /// Which epsilon a run has.
@@ -129,7 +146,7 @@ public record PrivacyQuestion(
   /// @throws ArithmeticException one line, if the accountant has no bound
   /// @throws IllegalArgumentException one line, if it does not support so many steps
   public PrivacyFacts steps(Epsilon target, NoiseMultiplier noise) {
-    PrivacyEvent step = step(sampling, noise, releases);
+    PrivacyEvent step = step(sampling, noise, releases, masks);
     long steps = counted(() -> calibration(target).steps(new PrivacyEvent.NoOp(), step));
     double epsilon = bound(noise, steps);
     double epochs = sampling.epochs(steps);
@@ -189,7 +206,7 @@ public record PrivacyQuestion(
 
   private PrivacyFacts withAssumptions(PrivacyFacts facts, NoiseMultiplier noise, long steps) {
     double q = sampling.rate().value();
-    return facts
+    return withMasks(facts, noise)
         .fact("noiseMultiplier", noise.value())
         .fact("samplingRate", q)
         .fact("steps", steps)
@@ -222,6 +239,24 @@ public record PrivacyQuestion(
             "%s: %s; all bounds are rounded up"
                 .formatted(accountant.label(), accountant.description()))
         .line("covers", "these releases only: other releases of a run are not counted");
+  }
+
+  private PrivacyFacts withMasks(PrivacyFacts facts, NoiseMultiplier noise) {
+    if (masks == null) {
+      return facts;
+    }
+    double ofMasks = masks.noise(noise).value();
+    return facts
+        .fact("maskedTensors", masks.tensors())
+        .fact("masksShare", masks.share())
+        .fact("masksNoiseMultiplier", ofMasks)
+        .line(
+            "masks",
+            "%s %s a step, noise multiplier %s: counted with the rest"
+                .formatted(
+                    masks.tensors(),
+                    masks.tensors() == 1 ? "tensor" : "tensors",
+                    Figures.plain(ofMasks)));
   }
 
   private static String poisson(double rate) {

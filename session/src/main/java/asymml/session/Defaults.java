@@ -58,6 +58,7 @@ final class Defaults {
     return new TrainingSpec(
         DataSpec.of("generated"),
         config,
+        InitSpec.SEED,
         WorkerSpec.local(),
         Runtime.getRuntime().availableProcessors(),
         0);

@@ -50,6 +50,8 @@ public record Finding(Kind kind, @Nullable String setting, String problem) {
     PUBLIC_DATA_PRIVATE,
     /// Accounting for a run that releases nothing.
     NOTHING_RELEASED,
+    /// Initial parameters that may depend on private images of an accounted run.
+    PRIVATE_START,
     /// DP-SGD with one worker, from which nothing hides the values.
     ONE_WORKER,
     /// Accounting for inputs that are sent unprotected.

@@ -1,5 +1,6 @@
 package asymml.session;
 
+import asymml.interop.InitialWeights;
 import asymml.privacy.Ledger;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
@@ -17,6 +18,11 @@ public interface SessionListener extends TrainListener {
   /// @param workers each in a line; empty in a run that needs none
   /// @param layout where the run is written
   default void workersConnected(List<String> workers, RunLayout layout) {}
+
+  /// Parameters of a file were read.
+  ///
+  /// @param initial what is used of them
+  default void initialised(InitialWeights initial) {}
 
   /// All is planned, and the first step follows.
   ///

@@ -40,6 +40,7 @@ public record Settings(Map<String, Object> values) {
       List.of(
           "data",
           SpecReader.MAX_IMAGE_PIXELS,
+          "init",
           "analyze-every",
           "threads",
           "worker",
@@ -236,6 +237,8 @@ public record Settings(Map<String, Object> values) {
       found.remove(SpecReader.NOISE_MULTIPLIER);
       if (training.mode() == Mode.TRUSTED_ONLY) {
         found.put(SpecReader.MASKS_SHARE, mode);
+        // There are no clip bounds and no bases to be found.
+        found.put("public-data", mode);
       }
     }
     if (!training.privacy().accounted()) {

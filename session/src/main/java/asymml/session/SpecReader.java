@@ -76,6 +76,7 @@ final class SpecReader {
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
+    names.addAll(names.indexOf("mode"), List.of("init", "init-public", "freeze"));
     names.addAll(
         names.indexOf("wire"),
         List.of("tls-trust", "tls-keystore", "tls-password-file", "tls-allow-expired"));
@@ -100,6 +101,7 @@ final class SpecReader {
     return new TrainingSpec(
         data(),
         training,
+        new InitSpec(optional("init", Path::of), given("init-public", SpecReader::flag, false)),
         workers(),
         given("threads", SpecReader::integer, DEFAULTS.threads()),
         given("analyze-every", SpecReader::integer, DEFAULTS.analyzeEvery()));
@@ -166,7 +168,8 @@ final class SpecReader {
         given("augment", SpecReader::flag, defaults.augment()),
         given("seed", SpecReader::seed, defaults.seed()),
         privacy,
-        shield);
+        shield,
+        list("freeze", text -> text, List.of()));
   }
 
   private static void requireProtected(Mode mode, Shield shield, PrivacyConfig privacy) {
@@ -237,6 +240,17 @@ final class SpecReader {
     @Nullable Epsilon target = optional("target-epsilon", text -> new Epsilon(number(text)));
     if (given(DP_SGD, SpecReader::flag, false)) {
       return dpSgd(target);
+    }
+    if (shield.masks()
+        && !settings.values().containsKey(DP_SGD)
+        && given("protect", SpecReader::channels, Set.of()).contains(Channel.WEIGHTS)) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "protect",
+              "all channels of two workers are protected by DP-SGD: give --dp-sgd (without it,"
+                  + " --no-dp-sgd, layers are bounded one by one, and the noise is some 70 times as"
+                  + " large)"));
     }
     for (String key : DP_SGD_SETTINGS) {
       if (settings.values().containsKey(key)) {

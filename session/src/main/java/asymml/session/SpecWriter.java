@@ -20,7 +20,7 @@ final class SpecWriter {
   static Map<String, Object> values(TrainingSpec spec) {
     SpecWriter writer = new SpecWriter();
     writer.data(spec.data(), spec.training());
-    writer.network(spec.training());
+    writer.network(spec.training(), spec.init());
     writer.noise(spec.training());
     writer.privacy(spec.training(), spec.data());
     writer.optimisation(spec.training());
@@ -38,9 +38,18 @@ final class SpecWriter {
     values.put("augment", training.augment());
   }
 
-  private void network(TrainConfig training) {
+  private void network(TrainConfig training, InitSpec init) {
     values.put("model", training.model());
     values.put("norm", label(training.norm()));
+    if (init.file() != null) {
+      values.put("init", init.file().toString());
+    }
+    if (init.isPublic()) {
+      values.put("init-public", true);
+    }
+    if (!training.frozen().isEmpty()) {
+      values.put("freeze", training.frozen());
+    }
     values.put("mode", training.mode().label());
     values.put("decomposer", training.decomposition().label());
     values.put("rank", training.rank().toString());

@@ -32,6 +32,7 @@ public final class TrainedRun implements AutoCloseable {
   private final RunLayout layout;
   private final TrainingSpec spec;
   private final TrainedModel model;
+  private @Nullable Evaluator single;
 
   private TrainedRun(RunLayout layout, TrainingSpec spec, TrainedModel model) {
     this.layout = layout;
@@ -196,8 +197,7 @@ public final class TrainedRun implements AutoCloseable {
   /// @return every class, the likeliest first
   public List<Prediction> predict(byte[] pixels) {
     TrainedModel.Description described = model.description();
-    try (Evaluator evaluator = new Evaluator(model.graph(), model.parameters(), 1);
-        Arena arena = Arena.ofConfined()) {
+    try (Arena arena = Arena.ofConfined()) {
       Tensor input =
           Tensor.allocate(
               arena,
@@ -206,7 +206,7 @@ public final class TrainedRun implements AutoCloseable {
               described.input().width(),
               described.input().channels());
       described.normalization().apply(pixels, input);
-      double[] probabilities = softmax(evaluator.logits(input).toArray());
+      double[] probabilities = softmax(single().logits(input).toArray());
       List<Prediction> predictions = new ArrayList<>();
       for (int c = 0; c < probabilities.length; c++) {
         predictions.add(new Prediction(described.classNames().get(c), probabilities[c]));
@@ -214,6 +214,14 @@ public final class TrainedRun implements AutoCloseable {
       predictions.sort(Comparator.comparingDouble(Prediction::probability).reversed());
       return predictions;
     }
+  }
+
+  /// The network for one image, planned once.
+  private Evaluator single() {
+    if (single == null) {
+      single = new Evaluator(model.graph(), model.parameters(), 1);
+    }
+    return single;
   }
 
   /// Probabilities of logits.
@@ -237,6 +245,9 @@ public final class TrainedRun implements AutoCloseable {
   /// Frees the model's parameters.
   @Override
   public void close() {
+    if (single != null) {
+      single.close();
+    }
     model.close();
   }
 }

@@ -1,12 +1,15 @@
 package asymml.session;
 
+import asymml.interop.InitialWeights;
 import asymml.kernels.Kernels;
+import asymml.model.Initializer;
 import asymml.privacy.Ledger;
 import asymml.trusted.data.DataException;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
+import asymml.trusted.train.InitialValues;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
 import asymml.wire.ProtocolException;
@@ -31,11 +34,13 @@ public final class TrainingSession implements AutoCloseable {
   private SessionListener listener = new SessionListener() {};
   private BooleanSupplier stop = () -> false;
   private List<String> arguments = List.of();
+  private InitialValues initial;
 
   private TrainingSession(ResolvedRun run, RunDirectory directory, boolean resumed) {
     this.run = run;
     this.directory = directory;
     this.resumed = resumed;
+    this.initial = InitialValues.drawn(run.spec().training().seed());
   }
 
   /// Opens the data of a new run.
@@ -164,6 +169,7 @@ public final class TrainingSession implements AutoCloseable {
     Kernels.setThreads(run.spec().threads());
     RunRecord record = new RunRecord(layout(), run, arguments);
     try {
+      initial = readInitial();
       Trainer.Outcome outcome = trainWithWorkers(record);
       return new TrainingResult(
           outcome, RunRecord.epochs(layout()), RunRecord.statement(layout()), layout());
@@ -176,6 +182,27 @@ public final class TrainingSession implements AutoCloseable {
       }
       throw e;
     }
+  }
+
+  /// The parameters to begin with. A resumed run reads them again: what it accounts for follows
+  /// from them.
+  private InitialValues readInitial() throws IOException {
+    long seed = run.spec().training().seed();
+    @Nullable Path file = run.spec().init().file();
+    if (file == null) {
+      return InitialValues.drawn(seed);
+    }
+    InitialWeights read = InitialWeights.read(file, run.graph());
+    if (run.spec().training().privacy().accounted()
+        && run.data().train().digest().equals(read.metadata().get("trainData"))) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "init",
+              "was trained on the private images of this run: its epsilon would be false"));
+    }
+    listener.initialised(read);
+    return new InitialValues(new Initializer(seed, read.values()), read.sha256());
   }
 
   private Trainer.Outcome trainWithWorkers(RunRecord record) throws IOException, TrainingException {
@@ -204,7 +231,8 @@ public final class TrainingSession implements AutoCloseable {
   private Trainer trainer(@Nullable Workers workers, @Nullable Ledger earlier)
       throws ProtocolException {
     try {
-      return new Trainer(run.spec().training(), run.data(), run.publicImages(), workers, earlier);
+      return new Trainer(
+          run.spec().training(), run.data(), run.publicImages(), workers, earlier, initial);
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }

@@ -23,11 +23,17 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param data which images
 /// @param training what is computed
+/// @param init what parameters it begins with
 /// @param workers who computes the untrusted part
 /// @param threads of this process and of each worker that it starts, 1 to 4096
 /// @param analyzeEvery how many epochs apart ranks are analysed; 0 for never
 public record TrainingSpec(
-    DataSpec data, TrainConfig training, WorkerSpec workers, int threads, int analyzeEvery) {
+    DataSpec data,
+    TrainConfig training,
+    InitSpec init,
+    WorkerSpec workers,
+    int threads,
+    int analyzeEvery) {
   /// The largest number of threads.
   public static final int MOST_THREADS = 4096;
 
@@ -72,6 +78,33 @@ public record TrainingSpec(
               Finding.Kind.CONTRADICTION,
               "gradient-noise-ratio",
               "is a ratio: noise on output gradients takes no multiplier"));
+    }
+    if (init.file() != null && training.privacy().accounted() && !init.isPublic()) {
+      found.add(
+          Finding.of(
+              Finding.Kind.PRIVATE_START,
+              "init",
+              "is part of what the account promises: it holds only if the file depends on no private"
+                  + " image of this run, which must be declared"));
+    }
+    if (!training.frozen().isEmpty() && init.file() == null) {
+      found.add(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "freeze",
+              "leaves layers as the seed draws them: it is for a run that begins with the parameters"
+                  + " of a file (init)"));
+    }
+    if (!training.frozen().isEmpty() && analyzeEvery > 0) {
+      found.add(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "analyze-every",
+              "needs the gradients of all linear layers, and frozen ones have none"));
+    }
+    if (init.file() == null && init.isPublic()) {
+      found.add(
+          Finding.of(Finding.Kind.CONTRADICTION, "init-public", "declares nothing without a file"));
     }
     found.addAll(workerFindings(training, workers));
     if (!found.isEmpty()) {
@@ -167,7 +200,7 @@ public record TrainingSpec(
   /// @param data which images
   /// @return a new specification
   public TrainingSpec withData(DataSpec data) {
-    return new TrainingSpec(data, training, workers, threads, analyzeEvery);
+    return new TrainingSpec(data, training, init, workers, threads, analyzeEvery);
   }
 
   /// The same with other private images.
@@ -193,7 +226,7 @@ public record TrainingSpec(
   /// @return a new specification
   /// @throws InvalidSpecException if it does not go with the rest
   public TrainingSpec withTraining(TrainConfig training) {
-    return new TrainingSpec(data, training, workers, threads, analyzeEvery);
+    return new TrainingSpec(data, training, init, workers, threads, analyzeEvery);
   }
 
   private TrainingSpec training(UnaryOperator<TrainConfig> change) {
@@ -334,12 +367,20 @@ public record TrainingSpec(
     });
   }
 
+  /// The same with other initial parameters.
+  ///
+  /// @param init where they are from
+  /// @return a new specification
+  public TrainingSpec withInit(InitSpec init) {
+    return new TrainingSpec(data, training, init, workers, threads, analyzeEvery);
+  }
+
   /// The same with other workers.
   ///
   /// @param workers who computes the untrusted part
   /// @return a new specification
   public TrainingSpec withWorkers(WorkerSpec workers) {
-    return new TrainingSpec(data, training, workers, threads, analyzeEvery);
+    return new TrainingSpec(data, training, init, workers, threads, analyzeEvery);
   }
 
   /// The same with another number of threads.
@@ -347,7 +388,7 @@ public record TrainingSpec(
   /// @param threads of this process and of each worker that it starts
   /// @return a new specification
   public TrainingSpec withThreads(int threads) {
-    return new TrainingSpec(data, training, workers, threads, analyzeEvery);
+    return new TrainingSpec(data, training, init, workers, threads, analyzeEvery);
   }
 
   /// The same with rank analyses.
@@ -355,6 +396,6 @@ public record TrainingSpec(
   /// @param epochs how many epochs apart; 0 for never
   /// @return a new specification
   public TrainingSpec withRankAnalysisEvery(int epochs) {
-    return new TrainingSpec(data, training, workers, threads, epochs);
+    return new TrainingSpec(data, training, init, workers, threads, epochs);
   }
 }

@@ -113,8 +113,9 @@ class TrainingSpecTest {
 
   @Test
   void all_that_is_wrong_is_found_at_once() {
-    assertThatThrownBy(
-            () -> new TrainingSpec(DEFAULTS.data(), DEFAULTS.training(), WorkerSpec.local(), 0, -1))
+    assertThatThrownBy(() ->
+            new TrainingSpec(
+                DEFAULTS.data(), DEFAULTS.training(), InitSpec.SEED, WorkerSpec.local(), 0, -1))
         .isInstanceOfSatisfying(
             InvalidSpecException.class,
             e ->

@@ -58,7 +58,7 @@ class WithoutEffectTest {
     List<String> layers = List.of("trusted-layers");
     List<String> ratio = List.of("noise-ratio");
     List<String> multiplier = List.of("noise-multiplier");
-    List<String> masks = List.of("masks-share");
+    List<String> masks = List.of("masks-share", "public-data");
     return Stream.of(
         Arguments.of("asymml", false, all()),
         Arguments.of("asymml", true, all()),

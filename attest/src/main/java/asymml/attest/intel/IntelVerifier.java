@@ -169,10 +169,10 @@ public final class IntelVerifier {
     }
     names(chain);
     X509Certificate last = chain.getLast();
-    if (!Certificates.sameKey(last, root)) {
+    if (!Certificates.isRoot(last, root)) {
       findings.add(
           Problem.UNTRUSTED_ROOT,
-          "%s with another key".formatted(last.getSubjectX500Principal()),
+          "%s with another key or signature".formatted(last.getSubjectX500Principal()),
           "Intel's, by key");
     }
     @Nullable String fault = CertificatePath.fault(chain.subList(0, 2), root, findings.time().at());

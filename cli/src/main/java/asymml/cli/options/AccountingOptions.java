@@ -2,11 +2,13 @@ package asymml.cli.options;
 
 import asymml.privacy.AccountantKind;
 import asymml.privacy.Delta;
+import asymml.report.MaskedTensors;
 import asymml.report.PrivacyFacts;
 import asymml.report.PrivacyQuestion;
 import asymml.report.StepSampling;
 import java.io.PrintWriter;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -26,6 +28,15 @@ public final class AccountingOptions {
           "Releases of each step about the same sample, each with the noise multiplier Z; together"
               + " they count as one with Z / sqrt(K) (default: ${DEFAULT-VALUE}).")
   private int releases;
+
+  @Option(
+      names = "--masks",
+      paramLabel = "N:S",
+      description =
+          "N tensors of a sample under masks in each step, as of DP-SGD on two workers, with the"
+              + " noise multiplier Z sqrt(N / S): all of a step then count as one with Z / sqrt(1 +"
+              + " S). N is twice the split layers, less the first input gradient (default: none).")
+  private @Nullable MaskedTensors masks;
 
   @Option(
       names = "--delta",
@@ -55,7 +66,7 @@ public final class AccountingOptions {
   /// @throws ParameterException if a number is out of range, or the accountant does not support
   ///   such steps
   public PrivacyQuestion question(StepSampling sampling) {
-    return answer(() -> new PrivacyQuestion(sampling, releases, delta, accountant));
+    return answer(() -> new PrivacyQuestion(sampling, releases, masks, delta, accountant));
   }
 
   /// What an answer is.

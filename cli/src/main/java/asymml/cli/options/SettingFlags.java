@@ -52,6 +52,23 @@ public final class SettingFlags {
                 + " (default: ${DEFAULT-VALUE}); 'asymml models' compares them.")
         .flag("norm", "NORM", "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
         .flag(
+            "init",
+            "FILE",
+            "Begin with the parameters of a model file: safetensors or .onnx, with torchvision's names"
+                + " or those of 'asymml export'. The others, and a classifier of other classes, are"
+                + " drawn by the seed (default: all are).")
+        .negatable(
+            "init-public",
+            "Declare that the file of --init depends on no private image of this run: needed in a run"
+                + " that is accounted for, whose epsilon is false otherwise (default: no).")
+        .list(
+            "freeze",
+            "LAYERS",
+            "With --init: layers that are not trained, as regular expressions with commas, such as"
+                + " 'conv1,bn1,layer1.*'; those in front of them must be frozen too. They are computed"
+                + " in the trusted process, are not released and count for nothing in the account"
+                + " (default: none).")
+        .flag(
             "mode",
             "MODE",
             "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part trusted, noisy"

@@ -6,6 +6,7 @@ import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.SamplingRate;
+import asymml.report.MaskedTensors;
 import asymml.session.Limit;
 import asymml.session.ModelFormat;
 import asymml.session.WorkerChoice;
@@ -40,6 +41,7 @@ public final class Values {
             AccountantKind.class, oneOf(AccountantKind.values(), AccountantKind::label))
         .registerConverter(ModelFormat.class, oneOf(ModelFormat.values(), ModelFormat::label))
         .registerConverter(RankPolicy.class, read(RankPolicy::parse))
+        .registerConverter(MaskedTensors.class, read(MaskedTensors::parse))
         .registerConverter(Limit.class, read(Limit::parse))
         .registerConverter(DataLimits.class, read(Values::dataLimits))
         .registerConverter(WorkerChoice.Local.class, read(WorkerChoice.Local::parse))

@@ -1,11 +1,58 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 
-/// Single image files, as `predict` reads them.
+/// Image files outside data sets, as `predict` reads them.
 public final class ImageFiles {
+  private static final List<String> ENDINGS = List.of(".jpg", ".jpeg", ".png");
+
   private ImageFiles() {}
+
+  /// What a folder holds.
+  ///
+  /// @param images in the order of their paths
+  /// @param others files with other endings; without hidden ones and what systems leave behind
+  public record Found(List<Path> images, int others) {
+    /// Copies the list.
+    public Found {
+      images = List.copyOf(images);
+    }
+  }
+
+  /// Finds the images below a folder by the endings of their names, `.jpg`, `.jpeg` or `.png`.
+  /// Hidden files and folders, and what systems leave behind, are skipped; symbolic links to
+  /// folders are not followed.
+  ///
+  /// @param folder where to look, with all folders in it
+  /// @return the images
+  /// @throws DataException with the reason, if a folder cannot be read
+  public static Found below(Path folder) throws DataException {
+    List<Path> images = new ArrayList<>();
+    int others = add(folder, images);
+    images.sort(null);
+    return new Found(images, others);
+  }
+
+  private static int add(Path folder, List<Path> images) throws DataException {
+    int others = 0;
+    for (Path child : ImageTree.Folder.children(folder)) {
+      String name = TreeNames.of(child).toLowerCase(Locale.ROOT);
+      if (Files.isDirectory(child, LinkOption.NOFOLLOW_LINKS)) {
+        others += add(child, images);
+      } else if (ENDINGS.stream().anyMatch(name::endsWith)) {
+        images.add(child);
+      } else {
+        others++;
+      }
+    }
+    return others;
+  }
 
   /// Decodes one JPEG or PNG file as data sets do: a gray image is spread over three channels if
   /// the network wants colour; profiles and EXIF orientation are not applied.

@@ -141,7 +141,9 @@ public final class MaskedLinearOp implements RemoteOp {
       guard.limit(dy, own.gain(shape, i -> Elementwise.sumOfSquares(x.examples(i, 1))));
     }
     weightGradient.compute(x, dy, step, Gradients.require(own.weightGradient()));
-    own.biasBackward(dy);
+    if (!weightGradient.withBias()) {
+      own.biasBackward(dy);
+    }
     profile.lap(Phase.KERNELS);
     if (guard != null) {
       guard.perturb(weightGradient.rounding(), addedHere());

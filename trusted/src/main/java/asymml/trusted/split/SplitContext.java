@@ -44,6 +44,7 @@ public final class SplitContext implements AutoCloseable {
   private final List<Release> refreshing;
   private final List<Release> noisedSums;
   private final List<Release> masked; // with DP-SGD, of every physical batch
+  private final @Nullable List<Release> first; // with DP-SGD, of the first one; else null
   private final Refresh refresh = Refresh.DEFAULT;
   private final List<ReleaseLog> logs = new ArrayList<>();
   // What the holder of masks gets; null where all workers get the same, each for its examples.
@@ -98,6 +99,10 @@ public final class SplitContext implements AutoCloseable {
             .filter(release -> release.channel() == Channel.WEIGHTS)
             .filter(release -> release.mechanism() instanceof Release.Gaussian)
             .toList();
+    this.first =
+        releases.jointGradient() == null
+            ? null
+            : ordinary.stream().filter(release -> !noisedSums.contains(release)).toList();
     this.masked =
         ordinary.stream().filter(release -> release.channel() != Channel.WEIGHTS).toList();
     for (Workers.Party party : workers.all()) {
@@ -190,10 +195,7 @@ public final class SplitContext implements AutoCloseable {
   ///
   /// @param step from 0
   public void begin(long step) {
-    List<Release> planned =
-        releases.jointGradient() != null
-            ? ordinary.stream().filter(release -> !noisedSums.contains(release)).toList()
-            : refreshes(step) ? refreshing : ordinary;
+    List<Release> planned = first != null ? first : refreshes(step) ? refreshing : ordinary;
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(i > 0 && toOthers != null ? toOthers : planned);
     }

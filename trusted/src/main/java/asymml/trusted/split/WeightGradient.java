@@ -20,6 +20,13 @@ public sealed interface WeightGradient extends AutoCloseable {
   /// @param dw dW `[O, kH, kW, C]`, overwritten
   void compute(Tensor x, Tensor dy, long step, Tensor dw);
 
+  /// Whether [#compute] takes up the gradient of the layer's bias, too.
+  ///
+  /// @return false unless it is computed for each example
+  default boolean withBias() {
+    return false;
+  }
+
   /// By how much one example can change dW beyond the clip norm, as a share of that.
   ///
   /// @return at least 0
@@ -101,6 +108,11 @@ public sealed interface WeightGradient extends AutoCloseable {
   /// @param layer its name
   /// @param rows where the gradients are put
   record PerExample(String layer, PerExampleGradients rows) implements WeightGradient {
+    @Override
+    public boolean withBias() {
+      return true;
+    }
+
     /// Leaves dW alone.
     @Override
     public void compute(Tensor x, Tensor dy, long step, Tensor dw) {

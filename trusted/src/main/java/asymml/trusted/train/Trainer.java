@@ -19,6 +19,7 @@ import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.time.Clock;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 /// any moment continues to the same result.
 public final class Trainer implements AutoCloseable {
   private final RunPlan run;
+  private final InitialValues initial;
   private final Parameters parameters;
   private final Execution execution;
   private final @Nullable WeightAverage average;
@@ -81,6 +83,30 @@ public final class Trainer implements AutoCloseable {
       @Nullable Workers workers,
       @Nullable Ledger earlier)
       throws ProtocolException {
+    this(config, data, publicImages, workers, earlier, InitialValues.drawn(config.seed()));
+  }
+
+  /// Plans a run that begins with parameters of its own.
+  ///
+  /// @param config what to compute
+  /// @param data what on
+  /// @param publicImages for clip bounds and bases; see [TrainConfig#needsPublicImages]
+  /// @param workers who compute the untrusted parts; needed unless the plan is all trusted
+  /// @param earlier the ledger of the run that is to be resumed, null for a new one
+  /// @param initial parameters of the first step; they must not depend on private images of a run
+  ///   that is accounted for
+  /// @throws IllegalArgumentException if model, plan and images do not fit together, or the run
+  ///   cannot be accounted for
+  /// @throws ProtocolException if the worker refuses an operation
+  public Trainer(
+      TrainConfig config,
+      DataSet data,
+      @Nullable ImageSet publicImages,
+      @Nullable Workers workers,
+      @Nullable Ledger earlier,
+      InitialValues initial)
+      throws ProtocolException {
+    this.initial = initial;
     if (workers != null && !workers.compute()) {
       throw new IllegalArgumentException(
           "the worker computes nothing, it is for benchmarks: start one with device cpu or cuda:N");
@@ -91,14 +117,14 @@ public final class Trainer implements AutoCloseable {
       throw new IllegalArgumentException("a run that is accounted for needs public images");
     }
     try (Closer opened = new Closer()) {
-      parameters = opened.own(new Parameters(run.graph(), new Initializer(config.seed()), true));
+      parameters = opened.own(new Parameters(run.graph(), initial.initializer(), true));
       execution =
           opened.own(
               workers == null
                   ? alone(earlier)
                   : new SplitExecution(
                       run, parameters, Optional.ofNullable(publicImages), workers, earlier));
-      average = average(config);
+      average = average(config, initial.initializer());
       if (average != null) {
         opened.own(average);
         owned.own(average);
@@ -127,11 +153,11 @@ public final class Trainer implements AutoCloseable {
         : new DpSgdExecution(run, dpSgd, parameters, earlier);
   }
 
-  private @Nullable WeightAverage average(TrainConfig config) {
+  private @Nullable WeightAverage average(TrainConfig config, Initializer initializer) {
     DpSgd dpSgd = config.privacy().dpSgd();
     return dpSgd == null || dpSgd.weightAverage() == 0
         ? null
-        : new WeightAverage(run.graph(), config.seed(), dpSgd);
+        : new WeightAverage(run.graph(), initializer, dpSgd);
   }
 
   private void requireAccountable(@Nullable ImageSet publicImages, boolean unpredictable) {
@@ -214,7 +240,7 @@ public final class Trainer implements AutoCloseable {
       BooleanSupplier stop)
       throws IOException, TrainingException {
     RunCheckpoint checkpoint =
-        new RunCheckpoint(layout.checkpoint(), run.identity(), parameters, average, execution);
+        new RunCheckpoint(layout.checkpoint(), identity(), parameters, average, execution);
     Position start = resume ? resumed(layout, checkpoint, listener) : begun(layout, checkpoint);
     try (EpochLog log = EpochLog.open(layout, Clock.systemUTC(), resume)) {
       EpochEnd epochEnd = new EpochEnd(run, evaluator, checkpoint, log, listener);
@@ -227,6 +253,14 @@ public final class Trainer implements AutoCloseable {
               new TrainingLoop.Callbacks(listener, analysis, stop))
           .run(start);
     }
+  }
+
+  private Map<String, String> identity() {
+    Map<String, String> identity = run.identity();
+    if (initial.sha256() != null) {
+      identity.put("initialParameters", initial.sha256());
+    }
+    return identity;
   }
 
   private Position begun(RunLayout layout, RunCheckpoint checkpoint) throws IOException {

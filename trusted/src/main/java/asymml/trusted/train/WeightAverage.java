@@ -17,10 +17,10 @@ final class WeightAverage implements AutoCloseable {
   /// Starts at the parameters that a run starts with.
   ///
   /// @param graph the network
-  /// @param seed of the run's initial parameters
+  /// @param initializer gives the run's initial parameters
   /// @param dpSgd says how much stays in a step
-  WeightAverage(Graph graph, long seed, DpSgd dpSgd) {
-    this.values = new Parameters(graph, new Initializer(seed), false);
+  WeightAverage(Graph graph, Initializer initializer, DpSgd dpSgd) {
+    this.values = new Parameters(graph, initializer, false);
     this.dpSgd = dpSgd;
   }
 
@@ -36,6 +36,9 @@ final class WeightAverage implements AutoCloseable {
   void add(Parameters parameters, long step) {
     float kept = dpSgd.kept(step);
     for (Parameter p : values.all()) {
+      if (p.frozen()) {
+        continue;
+      }
       Tensor average = values.value(p.name());
       Elementwise.scale(kept, average);
       Elementwise.axpy(1 - kept, parameters.value(p.name()), average);
