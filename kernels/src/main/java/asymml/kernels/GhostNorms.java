@@ -51,9 +51,9 @@ public final class GhostNorms implements AutoCloseable {
   ///
   /// @param x `[N, H, W, C]`
   /// @param dy `[N, OH, OW, O]`
-  /// @param squares for each example its squared norm, at least the true one and off by at most `(K
-  ///   + O + P P + 16) 2^-52` of the magnitude's square; NaN or infinite where the values are not
-  ///   finite; overwritten
+  /// @param squares for each example its squared norm, at least the true one; NaN or infinite where
+  ///   the values are not finite; overwritten; off by at most `(K + O + P P + 16) 2^-52` of the
+  ///   magnitude's square
   /// @param magnitudes for each example `|U| |dY|`, which bounds the norm of the magnitudes that
   ///   its gradient is the sum of; overwritten
   /// @throws IllegalArgumentException if a shape differs
