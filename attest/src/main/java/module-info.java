@@ -10,5 +10,6 @@ module asymml.attest {
   exports asymml.attest.intel;
   exports asymml.attest.nvidia;
   exports asymml.attest.policy;
+  exports asymml.attest.seal;
   exports asymml.attest.source;
 }

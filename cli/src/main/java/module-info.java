@@ -2,6 +2,7 @@
 module asymml.cli {
   requires static transitive org.jspecify;
   requires asymml.analysis;
+  requires asymml.attest;
   requires asymml.privacy;
   requires asymml.report;
   requires asymml.session;
@@ -19,6 +20,10 @@ module asymml.cli {
   requires tools.jackson.dataformat.yaml;
 
   opens asymml.cli to
+      info.picocli;
+  opens asymml.cli.evidence to
+      info.picocli;
+  opens asymml.cli.owner to
       info.picocli;
   opens asymml.cli.options to
       info.picocli;

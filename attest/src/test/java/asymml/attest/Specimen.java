@@ -59,6 +59,11 @@ public record Specimen(JsonNode json) {
     return Instant.parse(json.has("at") ? text("at") : "2026-01-01T00:00:00Z");
   }
 
+  /// A file beside the case.
+  Path path(String file) {
+    return FOLDER.resolve(file);
+  }
+
   byte[] file(String field) throws IOException {
     return Files.readAllBytes(FOLDER.resolve(text(field)));
   }

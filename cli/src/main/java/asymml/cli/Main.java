@@ -1,7 +1,10 @@
 package asymml.cli;
 
+import asymml.attest.EvidenceException;
+import asymml.cli.evidence.EvidenceCommand;
 import asymml.cli.options.DataLimitOptions;
 import asymml.cli.options.Values;
+import asymml.cli.owner.OwnerCommand;
 import asymml.cli.terminal.EscapingWriter;
 import asymml.cli.terminal.Screen;
 import asymml.cli.terminal.StandardOutput;
@@ -47,6 +50,8 @@ import picocli.CommandLine.Spec;
       BenchCommand.class,
       ModelsCommand.class,
       PrivacyCommand.class,
+      EvidenceCommand.class,
+      OwnerCommand.class,
       EnvCommand.class
     },
     commandListHeading = "%nCommands ('asymml COMMAND --help' shows all options):%n",
@@ -178,6 +183,7 @@ public final class Main implements Callable<Integer> {
           case NativeLibraryException _,
               TrainingException _,
               StudyException _,
+              EvidenceException _,
               IOException _,
               RunException _ ->
               e.getMessage();

@@ -6,6 +6,7 @@ import asymml.model.Node;
 import asymml.model.Parameter;
 import asymml.model.Shape;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +20,7 @@ final class TorchLayout {
   /// Weights as `[filters, channels, pixels]` there and `[filters, pixels, channels]` here.
   ///
   /// @param axes there
-  private record Weights(int filters, int channels, int pixels, int[] axes) {}
+  private record Weights(int filters, int channels, int pixels, List<Integer> axes) {}
 
   /// The layout of a graph's parameters.
   ///
@@ -77,7 +78,7 @@ final class TorchLayout {
     int[] axes = weight.shape();
     weights.put(
         weight.name(),
-        new Weights(axes[0], map.channels(), map.pixels(), new int[] {axes[0], axes[3]}));
+        new Weights(axes[0], map.channels(), map.pixels(), List.of(axes[0], axes[3])));
   }
 
   private void addConvolution(Graph graph, int index) {
@@ -86,7 +87,7 @@ final class TorchLayout {
     weights.put(
         weight.name(),
         new Weights(
-            axes[0], axes[3], axes[1] * axes[2], new int[] {axes[0], axes[3], axes[1], axes[2]}));
+            axes[0], axes[3], axes[1] * axes[2], List.of(axes[0], axes[3], axes[1], axes[2])));
   }
 
   /// The axis lengths there.
@@ -95,7 +96,9 @@ final class TorchLayout {
   /// @return a new array
   int[] axes(Parameter parameter) {
     Weights own = weights.get(parameter.name());
-    return own == null ? parameter.shape() : own.axes.clone();
+    return own == null
+        ? parameter.shape()
+        : own.axes.stream().mapToInt(Integer::intValue).toArray();
   }
 
   /// From our layout to that one.

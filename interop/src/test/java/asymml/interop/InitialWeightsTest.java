@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -49,10 +50,14 @@ class InitialWeightsTest {
     return values;
   }
 
+  private static float[] of(Map<String, float[]> values, String name) {
+    return Objects.requireNonNull(values.get(name));
+  }
+
   private static ExportedModel model(Graph graph, Map<String, float[]> values) {
     return new ExportedModel(
         graph,
-        p -> values.get(p.name()),
+        p -> of(values, p.name()),
         new float[] {0.5f, 0.5f, 0.5f},
         new float[] {0.25f, 0.25f, 0.25f},
         IntStream.range(0, graph.classes()).mapToObj(i -> "class " + i).toList(),
@@ -125,7 +130,7 @@ class InitialWeightsTest {
     for (int pixel = 0; pixel < 4; pixel++) {
       for (int channel = 0; channel < 64; channel++) {
         assertThat(torch[channel * 4 + pixel])
-            .isEqualTo(values.get("fc.weight")[pixel * 64 + channel]);
+            .isEqualTo(of(values, "fc.weight")[pixel * 64 + channel]);
       }
     }
   }
@@ -168,8 +173,8 @@ class InitialWeightsTest {
     Path file = folder.resolve("biased.safetensors");
     SafeTensors.write(file, Map.of(), tensors);
     InitialWeights read = InitialWeights.read(file, graph);
-    float[] before = values.get("bn2_1.running_mean");
-    float[] after = read.values().get("bn2_1.running_mean");
+    float[] before = of(values, "bn2_1.running_mean");
+    float[] after = of(read.values(), "bn2_1.running_mean");
     assertThat(after[2]).isCloseTo(before[2] - 0.125f, within(1e-7f));
     assertThat(after[1]).isEqualTo(before[1]);
     assertThat(read.unused()).isEmpty();
@@ -182,14 +187,14 @@ class InitialWeightsTest {
     Map<String, float[]> values = values(graph);
     List<NamedTensor> tensors = new ArrayList<>();
     for (Parameter p : graph.parameters()) {
-      tensors.add(NamedTensor.of(p.name(), p.shape(), values.get(p.name())));
-      tensors.add(NamedTensor.of("velocity/" + p.name(), p.shape(), values.get(p.name())));
+      tensors.add(NamedTensor.of(p.name(), p.shape(), of(values, p.name())));
+      tensors.add(NamedTensor.of("velocity/" + p.name(), p.shape(), of(values, p.name())));
     }
     Path file = folder.resolve("checkpoint.safetensors");
     SafeTensors.write(file, Map.of("weightLayout", "OHWI"), tensors);
     InitialWeights read = InitialWeights.read(file, graph);
     assertThat(read.unused()).isEmpty();
-    assertThat(read.values().get("conv2.weight")).isEqualTo(values.get("conv2.weight"));
+    assertThat(read.values().get("conv2.weight")).isEqualTo(of(values, "conv2.weight"));
   }
 
   @ParameterizedTest
@@ -197,7 +202,7 @@ class InitialWeightsTest {
   void values_that_are_not_finite_are_refused(float value) throws IOException {
     Graph graph = graph("cnn", 16, 2);
     Map<String, float[]> values = values(graph);
-    values.get("conv2.weight")[5] = value;
+    of(values, "conv2.weight")[5] = value;
     Path file = safeTensors(graph, values);
     assertRefused(file, graph, "tensor conv2.weight holds a value that is not finite");
   }
@@ -206,7 +211,7 @@ class InitialWeightsTest {
   void a_negative_variance_is_refused() throws IOException {
     Graph graph = graph("cnn", 16, 2);
     Map<String, float[]> values = values(graph);
-    values.get("bn1.running_var")[0] = -1;
+    of(values, "bn1.running_var")[0] = -1;
     assertRefused(safeTensors(graph, values), graph, "tensor bn1.running_var holds a negative");
   }
 

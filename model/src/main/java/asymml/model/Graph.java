@@ -17,6 +17,8 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 
 /// A network: nodes in topological order, the last one giving the logits. Shapes are inferred when
 /// the graph is made, so that a graph that exists fits together.
@@ -28,6 +30,7 @@ public final class Graph {
   private final Shape input;
   private final List<Node> nodes;
   private final List<Shape> shapes;
+  private final boolean[] fixed;
 
   /// Checks a graph and infers its shapes.
   ///
@@ -35,7 +38,8 @@ public final class Graph {
   /// @param input shape of one example
   /// @param nodes in topological order, at least one
   /// @throws IllegalArgumentException if a layer does not fit its input, an addition reads one node
-  ///   twice, or nothing reads a layer that is not the last; names the layer
+  ///   twice, nothing reads a layer that is not the last, or a layer is frozen behind one that is
+  ///   trained; names the layer
   public Graph(String name, Shape input, List<Node> nodes) {
     if (nodes.isEmpty()) {
       throw new IllegalArgumentException("a graph needs at least one layer");
@@ -52,6 +56,71 @@ public final class Graph {
       shapes.add(infer(node));
     }
     checkAllRead();
+    fixed = new boolean[this.nodes.size()];
+    for (int i = 0; i < fixed.length; i++) {
+      fixed[i] = isFixed(i);
+      if (this.nodes.get(i).frozen() && !fixed[i] && !parameters(i).isEmpty()) {
+        throw misfit(
+            this.nodes.get(i),
+            "is frozen behind layers that are trained: freeze those in front of it too");
+      }
+    }
+    if (fixed[fixed.length - 1] && this.nodes.stream().anyMatch(Node::frozen)) {
+      throw misfit(this.nodes.getLast(), "all layers are frozen: nothing is left to train");
+    }
+  }
+
+  /// Whether a node's output is a fixed function of the image.
+  private boolean isFixed(int index) {
+    Node node = nodes.get(index);
+    boolean untrained = node.frozen() || parameters(index).stream().noneMatch(Parameter::trained);
+    return node.layer() instanceof Scattering
+        || (untrained
+            && node.inputs().stream().allMatch(i -> i == INPUT ? node.frozen() : fixed[i]));
+  }
+
+  /// The graph with frozen layers: training leaves their parameters and running statistics as they
+  /// are, which must be so for all layers in front of them.
+  ///
+  /// @param patterns regular expressions, each for the whole name of a layer; it must match one
+  /// @return the same graph for no patterns
+  /// @throws IllegalArgumentException one line: a pattern that is none or matches no layer, a layer
+  ///   behind one that is trained, or nothing left to train
+  public Graph frozen(List<String> patterns) {
+    Set<String> chosen = new HashSet<>();
+    for (String text : patterns) {
+      Pattern pattern;
+      try {
+        pattern = Pattern.compile(text);
+      } catch (PatternSyntaxException e) {
+        throw new IllegalArgumentException(
+            "'" + text + "' is neither a layer nor a regular expression of layers", e);
+      }
+      List<String> matching =
+          nodes.stream().map(Node::name).filter(pattern.asMatchPredicate()).toList();
+      if (matching.isEmpty()) {
+        throw new IllegalArgumentException(
+            "no layer of %s is called '%s'; it has %s"
+                .formatted(
+                    this.name,
+                    text,
+                    nodes.stream()
+                        .filter(n -> !(n.layer() instanceof Relu))
+                        .map(Node::name)
+                        .toList()));
+      }
+      chosen.addAll(matching);
+    }
+    if (chosen.isEmpty()) {
+      return this;
+    }
+    return new Graph(
+        this.name,
+        input,
+        nodes.stream()
+            .map(n ->
+                chosen.contains(n.name()) ? new Node(n.name(), n.layer(), n.inputs(), true) : n)
+            .toList());
   }
 
   /// Training relies on it: a gradient flows into every output but the last.
@@ -136,19 +205,13 @@ public final class Graph {
   }
 
   /// Whether training takes the gradient of a node's output. None flows to the network's input, to
-  /// a scattering transform, and to layers without trained parameters behind one: what they give is
-  /// a fixed function of the image.
+  /// a scattering transform or a frozen layer, and to layers without trained parameters behind one:
+  /// what they give is a fixed function of the image.
   ///
   /// @param index a node's index, or [#INPUT]
   /// @return false for [#INPUT]
   public boolean takesGradient(int index) {
-    if (index == INPUT) {
-      return false;
-    }
-    Node node = nodes.get(index);
-    return !(node.layer() instanceof Scattering)
-        && (parameters(index).stream().anyMatch(p -> p.kind().trained())
-            || node.inputs().stream().anyMatch(i -> i == INPUT || takesGradient(i)));
+    return index != INPUT && !fixed[index];
   }
 
   /// Whether the first layer is a scattering transform, and the only one that reads the image: then
@@ -202,6 +265,11 @@ public final class Graph {
   /// @param index a node's index
   /// @return weights first
   public List<Parameter> parameters(int index) {
+    List<Parameter> all = trainable(index);
+    return nodes.get(index).frozen() ? all.stream().map(Parameter::asFrozen).toList() : all;
+  }
+
+  private List<Parameter> trainable(int index) {
     Node node = nodes.get(index);
     int in = inputShape(index).channels();
     String prefix = node.name() + ".";

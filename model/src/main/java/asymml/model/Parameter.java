@@ -8,7 +8,8 @@ import java.util.List;
 /// @param name node name and role, for example `conv1.weight`
 /// @param kind its role
 /// @param axes axis lengths; convolution weights are `[O, kH, kW, C]`
-public record Parameter(String name, Kind kind, List<Integer> axes) {
+/// @param frozen whether training leaves it as it is
+public record Parameter(String name, Kind kind, List<Integer> axes, boolean frozen) {
   /// What a parameter is for.
   public enum Kind {
     /// Weights of a linear layer: trained, decayed.
@@ -26,7 +27,7 @@ public record Parameter(String name, Kind kind, List<Integer> axes) {
     /// Running variance of a batch normalisation: tracked.
     RUNNING_VARIANCE;
 
-    /// Whether the optimiser updates it.
+    /// Whether the optimiser updates parameters of this kind.
     ///
     /// @return false for running statistics
     public boolean trained() {
@@ -53,7 +54,19 @@ public record Parameter(String name, Kind kind, List<Integer> axes) {
   /// @param axes axis lengths
   /// @return a new parameter
   public static Parameter of(String name, Kind kind, int... axes) {
-    return new Parameter(name, kind, Arrays.stream(axes).boxed().toList());
+    return new Parameter(name, kind, Arrays.stream(axes).boxed().toList(), false);
+  }
+
+  /// Whether the optimiser updates it.
+  ///
+  /// @return false for running statistics and frozen parameters
+  public boolean trained() {
+    return kind.trained() && !frozen;
+  }
+
+  /// The same parameter, which training leaves as it is.
+  Parameter asFrozen() {
+    return new Parameter(name, kind, axes, true);
   }
 
   /// The axis lengths as an array.

@@ -50,10 +50,7 @@ public final class RunDescription {
   /// @param graph the network
   /// @return of all its layers
   public static long parameterCount(Graph graph) {
-    return graph.parameters().stream()
-        .filter(p -> p.kind().trained())
-        .mapToLong(Parameter::size)
-        .sum();
+    return graph.parameters().stream().filter(p -> p.trained()).mapToLong(Parameter::size).sum();
   }
 
   /// How many layers of a network run where.

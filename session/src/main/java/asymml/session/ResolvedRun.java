@@ -114,7 +114,8 @@ public final class ResolvedRun {
     try {
       return TrainedModel.Description.of(
               config.model(), config.norm(), data.train(), data.normalization())
-          .graph();
+          .graph()
+          .frozen(config.frozen());
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }

@@ -76,7 +76,7 @@ final class SpecReader {
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
-    names.addAll(names.indexOf("mode"), List.of("init", "init-public"));
+    names.addAll(names.indexOf("mode"), List.of("init", "init-public", "freeze"));
     names.addAll(
         names.indexOf("wire"),
         List.of("tls-trust", "tls-keystore", "tls-password-file", "tls-allow-expired"));
@@ -168,7 +168,8 @@ final class SpecReader {
         given("augment", SpecReader::flag, defaults.augment()),
         given("seed", SpecReader::seed, defaults.seed()),
         privacy,
-        shield);
+        shield,
+        list("freeze", text -> text, List.of()));
   }
 
   private static void requireProtected(Mode mode, Shield shield, PrivacyConfig privacy) {

@@ -47,6 +47,9 @@ final class SpecWriter {
     if (init.isPublic()) {
       values.put("init-public", true);
     }
+    if (!training.frozen().isEmpty()) {
+      values.put("freeze", training.frozen());
+    }
     values.put("mode", training.mode().label());
     values.put("decomposer", training.decomposition().label());
     values.put("rank", training.rank().toString());

@@ -87,6 +87,21 @@ public record TrainingSpec(
               "is part of what the account promises: it holds only if the file depends on no private"
                   + " image of this run, which must be declared"));
     }
+    if (!training.frozen().isEmpty() && init.file() == null) {
+      found.add(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "freeze",
+              "leaves layers as the seed draws them: it is for a run that begins with the parameters"
+                  + " of a file (init)"));
+    }
+    if (!training.frozen().isEmpty() && analyzeEvery > 0) {
+      found.add(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "analyze-every",
+              "needs the gradients of all linear layers, and frozen ones have none"));
+    }
     if (init.file() == null && init.isPublic()) {
       found.add(
           Finding.of(Finding.Kind.CONTRADICTION, "init-public", "declares nothing without a file"));

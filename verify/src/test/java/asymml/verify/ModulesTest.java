@@ -42,7 +42,7 @@ class ModulesTest {
     "interop, OnnxExport, asymml.interop",
     "privacy, Epsilon, asymml.privacy",
     "attest, Finding, asymml.attest asymml.attest.amd asymml.attest.intel asymml.attest.nvidia"
-        + " asymml.attest.policy asymml.attest.source",
+        + " asymml.attest.policy asymml.attest.seal asymml.attest.source",
     "trusted, train.Trainer, asymml.trusted.data asymml.trusted.plan asymml.trusted.run"
         + " asymml.trusted.train",
     "untrusted, Main, -",
@@ -87,7 +87,7 @@ class ModulesTest {
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
     "study, NoiseAlone, asymml.analysis asymml.privacy asymml.session asymml.trusted",
     "report, ReportPage, asymml.privacy asymml.session asymml.study asymml.trusted",
-    "cli, Main, asymml.analysis asymml.privacy asymml.report asymml.session asymml.study"
+    "cli, Main, asymml.analysis asymml.attest asymml.privacy asymml.report asymml.session asymml.study"
         + " asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)

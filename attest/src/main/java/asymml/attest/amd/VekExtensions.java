@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// @param tcb that the key was derived for
 /// @param chipId of the chip; empty in VLEKs
 /// @param cspId of the cloud provider; empty in VCEKs
+@SuppressWarnings("ArrayRecordComponent") // Not compared.
 record VekExtensions(TcbVersion tcb, byte[] chipId, String cspId) {
   private static final String ARC = "1.3.6.1.4.1.3704.1.";
   private static final int CHIP_ID = 64;

@@ -170,13 +170,22 @@ public final class Certificates {
     return found.find() ? found.group(1) : "";
   }
 
-  /// Whether two certificates are of the same key.
+  /// Whether the last certificate of a chain is a root: vendors issue theirs again, with the same
+  /// key.
   ///
-  /// @param a one
-  /// @param b another
-  /// @return true if their subject public key infos are equal
-  public static boolean sameKey(X509Certificate a, X509Certificate b) {
-    return Arrays.equals(a.getPublicKey().getEncoded(), b.getPublicKey().getEncoded());
+  /// @param certificate the last of a chain
+  /// @param root that is trusted
+  /// @return true if it is of the root's key, and signed with it
+  public static boolean isRoot(X509Certificate certificate, X509Certificate root) {
+    if (!Arrays.equals(certificate.getPublicKey().getEncoded(), root.getPublicKey().getEncoded())) {
+      return false;
+    }
+    try {
+      certificate.verify(root.getPublicKey());
+      return true;
+    } catch (GeneralSecurityException e) {
+      return false;
+    }
   }
 
   /// The value of an extension.

@@ -27,6 +27,8 @@ public enum Curve {
 
   private final String algorithm;
   private final int size;
+
+  @SuppressWarnings("ImmutableEnumChecker") // of the JDK, never changed
   private final ECParameterSpec parameters;
 
   Curve(String name, String algorithm, int size) {

@@ -12,6 +12,7 @@ import java.util.List;
 ///
 /// @param tag with class and form
 /// @param content without tag and length
+@SuppressWarnings("ArrayRecordComponent") // Not compared.
 public record DerValue(int tag, byte[] content) {
   /// OBJECT IDENTIFIER.
   public static final int OID = 6;

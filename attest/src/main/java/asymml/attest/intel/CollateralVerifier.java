@@ -43,7 +43,7 @@ final class CollateralVerifier {
     }
     X509Certificate signer = chain.getFirst();
     @Nullable String fault = CertificatePath.fault(List.of(signer), root, findings.time().at());
-    if (!Certificates.sameKey(chain.getLast(), root)) {
+    if (!Certificates.isRoot(chain.getLast(), root)) {
       findings.add(
           Problem.UNTRUSTED_ROOT,
           "the root of %s: %s"

@@ -72,9 +72,6 @@ public final class IntelVerifier {
     IntelVerifier verifier = new IntelVerifier(quote, collateral, simulated, time);
     verifier.run();
     List<Finding> problems = verifier.findings.all();
-    if (problems.isEmpty() && verifier.status == null) {
-      verifier.findings.add(Problem.TCB_UNKNOWN, "no status", "one by Intel's algorithm");
-    }
     return new IntelResult(
         quote,
         verifier.pck,
@@ -169,10 +166,10 @@ public final class IntelVerifier {
     }
     names(chain);
     X509Certificate last = chain.getLast();
-    if (!Certificates.sameKey(last, root)) {
+    if (!Certificates.isRoot(last, root)) {
       findings.add(
           Problem.UNTRUSTED_ROOT,
-          "%s with another key".formatted(last.getSubjectX500Principal()),
+          "%s with another key or signature".formatted(last.getSubjectX500Principal()),
           "Intel's, by key");
     }
     @Nullable String fault = CertificatePath.fault(chain.subList(0, 2), root, findings.time().at());

@@ -26,6 +26,7 @@ record QeIdentity(
   /// @param miscSelect 4 bytes, big endian as in the JSON
   /// @param attributes 16 bytes
   /// @param mrSigner 32 bytes
+  @SuppressWarnings("ArrayRecordComponent") // Not compared.
   record Expected(
       long miscSelect,
       long miscSelectMask,

@@ -22,6 +22,7 @@ import tools.jackson.databind.json.JsonMapper;
 ///
 /// @param object the exact bytes of the inner object
 /// @param signature `r || s`
+@SuppressWarnings("ArrayRecordComponent") // Not compared.
 record SignedJson(byte[] object, byte[] signature) {
   private static final Pattern TAIL =
       Pattern.compile(",\\s*\"signature\"\\s*:\\s*\"([0-9A-Fa-f]{128})\"\\s*}\\s*$");

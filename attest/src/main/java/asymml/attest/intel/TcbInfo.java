@@ -48,6 +48,7 @@ record TcbInfo(
   /// A TDX module.
   ///
   /// @param id for example `TDX_01`; empty for the one without a number
+  @SuppressWarnings("ArrayRecordComponent") // Not compared.
   record Module(
       String id, byte[] mrSigner, byte[] attributes, byte[] attributesMask, List<SvnLevel> levels) {
     static Module of(JsonNode node, boolean numbered) throws EvidenceException {

@@ -30,6 +30,10 @@ public enum TcbStatus {
   private static final Set<TcbStatus> INSECURE =
       Set.of(OUT_OF_DATE, OUT_OF_DATE_CONFIGURATION_NEEDED, REVOKED);
 
+  /// Results of the algorithm, which no level has.
+  private static final Set<TcbStatus> OURS =
+      Set.of(TD_RELAUNCH_ADVISED, TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED, NOT_SUPPORTED);
+
   private final String label;
 
   TcbStatus(String label) {
@@ -60,7 +64,7 @@ public enum TcbStatus {
   static Optional<TcbStatus> signed(String label) {
     return Arrays.stream(values())
         .filter(s -> s.label.equals(label))
-        .filter(s -> s.ordinal() < TD_RELAUNCH_ADVISED.ordinal() || s == REVOKED)
+        .filter(s -> !OURS.contains(s))
         .findFirst();
   }
 

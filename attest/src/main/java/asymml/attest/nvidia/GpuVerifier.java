@@ -40,7 +40,7 @@ public final class GpuVerifier {
               "a leaf, CAs and the root"));
     }
     X509Certificate root = Roots.nvidia();
-    if (!Certificates.sameKey(certificates.getLast(), root)) {
+    if (!Certificates.isRoot(certificates.getLast(), root)) {
       problems.add(
           Finding.of(
               Problem.UNTRUSTED_ROOT,

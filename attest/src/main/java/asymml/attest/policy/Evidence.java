@@ -37,6 +37,7 @@ public sealed interface Evidence {
   ///
   /// @param report as read
   /// @param chain its certificates in PEM, not changed
+  @SuppressWarnings("ArrayRecordComponent") // Not compared.
   record Gpu(GpuReport report, byte[] chain) implements Evidence {}
 
   /// What bytes look like.

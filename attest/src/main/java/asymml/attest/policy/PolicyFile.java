@@ -48,8 +48,10 @@ public final class PolicyFile {
       tree = YAML.readTree(yaml);
     } catch (JacksonException e) {
       throw new EvidenceException(
-          "the policy is no YAML: "
-              + String.valueOf(e.getOriginalMessage()).lines().findFirst().orElse(""),
+          "the policy is no YAML: %s (line %s)"
+              .formatted(
+                  String.valueOf(e.getOriginalMessage()).lines().findFirst().orElse(""),
+                  e.getLocation() == null ? "?" : e.getLocation().getLineNr()),
           e);
     }
     PolicyNode root =

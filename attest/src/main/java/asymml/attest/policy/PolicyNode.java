@@ -12,7 +12,8 @@ import tools.jackson.databind.JsonNode;
 /// A part of a policy with its place, which errors name.
 record PolicyNode(String path, JsonNode node) {
   EvidenceException error(String message) {
-    return new EvidenceException("policy key %s %s".formatted(path, message));
+    return new EvidenceException(
+        path.isEmpty() ? "the policy " + message : "policy key %s %s".formatted(path, message));
   }
 
   /// Checks that it is a mapping with known keys.

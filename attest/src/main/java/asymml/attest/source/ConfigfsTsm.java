@@ -1,6 +1,7 @@
 package asymml.attest.source;
 
 import asymml.attest.EvidenceException;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -96,12 +97,11 @@ public final class ConfigfsTsm implements EvidenceSource {
               .formatted(entry, e.getReason()),
           e);
     }
-    try {
+    // Removed on every path; attributes go with their folder.
+    try (Closeable _ = () -> Files.delete(entry)) {
       return exchange(entry, reportData);
     } catch (AccessDeniedException e) {
       throw new IOException(e.getFile() + ": permission denied: evidence needs root", e);
-    } finally {
-      Files.deleteIfExists(entry);
     }
   }
 

@@ -61,6 +61,13 @@ public final class SettingFlags {
             "init-public",
             "Declare that the file of --init depends on no private image of this run: needed in a run"
                 + " that is accounted for, whose epsilon is false otherwise (default: no).")
+        .list(
+            "freeze",
+            "LAYERS",
+            "With --init: layers that are not trained, as regular expressions with commas, such as"
+                + " 'conv1,bn1,layer1.*'; those in front of them must be frozen too. They are computed"
+                + " in the trusted process, are not released and count for nothing in the account"
+                + " (default: none).")
         .flag(
             "mode",
             "MODE",

@@ -100,7 +100,7 @@ final class RunObserver implements EpochAnalysis, AutoCloseable {
   }
 
   private List<Parameter> trained() {
-    return graph.parameters().stream().filter(p -> p.kind().trained()).toList();
+    return graph.parameters().stream().filter(p -> p.trained()).toList();
   }
 
   private interface Scorer {

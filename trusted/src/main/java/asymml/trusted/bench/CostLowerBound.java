@@ -94,7 +94,7 @@ public final class CostLowerBound {
     }
     double parameters = 0;
     for (Parameter p : graph.parameters()) {
-      parameters += p.kind().trained() ? p.size() : 0;
+      parameters += p.trained() ? p.size() : 0;
     }
     return work.plus(Work.passes(UPDATE_PASSES, parameters));
   }

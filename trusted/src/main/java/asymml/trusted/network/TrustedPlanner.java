@@ -134,7 +134,7 @@ final class TrustedPlanner {
               buffers.arena(),
               layer,
               graph.pairsWithRelu(i),
-              normParameters(node),
+              normParameters(i),
               new RunningStatistics(
                   parameters.value(node.name() + ".running_mean"),
                   parameters.value(node.name() + ".running_var")),
@@ -145,7 +145,7 @@ final class TrustedPlanner {
               layer,
               graph.pairsWithRelu(i),
               layer.affine()
-                  ? normParameters(node)
+                  ? normParameters(i)
                   : NormParameters.constant(buffers.arena(), x.length(3)),
               tensors,
               guards.of(i),
@@ -204,14 +204,21 @@ final class TrustedPlanner {
         tensors);
   }
 
-  private NormParameters normParameters(Node node) {
+  /// A frozen layer takes no gradient, and has none of its own.
+  private boolean trains(int i) {
+    return training && !graph.nodes().get(i).frozen();
+  }
+
+  private NormParameters normParameters(int i) {
+    Node node = graph.nodes().get(i);
     String scale = node.name() + ".weight";
     String shift = node.name() + ".bias";
     return new NormParameters(
         parameters.value(scale),
         parameters.value(shift),
-        training ? parameters.gradient(scale) : null,
-        training ? parameters.gradient(shift) : null);
+        trains(i) ? parameters.gradient(scale) : null,
+        trains(i) ? parameters.gradient(shift) : null,
+        !node.frozen());
   }
 
   /// A linear layer's parameters.
@@ -222,8 +229,8 @@ final class TrustedPlanner {
     boolean biased = node.layer() instanceof Layer.Linear;
     return new LinearParameters(
         parameters.used(weight),
-        training ? parameters.gradient(weight) : null,
+        trains(i) ? parameters.gradient(weight) : null,
         biased ? parameters.value(bias) : null,
-        biased && training ? parameters.gradient(bias) : null);
+        biased && trains(i) ? parameters.gradient(bias) : null);
   }
 }

@@ -39,7 +39,7 @@ public final class Parameters implements AutoCloseable {
     for (Parameter parameter : all) {
       Tensor value = Tensor.allocate(arena, parameter.shape());
       values.put(parameter.name(), value.copyFrom(initializer.values(parameter)));
-      if (training && parameter.kind().trained()) {
+      if (training && parameter.trained()) {
         gradients.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
         velocities.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
       }
@@ -86,8 +86,11 @@ public final class Parameters implements AutoCloseable {
   /// Turns gradients by what the layers computed with into gradients by the parameters: the end of
   /// a backward pass. It needs no example, so that it costs no privacy.
   public void finishGradients() {
-    standardized.forEach((name, own) ->
-        WeightStandardization.backward(own.weight(), own.inverseNorms(), gradient(name)));
+    standardized.forEach((name, own) -> {
+      if (gradients.containsKey(name)) {
+        WeightStandardization.backward(own.weight(), own.inverseNorms(), gradient(name));
+      }
+    });
   }
 
   /// A trained parameter's gradient of the last backward pass.
@@ -114,7 +117,7 @@ public final class Parameters implements AutoCloseable {
   /// @param weightDecay at least 0
   public void update(float rate, float momentum, float weightDecay) {
     for (Parameter p : all) {
-      if (p.kind().trained()) {
+      if (p.trained()) {
         Elementwise.sgd(
             value(p.name()),
             velocity(p.name()),

@@ -81,6 +81,9 @@ public final class PerExampleGradients implements AutoCloseable {
     try (Closer opened = new Closer()) {
       opened.own(arena::close);
       for (int i : graph.linearLayers()) {
+        if (!graph.takesGradient(i)) {
+          continue; // frozen
+        }
         String name = graph.nodes().get(i).name();
         ConvShape shape = PerExamplePlan.shape(graph, i, examples);
         LayerGradients layer =

@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param graph the network
 /// @param examples places of a physical batch, at least 1
-/// @param methods of the linear layers, by name
+/// @param methods of the linear layers that are trained, by name
 public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMethod> methods) {
   /// Copies the methods.
   public PerExamplePlan {
@@ -47,6 +47,9 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
     Map<String, PerExampleMethod> methods = new LinkedHashMap<>();
     List<Integer> kept = new ArrayList<>();
     for (int i : graph.linearLayers()) {
+      if (!graph.takesGradient(i)) {
+        continue; // frozen
+      }
       ConvShape shape = shape(graph, i, 1);
       PerExampleMethod fastest = PerExampleMethod.fastest(shape);
       PerExampleMethod method =
@@ -145,7 +148,7 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
   }
 
   private List<Parameter> trained() {
-    return graph.parameters().stream().filter(p -> p.kind().trained()).toList();
+    return graph.parameters().stream().filter(p -> p.trained()).toList();
   }
 
   /// The layers whose input and output gradient are read after the backward pass.

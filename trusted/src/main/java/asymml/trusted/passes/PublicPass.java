@@ -84,7 +84,9 @@ public final class PublicPass implements AutoCloseable {
       of(norms, Channel.RESIDUALS).put(input.name(), residual(input, x));
     }
     for (int node : graph.linearLayers()) {
-      linearBounds(norms, node);
+      if (graph.takesGradient(node)) {
+        linearBounds(norms, node);
+      }
     }
     for (Op op : network.ops()) {
       if (op instanceof GroupNormOp norm && norm.trained()) {

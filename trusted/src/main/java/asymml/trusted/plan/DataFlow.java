@@ -102,8 +102,7 @@ public final class DataFlow {
     int place = 0;
     for (int i = 0; i < graph.nodes().size(); i++) {
       Node node = graph.nodes().get(i);
-      List<Parameter> trained =
-          graph.parameters(i).stream().filter(p -> p.kind().trained()).toList();
+      List<Parameter> trained = graph.parameters(i).stream().filter(p -> p.trained()).toList();
       boolean linear = node.layer() instanceof LinearLayer;
       Placement placement = linear ? plan.placement(node.name()) : new Trusted();
       layers.add(

@@ -63,6 +63,11 @@ public record Plan(Map<String, Placement> layers) {
     Map<Integer, Split> splits = new HashMap<>();
     for (int place = 0; place < names.size(); place++) {
       String name = names.get(place);
+      // A frozen layer needs no gradient, and its output changes only with the image.
+      if (graph.nodes().get(graph.linearLayers().get(place)).frozen()) {
+        layers.put(name, new Trusted());
+        continue;
+      }
       layers.put(
           name,
           switch (mode) {

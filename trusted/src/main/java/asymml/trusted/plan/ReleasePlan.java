@@ -273,10 +273,7 @@ public final class ReleasePlan {
         ? new Release(
             Channel.WEIGHTS,
             ALL_PARAMETERS,
-            graph.parameters().stream()
-                .filter(p -> p.kind().trained())
-                .mapToLong(Parameter::size)
-                .sum(),
+            graph.parameters().stream().filter(p -> p.trained()).mapToLong(Parameter::size).sum(),
             new Release.Gaussian(new ClipNorm(1), dpSgd.noise()))
         : null;
   }

@@ -65,7 +65,7 @@ final class Checkpoint {
       }
     }
     for (Parameter p : parameters.all()) {
-      if (p.kind().trained()) {
+      if (p.trained()) {
         tensors.add(
             NamedTensor.of(
                 VELOCITY + p.name(), p.shape(), parameters.velocity(p.name()).segment()));
@@ -112,7 +112,7 @@ final class Checkpoint {
         parameters.changed();
       }
       for (Parameter p : parameters.all()) {
-        if (p.kind().trained()) {
+        if (p.trained()) {
           NamedTensor velocity = TrainedModel.find(saved, VELOCITY + p.name(), p, file);
           TrainedModel.copy(velocity, parameters.velocity(p.name()));
         }

@@ -145,7 +145,7 @@ public final class CleanEvaluation {
     for (int i = 0; i < graph.nodes().size(); i++) {
       if (graph.nodes().get(i).layer() instanceof BatchNorm(float _, float momentum)) {
         for (Parameter p : graph.parameters(i)) {
-          if (!p.kind().trained()) {
+          if (!p.kind().trained() && !p.frozen()) {
             statistics.add(new Statistic(parameters.value(p.name()), momentum));
           }
         }

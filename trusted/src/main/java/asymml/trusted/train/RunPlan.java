@@ -34,7 +34,7 @@ record RunPlan(
             : data.normalization();
     TrainedModel.Description description =
         TrainedModel.Description.of(config.model(), config.norm(), data.train(), normalization);
-    return of(config, data, description, description.graph());
+    return of(config, data, description, description.graph().frozen(config.frozen()));
   }
 
   /// A run of a network that its description does not name.

@@ -32,6 +32,7 @@ import java.util.function.Consumer;
 /// @param privacy what is accounted for; with a target epsilon and no noise above, the noise
 ///   follows from the target
 /// @param shield what hides the data from workers; with [Shield.Shares] the run is accounted for
+/// @param frozen layers that are not trained, as [asymml.model.Graph#frozen] takes them
 public record TrainConfig(
     String model,
     Zoo.Norm norm,
@@ -48,7 +49,63 @@ public record TrainConfig(
     boolean augment,
     long seed,
     PrivacyConfig privacy,
-    Shield shield) {
+    Shield shield,
+    List<String> frozen) {
+
+  /// A configuration that trains all layers; see the components.
+  ///
+  /// @param model a name of the zoo
+  /// @param norm its normalisation
+  /// @param mode which plan its linear layers get
+  /// @param decomposition how split layers' inputs are decomposed
+  /// @param rank how many directions stay
+  /// @param trustedLayers linear layers that stay trusted
+  /// @param noise strength of the noise on residuals
+  /// @param gradientNoise strength of the noise on output gradients
+  /// @param epochs passes over the training images
+  /// @param batchSize examples a step
+  /// @param optimizer optimiser hyperparameters
+  /// @param labelSmoothing share of the target spread over all classes
+  /// @param augment whether training images are flipped and cropped
+  /// @param seed of initial weights, order, augmentation and dropout
+  /// @param privacy what is accounted for
+  /// @param shield what hides the data from workers
+  public TrainConfig(
+      String model,
+      Zoo.Norm norm,
+      Mode mode,
+      Decomposition decomposition,
+      RankPolicy rank,
+      List<String> trustedLayers,
+      NoiseStrength noise,
+      NoiseStrength gradientNoise,
+      int epochs,
+      int batchSize,
+      Optimizer optimizer,
+      float labelSmoothing,
+      boolean augment,
+      long seed,
+      PrivacyConfig privacy,
+      Shield shield) {
+    this(
+        model,
+        norm,
+        mode,
+        decomposition,
+        rank,
+        trustedLayers,
+        noise,
+        gradientNoise,
+        epochs,
+        batchSize,
+        optimizer,
+        labelSmoothing,
+        augment,
+        seed,
+        privacy,
+        shield,
+        List.of());
+  }
 
   /// Stochastic gradient descent with momentum.
   ///
@@ -147,6 +204,7 @@ public record TrainConfig(
 
   /// Checks the ranges above.
   public TrainConfig {
+    frozen = List.copyOf(frozen);
     trustedLayers = List.copyOf(trustedLayers);
     if (privacy.accounted() && !(gradientNoise instanceof NoiseStrength.None)) {
       throw new IllegalArgumentException(
@@ -325,6 +383,14 @@ public record TrainConfig(
     return with(draft -> draft.shield = shield);
   }
 
+  /// This configuration with other `frozen` layers.
+  ///
+  /// @param frozen layers that are not trained, as [asymml.model.Graph#frozen] takes them
+  /// @return a new configuration
+  public TrainConfig withFrozen(List<String> frozen) {
+    return with(draft -> draft.frozen = frozen);
+  }
+
   private TrainConfig with(Consumer<Draft> change) {
     Draft draft = new Draft(this);
     change.accept(draft);
@@ -349,6 +415,7 @@ public record TrainConfig(
     private long seed;
     private PrivacyConfig privacy;
     private Shield shield;
+    private List<String> frozen;
 
     private Draft(TrainConfig config) {
       model = config.model;
@@ -367,6 +434,7 @@ public record TrainConfig(
       seed = config.seed;
       privacy = config.privacy;
       shield = config.shield;
+      frozen = config.frozen;
     }
 
     private TrainConfig config() {
@@ -386,7 +454,8 @@ public record TrainConfig(
           augment,
           seed,
           privacy,
-          shield);
+          shield,
+          frozen);
     }
   }
 

@@ -36,6 +36,9 @@ final class WeightAverage implements AutoCloseable {
   void add(Parameters parameters, long step) {
     float kept = dpSgd.kept(step);
     for (Parameter p : values.all()) {
+      if (p.frozen()) {
+        continue;
+      }
       Tensor average = values.value(p.name());
       Elementwise.scale(kept, average);
       Elementwise.axpy(1 - kept, parameters.value(p.name()), average);

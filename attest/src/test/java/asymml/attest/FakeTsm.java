@@ -1,0 +1,105 @@
+package asymml.attest;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchService;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/// Plays the kernel behind configfs-tsm in a folder: waits for the client's folder, fills it with
+/// named pipes, and serves them in the order in which the client uses them.
+///
+/// @param provider what the attribute of that name says
+/// @param outblob the evidence; null if it never comes
+/// @param auxblob the certificate table
+/// @param generation the number after the client's write
+@SuppressWarnings("ArrayRecordComponent") // Not compared.
+record FakeTsm(String provider, byte @Nullable [] outblob, byte[] auxblob, int generation) {
+  private static final String REPORTS = "sys/kernel/config/tsm/report";
+
+  /// Begins to serve one request.
+  ///
+  /// @param root of the file tree
+  /// @return the report data that the client wrote
+  CompletableFuture<byte[]> start(Path root) throws IOException {
+    Path reports = Files.createDirectories(root.resolve(REPORTS));
+    WatchService watch = reports.getFileSystem().newWatchService();
+    reports.register(watch, StandardWatchEventKinds.ENTRY_CREATE);
+    CompletableFuture<byte[]> written = new CompletableFuture<>();
+    Thread.ofPlatform()
+        .daemon()
+        .start(() -> {
+          try (watch) {
+            watch.take();
+            written.complete(serve(root, only(reports)));
+          } catch (IOException | InterruptedException | RuntimeException e) {
+            written.completeExceptionally(e);
+          }
+        });
+    return written;
+  }
+
+  private static Path only(Path reports) throws IOException {
+    try (Stream<Path> all = Files.list(reports)) {
+      return all.findFirst().orElseThrow();
+    }
+  }
+
+  private static void pipe(Path path) throws IOException, InterruptedException {
+    int code = new ProcessBuilder("mkfifo", path.toString()).start().waitFor();
+    if (code != 0) {
+      throw new IOException("mkfifo " + path + " ended with " + code);
+    }
+  }
+
+  private byte[] serve(Path root, Path entry) throws IOException, InterruptedException {
+    for (String name : List.of("provider", "inblob", "outblob", "auxblob")) {
+      pipe(entry.resolve(name));
+    }
+    Path generations = root.resolve("generation");
+    pipe(generations);
+    Path attribute = entry.resolve("generation");
+    Files.move(generations, attribute, StandardCopyOption.ATOMIC_MOVE);
+    boolean known = provider.endsWith("_guest");
+    answer(entry.resolve("provider"), provider + "\n", !known);
+    if (!known) {
+      return new byte[0];
+    }
+    answer(attribute, "0\n", false);
+    byte[] data = Files.readAllBytes(entry.resolve("inblob"));
+    if (outblob == null) {
+      return data;
+    }
+    Files.write(entry.resolve("outblob"), outblob);
+    boolean more = generation == 1 && outblob.length > 0;
+    answer(attribute, generation + "\n", !more);
+    if (more) {
+      Files.write(entry.resolve("auxblob"), auxblob);
+      answer(attribute, "1\n", true);
+    }
+    return data;
+  }
+
+  /// Writes once the client has opened the pipe. The last answer comes when the folder is empty
+  /// already, so that the client can remove it as it can the kernel's.
+  private static void answer(Path pipe, String text, boolean last) throws IOException {
+    try (OutputStream out = Files.newOutputStream(pipe, StandardOpenOption.WRITE)) {
+      if (last) {
+        try (Stream<Path> all = Files.list(pipe.getParent())) {
+          for (Path each : all.toList()) {
+            Files.delete(each);
+          }
+        }
+      }
+      out.write(text.getBytes(StandardCharsets.US_ASCII));
+    }
+  }
+}

@@ -1,0 +1,6 @@
+/// `asymml owner`: the data owner's side, which makes keys, seals data and opens what was sealed.
+/// Trust level: the data owner's machine.
+@NullMarked
+package asymml.cli.owner;
+
+import org.jspecify.annotations.NullMarked;
