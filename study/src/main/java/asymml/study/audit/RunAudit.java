@@ -14,6 +14,7 @@ import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.train.DpSgd;
@@ -54,8 +55,11 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
 
   private static final int TEST_IMAGES = 10;
 
-  /// Images are made of squares of one colour, of 1, 2 or 4 pixels a side.
-  private static final int SIZES = 3;
+  /// Images are made of squares of one colour, of at most so many pixels a side, and at least so
+  /// many of them across: with fewer, images would be alike.
+  private static final int LARGEST_SQUARE = 4;
+
+  private static final int FEWEST_SQUARES = 8;
 
   /// How large the audited training is.
   ///
@@ -210,6 +214,7 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
             new TrainConfig.Optimizer(
                 rate, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), own.optimizer().factor()))
         .withEpochs(EPOCHS)
+        .withRank(new RankPolicy.Fixed(0))
         .withAugment(false);
   }
 
@@ -233,9 +238,12 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
     byte[] pixels = new byte[count * size];
     int[] labels = new int[count];
     byte[] colours = new byte[size];
+    int side = Math.min(input.height(), input.width());
+    int largest = Math.clamp(side / FEWEST_SQUARES, 1, LARGEST_SQUARE);
+    int sizes = Integer.SIZE - Integer.numberOfLeadingZeros(largest);
     for (int i = 0; i < count; i++) {
       labels[i] = random.nextInt(classNames.size());
-      int shift = random.nextInt(SIZES);
+      int shift = random.nextInt(sizes);
       random.nextBytes(colours);
       for (int k = 0; k < size; k++) {
         int pixel = k / input.channels();

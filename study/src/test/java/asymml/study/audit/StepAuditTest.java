@@ -70,13 +70,13 @@ class StepAuditTest {
     return settings.spec();
   }
 
-  private static StepAudit audit(double z, String... others) {
-    return new StepAudit(spec(others), new NoiseMultiplier(z), STEPS, CONFIDENCE);
+  private static StepAudit audit(int steps, String... others) {
+    return new StepAudit(spec(others), new NoiseMultiplier(Z), steps, CONFIDENCE);
   }
 
   @Test
   void the_step_of_a_run_is_below_what_its_ledger_claims() throws Exception {
-    List<StepAudit.View> views = audit(Z).run();
+    List<StepAudit.View> views = audit(STEPS).run();
     assertThat(views)
         .singleElement()
         .satisfies(view -> {
@@ -91,7 +91,7 @@ class StepAuditTest {
   @Test
   void each_of_two_workers_is_below_what_is_claimed_for_its_whole_view() throws Exception {
     List<StepAudit.View> views =
-        audit(Z, "mode: asymml\nshield: shares\nmasks-share: 2\nbatch-size: 256").run();
+        audit(4, "mode: asymml\nshield: shares\nmasks-share: 2\nbatch-size: 256").run();
     assertThat(views)
         .extracting(StepAudit.View::observer)
         .containsExactly("released model", "worker with masked values", "worker with the masks");
@@ -101,7 +101,7 @@ class StepAuditTest {
     double whole = Math.sqrt(3) * MU;
     assertThat(views.get(1).claimed()).isCloseTo(whole, within(1e-6));
     // What is under masks tells more than the sums alone, whose mu is 0.818.
-    assertThat(views.get(1).found().lower()).isBetween(0.8 * whole, whole);
+    assertThat(views.get(1).found().lower()).isBetween(0.65 * whole, whole);
     // Masks alone tell nothing.
     assertThat(views.get(2).found().lower()).isLessThan(MU);
   }
