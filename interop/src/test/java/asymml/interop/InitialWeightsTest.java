@@ -87,6 +87,21 @@ class InitialWeightsTest {
     assertThat(InitialWeights.read(safeTensors(graph, values), graph).unused()).isEmpty();
   }
 
+  @Test
+  void a_scattering_transform_is_refused_in_onnx_and_its_classifier_is_no_problem_elsewhere()
+      throws IOException {
+    Graph graph = graph("scatter-cnn", 16, 3);
+    Map<String, float[]> values = values(graph);
+    assertThatThrownBy(
+            () -> OnnxExport.write(model(graph, values), "test", folder.resolve("m.onnx")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("a scattering transform, has no ONNX operator")
+        .message()
+        .hasLineCount(1);
+    assertThat(folder.resolve("m.onnx")).doesNotExist();
+    assertThat(InitialWeights.read(safeTensors(graph, values), graph).missing()).isEmpty();
+  }
+
   /// Names and shapes as `torchvision.models.resnet18().state_dict()` and `vgg11_bn` have them.
   @Test
   void names_and_layouts_are_those_of_torchvision() throws IOException {

@@ -51,11 +51,11 @@ public final class GhostNorms implements AutoCloseable {
   ///
   /// @param x `[N, H, W, C]`
   /// @param dy `[N, OH, OW, O]`
-  /// @param squares for each example its squared norm, at least the true one and off by at most `(K
-  ///   + O + P P + 16) 2^-52` of the magnitude's square; NaN or infinite where the values are not
-  ///   finite; overwritten
-  /// @param magnitudes for each example `|U| |dY|`, which bounds the norm of the magnitudes that
-  ///   its gradient is the sum of; overwritten
+  /// @param squares for each example its squared norm, at least the true one, and off by at most
+  ///   `(K + O + P P + 16) 2^-52` times its squared magnitude; not finite where values are not;
+  ///   overwritten
+  /// @param magnitudes for each example the norm of U times the norm of dY, which bounds the norm
+  ///   of the magnitudes of the terms of its gradient; overwritten
   /// @throws IllegalArgumentException if a shape differs
   public void compute(Tensor x, Tensor dy, double[] squares, double[] magnitudes) {
     Operands.address("x", x, shape.inputAxes());

@@ -72,9 +72,6 @@ public final class IntelVerifier {
     IntelVerifier verifier = new IntelVerifier(quote, collateral, simulated, time);
     verifier.run();
     List<Finding> problems = verifier.findings.all();
-    if (problems.isEmpty() && verifier.status == null) {
-      verifier.findings.add(Problem.TCB_UNKNOWN, "no status", "one by Intel's algorithm");
-    }
     return new IntelResult(
         quote,
         verifier.pck,

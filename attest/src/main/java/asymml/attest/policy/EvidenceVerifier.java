@@ -71,6 +71,10 @@ public final class EvidenceVerifier {
         problems.add(decidedBy("revocation", problem));
       }
     }
+    if (problems.isEmpty() && result.status() == null) {
+      // What the policy lets pass must not be all that stood in the way.
+      problems.add(Finding.of(Problem.TCB_UNKNOWN, "no status", "one by Intel's algorithm"));
+    }
     debug(evidence.quote().debug());
     evidence
         .quote()

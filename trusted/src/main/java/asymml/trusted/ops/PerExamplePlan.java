@@ -6,6 +6,7 @@ import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Node;
 import asymml.model.Parameter;
+import asymml.model.Shape;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -109,7 +110,7 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
   /// @return of the whole batch
   /// @throws IllegalArgumentException if the node is no linear layer
   public static ConvShape shape(Graph graph, int node, int batch) {
-    asymml.model.Shape in = graph.inputShape(node);
+    Shape in = graph.inputShape(node);
     Node own = graph.nodes().get(node);
     return switch (own.layer()) {
       case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->

@@ -24,6 +24,7 @@ import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.PerExampleGradients;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.ops.PerExamplePlan;
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -168,7 +169,7 @@ class PerExampleGradientsTest {
     return trained(graph).stream()
         .flatMapToDouble(p -> {
           float[] values = new float[Math.toIntExact(p.size())];
-          try (var arena = java.lang.foreign.Arena.ofConfined()) {
+          try (Arena arena = Arena.ofConfined()) {
             Tensor out = Tensor.allocate(arena, p.shape());
             gradients.read(sum, p.name(), out);
             System.arraycopy(out.toArray(), 0, values, 0, values.length);
