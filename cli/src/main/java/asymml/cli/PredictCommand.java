@@ -24,6 +24,7 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -73,8 +74,7 @@ final class PredictCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws DataException, IOException {
-    boolean csv =
-        file != null && UsageErrors.checked(spec, "--out", () -> PredictionWriter.isCsv(file));
+    boolean csv = isCsv(file);
     ImagePaths found = new ImagePaths(arguments);
     List<Path> images = found.images();
     PrintWriter out = spec.commandLine().getOut();
@@ -107,6 +107,14 @@ final class PredictCommand implements Callable<Integer> {
       return ExitCode.SOFTWARE;
     }
     return ExitCode.OK;
+  }
+
+  private boolean isCsv(@Nullable Path target) {
+    try {
+      return target != null && PredictionWriter.isCsv(target);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), "--out " + e.getMessage(), e);
+    }
   }
 
   /// Takes what was predicted for an image.
