@@ -82,6 +82,7 @@ record ArchitectureRules(String root) {
             "session",
             "analysis",
             "attest",
+            "interop",
             "trusted",
             "privacy",
             "wire",

@@ -46,25 +46,25 @@ public record AuditReport(
   public List<String> lines() {
     List<String> lines = new ArrayList<>();
     lines.add(
-        text(
+        String.format(Locale.ROOT, 
             "claimed for the run: epsilon %.2f at delta %.1e, noise multiplier %.4f",
             epsilon, delta, noiseMultiplier));
     lines.add("");
     StepAudit.View first = steps.getFirst();
     lines.add(
-        text(
+        String.format(Locale.ROOT, 
             "single steps, %s canaries with orthogonal gradients of the clip norm, by observer"
                 + " (%.0f %% confidence each):",
             first.found().canaries(), 100 * first.found().confidence()));
     String row = "  %-26s  %12s  %10s  %s";
-    lines.add(text(row, "", "mu, at least", "mu claimed", "claim"));
+    lines.add(String.format(Locale.ROOT, row, "", "mu, at least", "mu claimed", "claim"));
     for (StepAudit.View view : steps) {
       lines.add(
-          text(
+          String.format(Locale.ROOT, 
               row,
               view.observer(),
-              text("%.3f", view.found().lower()),
-              text("%.3f", view.claimed()),
+              String.format(Locale.ROOT, "%.3f", view.found().lower()),
+              String.format(Locale.ROOT, "%.3f", view.claimed()),
               verdict(view.holds())));
     }
     if (training != null) {
@@ -79,7 +79,7 @@ public record AuditReport(
 
   private static void addTraining(List<String> lines, RunAudit.Result training) {
     lines.add(
-        text(
+        String.format(Locale.ROOT, 
             "one training of %s steps on drawn images, %s canaries of which %s took part"
                 + " (%.0f %% confidence; a smoke test: it finds gross faults alone):",
             training.steps(),
@@ -87,13 +87,13 @@ public record AuditReport(
             training.included(),
             100 * training.confidence()));
     String row = "  %-26s  %12s  %10s  %s";
-    lines.add(text(row, "guesses by", "right", "of", "epsilon, at least"));
+    lines.add(String.format(Locale.ROOT, row, "guesses by", "right", "of", "epsilon, at least"));
     for (RunAudit.Guesses guess : training.guesses()) {
       lines.add(
-          text(row, guess.score(), guess.correct(), guess.count(), text("%.2f", guess.lower())));
+          String.format(Locale.ROOT, row, guess.score(), guess.correct(), guess.count(), String.format(Locale.ROOT, "%.2f", guess.lower())));
     }
     lines.add(
-        text(
+        String.format(Locale.ROOT, 
             "  epsilon: at least %.2f, claimed %.2f at delta %.1e: %s",
             training.lower(), training.upper(), training.delta(), verdict(training.holds())));
   }
@@ -111,10 +111,6 @@ public record AuditReport(
         : "a claim is REFUTED: the steps of this program are less private than it says (a right"
             + " program is refuted in at most 5 % of audits, for each observer and for the"
             + " training)";
-  }
-
-  private static String text(String format, Object... values) {
-    return String.format(Locale.ROOT, format, values);
   }
 
   /// The report as JSON.
