@@ -20,6 +20,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// A case of the specimens: real evidence with what is expected of it.
+///
+/// @param json an element of `cases.json`
 public record Specimen(JsonNode json) {
   static final Path FOLDER = Path.of("../../shared/vectors/evidence");
 

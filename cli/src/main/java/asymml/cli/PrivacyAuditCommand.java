@@ -82,8 +82,9 @@ final class PrivacyAuditCommand implements Callable<Integer> {
         UsageErrors.checked(
             spec,
             () ->
-                new PrivacyAudit(
-                    steps, canaries == 0 ? null : new RunAudit.Settings(canaries, target)));
+                canaries == 0
+                    ? PrivacyAudit.ofSteps(steps)
+                    : new PrivacyAudit(steps, new RunAudit.Settings(canaries, target)));
     threads.apply();
     PrintWriter out = spec.commandLine().getOut();
     try (TrainedRun opened = run.open()) {

@@ -26,6 +26,7 @@ class CommandTreeTest {
           "--data",
           "--decomposer",
           "--delta",
+          "--dp-sgd",
           "--epochs",
           "--image-size",
           "--images",

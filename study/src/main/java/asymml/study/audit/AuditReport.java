@@ -46,21 +46,27 @@ public record AuditReport(
   public List<String> lines() {
     List<String> lines = new ArrayList<>();
     lines.add(
-        String.format(Locale.ROOT, 
+        String.format(
+            Locale.ROOT,
             "claimed for the run: epsilon %.2f at delta %.1e, noise multiplier %.4f",
-            epsilon, delta, noiseMultiplier));
+            epsilon,
+            delta,
+            noiseMultiplier));
     lines.add("");
     StepAudit.View first = steps.getFirst();
     lines.add(
-        String.format(Locale.ROOT, 
+        String.format(
+            Locale.ROOT,
             "single steps, %s canaries with orthogonal gradients of the clip norm, by observer"
                 + " (%.0f %% confidence each):",
-            first.found().canaries(), 100 * first.found().confidence()));
+            first.found().canaries(),
+            100 * first.found().confidence()));
     String row = "  %-26s  %12s  %10s  %s";
     lines.add(String.format(Locale.ROOT, row, "", "mu, at least", "mu claimed", "claim"));
     for (StepAudit.View view : steps) {
       lines.add(
-          String.format(Locale.ROOT, 
+          String.format(
+              Locale.ROOT,
               row,
               view.observer(),
               String.format(Locale.ROOT, "%.3f", view.found().lower()),
@@ -79,7 +85,8 @@ public record AuditReport(
 
   private static void addTraining(List<String> lines, RunAudit.Result training) {
     lines.add(
-        String.format(Locale.ROOT, 
+        String.format(
+            Locale.ROOT,
             "one training of %s steps on drawn images, %s canaries of which %s took part"
                 + " (%.0f %% confidence; a smoke test: it finds gross faults alone):",
             training.steps(),
@@ -90,12 +97,22 @@ public record AuditReport(
     lines.add(String.format(Locale.ROOT, row, "guesses by", "right", "of", "epsilon, at least"));
     for (RunAudit.Guesses guess : training.guesses()) {
       lines.add(
-          String.format(Locale.ROOT, row, guess.score(), guess.correct(), guess.count(), String.format(Locale.ROOT, "%.2f", guess.lower())));
+          String.format(
+              Locale.ROOT,
+              row,
+              guess.score(),
+              guess.correct(),
+              guess.count(),
+              String.format(Locale.ROOT, "%.2f", guess.lower())));
     }
     lines.add(
-        String.format(Locale.ROOT, 
+        String.format(
+            Locale.ROOT,
             "  epsilon: at least %.2f, claimed %.2f at delta %.1e: %s",
-            training.lower(), training.upper(), training.delta(), verdict(training.holds())));
+            training.lower(),
+            training.upper(),
+            training.delta(),
+            verdict(training.holds())));
   }
 
   private static String verdict(boolean holds) {

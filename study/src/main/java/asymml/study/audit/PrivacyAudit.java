@@ -30,6 +30,15 @@ public record PrivacyAudit(int steps, RunAudit.@Nullable Settings training) {
     }
   }
 
+  /// An audit of single steps alone.
+  ///
+  /// @param steps of [StepAudit], each with 1024 canaries; at least 1
+  /// @return the audit
+  /// @throws IllegalArgumentException if there are fewer
+  public static PrivacyAudit ofSteps(int steps) {
+    return new PrivacyAudit(steps, null);
+  }
+
   /// Audits a run.
   ///
   /// @param run with a model

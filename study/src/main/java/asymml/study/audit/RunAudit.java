@@ -247,8 +247,8 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
       random.nextBytes(colours);
       for (int k = 0; k < size; k++) {
         int pixel = k / input.channels();
-        int row = pixel / input.width() >> shift << shift;
-        int column = pixel % input.width() >> shift << shift;
+        int row = ((pixel / input.width()) >> shift) << shift;
+        int column = ((pixel % input.width()) >> shift) << shift;
         pixels[i * size + k] =
             colours[(row * input.width() + column) * input.channels() + k % input.channels()];
       }

@@ -7,6 +7,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class AuditReportTest {
+  @SuppressWarnings(
+      "NullAway") // It does not see the annotation of a nested class of another module.
   private static AuditReport report(double lowerMu, RunAudit.@Nullable Result training) {
     return new AuditReport(
         1.2228,

@@ -30,10 +30,10 @@ class LowerBoundsTest {
   }
 
   private static double atMost(long count, long n, double p) {
-    double mass = Math.pow(1 - p, n);
+    double mass = Math.pow(1 - p, (double) n);
     double sum = mass;
     for (long k = 1; k <= count; k++) {
-      mass *= (double) (n - k + 1) / k * p / (1 - p);
+      mass *= (double) (n - k + 1) / (double) k * p / (1 - p);
       sum += mass;
     }
     return sum;

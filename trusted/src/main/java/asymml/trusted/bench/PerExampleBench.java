@@ -189,7 +189,8 @@ public final class PerExampleBench {
   /// @throws ProtocolException never, as there are no workers
   public StepCosts step() throws ProtocolException {
     Graph graph = plan.graph();
-    try (Closer owned = new Closer()) {
+    try (Arena arena = Arena.ofShared();
+        Closer owned = new Closer()) {
       Parameters parameters = owned.own(new Parameters(graph, new Initializer(SEED), true));
       PerExampleGradients gradients = owned.own(new PerExampleGradients(plan));
       Network plain =
@@ -197,7 +198,6 @@ public final class PerExampleBench {
       Network single =
           owned.own(TrustedNetwork.forPrivateTraining(graph, parameters, SEED, gradients));
       Shape in = graph.beginsWithScattering() ? graph.shape(0) : graph.input();
-      Arena arena = owned.own(Arena.ofShared());
       Tensor batch = random(arena, plan.examples(), in.height(), in.width(), in.channels());
       DoubleSum sum = gradients.newSum();
       double[] weights = weights();

@@ -10,6 +10,7 @@ import asymml.model.Graph;
 import asymml.model.Parameter;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -77,9 +78,9 @@ public final class PerExampleGradients implements AutoCloseable {
     width = place(plan.otherParameters(), place(plan.keptParameters(), 0));
     rows = Tensor.allocate(arena, examples, Math.max(1, keptWidth));
     Graph graph = plan.graph();
-    long ghosts = plan.methods().values().stream().filter(m -> m == PerExampleMethod.GHOST).count();
+    double ghosts = Collections.frequency(plan.methods().values(), PerExampleMethod.GHOST);
     try (Closer opened = new Closer()) {
-      opened.own(arena::close);
+      opened.own(arena);
       for (int i : graph.linearLayers()) {
         if (!graph.takesGradient(i)) {
           continue; // frozen

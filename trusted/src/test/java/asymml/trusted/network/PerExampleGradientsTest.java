@@ -29,6 +29,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -110,7 +111,7 @@ class PerExampleGradientsTest {
       gradients[n] =
           trained(graph).stream()
               .flatMapToDouble(p -> {
-                double[] values = used.get(p.name());
+                double[] values = Objects.requireNonNull(used.get(p.name()));
                 return IntStream.range(0, values.length)
                     .mapToDouble(i -> {
                       double value = values[i];
