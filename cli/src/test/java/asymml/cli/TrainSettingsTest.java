@@ -64,7 +64,7 @@ class TrainSettingsTest {
                     !key.matches(
                         "noise-multiplier|gradient-noise-ratio|target-epsilon|out"
                             + "|logical-batch-size|max-grad-norm|weight-average|masks-share"
-                            + "|per-example|per-example-memory"
+                            + "|per-example|per-example-memory|init|init-public|freeze"
                             + "|tls-trust|tls-keystore|tls-password-file|tls-allow-expired"))
                 .toList());
   }

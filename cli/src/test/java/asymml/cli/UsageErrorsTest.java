@@ -7,12 +7,15 @@ import asymml.session.InvalidSpecException;
 import asymml.session.Settings;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 
 /// Wrong usage of any command is one line on stderr that names the command, and exit code 2.
 class UsageErrorsTest {
@@ -24,18 +27,17 @@ class UsageErrorsTest {
     return outcome;
   }
 
-  /// What a command cannot do without.
-  private static final Map<String, String> REQUIRED =
-      Map.of(
-          "asymml eval", " --run r",
-          "asymml predict", " --run r i.png",
-          "asymml report", " --run r",
-          "asymml analyze rank", " --run r",
-          "asymml analyze masks", " --run r",
-          "asymml privacy epsilon", " --noise-multiplier 1",
-          "asymml privacy noise", " --target-epsilon 1",
-          "asymml privacy steps", " --target-epsilon 1 --noise-multiplier 1",
-          "asymml privacy ledger", " r");
+  /// What a command cannot do without: 1 is a number and the name of a file.
+  private static String required(CommandSpec command) {
+    return Stream.concat(
+            command.options().stream()
+                .filter(OptionSpec::required)
+                .map(option -> " " + option.longestName() + " 1"),
+            command.positionalParameters().stream()
+                .filter(parameter -> parameter.arity().min() > 0)
+                .map(_ -> " 1"))
+        .collect(Collectors.joining());
+  }
 
   static List<CommandSpec> commands() {
     return CommandTreeTest.ownCommands().toList();
@@ -45,7 +47,7 @@ class UsageErrorsTest {
   @MethodSource("commands")
   void an_option_that_does_not_exist_is_named(CommandSpec command) {
     String name = command.qualifiedName(" ");
-    String words = name.replaceFirst("asymml ?", "") + REQUIRED.getOrDefault(name, "");
+    String words = name.replaceFirst("asymml ?", "") + required(command);
     assertThat(wrong((words + " --no-such-option").strip()).err())
         .contains("--no-such-option", "(see '" + name + " --help')");
   }

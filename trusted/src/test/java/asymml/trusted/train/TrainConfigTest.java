@@ -49,6 +49,7 @@ class TrainConfigTest {
         "privacy",
         c ->
             c.withPrivacy(PrivacyRuns.protecting(PrivacyRuns.ALL, 3.0, Drawing.POISSON, Basis.DP)));
+    changes.put("frozen", c -> c.withFrozen(List.of("conv1")));
     changes.put("shield", c -> c.withShield(new Shield.Shares(0.5)));
     return changes;
   }
