@@ -209,13 +209,13 @@ class CommandTest {
     return new String[] {
       "train",
       "--limit-train",
-      "256",
+      "128",
       "--limit-test",
       "50",
       "--batch-size",
       "32",
       "--epochs",
-      "3",
+      "2",
       "--norm",
       "group",
       "--protect",
@@ -260,19 +260,19 @@ class CommandTest {
       throws Exception {
     Path whole = folder.resolve("accounted");
     assertThat(run(0, accounted(whole)))
-        .contains("budget: 24 of 24 steps", "expect an accuracy near chance")
+        .contains("budget: 8 of 8 steps", "expect an accuracy near chance")
         .containsPattern("residuals +Gaussian, z = [0-9.]+[^\n]* own noise only")
         .containsPattern("whole view +the worker +(29\\.[5-9]\\d*|30) +at delta 1e-5");
     assertThat(Files.readString(whole.resolve("run.json"))).contains("\"viewEpsilon\" : 29.");
 
     Path killed = folder.resolve("accounted-killed");
     Running trainer = start(accounted(killed));
-    trainer.awaitLine("epoch 1/3: ");
+    trainer.awaitLine("epoch 1/2: ");
     trainer.process.toHandle().destroyForcibly();
     trainer.end(137);
     run(0, "train", "--resume", killed.toString());
-    assertThat(ledger(killed)).isEqualTo(ledger(whole)).contains("24 steps");
-    assertThat(metrics(killed)).hasSize(3);
+    assertThat(ledger(killed)).isEqualTo(ledger(whole)).contains("8 steps");
+    assertThat(metrics(killed)).hasSize(2);
   }
 
   @Test

@@ -44,8 +44,17 @@ import java.util.function.ToDoubleFunction;
 /// approximated.
 ///
 /// One query costs 10 to 700 ms of one core for up to a million steps, and longer in proportion to
-/// the number of *different* steps.
+/// the number of *different* steps. The last answers are kept: a run asks the same for its
+/// forecast, its statements and its report.
 public record PldAccountant() implements Accountant {
+  private static final RecentAnswers<Query> RECENT = new RecentAnswers<>(1024);
+
+  /// What is asked of sampled releases.
+  ///
+  /// @param at delta, or epsilon
+  /// @param forEpsilon which of the two is sought
+  private record Query(Composition composition, double at, boolean forEpsilon) {}
+
   @Override
   public Epsilon epsilon(PrivacyEvent event, Delta delta) {
     Composition composition = Composition.of(event);
@@ -54,7 +63,9 @@ public record PldAccountant() implements Accountant {
         delta,
         () ->
             composition.isSampled()
-                ? worstDirection(composition, composer -> composer.epsilon(delta.value()))
+                ? RECENT.answer(
+                    new Query(composition, delta.value(), true),
+                    () -> worstDirection(composition, composer -> composer.epsilon(delta.value())))
                 : AnalyticGaussian.epsilon(1 / composition.unsampled().value(), delta.value()));
   }
 
@@ -66,7 +77,9 @@ public record PldAccountant() implements Accountant {
         epsilon,
         () ->
             composition.isSampled()
-                ? worstDirection(composition, composer -> composer.delta(epsilon.value()))
+                ? RECENT.answer(
+                    new Query(composition, epsilon.value(), false),
+                    () -> worstDirection(composition, composer -> composer.delta(epsilon.value())))
                 : AnalyticGaussian.delta(1 / composition.unsampled().value(), epsilon.value()));
   }
 

@@ -187,7 +187,7 @@ class LedgerTest {
   void the_view_never_costs_less_than_a_part_and_more_steps_never_less_than_fewer() {
     SplittableRandom random = new SplittableRandom(403);
     System.out.println("seed 403");
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 120; i++) {
       boolean poisson = i % 2 == 0;
       Sampling sampling =
           poisson ? new Sampling.Poisson(1000, 10, 1000) : new Sampling.Shuffled(95, 10);

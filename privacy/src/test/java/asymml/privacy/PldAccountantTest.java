@@ -112,7 +112,7 @@ class PldAccountantTest {
     long seed = 20261123;
     System.out.println("seed " + seed);
     var random = new Random(seed);
-    for (int i = 0; i < 25; i++) {
+    for (int i = 0; i < 12; i++) {
       double q = Math.pow(10, -4 * random.nextDouble());
       double z = Math.pow(10, -0.5 + 2 * random.nextDouble());
       long steps = (long) Math.pow(10, 4 * random.nextDouble());
