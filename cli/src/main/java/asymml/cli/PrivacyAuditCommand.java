@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.cli.options.JsonOption;
 import asymml.cli.options.RunOptions;
 import asymml.cli.options.ThreadOptions;
 import asymml.privacy.Epsilon;
@@ -18,8 +19,6 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /// `asymml privacy audit`.
 @Command(
@@ -73,8 +72,7 @@ final class PrivacyAuditCommand implements Callable<Integer> {
 
   @Mixin private ThreadOptions threads;
 
-  @Option(names = "--json", description = "Print one JSON object and nothing else.")
-  private boolean json;
+  @Mixin private JsonOption json;
 
   @Override
   public Integer call() throws IOException, StudyException {
@@ -90,12 +88,8 @@ final class PrivacyAuditCommand implements Callable<Integer> {
     try (TrainedRun opened = run.open()) {
       AuditReport report = audit.of(opened, TrainListener.NONE);
       report.write(opened.layout().audit());
-      if (json) {
-        out.println(
-            JsonMapper.builder()
-                .enable(SerializationFeature.INDENT_OUTPUT)
-                .build()
-                .writeValueAsString(report.facts()));
+      if (json.isGiven()) {
+        json.print(out, report.facts());
       } else {
         report.lines().forEach(out::println);
         out.println("written: " + opened.layout().audit());

@@ -1,5 +1,6 @@
 package asymml.cli;
 
+import asymml.cli.options.JsonOption;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.trusted.run.LedgerFile;
@@ -11,12 +12,10 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /// `asymml privacy ledger`.
 @Command(
@@ -32,8 +31,7 @@ final class PrivacyLedgerCommand implements Callable<Integer> {
   @Parameters(paramLabel = "RUN", description = "The run directory that 'asymml train' named.")
   private Path run;
 
-  @Option(names = "--json", description = "Print one JSON object and nothing else.")
-  private boolean json;
+  @Mixin private JsonOption json;
 
   @Override
   public Integer call() throws IOException {
@@ -41,17 +39,13 @@ final class PrivacyLedgerCommand implements Callable<Integer> {
     if (!Files.exists(file)) {
       throw new IOException(
           run
-              + " has no ledger: it is no run directory, its run was trusted-only (nothing was released), or"
-              + " it has not begun");
+              + " has no ledger: it is no run directory, its run was trusted-only without"
+              + " --dp-sgd (nothing is accounted for), or it has not begun");
     }
     PrivacyStatement statement = PrivacyStatement.of(LedgerFile.read(file), new PldAccountant());
     PrintWriter out = spec.commandLine().getOut();
-    if (json) {
-      out.println(
-          JsonMapper.builder()
-              .enable(SerializationFeature.INDENT_OUTPUT)
-              .build()
-              .writeValueAsString(statement.facts()));
+    if (json.isGiven()) {
+      json.print(out, statement.facts());
     } else {
       statement.lines().forEach(out::println);
       out.println();

@@ -1,6 +1,7 @@
 package asymml.cli.evidence;
 
 import asymml.attest.EvidenceException;
+import asymml.cli.options.JsonOption;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Map;
@@ -9,10 +10,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /// `asymml evidence show`.
 @Command(
@@ -27,19 +25,14 @@ final class EvidenceShowCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private EvidenceFiles files;
 
-  @Option(names = "--json", description = "Print one JSON object and nothing else.")
-  private boolean json;
+  @Mixin private JsonOption json;
 
   @Override
   public Integer call() throws IOException, EvidenceException {
     Map<String, String> facts = EvidenceFacts.of(files.read());
     PrintWriter out = spec.commandLine().getOut();
-    if (json) {
-      out.println(
-          JsonMapper.builder()
-              .enable(SerializationFeature.INDENT_OUTPUT)
-              .build()
-              .writeValueAsString(facts));
+    if (json.isGiven()) {
+      json.print(out, facts);
     } else {
       int width = facts.keySet().stream().mapToInt(String::length).max().orElse(0);
       facts.forEach(

@@ -8,6 +8,7 @@ import asymml.attest.policy.EvidenceVerifier;
 import asymml.attest.policy.Policy;
 import asymml.attest.policy.PolicyFile;
 import asymml.attest.policy.Verdict;
+import asymml.cli.options.JsonOption;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -24,8 +25,6 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /// `asymml evidence verify`.
 @Command(
@@ -59,8 +58,7 @@ final class EvidenceVerifyCommand implements Callable<Integer> {
   @Mixin private TimeOptions time;
   @Mixin private ReportDataOptions reportData;
 
-  @Option(names = "--json", description = "Print one JSON object and nothing else.")
-  private boolean json;
+  @Mixin private JsonOption json;
 
   @Override
   public Integer call() throws IOException, EvidenceException {
@@ -75,12 +73,8 @@ final class EvidenceVerifyCommand implements Callable<Integer> {
     Instant at = time.at();
     Verdict verdict = EvidenceVerifier.verify(evidence, policy, at, reportData.bytes(spec));
     PrintWriter out = spec.commandLine().getOut();
-    if (json) {
-      out.println(
-          JsonMapper.builder()
-              .enable(SerializationFeature.INDENT_OUTPUT)
-              .build()
-              .writeValueAsString(record(evidence, verdict, at)));
+    if (json.isGiven()) {
+      json.print(out, record(evidence, verdict, at));
     } else {
       print(out, evidence, verdict, at);
     }
