@@ -12,6 +12,9 @@ import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.privacy.Sampling;
+import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
@@ -40,6 +43,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.SecureRandom;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -367,12 +371,14 @@ class AccountedTrainingTest {
   void when_its_worker_goes_away_a_run_keeps_the_steps_that_are_done() throws Exception {
     RunLayout layout = layout("run");
     TrainConfig config = protectAll(30);
-    try (LocalWorker worker = new LocalWorker();
-        Trainer trainer = new Trainer(config, DATA, PUBLIC, Workers.of(worker.party()), null)) {
+    try (WorkerProcess process = LocalWorker.process(folder);
+        RemoteWorker remote = RemoteWorker.connect(process, LocalWorker.LIMIT);
+        ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 2);
+        Trainer trainer = new Trainer(config, DATA, PUBLIC, Workers.one(remote, door), null)) {
       Listening listening =
           Listening.to(done -> {
             if (done == 5) {
-              worker.process.close();
+              ProcessHandle.of(process.pid()).orElseThrow().destroyForcibly();
             }
           });
       assertThatThrownBy(() -> trainer.run(layout, false, listening, () -> false))

@@ -14,9 +14,17 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 class BenchmarksTest {
+  private static Throwable rootOf(Throwable e) {
+    Throwable root = e;
+    while (root.getCause() != null || root.getSuppressed().length > 0) {
+      root = root.getSuppressed().length > 0 ? root.getSuppressed()[0] : root.getCause();
+    }
+    return root;
+  }
+
   /// Once, in this JVM and at the smallest layer: what comes out says nothing of the costs.
   @Test
-  void every_benchmark_runs() throws RunnerException {
+  void every_benchmark_runs() {
     Options once =
         new OptionsBuilder()
             .param("layer", LayerShape.VGG16_CLASSIFIER.name())
@@ -31,6 +39,9 @@ class BenchmarksTest {
     Collection<RunResult> results;
     try {
       results = new Runner(once).run();
+    } catch (RunnerException e) {
+      // Its own message says only that there was an exception.
+      throw new AssertionError("a benchmark failed: " + rootOf(e), e);
     } finally {
       Kernels.setThreads(threads);
     }

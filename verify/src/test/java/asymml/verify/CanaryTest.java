@@ -9,7 +9,6 @@ import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
-import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
 import asymml.trusted.data.ImageSet;
@@ -30,6 +29,7 @@ import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
+import asymml.untrusted.WorkerThread;
 import asymml.verify.RecordingProxy.Received;
 import asymml.wire.Message;
 import java.awt.image.BufferedImage;
@@ -191,10 +191,9 @@ class CanaryTest {
             new Shield.Residual());
     Path own = Files.createTempDirectory(folder, "run");
     try (RunDirectory run = RunDirectory.create(own.resolve("canary-run"));
-        WorkerProcess process =
-            WorkerProcess.start(LocalWorker.command(), 2, folder.resolve("worker.log"), LIMIT);
+        WorkerThread thread = new WorkerThread();
         RecordingProxy proxy =
-            new RecordingProxy(own, process.address(), List.copyOf(canaries.values()))) {
+            new RecordingProxy(own, thread.address(), List.copyOf(canaries.values()))) {
       try (RemoteWorker worker = RemoteWorker.connect(proxy.address(), null, LIMIT);
           ReleaseDoor door = new ReleaseDoor(worker, new SecureRandom(), 2);
           Trainer trainer =
@@ -203,7 +202,7 @@ class CanaryTest {
             .isEqualTo(Trainer.Outcome.FINISHED);
       }
       // Then all has passed the proxy.
-      LocalWorker.awaitEnd(process);
+      assertThat(thread.awaitEnd()).isZero();
       Set<String> seen = new TreeSet<>();
       canaries.forEach((what, pattern) -> {
         if (proxy.saw(pattern)) {

@@ -6,8 +6,9 @@ import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.split.Workers;
+import asymml.untrusted.WorkerThread;
+import asymml.wire.ProtocolException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -15,20 +16,25 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/// A real worker process on the tests' class path, with a door to it.
+/// The worker's program with a door to it, on a thread; and the command that starts it as a
+/// process.
 final class LocalWorker implements AutoCloseable {
-  private static final Duration LIMIT = Duration.ofMinutes(5);
+  static final Duration LIMIT = Duration.ofMinutes(5);
 
-  final WorkerProcess process;
   final RemoteWorker remote;
   final ReleaseDoor door;
-  private final Path log;
+  private final WorkerThread thread = new WorkerThread();
 
   LocalWorker() throws Exception {
-    log = Files.createTempFile("asymml-worker", ".log");
-    process = WorkerProcess.start(command(), 2, log, LIMIT);
-    remote = RemoteWorker.connect(process, LIMIT);
+    remote = RemoteWorker.connect(thread.address(), null, LIMIT);
     door = new ReleaseDoor(remote, new SecureRandom(), 2);
+  }
+
+  /// A worker that can be killed.
+  ///
+  /// @param folder where its log goes
+  static WorkerProcess process(Path folder) throws ProtocolException {
+    return WorkerProcess.start(command(), 2, folder.resolve("worker.log"), LIMIT);
   }
 
   Workers.Party party() {
@@ -59,7 +65,6 @@ final class LocalWorker implements AutoCloseable {
   public void close() throws IOException {
     door.close();
     remote.close();
-    process.close();
-    Files.deleteIfExists(log);
+    thread.close();
   }
 }

@@ -31,12 +31,14 @@ import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
+import asymml.untrusted.WorkerThread;
 import asymml.verify.RecordingProxy.Received;
 import asymml.wire.Message;
 import asymml.wire.ProtocolException;
 import asymml.wire.RecordedEvent;
 import asymml.wire.Recording;
 import asymml.wire.Recording.Ending;
+import asymml.wire.WorkerAddress;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -106,13 +108,13 @@ class RecorderTest {
     return ImageSet.of(SHAPE, List.of("dark", "bright"), labels, pixels);
   }
 
-  private List<Received> train(WorkerProcess process) throws Exception {
-    return train(process, new NoiseStrength.Ratio(0.5), false, folder.resolve("run"));
+  private List<Received> train(WorkerAddress.Unix worker) throws Exception {
+    return train(worker, new NoiseStrength.Ratio(0.5), false, folder.resolve("run"));
   }
 
   /// Two epochs of three steps, the first layer trusted; what passed on the way.
   private List<Received> train(
-      WorkerProcess process, NoiseStrength noise, boolean analysed, Path run) throws Exception {
+      WorkerAddress.Unix worker, NoiseStrength noise, boolean analysed, Path run) throws Exception {
     System.out.println("seed " + SEED);
     ImageSet train = images(IMAGES, SEED);
     DataSet data =
@@ -150,7 +152,7 @@ class RecorderTest {
                     .of(graph, parameters, train, normalization, epoch, step));
     RunLayout layout = new RunLayout(run);
     Files.createDirectories(layout.events());
-    try (RecordingProxy proxy = new RecordingProxy(run, process.address(), List.of());
+    try (RecordingProxy proxy = new RecordingProxy(run, worker, List.of());
         RemoteWorker remote = RemoteWorker.connect(proxy.address(), null, LIMIT);
         ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 2);
         Trainer trainer = new Trainer(config, data, remote, door)) {
@@ -211,8 +213,8 @@ class RecorderTest {
   void a_recording_holds_precisely_what_the_door_let_out_and_what_was_computed_from_it()
       throws Exception {
     List<Received> passed;
-    try (WorkerProcess process = start(List.of("--record", recording().toString()))) {
-      passed = train(process);
+    try (WorkerThread worker = new WorkerThread("--record", recording().toString())) {
+      passed = train(worker.address());
     }
     try (WorkerView view = WorkerView.open(recording())) {
       assertThat(view.ending()).isEqualTo(Ending.COMPLETE);
@@ -266,8 +268,12 @@ class RecorderTest {
     List<List<Brought>> views = new ArrayList<>();
     for (boolean analysed : new boolean[] {false, true}) {
       Path view = folder.resolve("view-" + analysed);
-      try (WorkerProcess process = start(List.of("--record", view.toString()))) {
-        train(process, new NoiseStrength.None(), analysed, folder.resolve("run-" + analysed));
+      try (WorkerThread worker = new WorkerThread("--record", view.toString())) {
+        train(
+            worker.address(),
+            new NoiseStrength.None(),
+            analysed,
+            folder.resolve("run-" + analysed));
       }
       try (Recording recording = Recording.open(view)) {
         assertThat(recording.ending()).isEqualTo(Ending.COMPLETE);
@@ -280,9 +286,9 @@ class RecorderTest {
   @Test
   void a_full_recording_says_so_and_disturbs_nobody() throws Exception {
     List<Received> passed;
-    try (WorkerProcess process =
-        start(List.of("--record", recording().toString(), "--record-limit", "300K"))) {
-      passed = train(process);
+    try (WorkerThread worker =
+        new WorkerThread("--record", recording().toString(), "--record-limit", "300K")) {
+      passed = train(worker.address());
     }
     assertThat(Files.size(recording())).isBetween(150L << 10, 300L << 10);
     try (Recording view = Recording.open(recording())) {
@@ -327,7 +333,8 @@ class RecorderTest {
     List<String> limited =
         List.of("/bin/sh", "-c", "ulimit -f 600; exec \"$@\"", "limited"); // 300 KiB
     try (WorkerProcess process = start(limited, List.of("--record", recording().toString()))) {
-      ProtocolException e = catchThrowableOfType(ProtocolException.class, () -> train(process));
+      ProtocolException e =
+          catchThrowableOfType(ProtocolException.class, () -> train(process.address()));
       assertThat(e.getMessage()).startsWith("the worker");
     }
     assertThat(Files.readAllLines(folder.resolve("worker.log")).getLast())

@@ -19,7 +19,6 @@ import asymml.privacy.Sampling;
 import asymml.trusted.boundary.PrecisionCheck;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
-import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
@@ -41,6 +40,7 @@ import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.Trainer;
+import asymml.untrusted.WorkerThread;
 import asymml.verify.RecordingProxy.Received;
 import asymml.wire.Message;
 import asymml.wire.ProtocolException;
@@ -161,13 +161,10 @@ class SharesTest {
     Path own = Files.createTempDirectory(folder, "proxies");
     Path second = Files.createDirectory(own.resolve("second"));
     Path recording = own.resolve("second.rec");
-    List<String> recorded = new ArrayList<>(LocalWorker.command());
-    recorded.addAll(List.of("--record", recording.toString()));
     List<Received> toFirst;
     List<Received> toSecond;
-    try (WorkerProcess one =
-            WorkerProcess.start(LocalWorker.command(), 1, own.resolve("1.log"), LIMIT);
-        WorkerProcess two = WorkerProcess.start(recorded, 1, own.resolve("2.log"), LIMIT);
+    try (WorkerThread one = new WorkerThread();
+        WorkerThread two = new WorkerThread("--record", recording.toString());
         RecordingProxy masked = new RecordingProxy(own, one.address(), List.of());
         RecordingProxy masks = new RecordingProxy(second, two.address(), List.of())) {
       try (RemoteWorker a = RemoteWorker.connect(masked.address(), null, LIMIT);

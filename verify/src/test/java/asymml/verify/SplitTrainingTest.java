@@ -8,6 +8,7 @@ import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.boundary.WorkerProcess;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
@@ -245,14 +246,16 @@ class SplitTrainingTest {
   }
 
   private static void runAndKillWorker(RunLayout layout) throws Exception {
-    try (LocalWorker worker = new LocalWorker();
-        Trainer trainer = new Trainer(SHARED, DATA, worker.remote, worker.door)) {
+    try (WorkerProcess process = LocalWorker.process(layout.directory());
+        RemoteWorker remote = RemoteWorker.connect(process, LocalWorker.LIMIT);
+        ReleaseDoor door = new ReleaseDoor(remote, new SecureRandom(), 2);
+        Trainer trainer = new Trainer(SHARED, DATA, remote, door)) {
       // SIGKILL, and the trainer is not told.
       Listening killer =
           new Listening(
               count -> {
                 if (count == STEPS + 1) {
-                  ProcessHandle.of(worker.process.pid()).orElseThrow().destroyForcibly();
+                  ProcessHandle.of(process.pid()).orElseThrow().destroyForcibly();
                 }
               },
               _ -> {});

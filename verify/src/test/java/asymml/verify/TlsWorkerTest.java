@@ -7,18 +7,16 @@ import asymml.kernels.ConvShape;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
 import asymml.trusted.boundary.TlsTrust;
+import asymml.untrusted.WorkerThread;
 import asymml.wire.Encoding;
 import asymml.wire.ProtocolException;
 import asymml.wire.WorkerAddress;
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
@@ -36,7 +34,7 @@ class TlsWorkerTest {
   private static final ConvShape WIDE = new ConvShape(128, 16, 16, 64, 64, 1, 1, 1, 0);
 
   @TempDir static Path folder;
-  private final List<Process> processes = new ArrayList<>();
+  private final List<WorkerThread> workers = new ArrayList<>();
   private WorkerAddress address;
 
   @BeforeAll
@@ -79,44 +77,37 @@ class TlsWorkerTest {
   }
 
   @BeforeEach
-  void start_a_worker() throws IOException {
+  void start_a_worker() throws Exception {
     address = start("worker");
   }
 
-  private WorkerAddress start(String name, String... more) throws IOException {
-    List<String> command = new ArrayList<>(LocalWorker.command());
-    command.addAll(
-        List.of(
-            "--listen",
-            "tls:127.0.0.1:0",
-            "--threads",
-            "2",
-            "--accept-seconds",
-            "300",
-            "--tls-keystore",
-            folder.resolve(name + ".p12").toString(),
-            "--tls-password-file",
-            folder.resolve("password").toString()));
-    command.addAll(List.of(more));
-    Process process =
-        new ProcessBuilder(command).redirectError(folder.resolve("worker.log").toFile()).start();
-    processes.add(process);
-    BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
+  private WorkerAddress start(String name, String... more) throws Exception {
+    List<String> options =
+        new ArrayList<>(
+            List.of(
+                "--accept-seconds",
+                "300",
+                "--tls-keystore",
+                folder.resolve(name + ".p12").toString(),
+                "--tls-password-file",
+                folder.resolve("password").toString()));
+    options.addAll(List.of(more));
+    WorkerThread worker = WorkerThread.at("tls:127.0.0.1:0", options.toArray(String[]::new));
+    workers.add(worker);
     Matcher ready =
         Pattern.compile(
                 "worker listening on (tls:127\\.0\\.0\\.1:\\d+), backend cpu \\(oneDNN [0-9.]+\\),"
                     + " float32, UNTRUSTED: receives what the release door releases")
-            .matcher(String.valueOf(lines.readLine()));
+            .matcher(worker.readyLine());
     assertThat(ready.matches()).isTrue();
     return WorkerAddress.parse(ready.group(1));
   }
 
   @AfterEach
-  void the_workers_have_left() throws InterruptedException {
-    for (Process process : processes) {
-      boolean left = process.waitFor(5, TimeUnit.MINUTES);
-      process.destroyForcibly();
-      assertThat(left).isTrue();
+  void the_workers_have_left() throws Exception {
+    for (WorkerThread worker : workers) {
+      assertThat(worker.awaitEnd()).isZero();
+      worker.close();
     }
   }
 
