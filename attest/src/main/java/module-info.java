@@ -10,6 +10,7 @@ module asymml.attest {
   exports asymml.attest.intel;
   exports asymml.attest.nvidia;
   exports asymml.attest.policy;
+  exports asymml.attest.release;
   exports asymml.attest.seal;
   exports asymml.attest.source;
 }

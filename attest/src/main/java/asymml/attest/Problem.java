@@ -162,7 +162,24 @@ public enum Problem {
   /// The evidence is not about this request.
   REPORT_DATA("report data"),
   /// A kind of evidence that no policy accepts.
-  GPU_NOT_TEE("GPU report");
+  GPU_NOT_TEE("GPU report"),
+
+  /// A message of the key release that cannot be read.
+  REQUEST("request"),
+  /// Not the owner's nonce, or used before.
+  NONCE("nonce"),
+  /// Too late after the owner's nonce.
+  NONCE_EXPIRED("nonce expired"),
+  /// The key is asked for something else.
+  PURPOSE("purpose"),
+  /// No usable X25519 key.
+  EPHEMERAL_KEY("ephemeral key"),
+  /// Evidence or its certificates cannot be read.
+  EVIDENCE_UNREADABLE("evidence unreadable"),
+  /// The declared configuration cannot be read.
+  CONFIGURATION("configuration"),
+  /// The declared configuration is more than the policy allows.
+  RUN("run");
 
   private final String label;
 

@@ -94,7 +94,6 @@ class PolicyFileTest {
         "{platforms: any, revocation: maybe} | policy key revocation must be required or",
         "{platforms: any, snp: [{products: [rome]}]} | policy key snp[0].products[0] is none of",
         "{platforms: any, platforms: any} | the policy is no YAML: Duplicate",
-        "{platforms: any, run: {}} | policy key run is unknown",
         "just text | the policy must be a mapping",
         "'{' | the policy is no YAML: while parsing a flow node (line 1)",
       })

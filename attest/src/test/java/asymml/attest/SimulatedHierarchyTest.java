@@ -5,151 +5,32 @@ import static org.assertj.core.api.Assertions.assertThat;
 import asymml.attest.amd.SnpCertificates;
 import asymml.attest.amd.SnpReport;
 import asymml.attest.crypto.Certificates;
-import asymml.attest.intel.Collateral;
-import asymml.attest.intel.Quote;
 import asymml.attest.policy.Evidence;
 import asymml.attest.policy.EvidenceVerifier;
 import asymml.attest.policy.PolicyFile;
 import asymml.attest.policy.Verdict;
-import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.security.cert.X509Certificate;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 
 /// A whole valid hierarchy under a root of this test with the vendors' names: untrusted, unless a
 /// policy names that root; with it, the cases that reality does not offer.
 class SimulatedHierarchyTest {
-  private static final Instant AT = Instant.parse("2025-06-20T00:00:00Z");
-  private static final Instant BEFORE = Instant.parse("2025-06-01T00:00:00Z");
-  private static final Instant AFTER = Instant.parse("2025-07-19T10:00:00Z");
-  private static final String SGX_EXTENSION = "1.2.840.113741.1.13.1";
-  private static final int PCK_SERIAL = 11;
-  private static final int CA_SERIAL = 12;
-  private static final int SIGNER_SERIAL = 13;
-
-  /// Evidence of a platform that does not exist, made of a real quote.
-  private static final class Platform {
-    final Specimen specimen = Specimen.named("sgx-v3-phala");
-    final TestAuthority root = TestAuthority.root("Intel SGX Root CA", 256);
-    TestAuthority ca = root.authority("Intel SGX PCK Processor CA", CA_SERIAL);
-    final TestAuthority signer =
-        root.issue(
-            "Intel SGX TCB Signing",
-            SIGNER_SERIAL,
-            false,
-            TestAuthority.BEGIN,
-            TestAuthority.END,
-            List.of());
-    TestAuthority pck = pck(ca);
-    UnaryOperator<String> tcbInfo = t -> t.replaceAll("\"tcbStatus\":\"\\w+\"", UP_TO_DATE);
-    UnaryOperator<String> identity = t -> t;
-    byte[] pckCrl = ca.crl(BEFORE, AFTER);
-    byte[] rootCrl = root.crl(BEFORE, AFTER);
-
-    private static final String UP_TO_DATE = "\"tcbStatus\":\"UpToDate\"";
-
-    Platform() throws Exception {}
-
-    TestAuthority pck(TestAuthority issuer) throws Exception {
-      Quote real = Quote.parse(specimen.bytes());
-      assertThat(real.certificationType()).isEqualTo(5);
-      byte[] all = specimen.bytes();
-      String text = new String(all, StandardCharsets.ISO_8859_1);
-      int begin = text.indexOf("-----BEGIN");
-      int end = text.indexOf("-----END CERTIFICATE-----") + 25;
-      X509Certificate leaf =
-          Certificates.one(Arrays.copyOfRange(all, begin, end), "the specimen's PCK");
-      byte[] extension = Objects.requireNonNull(Certificates.extension(leaf, SGX_EXTENSION));
-      return issuer.issue(
-          "Intel SGX PCK Certificate",
-          PCK_SERIAL,
-          false,
-          TestAuthority.BEGIN,
-          TestAuthority.END,
-          List.of(new TestAuthority.Extension(SGX_EXTENSION, extension)));
-    }
-
-    byte[] quote() throws Exception {
-      TestAuthority attestation = TestAuthority.root("attestation key", 256);
-      byte[] real = specimen.bytes();
-      byte[] signed = Arrays.copyOf(real, 432);
-      byte[] qeReport = Arrays.copyOfRange(real, 564, 948);
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(attestation.rawKey());
-      System.arraycopy(Arrays.copyOf(digest, 64), 0, qeReport, 320, 64);
-      byte[] chain = (pck.pem() + ca.pem() + root.pem()).getBytes(StandardCharsets.US_ASCII);
-      ByteArrayOutputStream data = new ByteArrayOutputStream();
-      data.writeBytes(attestation.raw(signed));
-      data.writeBytes(attestation.rawKey());
-      data.writeBytes(qeReport);
-      data.writeBytes(pck.raw(qeReport));
-      data.writeBytes(new byte[] {0, 0, 5, 0});
-      data.writeBytes(length(chain.length));
-      data.writeBytes(chain);
-      ByteArrayOutputStream quote = new ByteArrayOutputStream();
-      quote.writeBytes(signed);
-      quote.writeBytes(length(data.size()));
-      quote.writeBytes(data.toByteArray());
-      return quote.toByteArray();
-    }
-
-    private static byte[] length(int size) {
-      return ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(size).array();
-    }
-
-    private byte[] reply(byte[] real, String name, UnaryOperator<String> edit) {
-      String text = new String(real, StandardCharsets.US_ASCII).strip();
-      int begin = text.indexOf(':') + 1;
-      String object = edit.apply(text.substring(begin, text.lastIndexOf(",\"signature\"")));
-      String signature =
-          HexFormat.of().formatHex(signer.raw(object.getBytes(StandardCharsets.US_ASCII)));
-      return "{\"%s\":%s,\"signature\":\"%s\"}"
-          .formatted(name, object, signature)
-          .getBytes(StandardCharsets.US_ASCII);
-    }
-
-    Collateral collateral() throws Exception {
-      Collateral real = specimen.collateral().orElseThrow();
-      return new Collateral(
-          Optional.of(reply(real.tcbInfo().orElseThrow(), "tcbInfo", tcbInfo)),
-          Optional.of(reply(real.qeIdentity().orElseThrow(), "enclaveIdentity", identity)),
-          Optional.of((signer.pem() + root.pem()).getBytes(StandardCharsets.US_ASCII)),
-          Optional.of(pckCrl),
-          Optional.of(rootCrl));
-    }
-
-    Verdict verdict(boolean named, Instant at) throws Exception {
-      String simulation =
-          named ? "simulation:\n  intel: |\n    " + root.pem().replace("\n", "\n    ") + "\n" : "";
-      return EvidenceVerifier.verify(
-          new Evidence.Intel(Quote.parse(quote()), Optional.of(collateral())),
-          PolicyFile.parse("clockSkewSeconds: 0\n" + specimen.policy() + simulation),
-          at,
-          Optional.empty());
-    }
-
-    List<String> names() throws Exception {
-      return names(AT);
-    }
-
-    List<String> names(Instant at) throws Exception {
-      return verdict(true, at).reasons().stream().map(Finding::name).toList();
-    }
-  }
+  private static final Instant AT = SimulatedPlatform.AT;
+  private static final Instant BEFORE = SimulatedPlatform.BEFORE;
+  private static final Instant AFTER = SimulatedPlatform.AFTER;
+  private static final int PCK_SERIAL = SimulatedPlatform.PCK_SERIAL;
+  private static final int CA_SERIAL = SimulatedPlatform.CA_SERIAL;
+  private static final int SIGNER_SERIAL = SimulatedPlatform.SIGNER_SERIAL;
 
   @Test
   void another_root_with_intels_name_is_accepted_only_where_the_policy_names_it() throws Exception {
-    Platform platform = new Platform();
+    SimulatedPlatform platform = new SimulatedPlatform();
     Verdict named = platform.verdict(true, AT);
     assertThat(named.reasons()).isEmpty();
     assertThat(named.simulation()).isTrue();
@@ -161,7 +42,7 @@ class SimulatedHierarchyTest {
 
   @Test
   void what_is_on_a_revocation_list_is_refused() throws Exception {
-    Platform platform = new Platform();
+    SimulatedPlatform platform = new SimulatedPlatform();
     platform.pckCrl = platform.ca.crl(BEFORE, AFTER, 3, PCK_SERIAL);
     assertThat(platform.names()).containsExactly("PCK certificate revoked");
     platform.pckCrl = platform.ca.crl(BEFORE, AFTER, PCK_SERIAL + 1);
@@ -174,7 +55,7 @@ class SimulatedHierarchyTest {
 
   @Test
   void revocation_lists_of_other_keys_are_refused() throws Exception {
-    Platform platform = new Platform();
+    SimulatedPlatform platform = new SimulatedPlatform();
     platform.pckCrl = TestAuthority.root("Intel SGX PCK Processor CA", 256).crl(BEFORE, AFTER);
     assertThat(platform.names()).containsExactly("pck-crl.der signature");
     platform.pckCrl = platform.root.crl(BEFORE, AFTER);
@@ -186,7 +67,7 @@ class SimulatedHierarchyTest {
 
   @Test
   void every_second_around_a_boundary_counts() throws Exception {
-    Platform platform = new Platform();
+    SimulatedPlatform platform = new SimulatedPlatform();
     Instant end = Instant.parse("2025-06-21T12:00:00Z");
     platform.pckCrl = platform.ca.crl(AT, end);
     assertThat(platform.names(AT)).isEmpty();
@@ -207,7 +88,7 @@ class SimulatedHierarchyTest {
 
   @Test
   void parts_of_different_evaluations_are_refused() throws Exception {
-    Platform platform = new Platform();
+    SimulatedPlatform platform = new SimulatedPlatform();
     platform.identity =
         t -> t.replace("\"tcbEvaluationDataNumber\":17", "\"tcbEvaluationDataNumber\":16");
     assertThat(platform.names()).containsExactly("TCB evaluation numbers differ");
@@ -215,7 +96,7 @@ class SimulatedHierarchyTest {
 
   @Test
   void a_certificate_below_one_that_is_no_authority_is_refused() throws Exception {
-    Platform platform = new Platform();
+    SimulatedPlatform platform = new SimulatedPlatform();
     TestAuthority leaf =
         platform.root.issue(
             "Intel SGX PCK Processor CA",
@@ -232,7 +113,7 @@ class SimulatedHierarchyTest {
 
   @Test
   void a_quoting_enclave_of_another_signer_or_with_debug_is_refused() throws Exception {
-    Platform platform = new Platform();
+    SimulatedPlatform platform = new SimulatedPlatform();
     platform.identity = t -> t.replace("\"mrsigner\":\"8C", "\"mrsigner\":\"9C");
     assertThat(platform.names()).containsExactly("quoting enclave differs from QE identity");
     platform.identity = t -> t.replace("\"isvprodid\":1", "\"isvprodid\":2");

@@ -42,7 +42,7 @@ class ModulesTest {
     "interop, OnnxExport, asymml.interop",
     "privacy, Epsilon, asymml.privacy",
     "attest, Finding, asymml.attest asymml.attest.amd asymml.attest.intel asymml.attest.nvidia"
-        + " asymml.attest.policy asymml.attest.seal asymml.attest.source",
+        + " asymml.attest.policy asymml.attest.release asymml.attest.seal asymml.attest.source",
     "trusted, train.Trainer, asymml.trusted.data asymml.trusted.plan asymml.trusted.run"
         + " asymml.trusted.train",
     "untrusted, Main, -",

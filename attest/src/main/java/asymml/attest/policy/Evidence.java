@@ -7,6 +7,7 @@ import asymml.attest.crypto.LittleEndian;
 import asymml.attest.intel.Collateral;
 import asymml.attest.intel.Quote;
 import asymml.attest.nvidia.GpuReport;
+import java.util.HexFormat;
 import java.util.Optional;
 
 /// Evidence with what came beside it. Nothing of it is verified.
@@ -39,6 +40,23 @@ public sealed interface Evidence {
   /// @param chain its certificates in PEM, not changed
   @SuppressWarnings("ArrayRecordComponent") // Not compared.
   record Gpu(GpuReport report, byte[] chain) implements Evidence {}
+
+  /// The kind and the measurement.
+  ///
+  /// @return a few words
+  default String summary() {
+    HexFormat hex = HexFormat.of();
+    return switch (this) {
+      case Intel(Quote quote, _) ->
+          quote
+              .enclave()
+              .map(e -> "SGX enclave " + hex.formatHex(e.mrEnclave()))
+              .or(() -> quote.td().map(td -> "TDX domain " + hex.formatHex(td.mrTd())))
+              .orElseThrow();
+      case Snp(SnpReport report, _) -> "SEV-SNP guest " + hex.formatHex(report.measurement());
+      case Gpu(GpuReport report, _) -> "NVIDIA GPU, driver " + report.driver();
+    };
+  }
 
   /// What bytes look like.
   ///

@@ -20,6 +20,7 @@ import java.util.Set;
 /// @param revocationRequired whether Intel's revocation lists must be there
 /// @param clockSkew by how much the owner's clock may be wrong
 /// @param platforms PPIDs and chip ids in hexadecimal; empty is any machine
+/// @param run what may be trained with a key; empty: no key is released under this policy
 /// @param simulation roots of tests in place of the vendors'; evidence to them says nothing about
 ///   hardware
 public record Policy(
@@ -31,6 +32,7 @@ public record Policy(
     boolean revocationRequired,
     Duration clockSkew,
     Optional<Set<String>> platforms,
+    Optional<RunBounds> run,
     Simulation simulation) {
   /// Roots of tests.
   ///
@@ -51,6 +53,13 @@ public record Policy(
     sgx = List.copyOf(sgx);
     tdx = List.copyOf(tdx);
     snp = List.copyOf(snp);
+  }
+
+  /// Whether evidence to roots of tests is accepted.
+  ///
+  /// @return true if it is, so that what is accepted says nothing about hardware
+  public boolean isSimulation() {
+    return simulation.intel().isPresent() || !simulation.amd().isEmpty();
   }
 
   /// The products of all accepted guests.

@@ -66,6 +66,7 @@ public final class PolicyFile {
                     "revocation",
                     "clockSkewSeconds",
                     "platforms",
+                    "run",
                     "simulation"));
     return new Policy(
         all(root, "sgx", PolicyFile::sgx),
@@ -79,6 +80,7 @@ public final class PolicyFile {
         platforms(
             root.required(
                 "platforms", "list the PPIDs and chip ids of your machines, or write any")),
+        one(root, "run", Optional.empty(), n -> Optional.of(RunBounds.read(n))),
         one(root, "simulation", Policy.Simulation.NONE, PolicyFile::simulation));
   }
 

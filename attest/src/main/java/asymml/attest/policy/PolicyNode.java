@@ -73,6 +73,14 @@ record PolicyNode(String path, JsonNode node) {
     return node.intValue();
   }
 
+  double number(double least, double most) throws EvidenceException {
+    double value = node.isNumber() ? node.doubleValue() : Double.NaN;
+    if (!(value >= least && value <= most)) {
+      throw error("must be a number from %s to %s: %s".formatted(least, most, node));
+    }
+    return value;
+  }
+
   boolean truth() throws EvidenceException {
     if (!node.isBoolean()) {
       throw error("must be true or false: " + node);

@@ -13,6 +13,7 @@ import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.HexFormat;
+import javax.crypto.Cipher;
 
 /// A data owner's key, from which the key of each sealed file is derived. Close it to zero it.
 public final class DataKey implements AutoCloseable {
@@ -91,6 +92,31 @@ public final class DataKey implements AutoCloseable {
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException("this Java lacks SHA-256", e);
     }
+  }
+
+  /// Encrypts the key.
+  ///
+  /// @param cipher initialised to encrypt, with authentication
+  /// @return what [#unwrap] opens
+  /// @throws GeneralSecurityException if the cipher fails
+  public byte[] wrap(Cipher cipher) throws GeneralSecurityException {
+    return cipher.doFinal(secret);
+  }
+
+  /// Decrypts a key.
+  ///
+  /// @param cipher initialised to decrypt, with authentication
+  /// @param wrapped as [#wrap] made it
+  /// @return the key
+  /// @throws GeneralSecurityException if it does not hold, or is no key
+  public static DataKey unwrap(Cipher cipher, byte[] wrapped) throws GeneralSecurityException {
+    byte[] secret = cipher.doFinal(wrapped);
+    if (secret.length != SIZE) {
+      Arrays.fill(secret, (byte) 0);
+      throw new GeneralSecurityException(
+          "a data key has %s bytes: %s".formatted(SIZE, secret.length));
+    }
+    return new DataKey(secret);
   }
 
   byte[] secret() {

@@ -35,21 +35,6 @@ final class EvidenceFacts {
     return all.facts;
   }
 
-  /// The kind and the measurement.
-  static String summary(Evidence evidence) {
-    return switch (evidence) {
-      case Evidence.Intel intel ->
-          intel
-              .quote()
-              .enclave()
-              .map(e -> "SGX enclave " + HEX.formatHex(e.mrEnclave()))
-              .or(() -> intel.quote().td().map(td -> "TDX domain " + HEX.formatHex(td.mrTd())))
-              .orElseThrow();
-      case Evidence.Snp snp -> "SEV-SNP guest " + HEX.formatHex(snp.report().measurement());
-      case Evidence.Gpu gpu -> "NVIDIA GPU, driver " + gpu.report().driver();
-    };
-  }
-
   private void put(String name, Object value) {
     facts.put(name, String.valueOf(value));
   }

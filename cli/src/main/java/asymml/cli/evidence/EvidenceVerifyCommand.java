@@ -92,7 +92,7 @@ final class EvidenceVerifyCommand implements Callable<Integer> {
 
   private void print(PrintWriter out, Evidence evidence, Verdict verdict, Instant at) {
     String mark = verdict.simulation() ? "SIMULATION: not a vendor's root: " : "";
-    out.println(mark + EvidenceFacts.summary(evidence));
+    out.println(mark + evidence.summary());
     verdict
         .status()
         .ifPresent(status ->
@@ -124,7 +124,7 @@ final class EvidenceVerifyCommand implements Callable<Integer> {
     all.put("accepted", verdict.accepted());
     all.put("simulation", verdict.simulation());
     all.put("at", at.toString());
-    all.put("evidence", EvidenceFacts.summary(evidence));
+    all.put("evidence", evidence.summary());
     verdict.status().map(TcbStatus::label).ifPresent(status -> all.put("tcbStatus", status));
     all.put("advisories", verdict.advisories());
     all.put("problems", verdict.problems().stream().map(EvidenceVerifyCommand::record).toList());
