@@ -6,6 +6,8 @@ import asymml.model.Zoo;
 import asymml.report.Figures;
 import asymml.report.RunDescription;
 import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -43,24 +45,27 @@ final class ModelsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    PrintWriter out = spec.commandLine().getOut();
-    out.printf("%-12s %12s %16s %14s%n", "model", "parameters", "multiply-adds", "linear layers");
+    Map<String, Graph> graphs = new LinkedHashMap<>();
     for (String name : Zoo.names()) {
-      Graph graph =
+      graphs.put(
+          name,
           UsageErrors.checked(
               spec,
               name + ":",
               () ->
                   Zoo.build(
-                      name, new Shape(imageSize, imageSize, COLOURS), classes, Zoo.Norm.BATCH));
-      long multiplyAdds = graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum();
-      out.printf(
-          "%-12s %12s %16s %14s%n",
-          name,
-          Figures.scaled(RunDescription.parameterCount(graph)).strip(),
-          Figures.scaled(multiplyAdds).strip(),
-          graph.linearLayers().size());
+                      name, new Shape(imageSize, imageSize, COLOURS), classes, Zoo.Norm.BATCH)));
     }
+    PrintWriter out = spec.commandLine().getOut();
+    out.printf("%-12s %12s %16s %14s%n", "model", "parameters", "multiply-adds", "linear layers");
+    graphs.forEach((name, graph) ->
+        out.printf(
+            "%-12s %12s %16s %14s%n",
+            name,
+            Figures.scaled(RunDescription.parameterCount(graph)).strip(),
+            Figures.scaled(graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum())
+                .strip(),
+            graph.linearLayers().size()));
     out.printf(
         "for %sx%s colour images of %s classes, batch norm; multiply-adds of one image forward;%n"
             + "scatter-cnn: without its fixed scattering transform%n",

@@ -276,6 +276,7 @@ class ResolvedRunFindingsTest {
         "trusted-layers: conv9 | 8",
         "trusted-layers: pool1 | 8",
         "model: cnn           | 4",
+        "rank: layers:0:4:4:4:4 | 8",
       })
   void a_network_that_does_not_fit_is_a_misfit(String yaml, int size) {
     Shape shape = new Shape(size, size, 3);

@@ -39,7 +39,8 @@ public record Plan(Map<String, Placement> layers) {
   /// @param trusted names of layers that stay trusted in `asymml` and `dp-only`; [#FIRST] for the
   ///   first one
   /// @return one placement for each linear layer
-  /// @throws IllegalArgumentException if a name is not a linear layer of the graph
+  /// @throws IllegalArgumentException if a name is not a linear layer of the graph, or the rank has
+  ///   numbers for more layers than it has
   public static Plan of(
       Graph graph, Mode mode, Decomposition decomposition, RankPolicy rank, List<String> trusted) {
     List<String> names =
@@ -59,6 +60,7 @@ public record Plan(Map<String, Placement> layers) {
             "'" + name + "' is no linear layer of " + graph.name() + "; it has " + names);
       }
     }
+    rank.check(names.size());
     Map<String, Placement> layers = new LinkedHashMap<>();
     Map<Integer, Split> splits = new HashMap<>();
     for (int place = 0; place < names.size(); place++) {

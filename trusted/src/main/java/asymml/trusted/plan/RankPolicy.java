@@ -22,6 +22,12 @@ public sealed interface RankPolicy {
   /// @return at most C directions
   Rank resolve(int layer, int channels);
 
+  /// Refuses what a network has no layers for.
+  ///
+  /// @param layers how many linear layers the network has
+  /// @throws IllegalArgumentException if there are ranks of more layers
+  default void check(int layers) {}
+
   /// The same rank in every layer; 0 is noise alone (mode `dp-only`).
   ///
   /// @param value at least 0
@@ -137,6 +143,16 @@ public sealed interface RankPolicy {
       ranks = List.copyOf(ranks);
       if (ranks.isEmpty() || ranks.stream().anyMatch(rank -> rank < 0)) {
         throw new IllegalArgumentException("ranks by layer must be at least 0: " + ranks);
+      }
+    }
+
+    @Override
+    public void check(int layers) {
+      if (ranks.size() > layers) {
+        throw new IllegalArgumentException(
+            "rank %s has %s numbers, and the network has %s linear layers: give one for each, or"
+                    .formatted(this, ranks.size(), layers)
+                + " fewer, the last of which holds for all that follow");
       }
     }
 
