@@ -28,14 +28,14 @@ class MaskStudyTest {
 
   private MaskReport measure(MaskStudy study, TrainingSpec spec) throws Exception {
     try (TrainedRun run = PlantedModel.open(folder.resolve("run"), spec, Map.of())) {
-      return study.measure(run, PlantedModel.data(12, 1, false));
+      return study.measure(run, PlantedModel.data(4, 1, false));
     }
   }
 
   @Test
   void split_layers_have_a_row_for_each_rank_and_one_for_their_gradients() throws Exception {
     MaskReport report =
-        measure(new MaskStudy(10, ranks("4", "0", "1/4", "1/2"), 12), TrainingSpec.defaults());
+        measure(new MaskStudy(10, ranks("4", "0", "1/4", "1/2"), 4), TrainingSpec.defaults());
     assertThat(report.model()).isEqualTo("cnn");
     // A quarter of 16 channels is 4 as well.
     assertThat(report.forward())
@@ -50,7 +50,7 @@ class MaskStudyTest {
   /// Masks of z times the norm in each of n values are `z sqrt(n)` times their root mean square.
   @Test
   void masks_are_as_large_as_their_definition_says() throws Exception {
-    MaskReport report = measure(new MaskStudy(10, ranks("0"), 12), TrainingSpec.defaults());
+    MaskReport report = measure(new MaskStudy(10, ranks("0"), 4), TrainingSpec.defaults());
     assertThat(report.forward())
         .extracting(at -> at.y().masks())
         .satisfiesExactly(
@@ -67,7 +67,7 @@ class MaskStudyTest {
   @Test
   void what_stays_makes_masks_and_errors_smaller() throws Exception {
     MaskReport report =
-        measure(new MaskStudy(1000, ranks("0", "8", "16"), 12), TrainingSpec.defaults());
+        measure(new MaskStudy(1000, ranks("0", "8", "16"), 4), TrainingSpec.defaults());
     List<MaskErrors.Errors> conv2 =
         report.forward().stream()
             .filter(at -> at.layer().equals("conv2"))
@@ -85,10 +85,10 @@ class MaskStudyTest {
 
   @Test
   void a_report_says_how_many_images_there_were_not_how_many_were_asked_for() throws Exception {
-    assertThat(measure(new MaskStudy(10, ranks("0"), 5), TrainingSpec.defaults()).images())
-        .isEqualTo(5);
+    assertThat(measure(new MaskStudy(10, ranks("0"), 3), TrainingSpec.defaults()).images())
+        .isEqualTo(3);
     assertThat(measure(new MaskStudy(10, ranks("0"), 1000), TrainingSpec.defaults()).images())
-        .isEqualTo(12);
+        .isEqualTo(4);
   }
 
   @Test

@@ -27,7 +27,7 @@ class RankStudyTest {
 
   private RankReport analyze(int images, TrainingSpec spec, boolean grey) throws Exception {
     try (TrainedRun run = PlantedModel.open(folder.resolve("run"), spec, Map.of())) {
-      return new RankStudy(images).analyze(run, PlantedModel.data(20, 2, grey));
+      return new RankStudy(images).analyze(run, PlantedModel.data(6, 2, grey));
     }
   }
 
@@ -41,22 +41,22 @@ class RankStudyTest {
   /// Three equal channels are one direction, of which nothing is left beside it.
   @Test
   void grey_images_have_rank_1_and_random_colours_more() throws Exception {
-    LayerRanks grey = layer(analyze(5, SPEC, true), "conv1");
+    LayerRanks grey = layer(analyze(2, SPEC, true), "conv1");
     assertThat(Objects.requireNonNull(grey.x()).rank99()).isEqualTo(1);
     assertThat(grey.x().effective()).isCloseTo(1, within(1e-3));
     assertThat(grey.x().entropy()).isCloseTo(0, within(1e-3));
     assertThat(grey.xShares().sharedOptimum()).isCloseTo(0, within(1e-6));
-    LayerRanks coloured = layer(analyze(5, SPEC, false), "conv1");
+    LayerRanks coloured = layer(analyze(2, SPEC, false), "conv1");
     assertThat(Objects.requireNonNull(coloured.x()).rank99()).isEqualTo(3);
     assertThat(coloured.x().effective()).isBetween(2.5, 3.0);
   }
 
   @ParameterizedTest
-  @CsvSource({"1, 1", "20, 20", "1000, 20"})
+  @CsvSource({"1, 1", "6, 6", "1000, 6"})
   void no_more_images_are_decomposed_than_there_are(int asked, int decomposed) throws Exception {
     RankReport report = analyze(asked, SPEC, true);
     assertThat(report.images()).isEqualTo(decomposed);
-    assertThat(report.batch()).isEqualTo(20);
+    assertThat(report.batch()).isEqualTo(6);
     assertThat(report.epoch()).isEqualTo(3);
     assertThat(report.step()).isEqualTo(21);
     assertThat(report.violations()).isEmpty();
