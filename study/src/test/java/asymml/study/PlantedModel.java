@@ -39,6 +39,7 @@ public final class PlantedModel {
   /// @param spec of the run
   /// @param given values of some of the parameters, by name
   /// @return the run, which the caller closes
+  /// @throws IOException if a file cannot be written or read back
   public static TrainedRun open(Path directory, TrainingSpec spec, Map<String, float[]> given)
       throws IOException {
     RunLayout layout = new RunLayout(Files.createDirectories(directory));
