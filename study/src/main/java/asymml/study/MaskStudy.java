@@ -21,7 +21,7 @@ import java.util.List;
 ///
 /// @param noiseMultiplier standard deviation of the masks over the bound, 0.001 to 1e9
 /// @param ranks directions that stay trusted
-/// @param images that run through the network, at least 1
+/// @param images that run through the network where there are as many, at least 1
 public record MaskStudy(double noiseMultiplier, List<RankPolicy> ranks, int images) {
   /// Copies the list and checks the ranges above.
   ///
@@ -47,6 +47,7 @@ public record MaskStudy(double noiseMultiplier, List<RankPolicy> ranks, int imag
     TrainedModel model = run.model();
     TrainConfig config = run.spec().training();
     Graph graph = model.graph();
+    int used = Math.min(images, data.train().size());
     List<MaskErrors.AtRank> forward = new ArrayList<>();
     List<MaskErrors.OfGradient> backward = new ArrayList<>();
     try (LayerPass pass =
@@ -55,7 +56,7 @@ public record MaskStudy(double noiseMultiplier, List<RankPolicy> ranks, int imag
             model.parameters(),
             data.train(),
             model.description().normalization(),
-            Math.min(images, data.train().size()),
+            used,
             config.labelSmoothing(),
             config.seed())) {
       MaskErrors errors = new MaskErrors(pass, graph, noiseMultiplier);
@@ -66,7 +67,7 @@ public record MaskStudy(double noiseMultiplier, List<RankPolicy> ranks, int imag
     } catch (NonFiniteException e) {
       throw new StudyException(RankStudy.NOT_FINITE, e);
     }
-    return new MaskReport(graph.name(), noiseMultiplier, images, forward, backward);
+    return new MaskReport(graph.name(), noiseMultiplier, used, forward, backward);
   }
 
   private static List<Integer> split(Graph graph, TrainConfig config) {

@@ -15,11 +15,11 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 
 class BenchmarksTest {
   private static Throwable rootOf(Throwable e) {
-    Throwable root = e;
-    while (root.getCause() != null || root.getSuppressed().length > 0) {
-      root = root.getSuppressed().length > 0 ? root.getSuppressed()[0] : root.getCause();
+    if (e.getSuppressed().length > 0) {
+      return rootOf(e.getSuppressed()[0]);
     }
-    return root;
+    Throwable cause = e.getCause();
+    return cause == null ? e : rootOf(cause);
   }
 
   /// Once, in this JVM and at the smallest layer: what comes out says nothing of the costs.

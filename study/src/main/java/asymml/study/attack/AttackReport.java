@@ -47,6 +47,7 @@ public record AttackReport(List<Score> scores, List<AttackNote> notes, double se
     facts.put("layers", settings.layers());
     facts.put("maxUnknowns", settings.maxUnknowns());
     facts.put("publicImages", settings.publicImages());
+    facts.put("inversionIterations", settings.inversionIterations());
     facts.put("seconds", seconds);
     facts.put("scores", scores);
     facts.put("notApplied", notes.stream().map(AttackNote::toString).toList());

@@ -23,8 +23,8 @@ import java.util.Set;
 public final class AttackSuite {
   private static final Set<AttackName> ON_FEW = EnumSet.of(AttackName.GRADIENT_INVERSION);
 
-  /// Test images of the runs; the results are not used.
-  private static final int TEST_IMAGES = 64;
+  /// Public images of the runs that need some.
+  private static final int PUBLIC_IMAGES = 64;
 
   private final SuiteSpec spec;
   private final SuiteFiles files;
@@ -156,7 +156,7 @@ public final class AttackSuite {
     return recorded.trainAccuracy();
   }
 
-  /// Trains on the data, with a few of the public images to test on.
+  /// Trains on the data, with a few of its test images for public ones.
   private RecordedRun record(TrainingSpec run, int which, DataSet data, int known)
       throws IOException, StudyException {
     long began = System.nanoTime();
@@ -164,7 +164,7 @@ public final class AttackSuite {
         new DataSet(
             data.name(),
             data.train(),
-            data.test().subset(Math.min(known, TEST_IMAGES), run.training().seed()),
+            data.test().subset(Math.min(known, PUBLIC_IMAGES), run.training().seed()),
             data.normalization(),
             data.flip(),
             data.cropPadding());

@@ -5,6 +5,7 @@ import asymml.analysis.score.ImageScores;
 import asymml.analysis.score.MapScores;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// Scores rebuilt images against the true ones, and keeps a picture of each attack's best.
 final class ImageScoring {
@@ -53,13 +54,19 @@ final class ImageScoring {
         : ImageScores.psnr(found, pixels) > ImageScores.psnr(mean, pixels);
   }
 
+  /// As many public images as there are true ones; where there are fewer, some again.
+  private Maps strangers() {
+    Maps known = context.known(truths.examples());
+    int[] order = IntStream.range(0, truths.examples()).map(i -> i % known.examples()).toArray();
+    return known.pick(order, 0, order.length);
+  }
+
   private static boolean hasSsim(Maps pixels) {
     return pixels.height() >= 8 && pixels.width() >= 8;
   }
 
   private void add(AttackName name, int node, String from, Maps found, Maps best, boolean matched) {
-    Maps strangers =
-        matched ? MapScores.matched(context.known(truths.examples()), truths) : truths.zeros();
+    Maps strangers = matched ? MapScores.matched(strangers(), truths) : truths.zeros();
     Maps pixels = images.pixels(truths);
     Maps guess =
         images.pixels(AttackImages.mean(context.known(context.publicImages()), truths.examples()));

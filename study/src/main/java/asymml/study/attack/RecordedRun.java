@@ -31,7 +31,7 @@ record RecordedRun(
   ///
   /// @param spec of the run
   /// @param which of the workers records, from 0
-  /// @param data whose test images also serve as the public ones of a run that is accounted for
+  /// @param data its images, as [#resolved] takes them
   /// @param directory to create
   /// @throws IOException if files or the worker fail
   /// @throws TrainingException if the run cannot be trained for another reason than divergence
@@ -55,8 +55,7 @@ record RecordedRun(
             }
           }
         };
-    try (TrainingSession session =
-        TrainingSession.create(ResolvedRun.of(recorded, data, data.test()), directory)) {
+    try (TrainingSession session = TrainingSession.create(resolved(recorded, data), directory)) {
       @Nullable Double accuracy = session.listener(draws).train().lastEpoch().trainAccuracy();
       return new RecordedRun(
           layout,
@@ -70,5 +69,24 @@ record RecordedRun(
       // An answer: with so much noise it does not train. The first steps were recorded.
       return new RecordedRun(layout, recording, OptionalDouble.empty(), List.copyOf(drawn));
     }
+  }
+
+  /// What is run.
+  ///
+  /// @param spec of the run
+  /// @param data what it trains on, and test images that serve as the public ones of a run that is
+  ///   accounted for. Such a run must not be tested on them; what tests find is not used, so that
+  ///   training images do
+  /// @return the run on these images
+  static ResolvedRun resolved(TrainingSpec spec, DataSet data) {
+    DataSet own =
+        new DataSet(
+            data.name(),
+            data.train(),
+            data.train(),
+            data.normalization(),
+            data.flip(),
+            data.cropPadding());
+    return ResolvedRun.of(spec, own, data.test());
   }
 }

@@ -44,14 +44,20 @@ public record PrivacyAudit(int steps, RunAudit.@Nullable Settings training) {
   /// @param run with a model
   /// @param listener hears how the audited training goes
   /// @return lower bounds beside what is claimed
-  /// @throws StudyException if the run had no DP-SGD, or the audited training has no answer
+  /// @throws StudyException if the run had no DP-SGD or has no ledger, or the audited training has
+  ///   no answer
   /// @throws IOException if a file cannot be read or a worker fails
   public AuditReport of(TrainedRun run, TrainListener listener) throws StudyException, IOException {
-    PrivacyStatement statement = run.statement();
-    if (statement == null || run.spec().training().privacy().dpSgd() == null) {
+    if (run.spec().training().privacy().dpSgd() == null) {
       throw new StudyException(
           run.layout().directory()
               + " was not trained with --dp-sgd: only runs with DP-SGD can be audited");
+    }
+    PrivacyStatement statement = run.statement();
+    if (statement == null) {
+      throw new StudyException(
+          "%s has no %s: nothing is claimed that could be audited"
+              .formatted(run.layout().directory(), run.layout().ledger().getFileName()));
     }
     TrainedModel.Description model = run.model().description();
     try {

@@ -1,5 +1,6 @@
 package asymml.study.bench;
 
+import asymml.kernels.Closer;
 import asymml.kernels.TemporaryFolder;
 import asymml.model.Graph;
 import asymml.session.WorkerLauncher;
@@ -74,27 +75,34 @@ public record BenchWorkers(
 
   /// A worker process of this side's own, and the door to it.
   private final class Own implements AutoCloseable {
-    private final TemporaryFolder folder = TemporaryFolder.create();
+    private final Closer owned = new Closer();
     private final WorkerProcess process;
     private final Party party;
 
     Own() throws IOException {
-      process =
-          WorkerProcess.start(
-              WorkerLauncher.command(processes.device(), folder.path()),
-              processes.threads(),
-              folder.path().resolve("worker.log"),
-              LIMIT);
-      RemoteWorker worker = RemoteWorker.connect(process, LIMIT);
-      party = new Party(worker, new ReleaseDoor(worker, random, processes.threads()));
+      boolean connected = false;
+      try {
+        TemporaryFolder folder = owned.own(TemporaryFolder.create());
+        process =
+            owned.own(
+                WorkerProcess.start(
+                    WorkerLauncher.command(processes.device(), folder.path()),
+                    processes.threads(),
+                    folder.path().resolve("worker.log"),
+                    LIMIT));
+        RemoteWorker worker = owned.own(RemoteWorker.connect(process, LIMIT));
+        party = new Party(worker, owned.own(new ReleaseDoor(worker, random, processes.threads())));
+        connected = true;
+      } finally {
+        if (!connected) {
+          owned.close();
+        }
+      }
     }
 
     @Override
-    public void close() throws IOException {
-      party.door().close();
-      party.worker().close();
-      process.close();
-      folder.close();
+    public void close() {
+      owned.close();
     }
   }
 }
