@@ -44,6 +44,8 @@ class CommandTreeTest {
           "--seed",
           "--steps",
           "--target-epsilon",
+          "--tls-keystore",
+          "--tls-password-file",
           "--threads",
           "--trusted-layers",
           "--warm-up-epochs",

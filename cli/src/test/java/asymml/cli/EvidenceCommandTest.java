@@ -225,7 +225,7 @@ class EvidenceCommandTest {
         .isEqualTo(
             "asymml: %s: policy key mrenclave is unknown; known here: clockSkewSeconds,"
                     .formatted(policy)
-                + " collateral, platforms, revocation, sgx, simulation, snp, tcb, tdx\n");
+                + " collateral, platforms, revocation, run, sgx, simulation, snp, tcb, tdx\n");
     Outcome get =
         Outcome.of(
             "evidence", "get", "--report-data", "00", "--out", "x", "--root", folder.toString());

@@ -108,7 +108,7 @@ record ArchitectureRules(String root) {
     rules.put("the rank analysis has no way out", rankHasNoWayOut());
     rules.put("nothing on the trusted side reads the rank analysis", nothingReadsRanks());
     rules.put("where training runs only plans resolve ranks", onlyPlansResolveRanks());
-    rules.put("only transports open sockets", onlyTransportsUseTheNetwork());
+    rules.put("only transports and the key release open sockets", onlyTransportsUseTheNetwork());
     rules.put("only WorkerProcess starts processes", onlyWorkerProcessStartsProcesses());
     rules.put("where private data live nothing is printed", nothingIsPrinted());
     rules.put("where private data live nothing is logged", nothingIsLogged());
@@ -271,7 +271,9 @@ record ArchitectureRules(String root) {
         .that(
             not(
                 nameMatching(
-                    Pattern.quote(root) + "\\.wire\\.([A-Za-z]*Transport|TlsCandidates)(\\$.*)?")))
+                    Pattern.quote(root)
+                        + "\\.(wire\\.([A-Za-z]*Transport|TlsCandidates)|attest\\.release"
+                        + "\\.(Key(Server|Client)|OwnerIdentity|SocketDeadline))(\\$.*)?")))
         .should()
         .dependOnClassesThat(NETWORK)
         .orShould()

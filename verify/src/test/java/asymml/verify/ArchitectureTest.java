@@ -87,7 +87,7 @@ class ArchitectureTest {
               "where training runs only plans resolve ranks",
               "trusted.split.Breaches$ResolvesARank"),
           breaches(
-              "only transports open sockets",
+              "only transports and the key release open sockets",
               "wire.Breaches$ListensOnTheSide",
               "trusted.data.Breaches$OpensASocket",
               "trusted.data.Breaches$OpensAChannel",

@@ -8,6 +8,7 @@ import asymml.attest.intel.Collateral;
 import asymml.attest.intel.Quote;
 import asymml.attest.nvidia.GpuReport;
 import asymml.attest.policy.Evidence;
+import asymml.cli.options.PlatformOptions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.AccessDeniedException;
@@ -16,10 +17,12 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /// A file with evidence and what came beside it.
+@SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class EvidenceFiles {
   /// Far more than any evidence has.
   private static final int MOST_BYTES = 16 << 20;
@@ -27,22 +30,9 @@ final class EvidenceFiles {
   @Parameters(
       paramLabel = "EVIDENCE",
       description = "A quote, or a report of SEV-SNP or a GPU, in binary.")
-  @SuppressWarnings("NullAway.Init") // picocli sets the field before the command runs
   private Path evidence;
 
-  @Option(
-      names = "--collateral",
-      paramLabel = "DIR",
-      description =
-          "SGX and TDX: the folder of Intel's collateral ('asymml evidence collateral' says what it"
-              + " holds).")
-  private @Nullable Path collateral;
-
-  @Option(
-      names = "--vek",
-      paramLabel = "FILE",
-      description = "SEV-SNP: the VCEK or VLEK certificate, DER or PEM.")
-  private @Nullable Path vek;
+  @Mixin private PlatformOptions platform;
 
   @Option(
       names = "--certificates",
@@ -67,7 +57,9 @@ final class EvidenceFiles {
         case QUOTE ->
             new Evidence.Intel(
                 Quote.parse(bytes),
-                collateral == null ? Optional.empty() : Optional.of(Collateral.read(collateral)));
+                platform.collateral().isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(Collateral.read(platform.collateral().get())));
         case SNP -> snp(SnpReport.parse(bytes));
         case GPU ->
             new Evidence.Gpu(GpuReport.parse(bytes), chain == null ? new byte[0] : bytes(chain));
@@ -83,7 +75,10 @@ final class EvidenceFiles {
       return new Evidence.Snp(report, SnpCertificates.table(bytes(certificates), key));
     }
     return new Evidence.Snp(
-        report, vek == null ? SnpCertificates.none() : SnpCertificates.of(bytes(vek)));
+        report,
+        platform.vek().isEmpty()
+            ? SnpCertificates.none()
+            : SnpCertificates.of(bytes(platform.vek().get())));
   }
 
   /// All bytes of a file.

@@ -6,13 +6,12 @@ import asymml.attest.intel.TcbStatus;
 import asymml.attest.policy.Evidence;
 import asymml.attest.policy.EvidenceVerifier;
 import asymml.attest.policy.Policy;
-import asymml.attest.policy.PolicyFile;
 import asymml.attest.policy.Verdict;
+import asymml.attest.release.Decision;
 import asymml.cli.options.JsonOption;
+import asymml.cli.options.PolicyOption;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,7 +22,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /// `asymml evidence verify`.
@@ -48,13 +46,7 @@ final class EvidenceVerifyCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private EvidenceFiles files;
 
-  @Option(
-      names = "--policy",
-      required = true,
-      paramLabel = "FILE",
-      description = "What the owner accepts, in YAML (docs/guide/tee.md).")
-  private Path policyFile;
-
+  @Mixin private PolicyOption policies;
   @Mixin private TimeOptions time;
   @Mixin private ReportDataOptions reportData;
 
@@ -62,13 +54,7 @@ final class EvidenceVerifyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, EvidenceException {
-    Policy policy;
-    try {
-      policy =
-          PolicyFile.parse(new String(EvidenceFiles.bytes(policyFile), StandardCharsets.UTF_8));
-    } catch (EvidenceException e) {
-      throw new EvidenceException(policyFile + ": " + e.getMessage(), e);
-    }
+    Policy policy = policies.read();
     Evidence evidence = files.read();
     Instant at = time.at();
     Verdict verdict = EvidenceVerifier.verify(evidence, policy, at, reportData.bytes(spec));
@@ -91,7 +77,7 @@ final class EvidenceVerifyCommand implements Callable<Integer> {
   }
 
   private void print(PrintWriter out, Evidence evidence, Verdict verdict, Instant at) {
-    String mark = verdict.simulation() ? "SIMULATION: not a vendor's root: " : "";
+    String mark = verdict.simulation() ? Decision.SIMULATION + ": " : "";
     out.println(mark + evidence.summary());
     verdict
         .status()

@@ -3,12 +3,15 @@ package asymml.cli.owner;
 import asymml.attest.EvidenceException;
 import asymml.attest.intel.TcbStatus;
 import asymml.attest.policy.Policy;
-import asymml.attest.policy.PolicyFile;
+import asymml.attest.policy.RunBounds;
+import asymml.attest.release.Decision;
+import asymml.cli.options.PolicyOption;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -25,8 +28,6 @@ import picocli.CommandLine.Spec;
     footer = "  asymml owner policy policy.yaml")
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class OwnerPolicyCommand implements Callable<Integer> {
-  private static final int MOST_BYTES = 1 << 20;
-
   @Spec private CommandSpec spec;
 
   @Parameters(paramLabel = "POLICY", description = "A policy in YAML (docs/guide/tee.md).")
@@ -34,17 +35,7 @@ final class OwnerPolicyCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, EvidenceException {
-    Policy policy;
-    try {
-      if (Files.size(file) > MOST_BYTES) {
-        throw new IOException(file + " is larger than a megabyte: that is no policy");
-      }
-      policy = PolicyFile.parse(Files.readString(file));
-    } catch (NoSuchFileException e) {
-      throw new IOException("no such file: " + file, e);
-    } catch (EvidenceException e) {
-      throw new EvidenceException(file + ": " + e.getMessage(), e);
-    }
+    Policy policy = PolicyOption.read(file);
     PrintWriter out = spec.commandLine().getOut();
     out.println(
         "accepts %s enclaves of SGX, %s domains of TDX, %s guests of SEV-SNP"
@@ -64,13 +55,45 @@ final class OwnerPolicyCommand implements Callable<Integer> {
     policy.tcb().accept().stream()
         .filter(status -> status.policyWord().orElse("").startsWith("insecure"))
         .forEach(status -> out.println("accepts TCB " + status.label() + " (dangerous)"));
-    if (policy.simulation().intel().isPresent() || !policy.simulation().amd().isEmpty()) {
-      out.println("SIMULATION: accepts roots that are not a vendor's");
+    if (policy.isSimulation()) {
+      out.println(Decision.SIMULATION + ": what this policy accepts says nothing about hardware");
     }
     if (policy.sgx().isEmpty() && policy.tdx().isEmpty() && policy.snp().isEmpty()) {
       out.println("no identity: nothing is accepted");
     }
+    policy
+        .run()
+        .ifPresentOrElse(
+            run -> runs(run).forEach(out::println),
+            () -> out.println("no section run: no key is released under this policy"));
     out.flush();
     return ExitCode.OK;
+  }
+
+  private static List<String> runs(RunBounds run) {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "releases keys to runs of mode %s, shield %s, with %s accounted for"
+            .formatted(
+                run.modes().map(OwnerPolicyCommand::words).orElse("any (dangerous)"),
+                run.shields().map(OwnerPolicyCommand::words).orElse("any"),
+                run.protect().isEmpty()
+                    ? "nothing (dangerous)"
+                    : String.join(" and ", run.protect().stream().sorted().toList())));
+    lines.add(
+        "bounds: noise multiplier %s; %s"
+            .formatted(
+                run.leastNoiseMultiplier().map(z -> "at least " + z).orElse("any"),
+                run.greatestEpsilon()
+                    .map(epsilon ->
+                        "epsilon at most %s at delta %s at most"
+                            .formatted(epsilon, run.greatestDelta().orElseThrow()))
+                    .orElse("any epsilon (dangerous: nothing bounds a whole run)")));
+    lines.add("trained model: " + (run.releaseModel() ? "may be in clear" : "only sealed"));
+    return lines;
+  }
+
+  private static String words(Set<String> words) {
+    return String.join(" or ", words.stream().sorted().toList());
   }
 }

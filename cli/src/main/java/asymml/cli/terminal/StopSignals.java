@@ -12,12 +12,25 @@ public final class StopSignals implements AutoCloseable {
   private static final Map<String, Integer> NUMBERS = Map.of("HUP", 1, "INT", 2, "TERM", 15);
 
   private final Map<String, Object> before = new LinkedHashMap<>();
+  private final String said;
+  private final Runnable stop;
   private volatile int received;
+
+  /// Listens until closed, for a run that looks at [#received] after each step.
+  ///
+  /// @param err hears of the first signal
+  public StopSignals(PrintWriter err) {
+    this(err, "stopping after this step to save the run", () -> {});
+  }
 
   /// Listens until closed.
   ///
   /// @param err hears of the first signal
-  public StopSignals(PrintWriter err) {
+  /// @param said what then happens
+  /// @param stop is run at the first signal
+  public StopSignals(PrintWriter err, String said, Runnable stop) {
+    this.said = said;
+    this.stop = stop;
     NUMBERS.forEach(
         (name, number) -> before.put(name, Signals.register(name, () -> receive(number, err))));
   }
@@ -28,8 +41,9 @@ public final class StopSignals implements AutoCloseable {
     }
     received = number;
     err.println();
-    err.println("asymml: stopping after this step to save the run; once more to stop at once");
+    err.println("asymml: %s; once more to stop at once".formatted(said));
     err.flush();
+    stop.run();
   }
 
   /// Whether a signal has come.
