@@ -4,23 +4,22 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
-import java.util.concurrent.atomic.AtomicReference;
 
 /// A clock that stands until it is set.
 final class SettableClock extends Clock {
-  private final AtomicReference<Instant> now;
+  private volatile Instant now;
 
   SettableClock(Instant at) {
-    now = new AtomicReference<>(at);
+    now = at;
   }
 
   void set(Instant at) {
-    now.set(at);
+    now = at;
   }
 
   @Override
   public Instant instant() {
-    return now.get();
+    return now;
   }
 
   @Override
