@@ -148,6 +148,17 @@ class RunBoundsTest {
   }
 
   @Test
+  void deep_or_long_values_end_in_one_line() {
+    for (String text : List.of("[".repeat(60_000), "{\"a\":" + "1".repeat(60_000) + "}")) {
+      assertThatThrownBy(() -> RunConfiguration.parse(text.getBytes(StandardCharsets.UTF_8)))
+          .isInstanceOf(EvidenceException.class)
+          .satisfies(e -> assertThat(e.getMessage()).hasLineCount(1).hasSizeLessThan(400));
+    }
+    assertThatThrownBy(() -> RunConfiguration.parse(new byte[65_537]))
+        .hasMessage("a configuration has at most 65536 bytes: 65537");
+  }
+
+  @Test
   void the_canonical_form_does_not_depend_on_order_or_type() throws Exception {
     Map<String, Object> settings = new LinkedHashMap<>();
     settings.put("momentum", 0.9f);

@@ -9,12 +9,8 @@ import asymml.attest.policy.Evidence;
 import asymml.attest.policy.EvidenceVerifier;
 import asymml.attest.policy.PolicyFile;
 import asymml.attest.policy.Verdict;
-import java.security.cert.X509Certificate;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -124,38 +120,16 @@ class SimulatedHierarchyTest {
     assertThat(platform.names()).containsExactly("quoting enclave differs from QE identity");
   }
 
-  private static byte[] littleEndian(byte[] raw) {
-    byte[] signature = new byte[512];
-    for (int i = 0; i < 48; i++) {
-      signature[i] = raw[47 - i];
-      signature[72 + i] = raw[95 - i];
-    }
-    return signature;
-  }
-
   @Test
   void another_root_with_amds_name_is_accepted_only_where_the_policy_names_it() throws Exception {
-    Specimen specimen = Specimen.named("genoa-v3");
-    X509Certificate real = Certificates.der(specimen.file("vek"), "VCEK");
-    List<TestAuthority.Extension> extensions = new ArrayList<>();
-    for (String arc : List.of("2", "3.1", "3.2", "3.3", "3.8", "4")) {
-      String oid = "1.3.6.1.4.1.3704.1." + arc;
-      extensions.add(
-          new TestAuthority.Extension(
-              oid, Objects.requireNonNull(Certificates.extension(real, oid))));
-    }
-    TestAuthority ark = TestAuthority.root("ARK-Genoa", 384);
-    TestAuthority ask = ark.authority("SEV-Genoa", 2);
-    TestAuthority vcek =
-        ask.issue("SEV-VCEK", 0, false, TestAuthority.BEGIN, TestAuthority.END, extensions);
-    byte[] report = specimen.bytes();
-    byte[] signature = littleEndian(vcek.raw(Arrays.copyOf(report, 0x2a0)));
-    System.arraycopy(signature, 0, report, 0x2a0, signature.length);
+    SimulatedGuest guest = new SimulatedGuest();
+    Specimen specimen = guest.specimen;
+    byte[] report = guest.report(SnpReport.parse(specimen.bytes()).reportData());
     Evidence evidence =
         new Evidence.Snp(
             SnpReport.parse(report),
-            new SnpCertificates(vcek.certificate(), List.of(ask.certificate()), null));
-    String simulation = "simulation:\n  genoa: |\n    " + ark.pem().replace("\n", "\n    ") + "\n";
+            new SnpCertificates(guest.vcek.certificate(), List.of(guest.ask.certificate()), null));
+    String simulation = guest.simulation();
     Verdict named =
         EvidenceVerifier.verify(
             evidence,
@@ -174,9 +148,9 @@ class SimulatedHierarchyTest {
         new Evidence.Snp(
             SnpReport.parse(report),
             new SnpCertificates(
-                vcek.certificate(),
-                List.of(ask.certificate()),
-                Certificates.crl(ark.crl(BEFORE, AFTER, 2), "CRL")));
+                guest.vcek.certificate(),
+                List.of(guest.ask.certificate()),
+                Certificates.crl(guest.ark.crl(BEFORE, AFTER, 2), "CRL")));
     assertThat(
             EvidenceVerifier.verify(
                     revoked, PolicyFile.parse(specimen.policy() + simulation), AT, Optional.empty())
