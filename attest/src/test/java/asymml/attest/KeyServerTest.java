@@ -43,11 +43,13 @@ import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Keys over real TLS connections on this machine, with evidence of a simulated platform.
+@SuppressWarnings("NullAway.Init") // a test that needs a server starts it
 class KeyServerTest {
   private static final Duration LONG = Duration.ofMinutes(2);
   private static final String PASSWORD = "for this test only";
@@ -57,16 +59,21 @@ class KeyServerTest {
   private final DataKey key = DataKey.draw(new SecureRandom());
   private final BlockingQueue<Decision> decisions = new LinkedBlockingQueue<>();
   private final BlockingQueue<String> failures = new LinkedBlockingQueue<>();
-  private SimulatedPlatform platform;
+  private static SimulatedPlatform platform;
   private TestAuthority owner;
   private Path logFile;
   private DecisionLog log;
   private KeyServer server;
   private FutureTask<Void> serving;
 
-  @BeforeEach
-  void an_owner_serves() throws Exception {
+  @BeforeAll
+  static void there_is_a_platform() throws Exception {
     platform = new SimulatedPlatform();
+  }
+
+  @BeforeEach
+  void an_owner_has_keys_and_a_log() throws Exception {
+    platform.debug = false;
     platform.write(folder.resolve("collateral"));
     owner = TestAuthority.root("owner", 256);
     KeyStore keys = KeyStore.getInstance("PKCS12");

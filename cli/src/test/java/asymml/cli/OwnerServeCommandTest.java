@@ -15,6 +15,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,6 +26,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,27 +46,34 @@ class OwnerServeCommandTest {
         releaseModel: false
       """;
 
+  private static final String PASSWORD = "for this test only";
+
+  @TempDir static Path shared;
+
   @TempDir Path folder;
 
   private String at(String name) {
     return folder.resolve(name).toString();
   }
 
-  @BeforeEach
-  void an_owner_has_keys_and_a_policy() throws Exception {
-    Outcome.of("owner", "init", "--key", at("data.key"));
-    keytool("-genkeypair", "-keyalg", "EC", "-dname", "CN=owner", "-storetype", "PKCS12");
-    keytool("-exportcert", "-rfc", "-file", at("owner.pem"));
-    Files.writeString(folder.resolve("password"), "for this test only\n");
-    Files.writeString(folder.resolve("policy.yaml"), POLICY);
-  }
-
-  private void keytool(String... arguments) throws Exception {
+  @BeforeAll
+  static void an_owner_has_a_tls_key() throws Exception {
+    Path keystore = shared.resolve("owner.p12");
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "keytool").toString());
-    command.addAll(Arrays.asList(arguments));
-    command.addAll(List.of("-keystore", at("owner.p12"), "-storepass", "for this test only"));
+    command.addAll(List.of("-genkeypair", "-keyalg", "EC", "-dname", "CN=owner"));
+    command.addAll(List.of("-alias", "owner", "-storetype", "PKCS12"));
+    command.addAll(List.of("-keystore", keystore.toString(), "-storepass", PASSWORD));
     assertThat(new ProcessBuilder(command).redirectErrorStream(true).start().waitFor()).isZero();
+    KeyStore keys = KeyStore.getInstance(keystore.toFile(), PASSWORD.toCharArray());
+    Files.write(shared.resolve("owner.crt"), keys.getCertificate("owner").getEncoded());
+    Files.writeString(shared.resolve("password"), PASSWORD + "\n");
+  }
+
+  @BeforeEach
+  void an_owner_has_a_data_key_and_a_policy() throws Exception {
+    Outcome.of("owner", "init", "--key", at("data.key"));
+    Files.writeString(folder.resolve("policy.yaml"), POLICY);
   }
 
   private String[] serve(String... more) {
@@ -76,9 +85,9 @@ class OwnerServeCommandTest {
                 "--listen",
                 "tls:127.0.0.1:0",
                 "--tls-keystore",
-                at("owner.p12"),
+                shared.resolve("owner.p12").toString(),
                 "--tls-password-file",
-                at("password"),
+                shared.resolve("password").toString(),
                 "--key",
                 at("data.key"),
                 "--policy",
@@ -126,7 +135,7 @@ class OwnerServeCommandTest {
     assertThatThrownBy(() ->
             KeyClient.request(
                 address,
-                OwnerIdentity.pinned(folder.resolve("owner.pem")),
+                OwnerIdentity.pinned(shared.resolve("owner.crt")),
                 RunConfiguration.of(Map.of("mode", "asymml")),
                 source,
                 Duration.ofMinutes(2)))
