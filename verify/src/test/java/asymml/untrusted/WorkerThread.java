@@ -4,6 +4,7 @@ import asymml.wire.Transport;
 import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -108,7 +109,14 @@ public final class WorkerThread implements AutoCloseable {
       Transport unused = UnixTransport.connect(socket);
       unused.close();
     }
-    end.orTimeout(LIMIT_MINUTES, TimeUnit.MINUTES).join();
+    try {
+      awaitEnd();
+    } catch (ExecutionException | TimeoutException e) {
+      throw new IOException("the worker has not ended as it should", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while the worker ended");
+    }
     Files.delete(folder);
   }
 }
