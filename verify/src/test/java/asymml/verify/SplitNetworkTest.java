@@ -86,7 +86,7 @@ class SplitNetworkTest {
     "resnet20, GROUP, SHARED, energy:0.2, 16",
     "resnet20, BATCH, PER_EXAMPLE, 1/8, 8",
     "resnet20, BATCH, SHARED, 0, 8",
-    "vgg16, BATCH, SHARED, 1/8, 16",
+    "vgg16, BATCH, SHARED, 1/8, 32",
     "cnn, BATCH, SHARED, schedule:2:32, 13",
   })
   void split_without_noise_trains_like_unsplit(
