@@ -10,7 +10,9 @@ import asymml.attest.release.OwnerAddress;
 import asymml.attest.release.OwnerIdentity;
 import asymml.attest.source.EvidenceSource;
 import asymml.privacy.Channel;
+import asymml.session.Settings;
 import asymml.trusted.plan.Mode;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -176,14 +178,20 @@ class OwnerServeCommandTest {
   }
 
   @Test
-  void a_policy_says_which_runs_get_the_key() {
+  void a_policy_says_which_runs_get_the_key_and_what_their_epsilon_covers() throws IOException {
     Outcome outcome = Outcome.of("owner", "policy", at("policy.yaml"));
     assertThat(outcome.out())
         .contains(
             "releases keys to runs of mode asymml, shield any, with gradients and residuals"
                 + " accounted for",
-            "bounds: noise multiplier any; epsilon at most 8.0 at delta 1.0E-5 at most",
+            "bounds: noise multiplier any; epsilon of the channels that must be accounted for"
+                + " (dangerous: of the others nothing is bounded) at most 8.0 at delta 1.0E-5 at most",
             "trained model: only sealed");
+    Files.writeString(
+        folder.resolve("policy.yaml"),
+        POLICY.replace("[residuals, gradients]", "[residuals, gradients, weights]"));
+    assertThat(Outcome.of("owner", "policy", at("policy.yaml")).out())
+        .contains("epsilon of a worker's whole view at most 8.0 at delta 1.0E-5 at most");
   }
 
   @Test
@@ -193,6 +201,14 @@ class OwnerServeCommandTest {
             Arrays.stream(Mode.values()).map(Mode::label).toList());
     assertThat(RunBounds.CHANNELS)
         .containsExactlyInAnyOrderElementsOf(
-            Arrays.stream(Channel.values()).map(Channel::label).toList());
+            Settings.parse(
+                    "run.yaml", "protect: all\nnoise-multiplier: 1\npublic-data: p\nnorm: group")
+                .spec()
+                .training()
+                .privacy()
+                .protect()
+                .stream()
+                .map(Channel::label)
+                .toList());
   }
 }

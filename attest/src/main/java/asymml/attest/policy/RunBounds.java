@@ -35,8 +35,8 @@ public record RunBounds(
   /// Values of the setting `shield`.
   public static final Set<String> SHIELDS = ordered("residual", "shares");
 
-  /// Values of the setting `protect`.
-  public static final Set<String> CHANNELS = ordered("residuals", "gradients", "weights", "basis");
+  /// Values of the setting `protect`. Where weights are protected, a worker's whole view is.
+  public static final Set<String> CHANNELS = ordered("residuals", "gradients", "weights");
 
   /// The setting that says whether the trained model is written in clear.
   public static final String RELEASE_MODEL = "release-model";
@@ -52,6 +52,13 @@ public record RunBounds(
     modes = modes.map(Set::copyOf);
     shields = shields.map(Set::copyOf);
     protect = Set.copyOf(protect);
+  }
+
+  /// Whether an epsilon of these runs is that of all that a worker sees.
+  ///
+  /// @return false if it is that of the channels in `protect` alone
+  public boolean coversWholeView() {
+    return protect.containsAll(CHANNELS);
   }
 
   private static Set<String> ordered(String... words) {

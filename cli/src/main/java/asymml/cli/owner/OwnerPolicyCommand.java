@@ -86,11 +86,17 @@ final class OwnerPolicyCommand implements Callable<Integer> {
                 run.leastNoiseMultiplier().map(z -> "at least " + z).orElse("any"),
                 run.greatestEpsilon()
                     .map(epsilon ->
-                        "epsilon at most %s at delta %s at most"
-                            .formatted(epsilon, run.greatestDelta().orElseThrow()))
+                        "epsilon of %s at most %s at delta %s at most"
+                            .formatted(covered(run), epsilon, run.greatestDelta().orElseThrow()))
                     .orElse("any epsilon (dangerous: nothing bounds a whole run)")));
     lines.add("trained model: " + (run.releaseModel() ? "may be in clear" : "only sealed"));
     return lines;
+  }
+
+  private static String covered(RunBounds run) {
+    return run.coversWholeView()
+        ? "a worker's whole view"
+        : "the channels that must be accounted for (dangerous: of the others nothing is bounded)";
   }
 
   private static String words(Set<String> words) {

@@ -80,8 +80,8 @@ public record BenchWorkers(
     private final Party party;
 
     Own() throws IOException {
-      boolean connected = false;
-      try {
+      try (Closer opened = new Closer()) {
+        opened.own(owned);
         TemporaryFolder folder = owned.own(TemporaryFolder.create());
         process =
             owned.own(
@@ -92,11 +92,7 @@ public record BenchWorkers(
                     LIMIT));
         RemoteWorker worker = owned.own(RemoteWorker.connect(process, LIMIT));
         party = new Party(worker, owned.own(new ReleaseDoor(worker, random, processes.threads())));
-        connected = true;
-      } finally {
-        if (!connected) {
-          owned.close();
-        }
+        opened.release();
       }
     }
 
