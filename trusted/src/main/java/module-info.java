@@ -27,6 +27,10 @@ module asymml.trusted {
       asymml.cli,
       asymml.session,
       asymml.study;
+  exports asymml.trusted.check to
+      asymml.cli,
+      asymml.session,
+      asymml.study;
   exports asymml.trusted.network to
       asymml.study;
   exports asymml.trusted.ops to

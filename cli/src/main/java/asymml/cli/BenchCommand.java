@@ -4,6 +4,7 @@ import asymml.cli.options.ChunkOptions;
 import asymml.cli.options.NetworkOptions;
 import asymml.cli.options.ProcessOptions;
 import asymml.cli.options.ShieldOptions;
+import asymml.cli.options.VerifyOptions;
 import asymml.cli.table.BenchTable;
 import asymml.cli.table.PerExampleTable;
 import asymml.kernels.Kernels;
@@ -23,6 +24,7 @@ import asymml.study.bench.BenchSweep;
 import asymml.study.bench.Benchmark;
 import asymml.study.bench.SweepResult;
 import asymml.trusted.bench.PerExampleBench;
+import asymml.trusted.check.Verification;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
@@ -129,6 +131,8 @@ final class BenchCommand implements Callable<Integer> {
 
   @Mixin private ChunkOptions chunks;
 
+  @Mixin private VerifyOptions verify;
+
   @Option(
       names = "--steps",
       paramLabel = "N",
@@ -176,8 +180,8 @@ final class BenchCommand implements Callable<Integer> {
       names = "--sweep",
       paramLabel = "KEY:V1,V2,...",
       description =
-          "Measure at each of these values of batch-size, image-size or rank, and print what an"
-              + " image costs in place of a step.")
+          "Measure at each of these values of batch-size, image-size, rank or verify, and print what"
+              + " an image costs in place of a step.")
   private @Nullable BenchSweep sweep;
 
   @Option(
@@ -249,7 +253,7 @@ final class BenchCommand implements Callable<Integer> {
               requireAlone();
               Shape images = new Shape(imageSize, imageSize, 3);
               Graph graph = Zoo.build(network.model(), images, CLASSES, network.norm());
-              Kernels.setThreads(processes.processes(1).threads());
+              Kernels.setThreads(processes.processes(1, Verification.OFF).threads());
               return new PerExampleBench(DpSgd.DEFAULT.plan(graph, batchSize), steps + warmUp);
             });
     PerExampleTable table = new PerExampleTable(out);
@@ -276,6 +280,7 @@ final class BenchCommand implements Callable<Integer> {
             "--shield",
             "--worker",
             "--worker-delay",
+            "--verify",
             "--enclave-slowdown",
             "--sweep",
             "--json",
@@ -358,7 +363,7 @@ final class BenchCommand implements Callable<Integer> {
             noiseRatio != null ? noiseRatio : shares ? 1000 : 0.1,
             shielding),
         new BenchSpec.Rounds(steps, warmUp, rounds),
-        asked(processes.processes(chunks.number())));
+        asked(processes.processes(chunks.number(), verify.verification())));
   }
 
   private BenchSpec.Processes asked(BenchSpec.Processes given) {
@@ -367,6 +372,10 @@ final class BenchCommand implements Callable<Integer> {
     }
     if (!processes.worker().equals(new WorkerChoice.Local(WorkerChoice.Local.CPU))) {
       throw new IllegalArgumentException("give one of --worker and --worker-delay");
+    }
+    if (given.verification() != Verification.OFF) {
+      throw new IllegalArgumentException(
+          "--verify does not go with --worker-delay: there are no results to check");
     }
     return given.emulated(workerDelay);
   }

@@ -13,6 +13,7 @@ import asymml.session.Limit;
 import asymml.study.plan.PlanResult;
 import asymml.study.plan.PlanSpec;
 import asymml.study.plan.PlanStudy;
+import asymml.trusted.check.Verification;
 import asymml.trusted.data.DataException;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.train.TrainingException;
@@ -127,7 +128,7 @@ final class PlanCommand implements Callable<Integer> {
               trustedLayers,
               energy,
               steps,
-              processes.processes(1));
+              processes.processes(1, Verification.OFF));
       PlanResult result = run(asked, progress.kind(), out);
       if (json != null) {
         result.write(json, asked, Build.version());

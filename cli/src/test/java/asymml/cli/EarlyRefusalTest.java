@@ -53,6 +53,7 @@ class EarlyRefusalTest {
         "--model vgg16 --trusted-layers fc3             | is no linear layer of vgg16",
         "--mode trusted-only --rank 8                   | --rank has no effect in mode trusted-only",
         "--mode trusted-only --worker unix:/w           | --worker has no effect in mode trusted-only",
+        "--mode trusted-only --verify every             | --verify has no effect in mode trusted-only",
         "--mode trusted-only --chunks 2                 | --chunks has no effect in mode trusted-only",
         "--mode untrusted-only --noise-ratio 0.3        | --noise-ratio has no effect in mode",
         "--mode dp-only --rank 8                        | --rank has no effect in mode dp-only",

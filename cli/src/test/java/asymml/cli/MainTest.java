@@ -46,6 +46,7 @@ class MainTest {
         "--wire bfloat16                      | --worker tls:HOST:PORT",
         "--wire bfloat16 --worker tls:a:1 --tls-trust w.pem --mode trusted-only | --worker tls:HOST:PORT",
         "--wire bfloat16 --worker tls:a:1,tls:b:1 --tls-trust w.pem --shield shares | in float32",
+        "--verify sometimes                   | --verify must be off, every, or sample:P",
         "--chunks 0                           | --chunks must be 1 to 16: 0",
         "--chunks 2 --shield shares --norm group | masks are made for a whole batch",
         "--chunks 2 --worker-record f         | omit --chunks",

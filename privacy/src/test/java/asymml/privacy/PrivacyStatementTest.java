@@ -104,6 +104,8 @@ class PrivacyStatementTest {
         assertThat(alone).contains(" at delta 1.00e-05");
         assertThat(alone).contains("; leakage about weights is ");
         assertThat(alone.contains(CAVEAT)).isEqualTo(leaks(ledger, Channel.WEIGHTS));
+        assertThat(alone.contains("worker that returns wrong results"))
+            .isEqualTo(leaks(ledger, Channel.WEIGHTS));
       }
     }
   }
@@ -129,7 +131,9 @@ class PrivacyStatementTest {
         .isEqualTo(
             "any one worker's whole view: epsilon infinite, because of weights (sent unprotected)");
     assertThat(statement.lines().getLast()).contains("do not collude");
-    assertThat(statement.assumptions()).anyMatch(line -> line.contains("do not share"));
+    assertThat(statement.assumptions())
+        .anyMatch(line -> line.contains("do not share"))
+        .anyMatch(line -> line.contains("key of the masks computes as it is asked to"));
     assertThat(statement.facts()).containsEntry("workers", 2);
     assertThat(PrivacyStatement.of(one, EXACT).assumptions())
         .noneMatch(line -> line.contains("do not share"));

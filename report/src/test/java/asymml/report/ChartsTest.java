@@ -18,6 +18,7 @@ import asymml.study.compare.Comparison;
 import asymml.study.compare.Guarantee;
 import asymml.study.tradeoff.Tradeoff;
 import asymml.trusted.bench.StepCost;
+import asymml.trusted.check.Verification;
 import asymml.trusted.ops.StepProfile.Phase;
 import asymml.trusted.passes.ResidualNorms.Place;
 import asymml.trusted.passes.ResidualNorms.Residual;
@@ -130,7 +131,7 @@ class ChartsTest {
     Map<Mode, ModeCosts> modes = new LinkedHashMap<>();
     modes.put(Mode.TRUSTED_ONLY, costs(plans.get(Mode.TRUSTED_ONLY), whole));
     modes.put(Mode.ASYMML, costs(plans.get(Mode.ASYMML), split));
-    return new BenchResult(new BenchPoint(PlantedRun.graph(), batchSize, TWO, plans), modes);
+    return new BenchResult(new BenchPoint(PlantedRun.graph(), batchSize, TWO, Verification.OFF, plans), modes);
   }
 
   private static ModeCosts costs(Plan plan, double trustedMillis) {

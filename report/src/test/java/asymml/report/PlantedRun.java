@@ -96,6 +96,7 @@ record PlantedRun(Path directory, Mode mode, int epochs) {
                 one.tlsAllowExpired(),
                 one.wire(),
                 one.chunks(),
+                one.verification(),
                 one.timeout(),
                 one.localArguments()));
   }

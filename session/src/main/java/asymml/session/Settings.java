@@ -50,6 +50,7 @@ public record Settings(Map<String, Object> values) {
           "tls-allow-expired",
           "wire",
           "chunks",
+          "verify",
           "worker-timeout",
           OUT);
 
@@ -225,6 +226,7 @@ public record Settings(Map<String, Object> values) {
                   "tls-allow-expired",
                   "wire",
                   "chunks",
+                  "verify",
                   "worker-timeout");
         };
     ofMode.forEach(key -> found.put(key, mode));

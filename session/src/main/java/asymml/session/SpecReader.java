@@ -4,6 +4,7 @@ import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
+import asymml.trusted.check.Verification;
 import asymml.trusted.data.DataLimits;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
@@ -126,6 +127,7 @@ final class SpecReader {
         given("tls-allow-expired", SpecReader::flag, defaults.tlsAllowExpired()),
         given("wire", choice(Encoding.values(), SpecWriter::label), defaults.wire()),
         given("chunks", SpecReader::integer, defaults.chunks()),
+        given("verify", Verification::parse, defaults.verification()),
         given("worker-timeout", text -> Duration.ofSeconds(integer(text)), defaults.timeout()),
         List.of());
   }

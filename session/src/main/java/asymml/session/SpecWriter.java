@@ -144,6 +144,7 @@ final class SpecWriter {
     }
     values.put("wire", label(workers.wire()));
     values.put("chunks", workers.chunks());
+    values.put("verify", workers.verification().toString());
     values.put("worker-timeout", workers.timeout().toSeconds());
   }
 

@@ -4,6 +4,7 @@ import asymml.trusted.boundary.PrecisionCheck;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.TlsTrust;
+import asymml.trusted.check.Verification;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
 import asymml.trusted.split.Workers.Party;
@@ -21,12 +22,14 @@ import org.jspecify.annotations.Nullable;
 public final class WorkerPool implements AutoCloseable {
   private final boolean masked;
   private final int chunks;
+  private final Verification verification;
   private final List<ConnectedWorker> workers = new ArrayList<>();
   private final List<ReleaseDoor> doors = new ArrayList<>();
 
   private WorkerPool(TrainingSpec spec) {
     this.masked = spec.training().shield().masks();
     this.chunks = spec.workers().chunks();
+    this.verification = spec.workers().verification();
   }
 
   /// Starts or connects the workers of a run. Where one gets values under masks and the other the
@@ -106,7 +109,7 @@ public final class WorkerPool implements AutoCloseable {
     for (int i = 0; i < workers.size(); i++) {
       parties.add(new Party(workers.get(i).remote(), doors.get(i)));
     }
-    return new Workers(parties, chunks);
+    return new Workers(parties, chunks, verification);
   }
 
   /// Each worker in a line.

@@ -1,6 +1,7 @@
 package asymml.session;
 
 import asymml.trusted.boundary.TlsTrust;
+import asymml.trusted.check.Verification;
 import asymml.wire.Encoding;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 ///   only with certificates
 /// @param wire how tensors cross the line to a remote worker
 /// @param chunks in how many parts a worker gets its images of a batch, 1 to 16
+/// @param verification how many steps' results are checked
 /// @param timeout longest wait for an answer, at least a second
 /// @param localArguments further options of workers that this side starts, for each of them; empty
 ///   for none
@@ -28,6 +30,7 @@ public record WorkerSpec(
     boolean tlsAllowExpired,
     Encoding wire,
     int chunks,
+    Verification verification,
     Duration timeout,
     List<List<String>> localArguments) {
   /// The largest number of chunks.
@@ -116,6 +119,7 @@ public record WorkerSpec(
         false,
         Encoding.FLOAT32,
         1,
+        Verification.OFF,
         Duration.ofSeconds(60),
         List.of());
   }
@@ -133,6 +137,7 @@ public record WorkerSpec(
         tlsTrust != null && tlsAllowExpired,
         wire,
         chunks,
+        verification,
         timeout,
         localArguments);
   }
@@ -143,7 +148,15 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withTlsKey(@Nullable TlsKey tlsKey) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers,
+        tlsTrust,
+        tlsKey,
+        tlsAllowExpired,
+        wire,
+        chunks,
+        verification,
+        timeout,
+        localArguments);
   }
 
   /// The same with another encoding.
@@ -152,7 +165,15 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withWire(Encoding wire) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers,
+        tlsTrust,
+        tlsKey,
+        tlsAllowExpired,
+        wire,
+        chunks,
+        verification,
+        timeout,
+        localArguments);
   }
 
   /// The same with another number of chunks.
@@ -161,7 +182,32 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withChunks(int chunks) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers,
+        tlsTrust,
+        tlsKey,
+        tlsAllowExpired,
+        wire,
+        chunks,
+        verification,
+        timeout,
+        localArguments);
+  }
+
+  /// The same with results checked, or not.
+  ///
+  /// @param verification how many steps' are
+  /// @return a new specification
+  public WorkerSpec withVerification(Verification verification) {
+    return new WorkerSpec(
+        workers,
+        tlsTrust,
+        tlsKey,
+        tlsAllowExpired,
+        wire,
+        chunks,
+        verification,
+        timeout,
+        localArguments);
   }
 
   /// The same with another time limit.
@@ -170,7 +216,15 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withTimeout(Duration timeout) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers,
+        tlsTrust,
+        tlsKey,
+        tlsAllowExpired,
+        wire,
+        chunks,
+        verification,
+        timeout,
+        localArguments);
   }
 
   /// The same with further options of the workers that this side starts.
@@ -179,6 +233,14 @@ public record WorkerSpec(
   /// @return a new specification
   public WorkerSpec withLocalArguments(List<List<String>> localArguments) {
     return new WorkerSpec(
-        workers, tlsTrust, tlsKey, tlsAllowExpired, wire, chunks, timeout, localArguments);
+        workers,
+        tlsTrust,
+        tlsKey,
+        tlsAllowExpired,
+        wire,
+        chunks,
+        verification,
+        timeout,
+        localArguments);
   }
 }

@@ -273,6 +273,7 @@ class SpecReaderTest {
     values.put("tls-allow-expired", true);
     values.put("wire", "bfloat16");
     values.put("chunks", 3);
+    values.put("verify", "sample:0.5");
     values.put("worker-timeout", 9);
     return values;
   }

@@ -28,6 +28,7 @@ class WithoutEffectTest {
           "tls-allow-expired",
           "wire",
           "chunks",
+          "verify",
           "worker-timeout");
 
   private static Map<String, String> found(String yaml) {

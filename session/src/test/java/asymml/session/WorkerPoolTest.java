@@ -10,6 +10,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
+import asymml.trusted.check.Verification;
 import asymml.wire.Encoding;
 import asymml.wire.Message;
 import java.io.IOException;
@@ -163,7 +164,15 @@ class WorkerPoolTest {
             InvalidSpecException.class,
             () ->
                 new WorkerSpec(
-                    workers, trust, null, false, Encoding.FLOAT32, chunks, timeout, List.of()));
+                    workers,
+                    trust,
+                    null,
+                    false,
+                    Encoding.FLOAT32,
+                    chunks,
+                    Verification.OFF,
+                    timeout,
+                    List.of()));
     return e == null ? List.of() : e.findings().stream().map(Finding::kind).toList();
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import asymml.trusted.check.Verification;
 import asymml.wire.Encoding;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,6 +25,7 @@ class WorkerSpecTest {
           true,
           Encoding.BFLOAT16,
           2,
+          Verification.EVERY,
           Duration.ofSeconds(9),
           List.of(List.of("--record")));
 
@@ -41,6 +43,7 @@ class WorkerSpecTest {
                 false,
                 Encoding.BFLOAT16,
                 2,
+                Verification.EVERY,
                 Duration.ofSeconds(9),
                 List.of(List.of("--record"))));
     assertThat(SPEC.withWorkers(TLS, Path.of("w.pem"))).isEqualTo(SPEC);
@@ -52,6 +55,7 @@ class WorkerSpecTest {
         SPEC.withTlsKey(null)
             .withWire(Encoding.FLOAT32)
             .withChunks(1)
+            .withVerification(Verification.OFF)
             .withTimeout(Duration.ofSeconds(60))
             .withLocalArguments(List.of());
     assertThat(changed)
@@ -63,6 +67,7 @@ class WorkerSpecTest {
                 true,
                 Encoding.FLOAT32,
                 1,
+                Verification.OFF,
                 Duration.ofSeconds(60),
                 List.of()));
     assertThat(
@@ -70,6 +75,7 @@ class WorkerSpecTest {
                 .withTlsKey(KEY)
                 .withWire(Encoding.BFLOAT16)
                 .withChunks(2)
+                .withVerification(Verification.EVERY)
                 .withTimeout(Duration.ofSeconds(9))
                 .withLocalArguments(List.of(List.of("--record"))))
         .isEqualTo(SPEC);

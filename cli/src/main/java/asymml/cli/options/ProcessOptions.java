@@ -2,6 +2,7 @@ package asymml.cli.options;
 
 import asymml.session.WorkerChoice;
 import asymml.study.bench.BenchSpec;
+import asymml.trusted.check.Verification;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -30,9 +31,13 @@ public final class ProcessOptions {
   /// The processes.
   ///
   /// @param chunks in how many parts the worker gets a batch
+  /// @param verification how many steps' results are checked
   /// @throws IllegalArgumentException if a number is out of range
-  public BenchSpec.Processes processes(int chunks) {
+  public BenchSpec.Processes processes(int chunks, Verification verification) {
     return new BenchSpec.Processes(
-        threads != null ? threads : BenchSpec.Processes.sharedThreads(), worker.device(), chunks);
+        threads != null ? threads : BenchSpec.Processes.sharedThreads(),
+        worker.device(),
+        chunks,
+        verification);
   }
 }

@@ -250,6 +250,7 @@ public final class SettingFlags {
             "How tensors cross the line to a tls: worker and back: float32, or bfloat16, rounded to"
                 + " half the bytes (default: ${DEFAULT-VALUE}).")
         .mixin("chunks", new ChunkOptions())
+        .mixin("verify", new VerifyOptions())
         .flag(
             "worker-timeout",
             "SECONDS",

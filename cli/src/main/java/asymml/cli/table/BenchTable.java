@@ -59,7 +59,11 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
         rates.noiseNanos());
     int chunks = spec.processes().chunks();
     out.println(
-        "worker   " + worker + (chunks == 1 ? "" : ", batches in %s chunks".formatted(chunks)));
+        "worker   "
+            + worker
+            + (chunks == 1 ? "" : ", batches in %s chunks".formatted(chunks))
+            + "; results checked: "
+            + spec.processes().verification());
     out.printf("trusted  this process; %s%n", RunRecord.NOT_PROTECTED);
     out.flush();
   }

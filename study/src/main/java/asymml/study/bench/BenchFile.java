@@ -77,6 +77,7 @@ public record BenchFile(BenchSpec spec, MachineRates rates, String version) {
     facts.put("noiseRatio", spec.split().noiseRatio());
     facts.put("worker", spec.processes().device());
     facts.put("chunks", spec.processes().chunks());
+    facts.put("verify", spec.processes().verification().toString());
     facts.put("steps", spec.rounds().steps());
     facts.put("rounds", spec.rounds().rounds());
     facts.put("threads", spec.processes().threads());

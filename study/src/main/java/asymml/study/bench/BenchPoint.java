@@ -3,6 +3,7 @@ package asymml.study.bench;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.model.Zoo;
+import asymml.trusted.check.Verification;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
@@ -15,8 +16,14 @@ import java.util.Map;
 /// @param graph the network
 /// @param batchSize images a step
 /// @param rank of split layers
+/// @param verification how many steps' results are checked
 /// @param plans by mode, in the order in which they take turns
-public record BenchPoint(Graph graph, int batchSize, RankPolicy rank, Map<Mode, Plan> plans) {
+public record BenchPoint(
+    Graph graph,
+    int batchSize,
+    RankPolicy rank,
+    Verification verification,
+    Map<Mode, Plan> plans) {
   private static final int CLASSES = 10;
 
   /// Copies the map.
@@ -43,7 +50,7 @@ public record BenchPoint(Graph graph, int batchSize, RankPolicy rank, Map<Mode, 
       plans.put(
           mode, Plan.of(graph, mode, split.decomposition(), split.rank(), split.trustedLayers()));
     }
-    return new BenchPoint(graph, network.batchSize(), split.rank(), plans);
+    return new BenchPoint(graph, network.batchSize(), split.rank(), spec.processes().verification(), plans);
   }
 
   /// The plan of a mode.

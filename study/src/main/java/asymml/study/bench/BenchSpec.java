@@ -2,6 +2,7 @@ package asymml.study.bench;
 
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
+import asymml.trusted.check.Verification;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
@@ -115,7 +116,9 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
   /// @param threads of either, at least 1
   /// @param device what the worker computes on, as its `--device` option takes it
   /// @param chunks in how many parts a worker gets a batch, 1 to 16
-  public record Processes(int threads, String device, int chunks) {
+  /// @param verification how many steps' results are checked
+  public record Processes(
+      int threads, String device, int chunks, Verification verification) {
     private static final int MOST_CHUNKS = 16;
     private static final int MOST_DELAY_MICROS = 10_000_000;
 
@@ -125,6 +128,15 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
       if (chunks < 1 || chunks > MOST_CHUNKS) {
         throw new IllegalArgumentException("chunks must be 1 to " + MOST_CHUNKS + ": " + chunks);
       }
+    }
+
+    /// Processes whose results are not checked.
+    ///
+    /// @param threads at least 1
+    /// @param device of the worker
+    /// @param chunks 1 to 16
+    public Processes(int threads, String device, int chunks) {
+      this(threads, device, chunks, Verification.OFF);
     }
 
     /// The same with a worker that computes nothing.
@@ -140,7 +152,15 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
                 + " microseconds: "
                 + micros);
       }
-      return new Processes(threads, "emulated:" + micros, chunks);
+      return new Processes(threads, "emulated:" + micros, chunks, verification);
+    }
+
+    /// The same with results checked, or not.
+    ///
+    /// @param next how many steps' are
+    /// @return a copy
+    public Processes verified(Verification next) {
+      return new Processes(threads, device, chunks, next);
     }
 
     /// Threads that let the trusted process and the worker share this machine.
@@ -149,6 +169,14 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
     public static int sharedThreads() {
       return Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     }
+  }
+
+  /// The same with other processes.
+  ///
+  /// @param other the processes
+  /// @return a copy
+  public BenchSpec withProcesses(Processes other) {
+    return new BenchSpec(network, split, rounds, other);
   }
 
   /// The same with another network.

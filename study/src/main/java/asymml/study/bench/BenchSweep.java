@@ -1,5 +1,6 @@
 package asymml.study.bench;
 
+import asymml.trusted.check.Verification;
 import asymml.trusted.plan.RankPolicy;
 import java.util.Arrays;
 import java.util.List;
@@ -16,7 +17,9 @@ public record BenchSweep(Key key, List<String> values) {
     /// Height and width of images.
     IMAGE_SIZE("image-size"),
     /// Directions that stay trusted.
-    RANK("rank");
+    RANK("rank"),
+    /// How many steps' results are checked.
+    VERIFY("verify");
 
     private final String label;
 
@@ -37,6 +40,9 @@ public record BenchSweep(Key key, List<String> values) {
     private String checked(String text) {
       if (this == RANK) {
         return RankPolicy.parse(text).toString();
+      }
+      if (this == VERIFY) {
+        return Verification.parse(text).toString();
       }
       if (!text.matches("0*[1-9]\\d{0,8}")) {
         throw new IllegalArgumentException(
@@ -106,6 +112,8 @@ public record BenchSweep(Key key, List<String> values) {
             case IMAGE_SIZE ->
                 base.withNetwork(base.network().withImageSize(Integer.parseInt(value)));
             case RANK -> base.withSplit(base.split().withRank(RankPolicy.parse(value)));
+            case VERIFY ->
+                base.withProcesses(base.processes().verified(Verification.parse(value)));
           });
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(key.label() + " " + value + ": " + e.getMessage(), e);

@@ -68,7 +68,8 @@ public record BenchWorkers(
                 terms,
                 new Workers(
                     second == null ? List.of(first.party) : List.of(first.party, second.party),
-                    processes.chunks()))) {
+                    processes.chunks(),
+                    processes.verification()))) {
       use.with(bench, OptionalLong.of(first.process.pid()));
     }
   }

@@ -84,7 +84,11 @@ public final class Benchmark {
       this.point = point;
       workers =
           new BenchWorkers(
-              point.graph(), point.batchSize(), spec.terms(), spec.processes(), random);
+              point.graph(),
+              point.batchSize(),
+              spec.terms(),
+              spec.processes().verified(point.verification()),
+              random);
       CostLowerBound lowerBound =
           new CostLowerBound(point.graph(), point.batchSize(), spec.split().shield());
       point

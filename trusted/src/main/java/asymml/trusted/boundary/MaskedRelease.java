@@ -37,11 +37,17 @@ final class MaskedRelease {
   /// @param key the masks' key; zeroed
   /// @param source of the examples' values
   /// @param nullExamples which places hold null examples
+  /// @param witness sees the examples that there are
   /// @param out `[n, dim]`, which the worker may be watching
   /// @return the norms of the examples, 0 for those that there are not
   /// @throws NonFiniteException if a value is NaN or infinite
   double[] write(
-      Mask mask, byte[] key, ReleaseSource source, NullExamples nullExamples, Tensor out) {
+      Mask mask,
+      byte[] key,
+      ReleaseSource source,
+      NullExamples nullExamples,
+      ReleaseWitness witness,
+      Tensor out) {
     int dim = mask.values();
     double[] norms = new double[mask.examples()];
     lanes.share(
@@ -61,6 +67,9 @@ final class MaskedRelease {
             // A task that threw would leave the others running on memory the caller may free.
             if (Double.isFinite(norm)) {
               double scale = nothing ? 0 : Shield.Shares.NORM * NoiseLattice.BELOW / norm;
+              if (!nothing) {
+                witness.saw(lane.number(), i, values, scale);
+              }
               lane.masks()
                   .add(
                       values,

@@ -18,11 +18,19 @@ final class NoiseLanes implements AutoCloseable {
   static final class Lane {
     private final GaussianNoise noise;
     private final GaussianNoise masks = new GaussianNoise();
+    private final int number;
     private Tensor scratch = Tensor.allocate(Arena.ofAuto(), 1); // grows, then zeroed and dropped
+    private Tensor released = Tensor.allocate(Arena.ofAuto(), 1);
     private long sourceNanos;
 
-    private Lane(GaussianNoise noise) {
+    private Lane(int number, GaussianNoise noise) {
+      this.number = number;
       this.noise = noise;
+    }
+
+    /// Which of the lanes, from 0.
+    int number() {
+      return number;
     }
 
     /// Noise that cannot be reproduced.
@@ -47,17 +55,35 @@ final class NoiseLanes implements AutoCloseable {
 
     /// Grows with the first batches, then stays.
     private Tensor scratch(int dim) {
-      if (scratch.size() < dim) {
-        scratch.fill(0);
-        scratch = Tensor.allocate(Arena.ofAuto(), dim);
+      scratch = grown(scratch, dim);
+      return first(scratch, dim);
+    }
+
+    /// Private memory for what is released of one example, beside its values.
+    ///
+    /// @param dim how many
+    Tensor released(int dim) {
+      released = grown(released, dim);
+      return first(released, dim);
+    }
+
+    private static Tensor grown(Tensor memory, int dim) {
+      if (memory.size() >= dim) {
+        return memory;
       }
-      return Tensor.of(scratch.segment().asSlice(0, (long) dim * Float.BYTES), dim);
+      memory.fill(0);
+      return Tensor.allocate(Arena.ofAuto(), dim);
+    }
+
+    private static Tensor first(Tensor memory, int dim) {
+      return Tensor.of(memory.segment().asSlice(0, (long) dim * Float.BYTES), dim);
     }
 
     private void close() {
       noise.close();
       masks.close();
       scratch.fill(0);
+      released.fill(0);
     }
   }
 
@@ -76,8 +102,13 @@ final class NoiseLanes implements AutoCloseable {
     }
     lanes = new Lane[threads];
     for (int i = 0; i < threads; i++) {
-      lanes[i] = new Lane(new GaussianNoise(random));
+      lanes[i] = new Lane(i, new GaussianNoise(random));
     }
+  }
+
+  /// How many there are.
+  int count() {
+    return lanes.length;
   }
 
   /// Shares examples out: one hand-over, and an example is still in the cache for its later passes.

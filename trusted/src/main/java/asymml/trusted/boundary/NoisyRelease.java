@@ -22,6 +22,7 @@ public final class NoisyRelease {
   private final boolean[] written;
   private final boolean[] published;
   private final int dim;
+  private ReleaseWitness witness = ReleaseWitness.NONE;
   private boolean open = true;
 
   /// Opens a release.
@@ -54,6 +55,19 @@ public final class NoisyRelease {
     Arrays.fill(norms, Double.NaN);
     this.written = new boolean[examples];
     this.published = new boolean[examples];
+  }
+
+  /// Shows what is written to a witness.
+  ///
+  /// @param next sees each example once, before the worker can
+  /// @return this
+  /// @throws IllegalStateException if an example was written already
+  public NoisyRelease seenBy(ReleaseWitness next) {
+    if (count(written) > 0) {
+      throw new IllegalStateException("a witness sees all of a release or nothing");
+    }
+    witness = next;
+    return this;
   }
 
   /// Whether the examples have to be shown to [#measure] before they are written: noise is on and
@@ -152,7 +166,9 @@ public final class NoisyRelease {
           if (nullExamples.isNull(i)) {
             place.fill(0);
           } else {
-            place.copyFrom(lane.values(source, i, dim));
+            Tensor values = lane.values(source, i, dim);
+            witness.saw(lane.number(), i, values, 1);
+            place.copyFrom(values);
           }
         });
   }
@@ -171,10 +187,23 @@ public final class NoisyRelease {
           if (Double.isFinite(norm)) {
             double scale =
                 nullExamples.isNull(i) ? 0 : Math.min(1, clip * NoiseLattice.BELOW / norm);
-            lane.noise().add(values, scale, sigma, NoiseLattice.BITS, out.examples(i, 1));
+            addNoise(lane, i, values, scale, sigma);
           }
         });
     requireFinite(from, count);
+  }
+
+  private void addNoise(
+      NoiseLanes.Lane lane, int i, Tensor values, double scale, double sigma) {
+    Tensor place = out.examples(i, 1);
+    if (witness == ReleaseWitness.NONE) {
+      lane.noise().add(values, scale, sigma, NoiseLattice.BITS, place);
+    } else {
+      Tensor released = lane.released(dim);
+      lane.noise().add(values, scale, sigma, NoiseLattice.BITS, released);
+      witness.saw(lane.number(), i, released, 1);
+      place.copyFrom(released);
+    }
   }
 
   private ReleaseSource examplesOf(Tensor values, int from) {

@@ -53,6 +53,13 @@ public final class ReleaseDoor implements AutoCloseable {
     return unpredictable;
   }
 
+  /// The number of threads that make releases.
+  ///
+  /// @return at least 1
+  public int threads() {
+    return lanes.count();
+  }
+
   /// Counts releases from now on. Before, nothing may be released.
   ///
   /// @param planned what may be released in each step
@@ -165,13 +172,19 @@ public final class ReleaseDoor implements AutoCloseable {
   /// @param mask fresh masks of this door, of the slot's size
   /// @param source of the examples' values
   /// @param nullExamples which places hold null examples; of these the masks are sent
+  /// @param witness sees the examples that there are, without masks
   /// @return the token for requests, and how to scale results back
   /// @throws IllegalStateException if it is not planned for this step, or the masks were used
   /// @throws IllegalArgumentException if what is accounted for is not what would be released
   /// @throws NonFiniteException if a value is NaN or infinite
   /// @throws ProtocolException if the worker went away
   public Masked masked(
-      Release what, Slot slot, Mask mask, ReleaseSource source, NullExamples nullExamples)
+      Release what,
+      Slot slot,
+      Mask mask,
+      ReleaseSource source,
+      NullExamples nullExamples,
+      ReleaseWitness witness)
       throws ProtocolException {
     if (!(what.mechanism() instanceof Release.Gaussian(var clipNorm, var noise))) {
       throw new IllegalArgumentException("a masked release is accounted for: " + what);
@@ -186,7 +199,7 @@ public final class ReleaseDoor implements AutoCloseable {
     Tensor out = region.writable(slot).reshape(mask.examples(), dim);
     byte[] key = mask.forData(worker);
     log.consume(what);
-    double[] norms = maskedRelease.write(mask, key, source, nullExamples, out);
+    double[] norms = maskedRelease.write(mask, key, source, nullExamples, witness, out);
     return new Masked(region.publish(slot), norms, NoiseLattice.BELOW);
   }
 

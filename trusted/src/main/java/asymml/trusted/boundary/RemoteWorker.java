@@ -144,6 +144,13 @@ public final class RemoteWorker implements AutoCloseable {
     return welcome.precision();
   }
 
+  /// How tensors travel to it and back.
+  ///
+  /// @return the encoding
+  public Encoding encoding() {
+    return encoding;
+  }
+
   /// Whether it computes at all, or is there for benchmarks.
   ///
   /// @return false if its results mean nothing

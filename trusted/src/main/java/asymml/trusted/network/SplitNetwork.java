@@ -156,4 +156,11 @@ public final class SplitNetwork extends Network {
       profile.time(StepProfile.Phase.UPDATE, parameters::finishGradients);
     }
   }
+
+  /// Frees what inputs' checks know, too.
+  @Override
+  public void close() {
+    super.close();
+    inputs.forEach(SplitInput::close);
+  }
 }

@@ -25,6 +25,8 @@ public final class StepProfile {
     WAIT("wait"),
     /// Reading the worker's results, checked, into this side's.
     MERGE("merge"),
+    /// Comparing projections of what workers returned with the right ones.
+    VERIFY("verify"),
     /// Normalisation, with the ReLU fused into it.
     NORM("norm"),
     /// Pooling, addition, ReLU by itself, dropout.

@@ -6,8 +6,11 @@ import asymml.kernels.Tensor;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.Mask;
 import asymml.trusted.boundary.Masked;
+import asymml.trusted.boundary.ReleaseWitness;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.boundary.Ticket;
+import asymml.trusted.check.LayerCheck;
+import asymml.trusted.check.Projection;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.memory.SplitRegion;
@@ -44,6 +47,9 @@ public final class MaskedLinearOp implements RemoteOp {
   private final Tensor dy;
   private final @Nullable GradientTarget dx;
   private final @Nullable LowRankLayer lowRank;
+  private final @Nullable LayerCheck check;
+  private final double inputMasking;
+  private final double gradientMasking;
   private long step;
 
   /// Plans it, and defines it at both workers.
@@ -83,6 +89,16 @@ public final class MaskedLinearOp implements RemoteOp {
       party.worker().define(opId, shape);
     }
     this.lowRank = input.lowRank(shape);
+    this.check =
+        context.verifier().enabled()
+            ? LayerCheck.ofPair(context.verifier(), first().worker(), name, shape)
+            : null;
+    this.inputMasking = input.masking();
+    this.gradientMasking = SplitInput.masking(gradientRelease);
+  }
+
+  private @Nullable LayerCheck checkNow() {
+    return check != null && check.active() ? check : null;
   }
 
   @Override
@@ -93,6 +109,11 @@ public final class MaskedLinearOp implements RemoteOp {
       profile.lap(Phase.WEIGHTS);
       party.worker().loadWeights(opId, weights);
       profile.lap(Phase.SEND);
+    }
+    LayerCheck now = checkNow();
+    if (now != null) {
+      now.weights(own.weight());
+      profile.lap(Phase.VERIFY);
     }
   }
 
@@ -110,7 +131,19 @@ public final class MaskedLinearOp implements RemoteOp {
     first().worker().await(onMasked);
     holder().worker().await(onMasks);
     profile.lap(Phase.WAIT);
-    unmask(slots.y(), shape.outputAxes(), shares.masked(), lowRank != null, y);
+    LayerCheck checked = checkNow();
+    unmask(
+        slots.y(),
+        shape.outputAxes(),
+        shares.masked(),
+        lowRank != null,
+        y,
+        checked == null ? null : checked.output(input.watched(0)));
+    profile.lap(Phase.MERGE);
+    if (checked != null) {
+      checked.requireOutput(input.watched(0), inputMasking);
+      profile.lap(Phase.VERIFY);
+    }
     own.addBias(y);
     profile.lap(Phase.MERGE);
   }
@@ -120,6 +153,7 @@ public final class MaskedLinearOp implements RemoteOp {
     @Nullable Masked masked = null;
     @Nullable Ticket onMasked = null;
     @Nullable Ticket onMasks = null;
+    @Nullable LayerCheck checked = checkNow();
     if (dx != null) {
       Slot slot = slots.dy();
       Mask mask = context.newMask(gradientRelease, dy.length(0));
@@ -129,7 +163,14 @@ public final class MaskedLinearOp implements RemoteOp {
           first()
               .door()
               .masked(
-                  gradientRelease, slot, mask, (i, _) -> dy.examples(i, 1), context.nullExamples());
+                  gradientRelease,
+                  slot,
+                  mask,
+                  (i, _) -> dy.examples(i, 1),
+                  context.nullExamples(),
+                  checked == null
+                      ? ReleaseWitness.NONE
+                      : checked.watchGradient(input.watched(0)));
       profile.lap(Phase.DOOR);
       onMasked = first().worker().backwardData(opId, masked.released(), slots.dx());
       onMasks = holder().worker().backwardData(opId, masks, slots.dx());
@@ -153,20 +194,35 @@ public final class MaskedLinearOp implements RemoteOp {
       first().worker().await(onMasked);
       holder().worker().await(onMasks);
       profile.lap(Phase.WAIT);
-      unmask(slots.dx(), shape.inputAxes(), masked, dx.adds(), dx.total());
+      unmask(
+          slots.dx(),
+          shape.inputAxes(),
+          masked,
+          dx.adds(),
+          dx.total(),
+          checked == null ? null : checked.inputGradient());
       profile.lap(Phase.MERGE);
+      if (checked != null) {
+        checked.requireInputGradient(gradientMasking);
+        profile.lap(Phase.VERIFY);
+      }
     }
   }
 
-  private void unmask(Slot slot, int[] axes, Masked masked, boolean add, Tensor target)
+  private void unmask(
+      Slot slot,
+      int[] axes,
+      Masked masked,
+      boolean add,
+      Tensor target,
+      @Nullable Projection projection)
       throws ProtocolException {
+    Tensor sum = first().worker().result(slot, axes);
+    Tensor mask = holder().worker().result(slot, axes);
     boolean finite =
-        Elementwise.unmask(
-            first().worker().result(slot, axes),
-            holder().worker().result(slot, axes),
-            masked.scales(),
-            add,
-            target);
+        projection == null
+            ? Elementwise.unmask(sum, mask, masked.scales(), add, target)
+            : projection.unmask(sum, mask, masked.scales(), add, target);
     if (!finite) {
       throw new ProtocolException(
           "a worker returned values that are not finite for layer "
@@ -199,6 +255,9 @@ public final class MaskedLinearOp implements RemoteOp {
 
   @Override
   public void close() {
+    if (check != null) {
+      check.close();
+    }
     weightGradient.close();
     if (lowRank != null) {
       lowRank.close();

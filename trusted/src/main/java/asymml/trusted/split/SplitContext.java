@@ -11,6 +11,7 @@ import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseLog;
 import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.check.Verifier;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.PerExampleDecomposer;
 import asymml.trusted.decompose.Refresh;
@@ -39,6 +40,7 @@ public final class SplitContext implements AutoCloseable {
   private static final String GRADIENT_CLIP = "gradient-clip/";
 
   private final Workers workers;
+  private final Verifier verifier;
   private final ReleasePlan releases;
   private final List<Release> ordinary;
   private final List<Release> refreshing;
@@ -91,6 +93,7 @@ public final class SplitContext implements AutoCloseable {
       throw new IllegalArgumentException("masks need two workers");
     }
     this.workers = workers;
+    this.verifier = workers.verifier();
     this.releases = releases;
     this.ordinary = releases.releases(false);
     this.refreshing = releases.releases(true);
@@ -195,6 +198,7 @@ public final class SplitContext implements AutoCloseable {
   ///
   /// @param step from 0
   public void begin(long step) {
+    verifier.begin();
     List<Release> planned = first != null ? first : refreshes(step) ? refreshing : ordinary;
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(i > 0 && toOthers != null ? toOthers : planned);
@@ -278,6 +282,10 @@ public final class SplitContext implements AutoCloseable {
   /// @return as given
   public Workers workers() {
     return workers;
+  }
+
+  Verifier verifier() {
+    return verifier;
   }
 
   /// Fresh masks for a release that is accounted for.

@@ -8,7 +8,10 @@ import asymml.trusted.boundary.Masked;
 import asymml.trusted.boundary.NoisyRelease;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.ReleaseSource;
+import asymml.trusted.boundary.ReleaseWitness;
 import asymml.trusted.boundary.Released;
+import asymml.trusted.check.Combination;
+import asymml.trusted.check.Verifier;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.ops.GradientBlocks;
@@ -22,13 +25,14 @@ import org.jspecify.annotations.Nullable;
 
 /// One input that is released for split layers: decomposed and released once a step, however many
 /// layers read it. Two releases of one input under two noises would cost the budget of both.
-public final class SplitInput {
+public final class SplitInput implements AutoCloseable {
   private final SplitSite site;
   private final SplitContext context;
   private final List<Shard> shards;
   private final StepProfile profile;
   private final Tensor x;
   private final Slot slot;
+  private final List<Combination> watched; // one for each shard; empty if nothing is checked
   private @Nullable List<Sent> released;
   private @Nullable Shares shares;
 
@@ -60,6 +64,50 @@ public final class SplitInput {
     Shard.requireEachOnce(shards, x.length(0));
     this.x = x;
     this.slot = slot;
+    this.watched = watched();
+  }
+
+  private List<Combination> watched() {
+    Verifier verifier = context.verifier();
+    if (!verifier.enabled()) {
+      return List.of();
+    }
+    int positions = x.length(1) * x.length(2);
+    int channels = x.length(3);
+    return context.releases().shield().masks()
+        ? List.of(new Combination.Plain(verifier, x.length(0), positions * channels))
+        : shards.stream()
+            .<Combination>map(shard ->
+                new Combination.OfInput(verifier, shard.count(), positions, channels))
+            .toList();
+  }
+
+  /// What checks know of the values that worker `shard` got in this pass.
+  ///
+  /// @throws IllegalStateException if nothing is checked
+  Combination watched(int shard) {
+    if (watched.isEmpty()) {
+      throw new IllegalStateException("no results are checked");
+    }
+    return watched.get(shard);
+  }
+
+  /// By how much masks make the sum of squares of the input larger.
+  double masking() {
+    return masking(site.residual());
+  }
+
+  /// By how much the masks of a release make the sum of squares of what is computed on larger.
+  ///
+  /// @param release of values of norm 1, with masks of that many deviations in each value
+  static double masking(Release release) {
+    return release.mechanism() instanceof Release.Gaussian(var norm, var noise)
+        ? 1 + release.values() * Math.pow(norm.noiseDeviation(noise), 2)
+        : 1;
+  }
+
+  private ReleaseWitness witness(int shard) {
+    return watched.isEmpty() ? ReleaseWitness.NONE : watched.get(shard).watch();
   }
 
   /// Begins a forward pass: there is nothing released yet.
@@ -114,8 +162,9 @@ public final class SplitInput {
     ReleaseSource source = decompose(step);
     List<NoisyRelease> open = new ArrayList<>();
     List<List<Released>> chunks = new ArrayList<>();
-    for (Shard shard : shards) {
-      open.add(open(shard, shard.of(source)));
+    for (int i = 0; i < shards.size(); i++) {
+      Shard shard = shards.get(i);
+      open.add(open(shard, shard.of(source)).seenBy(witness(i)));
       chunks.add(new ArrayList<>());
     }
     int rounds = shards.stream().mapToInt(shard -> shard.chunks().size()).max().orElse(0);
@@ -185,7 +234,8 @@ public final class SplitInput {
     ReleaseSource source = decompose(step);
     ReleaseDoor door = first();
     long decomposing = door.sourceNanos();
-    Masked masked = door.masked(site.residual(), slot, mask, source, context.nullExamples());
+    Masked masked = door.masked(
+            site.residual(), slot, mask, source, context.nullExamples(), witness(0));
     profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
     return new Shares(masked, masks);
   }
@@ -240,5 +290,11 @@ public final class SplitInput {
   @Nullable LowRankLayer lowRank(ConvShape shape) {
     Decomposer decomposer = site.decomposer();
     return decomposer == null ? null : decomposer.layer(shape);
+  }
+
+  /// Frees what checks know.
+  @Override
+  public void close() {
+    watched.forEach(Combination::close);
   }
 }

@@ -7,9 +7,12 @@ import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
 import asymml.trusted.boundary.NoisyRelease;
 import asymml.trusted.boundary.ReleaseDoor;
+import asymml.trusted.boundary.ReleaseWitness;
 import asymml.trusted.boundary.Released;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
+import asymml.trusted.check.LayerCheck;
+import asymml.trusted.check.Projection;
 import asymml.trusted.decompose.LowRankLayer;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.memory.SplitRegion;
@@ -42,7 +45,14 @@ public final class SplitLinearOp implements RemoteOp {
   /// @param shape the layer's shape on them
   /// @param opId the operation on all of them
   /// @param pieces one for each chunk
-  private record Part(Shard shard, ConvShape shape, int opId, List<Piece> pieces) {
+  /// @param check of what the worker returns; null if nothing is checked
+  private record Part(
+      Shard shard, ConvShape shape, int opId, List<Piece> pieces, @Nullable LayerCheck check) {
+    /// The check, if this step's results are checked.
+    @Nullable LayerCheck checkNow() {
+      return check != null && check.active() ? check : null;
+    }
+
     /// The operations that need weights.
     List<Integer> weighted() {
       return pieces.stream().map(Piece::opId).distinct().toList();
@@ -150,9 +160,15 @@ public final class SplitLinearOp implements RemoteOp {
                 dx == null ? null : chunk.place(slots.dx(), in)));
       }
       int opId = define(shard, shard.count(), opIds, defined);
-      all.add(new Part(shard, shard.of(shape), opId, pieces));
+      all.add(new Part(shard, shard.of(shape), opId, pieces, check(shard)));
     }
     return all;
+  }
+
+  private @Nullable LayerCheck check(Shard shard) {
+    return context.verifier().enabled()
+        ? LayerCheck.of(context.verifier(), shard.party().worker(), name, shard.of(shape))
+        : null;
   }
 
   private int define(Shard shard, int count, Map<Integer, Integer> opIds, Set<Integer> defined)
@@ -174,6 +190,11 @@ public final class SplitLinearOp implements RemoteOp {
         part.worker().loadWeights(opId, weights);
       }
       profile.lap(Phase.SEND);
+      LayerCheck check = part.checkNow();
+      if (check != null) {
+        check.weights(own.weight());
+        profile.lap(Phase.VERIFY);
+      }
     }
   }
 
@@ -192,25 +213,53 @@ public final class SplitLinearOp implements RemoteOp {
       lowRank.forward(own.weight(), y);
     }
     profile.lap(Phase.KERNELS);
+    List<@Nullable Projection> outputs = new ArrayList<>();
+    for (int i = 0; i < parts.size(); i++) {
+      LayerCheck check = parts.get(i).checkNow();
+      outputs.add(check == null ? null : check.output(input.watched(i)));
+    }
     for (Asked each : asked) {
       RemoteWorker worker = each.part.worker();
       worker.await(each.ticket);
       profile.lap(Phase.WAIT);
       Piece piece = each.piece;
+      Tensor result = worker.result(piece.y, piece.shape.outputAxes());
       Tensor target = piece.chunk.of(each.part.shard.of(y));
-      take(worker, piece.y, piece.shape.outputAxes(), target, lowRank != null);
+      take(worker, result, target, lowRank != null, outputs.get(parts.indexOf(each.part)), piece);
       profile.lap(Phase.MERGE);
+    }
+    for (int i = 0; i < parts.size(); i++) {
+      LayerCheck check = parts.get(i).checkNow();
+      if (check != null) {
+        check.requireOutput(input.watched(i), 1);
+        profile.lap(Phase.VERIFY);
+      }
     }
     own.addBias(y);
     profile.lap(Phase.MERGE);
   }
 
-  /// Takes a worker's result, each value of it read once.
-  private void take(RemoteWorker worker, Slot slot, int[] axes, Tensor target, boolean add)
+  /// Takes a worker's result for a chunk, each value of it read once.
+  private void take(
+      RemoteWorker worker,
+      Tensor result,
+      Tensor target,
+      boolean add,
+      @Nullable Projection check,
+      Piece piece)
       throws ProtocolException {
-    Tensor result = worker.result(slot, axes);
-    boolean finite =
-        add ? Elementwise.addFinite(result, target) : Elementwise.copyFinite(result, target);
+    requireFinite(
+        worker,
+        check == null
+            ? take(result, target, add)
+            : check.take(result, add, target, piece.chunk.from()));
+  }
+
+  private static boolean take(Tensor result, Tensor target, boolean add) {
+    return add ? Elementwise.addFinite(result, target) : Elementwise.copyFinite(result, target);
+  }
+
+  private void requireFinite(RemoteWorker worker, boolean finite) throws ProtocolException {
     if (!finite) {
       throw new ProtocolException(
           worker.name()
@@ -226,7 +275,12 @@ public final class SplitLinearOp implements RemoteOp {
     List<Asked> asked = new ArrayList<>();
     for (int i = 0; i < parts.size(); i++) {
       Part part = parts.get(i);
-      Released gradient = releaseGradient(part, asked);
+      LayerCheck check = part.checkNow();
+      Released gradient =
+          releaseGradient(
+              part,
+              check == null ? ReleaseWitness.NONE : check.watchGradient(input.watched(i)),
+              asked);
       Ticket weights =
           part.worker().backwardWeights(part.opId, input.current(i), gradient, slots.weights());
       region.readUntil(part.worker(), weights);
@@ -259,18 +313,27 @@ public final class SplitLinearOp implements RemoteOp {
   }
 
   private void mergeGradient(List<Asked> asked, GradientTarget target) throws ProtocolException {
+    List<@Nullable Projection> gradients = new ArrayList<>();
+    for (Part part : parts) {
+      LayerCheck check = part.checkNow();
+      gradients.add(check == null ? null : check.inputGradient());
+    }
     for (Asked each : asked) {
       RemoteWorker worker = each.part.worker();
       worker.await(each.ticket);
       profile.lap(Phase.WAIT);
       Piece piece = each.piece;
-      take(
-          worker,
-          Objects.requireNonNull(piece.dx),
-          piece.shape.inputAxes(),
-          piece.chunk.of(each.part.shard.of(target.total())),
-          target.adds());
+      Tensor result = worker.result(Objects.requireNonNull(piece.dx), piece.shape.inputAxes());
+      Tensor total = piece.chunk.of(each.part.shard.of(target.total()));
+      take(worker, result, total, target.adds(), gradients.get(parts.indexOf(each.part)), piece);
       profile.lap(Phase.MERGE);
+    }
+    for (Part part : parts) {
+      LayerCheck check = part.checkNow();
+      if (check != null) {
+        check.requireInputGradient(1);
+        profile.lap(Phase.VERIFY);
+      }
     }
     clearNullExamples(target.total());
     profile.lap(Phase.MERGE);
@@ -279,9 +342,11 @@ public final class SplitLinearOp implements RemoteOp {
   /// Releases a worker's part of the output's gradient chunk by chunk, and asks for that of the
   /// input on each, if one flows on.
   ///
+  /// @param witness sees what is released
   /// @param asked gets the requests
   /// @return the whole part
-  private Released releaseGradient(Part part, List<Asked> asked) throws ProtocolException {
+  private Released releaseGradient(Part part, ReleaseWitness witness, List<Asked> asked)
+      throws ProtocolException {
     Shard shard = part.shard;
     Tensor gradient = shard.of(dy);
     int values = Math.toIntExact(gradient.size() / shard.count());
@@ -292,7 +357,8 @@ public final class SplitLinearOp implements RemoteOp {
                 shard.place(slots.dy(), values),
                 shard.count(),
                 gradientNoise,
-                gradientBound);
+                gradientBound)
+            .seenBy(witness);
     if (release.needsMeasuring()) {
       release.measure(0, gradient);
       release.measured();
@@ -329,10 +395,18 @@ public final class SplitLinearOp implements RemoteOp {
     profile.at(node);
     Tensor dw = Gradients.require(own.weightGradient());
     for (int i = 0; i < parts.size(); i++) {
-      RemoteWorker worker = parts.get(i).worker();
+      Part part = parts.get(i);
+      RemoteWorker worker = part.worker();
       worker.await(weightGradients.get(i));
       profile.lap(Phase.WAIT);
-      take(worker, slots.weights(), shape.weightAxes(), dw, lowRank != null || i > 0);
+      Tensor result = worker.result(slots.weights(), shape.weightAxes());
+      boolean add = lowRank != null || i > 0;
+      LayerCheck check = part.checkNow();
+      requireFinite(
+          worker,
+          check == null
+              ? take(result, dw, add)
+              : check.takeWeightGradient(input.watched(i), result, add, dw));
       profile.lap(Phase.MERGE);
     }
     weightGradients.clear();
@@ -350,6 +424,11 @@ public final class SplitLinearOp implements RemoteOp {
 
   @Override
   public void close() {
+    for (Part part : parts) {
+      if (part.check != null) {
+        part.check.close();
+      }
+    }
     if (lowRank != null) {
       lowRank.close();
     }

@@ -2,6 +2,8 @@ package asymml.trusted.split;
 
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.check.Verification;
+import asymml.trusted.check.Verifier;
 import asymml.wire.ProtocolException;
 import java.util.List;
 import java.util.function.ToLongFunction;
@@ -13,12 +15,21 @@ import java.util.stream.Stream;
 /// @param all at least one
 /// @param chunks in how many parts each of those that share a batch gets its examples, so that it
 ///   computes on one while the next is made ready, at least 1
-public record Workers(List<Party> all, int chunks) {
+/// @param verification how many steps' results are checked
+public record Workers(List<Party> all, int chunks, Verification verification) {
   /// A worker and its door.
   ///
   /// @param worker who computes
   /// @param door the one way out to it
   public record Party(RemoteWorker worker, ReleaseDoor door) {}
+
+  /// Workers whose results are not checked.
+  ///
+  /// @param all at least one
+  /// @param chunks at least 1
+  public Workers(List<Party> all, int chunks) {
+    this(all, chunks, Verification.OFF);
+  }
 
   /// Copies the list.
   public Workers {
@@ -72,6 +83,20 @@ public record Workers(List<Party> all, int chunks) {
   /// @return false if they could have been seeded
   public boolean isUnpredictable() {
     return all.stream().allMatch(party -> party.door().isUnpredictable());
+  }
+
+  /// The same, their results checked.
+  ///
+  /// @param next how many steps' are
+  /// @return the workers
+  public Workers verified(Verification next) {
+    return new Workers(all, chunks, next);
+  }
+
+  /// What draws the secrets of checks; workers that compute nothing are not checked.
+  Verifier verifier() {
+    int threads = all.stream().mapToInt(party -> party.door().threads()).max().orElseThrow();
+    return new Verifier(compute() ? verification : Verification.OFF, threads);
   }
 
   /// Gives each of them a tensor region, in place of the one before.

@@ -14,6 +14,7 @@ import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.ClipBound;
 import asymml.trusted.boundary.ReleaseLog;
+import asymml.trusted.check.Verification;
 import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.decompose.PerExampleDecomposer;
 import asymml.trusted.decompose.Refresh;
@@ -127,17 +128,30 @@ final class LayerRig implements AutoCloseable {
 
   /// A layer that is split.
   static LayerRig split(Path folder, Setting setting) throws Exception {
-    return new LayerRig(folder, setting, false, 1);
+    return split(folder, setting, Verification.OFF);
+  }
+
+  /// A layer that is split, whose workers' results are checked.
+  static LayerRig split(Path folder, Setting setting, Verification verification) throws Exception {
+    return new LayerRig(folder, setting, false, 1, verification);
   }
 
   /// A layer under masks.
   ///
   /// @param share of the positions that its weight gradient comes from
   static LayerRig masked(Path folder, Setting setting, double share) throws Exception {
-    return new LayerRig(folder, setting.on(2, 1), true, share);
+    return masked(folder, setting, share, Verification.OFF);
   }
 
-  private LayerRig(Path folder, Setting setting, boolean masks, double share) throws Exception {
+  /// A layer under masks, whose workers' results are checked.
+  static LayerRig masked(Path folder, Setting setting, double share, Verification verification)
+      throws Exception {
+    return new LayerRig(folder, setting.on(2, 1), true, share, verification);
+  }
+
+  private LayerRig(
+      Path folder, Setting setting, boolean masks, double share, Verification verification)
+      throws Exception {
     this.setting = setting;
     this.shape = setting.shape;
     this.masks = masks;
@@ -173,7 +187,8 @@ final class LayerRig implements AutoCloseable {
         workers.add(opened.own(new OracleWorker(folder.resolve("worker-" + i), 40 + i)));
       }
       Workers parties =
-          new Workers(workers.stream().map(OracleWorker::party).toList(), setting.chunks);
+          new Workers(
+              workers.stream().map(OracleWorker::party).toList(), setting.chunks, verification);
       context = opened.own(new SplitContext(onlyTrusted(), 1, releases(), parties));
       for (Workers.Party party : parties.all()) {
         ReleaseLog log = new ReleaseLog();
@@ -199,6 +214,7 @@ final class LayerRig implements AutoCloseable {
               profile,
               x,
               region.places(0).x());
+      opened.own(input);
       SplitLayer layer =
           new SplitLayer(
               "layer",
@@ -307,6 +323,7 @@ final class LayerRig implements AutoCloseable {
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(masks && i > 0 ? List.of(weights) : planned());
     }
+    context.verifier().begin();
     input.forget();
     op.sendWeights();
     op.forward(step);

@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A worker on a thread of the test that computes in double precision and rounds once, keeps what
@@ -58,6 +59,8 @@ final class OracleWorker implements AutoCloseable {
   private @Nullable Class<? extends Message> spoils;
   private @Nullable Class<? extends Message> refuses;
   private @Nullable Class<? extends Message> shifts;
+  private @Nullable Class<? extends Message> lies;
+  private BiFunction<ConvShape, double[], double[]> lie = (_, values) -> values;
 
   /// Starts it and connects.
   ///
@@ -89,6 +92,15 @@ final class OracleWorker implements AutoCloseable {
   /// The results of requests of a kind are 1 too large from now on.
   synchronized void shift(Class<? extends Message> kind) {
     shifts = kind;
+  }
+
+  /// The results of requests of a kind are others from now on.
+  ///
+  /// @param other what is returned, of the layer's shape and the right result
+  synchronized void lie(
+      Class<? extends Message> kind, BiFunction<ConvShape, double[], double[]> other) {
+    lies = kind;
+    lie = other;
   }
 
   /// Requests of a kind are refused from now on.
@@ -123,7 +135,7 @@ final class OracleWorker implements AutoCloseable {
         new Link(UnixTransport.accept(socket, soon(), () -> listening.complete(true)))) {
       Message request = link.receive(soon());
       link.send(
-          new Message.Welcome(request.sequence(), Message.PROTOCOL_VERSION, "oracle", "float64", 1),
+          new Message.Welcome(request.sequence(), Message.PROTOCOL_VERSION, "oracle", "float32", 1),
           soon());
       request = link.receive(soon());
       while (!(request instanceof Message.Bye)) {
@@ -162,17 +174,20 @@ final class OracleWorker implements AutoCloseable {
           put(
               m,
               m.y(),
+              m.opId(),
               OracleLayer.forward(shape(m.opId()), note(m, m.x()).operand(0), w(m.opId())));
       case Message.BackwardData m ->
           put(
               m,
               m.dx(),
+              m.opId(),
               OracleLayer.backwardData(shape(m.opId()), note(m, m.dy()).operand(0), w(m.opId())));
       case Message.BackwardWeights m -> {
         Asked both = note(m, m.x(), m.dy());
         put(
             m,
             m.dw(),
+            m.opId(),
             OracleLayer.backwardWeights(shape(m.opId()), both.operand(0), both.operand(1)));
       }
       case Message.ExpandMask m -> {
@@ -196,7 +211,9 @@ final class OracleWorker implements AutoCloseable {
     return noted;
   }
 
-  private void put(Message request, Slot slot, double[] values) {
+  private void put(Message request, Slot slot, int opId, double[] right) {
+    double[] values =
+        lies != null && lies.isInstance(request) ? lie.apply(shape(opId), right) : right;
     MemorySegment to = at(slot);
     double more = shifts != null && shifts.isInstance(request) ? 1 : 0;
     for (int i = 0; i < values.length; i++) {
