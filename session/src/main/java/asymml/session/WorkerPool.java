@@ -127,6 +127,13 @@ public final class WorkerPool implements AutoCloseable {
     if (!masked && workers.size() > 1) {
       lines.add("the workers share each batch; statements treat them as colluding");
     }
+    if (verification.share() > 0) {
+      lines.add(
+          "what they return is checked in "
+              + (verification.share() == 1
+                  ? "every step"
+                  : "a share of %s of the steps, drawn in secret".formatted(verification.share())));
+    }
     return lines;
   }
 
