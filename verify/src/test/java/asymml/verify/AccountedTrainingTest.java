@@ -217,7 +217,12 @@ class AccountedTrainingTest {
     try (LocalWorker first = new LocalWorker();
         LocalWorker second = new LocalWorker();
         Trainer trainer =
-            new Trainer(config, DATA, PUBLIC, Workers.of(first.party(), second.party()), null)) {
+            new Trainer(
+                config,
+                DATA,
+                PUBLIC,
+                Workers.of(first.party(), second.party()).verified(Verification.EVERY),
+                null)) {
       assertThat(trainer.run(layout, false, Listening.to(_ -> {}), () -> false))
           .isEqualTo(Trainer.Outcome.FINISHED);
     }

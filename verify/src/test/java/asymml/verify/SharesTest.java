@@ -176,7 +176,8 @@ class SharesTest {
                   config,
                   DATA,
                   null,
-                  Workers.of(new Workers.Party(a, doorA), new Workers.Party(b, doorB)),
+                  Workers.of(new Workers.Party(a, doorA), new Workers.Party(b, doorB))
+                      .verified(Verification.EVERY),
                   resume ? LedgerFile.read(layout.ledger()) : null)) {
         Counting counting = new Counting();
         trainer.run(layout, resume, counting, () -> counting.steps >= stopAfter);

@@ -296,7 +296,8 @@ class SplitNetworkTest {
     Workers parties =
         workers.isEmpty()
             ? null
-            : new Workers(workers.stream().map(LocalWorker::party).toList(), chunks);
+            : new Workers(
+                workers.stream().map(LocalWorker::party).toList(), chunks, Verification.EVERY);
     List<Double> losses = new ArrayList<>();
     Map<String, float[]> gradients = new HashMap<>();
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);
