@@ -14,6 +14,7 @@ import asymml.model.Node;
 import asymml.model.Parameter;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
+import asymml.trusted.check.Verification;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
