@@ -44,9 +44,10 @@ class MainTest {
         "--worker tls:localhost:1             | --tls-trust",
         "--wire half                          | float32, bfloat16",
         "--wire bfloat16                      | --worker tls:HOST:PORT",
-        "--wire bfloat16 --worker tls:a:1 --tls-trust w.pem --mode trusted-only | --worker tls:HOST:PORT",
+        "--wire bfloat16 --worker tls:a:1 --tls-trust w.pem --mode trusted-only | --worker"
+            + " tls:HOST:PORT",
         "--wire bfloat16 --worker tls:a:1,tls:b:1 --tls-trust w.pem --shield shares | in float32",
-        "--verify sometimes                   | --verify must be off, every, or sample:P",
+        "--verify sometimes                   | --verify: must be off, every, or sample:P",
         "--chunks 0                           | --chunks must be 1 to 16: 0",
         "--chunks 2 --shield shares --norm group | masks are made for a whole batch",
         "--chunks 2 --worker-record f         | omit --chunks",
@@ -67,7 +68,8 @@ class MainTest {
         "--shield shares --protect residuals  | --protect gradients or all",
         "--shield shares                      | --norm group",
         "--shield shares --protect all        | give --dp-sgd",
-        "--shield shares --norm group --decomposer shared --rank 1/8 --basis batch | --basis public",
+        "--shield shares --norm group --decomposer shared --rank 1/8 --basis batch | --basis"
+            + " public",
         "--plan best                          | auto or auto:0.1",
         "--plan auto --mode trusted-only      | --mode asymml",
         "--plan auto --rank 1/8               | does not go with --rank",

@@ -8,6 +8,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
+import asymml.trusted.check.Verification;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -72,6 +73,8 @@ class SpecReaderTest {
         set("limit-train: all", s -> s.data().limitTrain(), Limit.NONE),
         set("limit-test: 1", s -> s.data().limitTest(), new Limit(1)),
         set("max-image-pixels: 1000", s -> s.data().limits().imagePixels(), 1000),
+        set("verify: every", s -> s.workers().verification(), Verification.EVERY),
+        set("verify: sample:0.5", s -> s.workers().verification(), new Verification(0.5)),
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
         set("augment: false", s -> s.training().augment(), false),
         set("augment: 'false'", s -> s.training().augment(), false),

@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import asymml.model.Zoo;
 import asymml.trusted.boundary.RemoteWorker;
+import asymml.trusted.check.Verification;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
-import asymml.trusted.check.Verification;
 import asymml.wire.Encoding;
 import asymml.wire.Message;
 import java.io.IOException;

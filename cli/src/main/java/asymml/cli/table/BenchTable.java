@@ -10,6 +10,7 @@ import asymml.study.bench.BenchSpec;
 import asymml.study.bench.BenchSweep;
 import asymml.study.bench.ModeCosts;
 import asymml.study.bench.SweepResult;
+import asymml.trusted.check.Verification;
 import asymml.trusted.bench.MachineRates;
 import asymml.trusted.bench.StepCost;
 import asymml.trusted.ops.StepProfile.Phase;
@@ -62,8 +63,9 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
         "worker   "
             + worker
             + (chunks == 1 ? "" : ", batches in %s chunks".formatted(chunks))
-            + "; results checked: "
-            + spec.processes().verification());
+            + (spec.processes().verification().equals(Verification.OFF)
+                ? ""
+                : ", results checked: " + spec.processes().verification()));
     out.printf("trusted  this process; %s%n", RunRecord.NOT_PROTECTED);
     out.flush();
   }
