@@ -180,15 +180,15 @@ final class BenchCommand implements Callable<Integer> {
       names = "--sweep",
       paramLabel = "KEY:V1,V2,...",
       description =
-          "Measure at each of these values of batch-size, image-size, rank or verify, and print what"
-              + " an image costs in place of a step.")
+          "Measure at each of these values of batch-size, image-size, rank or verify, and print"
+              + " what an image costs in place of a step.")
   private @Nullable BenchSweep sweep;
 
   @Option(
       names = "--dp-sgd",
       description =
-          "Measure what gradients of single images cost in DP-SGD, in place of the modes: each layer"
-              + " by each method, and a step with them over one without.")
+          "Measure what gradients of single images cost in DP-SGD, in place of the modes: each"
+              + " layer by each method, and a step with them over one without.")
   private boolean dpSgd;
 
   @Option(

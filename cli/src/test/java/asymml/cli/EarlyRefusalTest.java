@@ -47,14 +47,19 @@ class EarlyRefusalTest {
         "--noise-multiplier 1e-300                      | noise multiplier must be from",
         "--noise-ratio 1e300                            | noise ratio must be from",
         "--gradient-noise-ratio 1e-9                    | noise ratio must be from",
-        "--protect all --norm group --noise-multiplier 1 --clip 1e38:1e38:1e38 | from 1e-12 to 1e12",
+        "--protect all --norm group --noise-multiplier 1 --clip 1e38:1e38:1e38 | from 1e-12 to"
+            + " 1e12",
         "--threads 2147483647                           | --threads must be 1 to 4096",
         "--trusted-layers conv9                         | is no linear layer of cnn",
         "--model vgg16 --trusted-layers fc3             | is no linear layer of vgg16",
-        "--mode trusted-only --rank 8                   | --rank has no effect in mode trusted-only",
-        "--mode trusted-only --worker unix:/w           | --worker has no effect in mode trusted-only",
-        "--mode trusted-only --verify every             | --verify has no effect in mode trusted-only",
-        "--mode trusted-only --chunks 2                 | --chunks has no effect in mode trusted-only",
+        "--mode trusted-only --rank 8                   | --rank has no effect in mode"
+            + " trusted-only",
+        "--mode trusted-only --worker unix:/w           | --worker has no effect in mode"
+            + " trusted-only",
+        "--mode trusted-only --verify every             | --verify has no effect in mode"
+            + " trusted-only",
+        "--mode trusted-only --chunks 2                 | --chunks has no effect in mode"
+            + " trusted-only",
         "--mode untrusted-only --noise-ratio 0.3        | --noise-ratio has no effect in mode",
         "--mode dp-only --rank 8                        | --rank has no effect in mode dp-only",
         "--public-data generated:5                      | --public-data has no effect in a run",

@@ -6,9 +6,9 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import org.jspecify.annotations.Nullable;
 
-/// Projections of a linear operation's operands and results on vectors, each taken in one pass: what
-/// tells a right result from a wrong one without computing it again (Freivalds, 1977). With `t` over
-/// examples and `s` over output channels, `sum_i t_i (s . Y_i) = (s W) * sum_i t_i X_i`.
+/// Projections of a linear operation's operands and results on vectors, each taken in one pass:
+/// what tells a right result from a wrong one without computing it again (Freivalds, 1977). With
+/// `t` over examples and `s` over output channels, `sum_i t_i (s . Y_i) = (s W) * sum_i t_i X_i`.
 ///
 /// Sums of squares are accumulated in float32 and serve as magnitudes only.
 public final class Projections {
@@ -52,8 +52,7 @@ public final class Projections {
   /// @param sum of x's size, changed in place
   /// @param map `[P]`, overwritten
   /// @return the sum of squares of x
-  public static double combineAndProject(
-      Tensor x, float t, Tensor vector, Tensor sum, Tensor map) {
+  public static double combineAndProject(Tensor x, float t, Tensor vector, Tensor sum, Tensor map) {
     long in = Operands.address("x", x);
     int columns = Math.toIntExact(vector.size());
     long rows = rows(x, columns);
@@ -75,8 +74,7 @@ public final class Projections {
       }
       if (end < columns) {
         FloatVector value = Lanes.load(in, at + end, mask);
-        Lanes.store(
-            value.fma(factor, Lanes.load(out, at + end, mask)), out, at + end, mask);
+        Lanes.store(value.fma(factor, Lanes.load(out, at + end, mask)), out, at + end, mask);
         squares = value.fma(value, squares);
         dot = value.fma(Lanes.load(v, end, mask), dot);
       }
@@ -94,8 +92,7 @@ public final class Projections {
   /// @param sum of x's size, changed in place
   /// @param columns `[C]`, changed in place
   /// @return the sum of squares of x
-  public static double combineAndWeigh(
-      Tensor x, float t, Tensor map, Tensor sum, Tensor columns) {
+  public static double combineAndWeigh(Tensor x, float t, Tensor map, Tensor sum, Tensor columns) {
     long in = Operands.address("x", x);
     int width = Math.toIntExact(columns.size());
     long rows = rows(x, width);
@@ -117,8 +114,7 @@ public final class Projections {
       }
       if (end < width) {
         FloatVector value = Lanes.load(in, at + end, mask);
-        Lanes.store(
-            value.fma(factor, Lanes.load(out, at + end, mask)), out, at + end, mask);
+        Lanes.store(value.fma(factor, Lanes.load(out, at + end, mask)), out, at + end, mask);
         Lanes.store(value.fma(weight, Lanes.load(total, end, mask)), total, end, mask);
         squares = value.fma(value, squares);
       }
@@ -128,8 +124,8 @@ public final class Projections {
 
   /// Takes results that hostile peers may be changing meanwhile, and projects the very values that
   /// are taken: `target = scales[i] r` or `target += scales[i] r`, where r is the source, or the
-  /// difference of source and mask, and `map[p] += sum_i t_i <r[i, p, :], vector>`. Each value is read
-  /// once.
+  /// difference of source and mask, and `map[p] += sum_i t_i <r[i, p, :], vector>`. Each value is
+  /// read once.
   ///
   /// @param source `[N, P, C]`, possibly shared memory
   /// @param mask of the same size, possibly shared memory; null if there is none
@@ -251,8 +247,8 @@ public final class Projections {
     return good.allTrue() ? squares.reduceLanes(VectorOperators.ADD) : Double.NaN;
   }
 
-  /// Projects weights on both sides: `outs[k, c] = sum_o s[o] W[o, k, c]`, `ins[k, o] = sum_c W[o, k,
-  /// c] r[c]`.
+  /// Projects weights on both sides: `outs[k, c] = sum_o s[o] W[o, k, c]`, `ins[k, o] = sum_c W[o,
+  /// k, c] r[c]`.
   ///
   /// @param w `[O, kH, kW, C]`
   /// @param s `[O]`
@@ -292,8 +288,7 @@ public final class Projections {
         }
         if (end < columns) {
           FloatVector value = Lanes.load(in, at + end, mask);
-          Lanes.store(
-              value.fma(factor, Lanes.load(sums, to + end, mask)), sums, to + end, mask);
+          Lanes.store(value.fma(factor, Lanes.load(sums, to + end, mask)), sums, to + end, mask);
           dot = value.fma(Lanes.load(right, end, mask), dot);
           square = value.fma(value, square);
         }
@@ -304,7 +299,8 @@ public final class Projections {
     return squares;
   }
 
-  /// The one output channel of a kernel on one example: `map[p] = sum_k <x[p + k, :], kernel[k, :]>`.
+  /// The one output channel of a kernel on one example: `map[p] = sum_k <x[p + k, :], kernel[k,
+  /// :]>`.
   ///
   /// @param shape of the layer
   /// @param x `[H, W, C]`
@@ -316,8 +312,7 @@ public final class Projections {
     long weights =
         Operands.addressOfSize(
             "kernel", kernel, (long) shape.kernelHeight() * shape.kernelWidth() * channels);
-    long out =
-        Operands.addressOfSize("map", map, (long) shape.outHeight() * shape.outWidth());
+    long out = Operands.addressOfSize("map", map, (long) shape.outHeight() * shape.outWidth());
     for (int row = 0; row < shape.outHeight(); row++) {
       for (int column = 0; column < shape.outWidth(); column++) {
         double sum = 0;
@@ -351,8 +346,7 @@ public final class Projections {
   public static void backward(ConvShape shape, Tensor dy, Tensor kernel, Tensor map) {
     int channels = shape.outChannels();
     long in =
-        Operands.addressOfSize(
-            "dy", dy, (long) shape.outHeight() * shape.outWidth() * channels);
+        Operands.addressOfSize("dy", dy, (long) shape.outHeight() * shape.outWidth() * channels);
     long weights =
         Operands.addressOfSize(
             "kernel", kernel, (long) shape.kernelHeight() * shape.kernelWidth() * channels);
@@ -367,12 +361,7 @@ public final class Projections {
             int z = column * shape.stride() - shape.padding() + l;
             if (z >= 0 && z < shape.width()) {
               sums[y * shape.width() + z] +=
-                  dot(
-                      in,
-                      at,
-                      weights,
-                      ((long) k * shape.kernelWidth() + l) * channels,
-                      channels);
+                  dot(in, at, weights, ((long) k * shape.kernelWidth() + l) * channels, channels);
             }
           }
         }

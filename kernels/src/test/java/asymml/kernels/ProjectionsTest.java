@@ -139,8 +139,16 @@ class ProjectionsTest {
     "8,8,1,5,5,5,1,2"
   })
   void projected_kernels_give_the_projection_of_what_the_layer_gives(
-      int height, int width, int in, int out, int kernelHeight, int kernelWidth, int stride, int pad) {
-    ConvShape shape = new ConvShape(1, height, width, in, out, kernelHeight, kernelWidth, stride, pad);
+      int height,
+      int width,
+      int in,
+      int out,
+      int kernelHeight,
+      int kernelWidth,
+      int stride,
+      int pad) {
+    ConvShape shape =
+        new ConvShape(1, height, width, in, out, kernelHeight, kernelWidth, stride, pad);
     Tensor w = random(shape.weightAxes());
     Tensor s = random(out);
     Tensor r = random(in);
@@ -186,8 +194,7 @@ class ProjectionsTest {
     Tensor x = random(4, 3);
     assertThatThrownBy(() -> Projections.combine(x, 1, random(11)))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() ->
-            Projections.combineAndProject(x, 1, random(5), random(12), random(4)))
+    assertThatThrownBy(() -> Projections.combineAndProject(x, 1, random(5), random(12), random(4)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("no rows of 5 values");
     assertThatThrownBy(() ->

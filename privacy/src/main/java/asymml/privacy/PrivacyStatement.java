@@ -218,8 +218,8 @@ public record PrivacyStatement(
   /// are functions of the weights too, and averaged over a run they leak about them.
   private String caveat() {
     return uncovered().contains(Channel.WEIGHTS)
-        ? "; leakage about weights is not counted: they carry earlier steps' data unprotected, and a"
-            + " worker that returns wrong results can make them carry single examples"
+        ? "; leakage about weights is not counted: they carry earlier steps' data unprotected, and"
+            + " a worker that returns wrong results can make them carry single examples"
         : "; leakage about weights is counted in the whole view's epsilon";
   }
 
@@ -272,12 +272,14 @@ public record PrivacyStatement(
           "the two workers do not share what they receive, and nobody reads both: one gets values"
               + " under masks, the other the key of the masks and no value");
       lines.add(
-          "the worker with the key of the masks computes as it is asked to: with masks of one example"
-              + " in its results of another, the other worker would receive more than is counted");
+          "the worker with the key of the masks computes as it is asked to: with masks of one"
+              + " example in its results of another, the other worker would receive more than is"
+              + " counted");
     }
     lines.add(
-        "number of examples, classes, architecture, initial weights, seed, clip bounds and all settings"
-            + " are public: a rank or layer chosen by looking at private data is a release that is not counted"
+        "number of examples, classes, architecture, initial weights, seed, clip bounds and all"
+            + " settings are public: a rank or layer chosen by looking at private data is a release"
+            + " that is not counted"
             + (coversModel()
                 ? "; the test accuracy says nothing of the training images but through the model"
                 : "; a worker's view is all that it is sent, not what the trained model reveals to"

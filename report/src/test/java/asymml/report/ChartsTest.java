@@ -131,7 +131,8 @@ class ChartsTest {
     Map<Mode, ModeCosts> modes = new LinkedHashMap<>();
     modes.put(Mode.TRUSTED_ONLY, costs(plans.get(Mode.TRUSTED_ONLY), whole));
     modes.put(Mode.ASYMML, costs(plans.get(Mode.ASYMML), split));
-    return new BenchResult(new BenchPoint(PlantedRun.graph(), batchSize, TWO, Verification.OFF, plans), modes);
+    return new BenchResult(
+        new BenchPoint(PlantedRun.graph(), batchSize, TWO, Verification.OFF, plans), modes);
   }
 
   private static ModeCosts costs(Plan plan, double trustedMillis) {

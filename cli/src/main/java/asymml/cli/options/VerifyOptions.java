@@ -11,7 +11,8 @@ public final class VerifyOptions {
       defaultValue = "off",
       description =
           "Check what workers return against secret random projections: every step, sample:P of the"
-              + " steps at random, or off. A wrong result ends the run (default: ${DEFAULT-VALUE}).")
+              + " steps at random, or off. A wrong result ends the run (default:"
+              + " ${DEFAULT-VALUE}).")
   private String steps = "off";
 
   /// The setting.

@@ -19,11 +19,7 @@ import java.util.Map;
 /// @param verification how many steps' results are checked
 /// @param plans by mode, in the order in which they take turns
 public record BenchPoint(
-    Graph graph,
-    int batchSize,
-    RankPolicy rank,
-    Verification verification,
-    Map<Mode, Plan> plans) {
+    Graph graph, int batchSize, RankPolicy rank, Verification verification, Map<Mode, Plan> plans) {
   private static final int CLASSES = 10;
 
   /// Copies the map.
@@ -50,7 +46,8 @@ public record BenchPoint(
       plans.put(
           mode, Plan.of(graph, mode, split.decomposition(), split.rank(), split.trustedLayers()));
     }
-    return new BenchPoint(graph, network.batchSize(), split.rank(), spec.processes().verification(), plans);
+    return new BenchPoint(
+        graph, network.batchSize(), split.rank(), spec.processes().verification(), plans);
   }
 
   /// The plan of a mode.

@@ -117,8 +117,7 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
   /// @param device what the worker computes on, as its `--device` option takes it
   /// @param chunks in how many parts a worker gets a batch, 1 to 16
   /// @param verification how many steps' results are checked
-  public record Processes(
-      int threads, String device, int chunks, Verification verification) {
+  public record Processes(int threads, String device, int chunks, Verification verification) {
     private static final int MOST_CHUNKS = 16;
     private static final int MOST_DELAY_MICROS = 10_000_000;
 

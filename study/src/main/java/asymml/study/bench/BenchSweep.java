@@ -112,8 +112,7 @@ public record BenchSweep(Key key, List<String> values) {
             case IMAGE_SIZE ->
                 base.withNetwork(base.network().withImageSize(Integer.parseInt(value)));
             case RANK -> base.withSplit(base.split().withRank(RankPolicy.parse(value)));
-            case VERIFY ->
-                base.withProcesses(base.processes().verified(Verification.parse(value)));
+            case VERIFY -> base.withProcesses(base.processes().verified(Verification.parse(value)));
           });
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(key.label() + " " + value + ": " + e.getMessage(), e);

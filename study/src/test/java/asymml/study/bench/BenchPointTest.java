@@ -78,8 +78,8 @@ class BenchPointTest {
   void plans_cannot_be_changed_afterwards() {
     BenchPoint built = BenchPoint.of(spec("cnn", 8, Mode.ASYMML));
     Map<Mode, Plan> plans = new LinkedHashMap<>(built.plans());
-    BenchPoint point = new BenchPoint(
-            built.graph(), 3, new RankPolicy.Fixed(1), Verification.OFF, plans);
+    BenchPoint point =
+        new BenchPoint(built.graph(), 3, new RankPolicy.Fixed(1), Verification.OFF, plans);
     plans.clear();
     assertThat(point.plans().keySet()).containsExactly(Mode.ASYMML);
     assertThatThrownBy(() -> point.plans().clear())

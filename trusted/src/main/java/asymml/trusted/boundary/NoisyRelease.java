@@ -193,10 +193,9 @@ public final class NoisyRelease {
     requireFinite(from, count);
   }
 
-  private void addNoise(
-      NoiseLanes.Lane lane, int i, Tensor values, double scale, double sigma) {
+  private void addNoise(NoiseLanes.Lane lane, int i, Tensor values, double scale, double sigma) {
     Tensor place = out.examples(i, 1);
-    if (witness == ReleaseWitness.NONE) {
+    if (!witness.watches()) {
       lane.noise().add(values, scale, sigma, NoiseLattice.BITS, place);
     } else {
       Tensor released = lane.released(dim);

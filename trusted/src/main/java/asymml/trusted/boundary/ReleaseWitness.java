@@ -2,11 +2,27 @@ package asymml.trusted.boundary;
 
 import asymml.kernels.Tensor;
 
-/// Sees what is released, from private memory, so that results can be checked against it: the memory
-/// that a worker reads is never read back.
+/// Sees what is released, from private memory, so that results can be checked against it: the
+/// memory that a worker reads is never read back.
 public interface ReleaseWitness {
   /// Nobody watches.
-  ReleaseWitness NONE = (_, _, _, _) -> {};
+  ReleaseWitness NONE =
+      new ReleaseWitness() {
+        @Override
+        public boolean watches() {
+          return false;
+        }
+
+        @Override
+        public void saw(int thread, int example, Tensor values, double scale) {}
+      };
+
+  /// Whether it wants to see anything: else nothing is kept for it.
+  ///
+  /// @return true but for [#NONE]
+  default boolean watches() {
+    return true;
+  }
 
   /// Sees one example. Several threads may call at a time, each with its own number.
   ///

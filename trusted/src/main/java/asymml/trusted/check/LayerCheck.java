@@ -13,16 +13,18 @@ import java.util.Locale;
 /// anew in each step and never sent. With t over examples, s over output channels, r over input
 /// channels and a over the kernel's window:
 ///
-/// - output: `sum_i t_i (s . Y_i[p])` at each position p, against the kernel `s W` on `sum_i t_i X_i`;
+/// - output: `sum_i t_i (s . Y_i[p])` at each position p, against the kernel `s W` on `sum_i t_i
+///   X_i`;
 /// - input gradient: `sum_i t_i (r . dX_i[q])`, against `W r` on `sum_i t_i dY_i`;
-/// - weight gradient: `sum_(k, c) dW[o, k, c] a_k b_c` for each output channel o, against the rows of
-///   dY weighed by `a * (b . X)`.
+/// - weight gradient: `sum_(k, c) dW[o, k, c] a_k b_c` for each output channel o, against the rows
+///   of dY weighed by `a * (b . X)`.
 ///
-/// X and dY are the values that were released, taken in private memory when they were. A result that
-/// is off by more than [Rounding] allows ends the run. A right one is never off by as much.
+/// X and dY are the values that were released, taken in private memory when they were. A result
+/// that is off by more than [Rounding] allows ends the run. A right one is never off by as much.
 ///
-/// Whether the run ends tells a worker nothing of private values: what is allowed follows from what it
-/// has itself, and under masks, where X and dY are examples scaled to norm 1, from public numbers.
+/// Whether the run ends tells a worker nothing of private values: what is allowed follows from what
+/// it has itself, and under masks, where X and dY are examples scaled to norm 1, from public
+/// numbers.
 public final class LayerCheck implements AutoCloseable {
   private final Verifier verifier;
   private final String worker;
@@ -125,8 +127,7 @@ public final class LayerCheck implements AutoCloseable {
     verifier.direction(output.direction());
     verifier.direction(inputGradient.direction());
     weightSquares =
-        Projections.ofWeights(
-            weights, output.direction(), inputGradient.direction(), outs, ins);
+        Projections.ofWeights(weights, output.direction(), inputGradient.direction(), outs, ins);
   }
 
   /// Begins to take outputs.
@@ -147,12 +148,7 @@ public final class LayerCheck implements AutoCloseable {
   public void requireOutput(Combination input, double masking) throws ProtocolException {
     Projections.forward(shape, input.combined(), outs, expectedOutput);
     double terms = (double) taps() * shape.inChannels();
-    require(
-        "output",
-        output,
-        expectedOutput,
-        magnitude(input, masking, overlap(), terms),
-        terms);
+    require("output", output, expectedOutput, magnitude(input, masking, overlap(), terms), terms);
   }
 
   /// Begins the release of the output's gradient.
@@ -204,8 +200,7 @@ public final class LayerCheck implements AutoCloseable {
   /// @param target private memory
   /// @return false if a value is not finite
   /// @throws ProtocolException if it is wrong
-  public boolean takeWeightGradient(
-      Combination input, Tensor result, boolean add, Tensor target)
+  public boolean takeWeightGradient(Combination input, Tensor result, boolean add, Tensor target)
       throws ProtocolException {
     if (!(gradient instanceof Combination.OfGradient rows)
         || !(input instanceof Combination.OfInput maps)) {
@@ -224,8 +219,7 @@ public final class LayerCheck implements AutoCloseable {
       return false;
     }
     double terms = (double) shape.batch() * shape.outHeight() * shape.outWidth();
-    double magnitude =
-        Math.sqrt(gradient.squares() * input.squares() * taps() / terms);
+    double magnitude = Math.sqrt(gradient.squares() * input.squares() * taps() / terms);
     require("weight gradient", weightGradient, rows.columns(), magnitude, terms);
     return true;
   }
@@ -237,16 +231,14 @@ public final class LayerCheck implements AutoCloseable {
   /// @param terms of one result
   private double magnitude(Combination of, double masking, int uses, double terms) {
     return masked
-        ? Math.sqrt(weightSquares * shape.batch() * uses)
-            * (1 + Math.sqrt(masking / terms))
+        ? Math.sqrt(weightSquares * shape.batch() * uses) * (1 + Math.sqrt(masking / terms))
         : Math.sqrt(weightSquares * of.squares() * uses / terms);
   }
 
   private void require(
       String what, Projection found, Tensor expected, double magnitude, double terms)
       throws ProtocolException {
-    double allowed =
-        rounding.relative(terms) * (masked ? magnitude : magnitude + found.norm());
+    double allowed = rounding.relative(terms) * (masked ? magnitude : magnitude + found.norm());
     double distance = found.distance(expected);
     largest = Math.max(largest, distance == 0 ? 0 : distance / allowed);
     if (!(distance <= allowed) || !Double.isFinite(allowed)) {

@@ -4,8 +4,8 @@ import asymml.kernels.Projections;
 import asymml.kernels.Tensor;
 import java.lang.foreign.Arena;
 
-/// Takes results and projects them meanwhile: each position on a secret direction over channels, and
-/// examples combined with secret factors.
+/// Takes results and projects them meanwhile: each position on a secret direction over channels,
+/// and examples combined with secret factors.
 public final class Projection {
   private final Tensor direction;
   private final Tensor map;
@@ -56,8 +56,7 @@ public final class Projection {
   /// @param target private memory
   /// @return false if a value is not finite
   public boolean unmask(Tensor result, Tensor mask, float[] scales, boolean add, Tensor target) {
-    return note(
-        Projections.take(result, mask, scales, add, target, factors, 0, direction, map));
+    return note(Projections.take(result, mask, scales, add, target, factors, 0, direction, map));
   }
 
   private boolean note(Projections.Taken taken) {

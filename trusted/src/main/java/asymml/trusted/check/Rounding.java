@@ -3,8 +3,8 @@ package asymml.trusted.check;
 import asymml.wire.Encoding;
 
 /// How far the right result of a linear operation may be off in float arithmetic, as a share of its
-/// magnitude: the root of the sum of squares of what its terms would give with random signs, plus its
-/// own.
+/// magnitude: the root of the sum of squares of what its terms would give with random signs, plus
+/// its own.
 ///
 /// Sums of n float32 products are off by about `0.2 sqrt(n) 2^-24` where they are formed one after
 /// another, and by several times that with transformed kernels (Winograd). Products of shorter

@@ -168,9 +168,7 @@ public final class MaskedLinearOp implements RemoteOp {
                   mask,
                   (i, _) -> dy.examples(i, 1),
                   context.nullExamples(),
-                  checked == null
-                      ? ReleaseWitness.NONE
-                      : checked.watchGradient(input.watched(0)));
+                  checked == null ? ReleaseWitness.NONE : checked.watchGradient(input.watched(0)));
       profile.lap(Phase.DOOR);
       onMasked = first().worker().backwardData(opId, masked.released(), slots.dx());
       onMasks = holder().worker().backwardData(opId, masks, slots.dx());

@@ -77,8 +77,8 @@ public final class SplitInput implements AutoCloseable {
     return context.releases().shield().masks()
         ? List.of(new Combination.Plain(verifier, x.length(0), positions * channels))
         : shards.stream()
-            .<Combination>map(shard ->
-                new Combination.OfInput(verifier, shard.count(), positions, channels))
+            .<Combination>map(
+                shard -> new Combination.OfInput(verifier, shard.count(), positions, channels))
             .toList();
   }
 
@@ -234,8 +234,8 @@ public final class SplitInput implements AutoCloseable {
     ReleaseSource source = decompose(step);
     ReleaseDoor door = first();
     long decomposing = door.sourceNanos();
-    Masked masked = door.masked(
-            site.residual(), slot, mask, source, context.nullExamples(), witness(0));
+    Masked masked =
+        door.masked(site.residual(), slot, mask, source, context.nullExamples(), witness(0));
     profile.lap(Phase.DOOR, Phase.DECOMPOSE, door.sourceNanos() - decomposing);
     return new Shares(masked, masks);
   }

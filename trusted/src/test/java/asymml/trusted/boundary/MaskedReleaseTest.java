@@ -69,7 +69,9 @@ class MaskedReleaseTest {
   }
 
   private Masked masked(Release what, Mask mask, NullExamples nullExamples) throws Exception {
-    return first.door().masked(what, SLOT, mask, (i, _) -> x.examples(i, 1), nullExamples, ReleaseWitness.NONE);
+    return first
+        .door()
+        .masked(what, SLOT, mask, (i, _) -> x.examples(i, 1), nullExamples, ReleaseWitness.NONE);
   }
 
   @Test
@@ -111,7 +113,13 @@ class MaskedReleaseTest {
     assertThatThrownBy(() ->
             second
                 .door()
-                .masked(RELEASE, SLOT, mask, (i, _) -> x.examples(i, 1), NullExamples.NONE, ReleaseWitness.NONE))
+                .masked(
+                    RELEASE,
+                    SLOT,
+                    mask,
+                    (i, _) -> x.examples(i, 1),
+                    NullExamples.NONE,
+                    ReleaseWitness.NONE))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("from the worker they are made for");
   }

@@ -47,16 +47,14 @@ class LayerCheckTest {
         layer.forward(x, y);
         layer.backwardData(dy, dx);
         layer.backwardWeights(x, dy, dw);
-        Tensor taken = Tensor.allocate(arena, (int) Math.max(dw.size(), Math.max(x.size(), y.size())));
+        Tensor taken =
+            Tensor.allocate(arena, (int) Math.max(dw.size(), Math.max(x.size(), y.size())));
         Verifier verifier = new Verifier(Verification.EVERY, 1);
         Rounding rounding = Rounding.of("float32", Encoding.FLOAT32);
         try (LayerCheck check = new LayerCheck(verifier, "it", rounding, "layer", shape, true);
             Combination.OfInput input =
                 new Combination.OfInput(
-                    verifier,
-                    shape.batch(),
-                    shape.height() * shape.width(),
-                    shape.inChannels())) {
+                    verifier, shape.batch(), shape.height() * shape.width(), shape.inChannels())) {
           for (int draw = 0; draw < DRAWS; draw++) {
             verifier.begin();
             check.weights(w);
@@ -68,7 +66,8 @@ class LayerCheckTest {
             check.requireInputGradient(1);
             check.takeWeightGradient(input, dw, false, first(taken, dw));
           }
-          System.out.printf("%s from %s on: at most %.3f of what is allowed%n", shape, least, check.largest());
+          System.out.printf(
+              "%s from %s on: at most %.3f of what is allowed%n", shape, least, check.largest());
           assertThat(check.largest()).isBetween(1e-4, 0.35);
         }
       }
@@ -76,8 +75,7 @@ class LayerCheckTest {
   }
 
   private static Tensor first(Tensor memory, Tensor like) {
-    return Tensor.of(
-        memory.segment().asSlice(0, like.size() * Float.BYTES), like.shape());
+    return Tensor.of(memory.segment().asSlice(0, like.size() * Float.BYTES), like.shape());
   }
 
   private static void show(ReleaseWitness witness, Tensor batch) {

@@ -23,7 +23,16 @@ class VerificationTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"", "on", "sample", "sample:", "sample:0", "sample:-1", "sample:1.5", "sample:NaN"})
+      strings = {
+        "",
+        "on",
+        "sample",
+        "sample:",
+        "sample:0",
+        "sample:-1",
+        "sample:1.5",
+        "sample:NaN"
+      })
   void other_texts_are_refused_with_what_is_right(String text) {
     assertThatThrownBy(() -> Verification.parse(text))
         .isInstanceOf(IllegalArgumentException.class)

@@ -37,35 +37,31 @@ class LyingWorkerTest {
   enum Lie {
     ONE_PERCENT_MORE((_, right) -> each(right, value -> 1.01 * value)),
     NOTHING((_, right) -> new double[right.length]),
-    ONE_CHANNEL_S_SIGN(
-        (_, right) -> {
-          // The last axis of all three results is one of channels.
-          double[] wrong = right.clone();
-          for (int i = 0; i < wrong.length; i += 3) {
-            wrong[i] = -wrong[i];
-          }
-          return wrong;
-        }),
-    ONE_SPIKE(
-        (_, right) -> {
-          double[] wrong = right.clone();
-          wrong[right.length / 2] += 100;
-          return wrong;
-        }),
-    ANOTHER_EXAMPLE_S(
-        (_, right) -> {
-          double[] wrong = right.clone();
-          System.arraycopy(right, 0, wrong, right.length / 2, right.length / 2);
-          return wrong;
-        }),
-    REVERSED(
-        (_, right) -> {
-          double[] wrong = new double[right.length];
-          for (int i = 0; i < wrong.length; i++) {
-            wrong[i] = right[right.length - 1 - i];
-          }
-          return wrong;
-        }),
+    ONE_CHANNEL_S_SIGN((_, right) -> {
+      // The last axis of all three results is one of channels.
+      double[] wrong = right.clone();
+      for (int i = 0; i < wrong.length; i += 3) {
+        wrong[i] = -wrong[i];
+      }
+      return wrong;
+    }),
+    ONE_SPIKE((_, right) -> {
+      double[] wrong = right.clone();
+      wrong[right.length / 2] += 100;
+      return wrong;
+    }),
+    ANOTHER_EXAMPLE_S((_, right) -> {
+      double[] wrong = right.clone();
+      System.arraycopy(right, 0, wrong, right.length / 2, right.length / 2);
+      return wrong;
+    }),
+    REVERSED((_, right) -> {
+      double[] wrong = new double[right.length];
+      for (int i = 0; i < wrong.length; i++) {
+        wrong[i] = right[right.length - 1 - i];
+      }
+      return wrong;
+    }),
     /// One step of gradient descent would set the weights to the worker's choice.
     STEERED((_, right) -> each(right, value -> 10 * (value - 0.25)));
 
@@ -132,10 +128,11 @@ class LyingWorkerTest {
                 LayerRig.folder(folder), Setting.of(SMALL, liar), 1, Verification.EVERY)) {
           rig.fill(4);
           rig.workers.get(liar).lie(kind, lie.wrong);
-          assertThatThrownBy(() -> {
-                rig.forward(0);
-                rig.backward();
-              })
+          assertThatThrownBy(
+                  () -> {
+                    rig.forward(0);
+                    rig.backward();
+                  })
               .isInstanceOf(ProtocolException.class)
               .hasMessageStartingWith("a worker returned a wrong ");
         }
@@ -225,8 +222,7 @@ class LyingWorkerTest {
   @MethodSource("settings")
   void right_results_pass_and_are_the_same_to_the_bit(Setting setting) throws Exception {
     try (LayerRig plain = LayerRig.split(LayerRig.folder(folder), setting);
-        LayerRig checked =
-            LayerRig.split(LayerRig.folder(folder), setting, Verification.EVERY)) {
+        LayerRig checked = LayerRig.split(LayerRig.folder(folder), setting, Verification.EVERY)) {
       for (int step = 0; step < 3; step++) {
         for (LayerRig rig : List.of(plain, checked)) {
           rig.fill(30 + step);
@@ -246,10 +242,11 @@ class LyingWorkerTest {
     try (LayerRig rig = LayerRig.masked(folder, setting, 1, Verification.EVERY)) {
       for (int step = 0; step < 3; step++) {
         rig.fill(40 + step);
-        assertThatCode(() -> {
-              rig.forward(0);
-              rig.backward();
-            })
+        assertThatCode(
+                () -> {
+                  rig.forward(0);
+                  rig.backward();
+                })
             .doesNotThrowAnyException();
       }
     }
@@ -262,12 +259,13 @@ class LyingWorkerTest {
         LayerRig.split(folder, Setting.of(SMALL, 1), Verification.parse("sample:0.5"))) {
       rig.fill(9);
       rig.worker().lie(Message.Forward.class, Lie.NOTHING.wrong);
-      assertThatThrownBy(() -> {
-            for (int step = 0; step < 40; step++) {
-              rig.forward(step);
-              rig.backward();
-            }
-          })
+      assertThatThrownBy(
+              () -> {
+                for (int step = 0; step < 40; step++) {
+                  rig.forward(step);
+                  rig.backward();
+                }
+              })
           .hasMessageContaining("wrong output");
     }
   }
