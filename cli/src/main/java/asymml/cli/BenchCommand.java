@@ -373,7 +373,7 @@ final class BenchCommand implements Callable<Integer> {
     if (!processes.worker().equals(new WorkerChoice.Local(WorkerChoice.Local.CPU))) {
       throw new IllegalArgumentException("give one of --worker and --worker-delay");
     }
-    if (given.verification() != Verification.OFF) {
+    if (!given.verification().equals(Verification.OFF)) {
       throw new IllegalArgumentException(
           "--verify does not go with --worker-delay: there are no results to check");
     }
