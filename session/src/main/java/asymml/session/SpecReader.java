@@ -5,6 +5,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.trusted.data.DataLimits;
+import asymml.trusted.data.Decoding;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -36,6 +37,11 @@ final class SpecReader {
   static final String NOISE_MULTIPLIER = "noise-multiplier";
   static final String NOISE_RATIO = "noise-ratio";
   static final String MAX_IMAGE_PIXELS = "max-image-pixels";
+  static final String IMAGE_SIZE = "image-size";
+  static final String IMAGE_CACHE = "image-cache";
+
+  /// Images of the size that they are stored in.
+  static final String STORED = "stored";
   static final String NONE = "none";
   static final String EXACT = "exact";
   static final String SAMPLED = "sampled:";
@@ -57,7 +63,7 @@ final class SpecReader {
           MASKS_SHARE,
           PER_EXAMPLE,
           PER_EXAMPLE_MEMORY);
-  private static final String ALL = "all";
+  static final String ALL = "all";
   private static final String SHARES = "shares";
   private static final TrainingSpec DEFAULTS = TrainingSpec.defaults();
   private static final Settings WRITTEN = Settings.of(DEFAULTS);
@@ -114,7 +120,13 @@ final class SpecReader {
         given("limit-train", Limit::parse, defaults.limitTrain()),
         given("limit-test", Limit::parse, defaults.limitTest()),
         given("public-data", text -> text, defaults.publicSource()),
-        given(MAX_IMAGE_PIXELS, text -> new DataLimits(integer(text)), defaults.limits()));
+        new Decoding(
+            given(
+                MAX_IMAGE_PIXELS,
+                text -> new DataLimits(integer(text)),
+                defaults.decoding().limits()),
+            given(IMAGE_SIZE, SpecReader::imageSize, defaults.decoding().imageSize()),
+            given(IMAGE_CACHE, SpecReader::imageCache, defaults.decoding().cacheBytes())));
   }
 
   private WorkerSpec workers() {
@@ -412,6 +424,30 @@ final class SpecReader {
     } catch (NumberFormatException e) {
       return null;
     }
+  }
+
+  /// A size of images, or as they are stored.
+  private static int imageSize(String text) {
+    if (text.strip().equals(STORED)) {
+      return 0;
+    }
+    int size = integer(text);
+    if (size < 1 || size > Decoding.MOST_SIZE) {
+      throw new IllegalArgumentException(
+          "must be 1 to %s pixels, or %s: %s".formatted(Decoding.MOST_SIZE, STORED, text));
+    }
+    return size;
+  }
+
+  private static long imageCache(String text) {
+    if (text.strip().equals(ALL)) {
+      return Long.MAX_VALUE;
+    }
+    long bytes = bytes(text);
+    if (bytes < 0) {
+      throw new IllegalArgumentException("must be at least 0 bytes: " + text);
+    }
+    return bytes;
   }
 
   /// A number of bytes, such as 1073741824, 512M or 2G.

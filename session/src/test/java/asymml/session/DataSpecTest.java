@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import asymml.model.Shape;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataLimits;
+import asymml.trusted.data.Decoding;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.TestSet;
@@ -16,17 +17,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DataSpecTest {
+  private static final Decoding DECODING = new Decoding(new DataLimits(100), 8, 1 << 20);
+
   private static final DataSet DATA = TinyImages.data();
   private static final DataSpec SPEC =
-      new DataSpec("mine", new Limit(5), new Limit(3), "others", new DataLimits(100));
+      new DataSpec("mine", new Limit(5), new Limit(3), "others", DECODING);
 
   @TempDir Path folder;
 
   @Test
-  void public_images_are_all_of_their_source_under_the_same_limits_on_headers() {
+  void public_images_are_all_of_their_source_decoded_in_the_same_way() {
     assertThat(SPEC.publicImages())
         .isEqualTo(
-            new DataSpec("others", Limit.NONE, Limit.NONE, "generated:2", new DataLimits(100)));
+            new DataSpec("others", Limit.NONE, Limit.NONE, "generated:2", DECODING));
   }
 
   @Test
@@ -36,6 +39,7 @@ class DataSpecTest {
             .withSource("mine")
             .withLimits(new Limit(5), new Limit(3))
             .withPublicSource("others")
+            .withDecoding(DECODING.withLimits(new DataLimits(7)))
             .withLimits(new DataLimits(100));
     assertThat(changed).isEqualTo(SPEC);
   }

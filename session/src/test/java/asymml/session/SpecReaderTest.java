@@ -71,7 +71,11 @@ class SpecReaderTest {
         set("limit-train: 200", s -> s.data().limitTrain(), new Limit(200)),
         set("limit-train: all", s -> s.data().limitTrain(), Limit.NONE),
         set("limit-test: 1", s -> s.data().limitTest(), new Limit(1)),
-        set("max-image-pixels: 1000", s -> s.data().limits().imagePixels(), 1000),
+        set("max-image-pixels: 1000", s -> s.data().decoding().limits().imagePixels(), 1000),
+        set("image-size: 64", s -> s.data().decoding().imageSize(), 64),
+        set("image-size: stored", s -> s.data().decoding().imageSize(), 0),
+        set("image-cache: 2G", s -> s.data().decoding().cacheBytes(), 2L << 30),
+        set("image-cache: all", s -> s.data().decoding().cacheBytes(), Long.MAX_VALUE),
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
         set("augment: false", s -> s.training().augment(), false),
         set("augment: 'false'", s -> s.training().augment(), false),
@@ -238,6 +242,8 @@ class SpecReaderTest {
     values.put("limit-train", 9);
     values.put("limit-test", 8);
     values.put("max-image-pixels", 1000);
+    values.put("image-size", 48);
+    values.put("image-cache", 1048576);
     values.put("augment", false);
     values.put("model", "resnet20");
     values.put("norm", "group");

@@ -41,6 +41,16 @@ public final class SettingFlags {
             "N",
             "Refuse images that declare more pixels, height times width, before memory is taken"
                 + " (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "image-size",
+            "N",
+            "Scale every image so that its shorter side has N pixels, and cut the middle N x N out;"
+                + " or stored: all have one size (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "image-cache",
+            "BYTES",
+            "Keep at most so many bytes of decoded images in memory, such as 2G, and decode the"
+                + " others each time; or all (default: ${DEFAULT-VALUE}).")
         .negatable(
             "augment",
             "Flip and shift training images as suits the data, for scatter-cnn only flip them"

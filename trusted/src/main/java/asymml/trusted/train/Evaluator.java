@@ -7,6 +7,7 @@ import asymml.model.Graph;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
+import asymml.trusted.data.ImageLostException;
 import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
@@ -71,7 +72,8 @@ public final class Evaluator implements AutoCloseable {
   /// @param normalization of pixels
   /// @param progress hears how far it is
   /// @return loss and accuracy
-  /// @throws TrainingException if the network's outputs are not finite
+  /// @throws TrainingException if the network's outputs are not finite, or an image cannot be read
+  ///   any more
   public Score score(ImageSet images, Normalization normalization, Progress progress)
       throws TrainingException {
     int[] order = IntStream.range(0, images.size()).toArray();
@@ -105,6 +107,8 @@ public final class Evaluator implements AutoCloseable {
         done += batch.size();
         progress.update(done, images.size());
       }
+    } catch (ImageLostException e) {
+      throw new TrainingException(e.getMessage(), e);
     }
     return new Score(loss / images.size(), (double) correct / images.size(), confusion);
   }
