@@ -67,7 +67,7 @@ final class ImageDecoder implements AutoCloseable {
       limits.require(name, width, height);
     } else if (height != expected.height() || width != expected.width()) {
       throw new DataException(
-          "%s is %s x %s pixels (width x height), but %s %s x %s; resize it"
+          "%s is %s x %s pixels (width x height), but %s %s x %s; resize it, or have all images scaled to one size"
               .formatted(name, width, height, reference, expected.width(), expected.height()));
     }
   }
