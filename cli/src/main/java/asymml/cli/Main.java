@@ -179,7 +179,7 @@ public final class Main implements Callable<Integer> {
     @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
     String message =
         switch (library == null ? e : library) {
-          case DataException data -> data.isAboveLimit() ? limited(data, line) : data.getMessage();
+          case DataException data -> withFlag(data, line);
           case NativeLibraryException _,
               TrainingException _,
               StudyException _,
@@ -197,12 +197,14 @@ public final class Main implements Callable<Integer> {
     return ExitCode.SOFTWARE;
   }
 
-  /// With the flag that raises the limit, where the command has it.
-  private static String limited(DataException e, CommandLine line) {
+  /// With the flag that would do instead, where the command has it.
+  private static String withFlag(DataException e, CommandLine line) {
     String message = String.valueOf(e.getMessage());
-    return line.getCommandSpec().findOption(DataLimitOptions.FLAG) == null
+    String flag = e.isAboveLimit() ? DataLimitOptions.FLAG : IMAGE_SIZE;
+    return !e.isAboveLimit() && !e.isOfAnotherSize()
+            || line.getCommandSpec().findOption(flag) == null
         ? message
-        : message + " (or raise " + DataLimitOptions.FLAG + ")";
+        : message + (e.isAboveLimit() ? " (or raise " : " (or give ") + flag + ")";
   }
 
   private static Throwable causeOf(UncheckedIOException e) {

@@ -66,8 +66,8 @@ final class ImageDecoder implements AutoCloseable {
     if (expected == null) {
       limits.require(name, width, height);
     } else if (height != expected.height() || width != expected.width()) {
-      throw new DataException(
-          "%s is %s x %s pixels (width x height), but %s %s x %s; resize it, or have all images scaled to one size"
+      throw DataException.ofAnotherSize(
+          "%s is %s x %s pixels (width x height), but %s %s x %s; resize it"
               .formatted(name, width, height, reference, expected.width(), expected.height()));
     }
   }
