@@ -70,6 +70,8 @@ import picocli.CommandLine.Spec;
       "  asymml predict --run runs/mine cat.jpg dog.jpg"
     })
 public final class Main implements Callable<Integer> {
+  private static final String IMAGE_SIZE = "--image-size";
+
   private static final String VECTOR_API = "jdk.incubator.vector";
 
   @Spec private @Nullable CommandSpec spec;

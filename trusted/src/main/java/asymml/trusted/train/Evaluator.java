@@ -13,6 +13,8 @@ import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
+import java.util.List;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +34,26 @@ public final class Evaluator implements AutoCloseable {
   /// @param loss mean cross-entropy, without label smoothing
   /// @param accuracy share classified right, 0 to 1
   /// @param confusion which classes were taken for which
-  public record Score(double loss, double accuracy, Confusion confusion) {}
+  /// @param rocAreas for each class the area under its ROC curve against all others; NaN where it has
+  ///   no images, or all, or where classes times images are above 16 million
+  public record Score(
+      double loss, double accuracy, Confusion confusion, List<Double> rocAreas) {
+    /// Copies the list.
+    public Score {
+      rocAreas = List.copyOf(rocAreas);
+    }
+
+    /// The mean of the areas that there are.
+    ///
+    /// @return 0 to 1; NaN if there are none
+    public double macroRocArea() {
+      return rocAreas.stream()
+          .mapToDouble(area -> area)
+          .filter(area -> !Double.isNaN(area))
+          .average()
+          .orElse(Double.NaN);
+    }
+  }
 
   /// Hears how far an evaluation is.
   public interface Progress {
@@ -81,6 +102,7 @@ public final class Evaluator implements AutoCloseable {
     long correct = 0;
     int done = 0;
     Confusion confusion = new Confusion(graph.classes());
+    RocAreas areas = new RocAreas(graph.classes(), images.size());
     try (BatchLoader loader =
         new BatchLoader(
             images,
@@ -104,13 +126,18 @@ public final class Evaluator implements AutoCloseable {
         loss += result.lossSum();
         correct += result.correct();
         confusion.add(logits, batch.labels());
+        areas.add(logits, batch.labels());
         done += batch.size();
         progress.update(done, images.size());
       }
     } catch (ImageLostException e) {
       throw new TrainingException(e.getMessage(), e);
     }
-    return new Score(loss / images.size(), (double) correct / images.size(), confusion);
+    return new Score(
+        loss / images.size(),
+        (double) correct / images.size(),
+        confusion,
+        DoubleStream.of(areas.areas()).boxed().toList());
   }
 
   private @Nullable FeatureCache features(ImageSet images, Normalization normalization) {
