@@ -26,7 +26,8 @@ public final class DataSets {
 
   private static final String ACCEPTED =
       "accepted are: 'generated' or 'generated:SEED'; a folder or zip file of"
-          + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a folder of"
+          + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a .csv or .tsv file with"
+          + " the columns path, label and split; a folder of"
           + " CIFAR-10 (data_batch_1.bin ..) or CIFAR-100 (train.bin, test.bin) binary files; a"
           + " folder of IDX files (train-images-idx3-ubyte[.gz] ..)";
 
@@ -51,9 +52,12 @@ public final class DataSets {
       }
     }
 
-    record Images(Path path, boolean zip, Decoding decoding) implements Source {
+    record Images(Path path, Decoding decoding) implements Source {
       private ImageTree open() throws DataException {
-        return zip ? ImageTree.Zip.open(path) : ImageTree.Folder.open(path);
+        if (Files.isDirectory(path)) {
+          return ImageTree.Folder.open(path);
+        }
+        return ImageTable.isTable(path) ? ImageTable.open(path) : ImageTree.Zip.open(path);
       }
 
       @Override
@@ -134,6 +138,8 @@ public final class DataSets {
   ///   of one size, or scaled to one; splits `train` and `test` (or else `val`, `valid` or `validation`), with the
   ///   same classes. Gray images among colour ones are spread over three channels. Hidden files and
   ///   what file managers leave behind are ignored.
+  /// - A `.csv` or `.tsv` file with a header and the columns path, label and split: the same for
+  ///   images that lie anywhere.
   /// - A folder with the binary version of CIFAR-10 or CIFAR-100 (fine labels).
   /// - A folder with the four IDX files of the MNIST family, plain or gzipped.
   ///
@@ -202,8 +208,10 @@ public final class DataSets {
     }
     BasicFileAttributes attributes = FileKind.attributes(path);
     if (!attributes.isDirectory()) {
-      requireZip(path);
-      return new Source.Images(path, true, decoding);
+      if (!ImageTable.isTable(path)) {
+        requireZip(path);
+      }
+      return new Source.Images(path, decoding);
     }
     Path folder = path;
     for (int wrappers = 0; folder != null && wrappers < MOST_WRAPPERS; wrappers++) {
@@ -230,7 +238,7 @@ public final class DataSets {
       return new Source.Idx(folder);
     }
     return ImageTree.Folder.children(folder).stream().anyMatch(DataSets::isSplit)
-        ? new Source.Images(folder, false, decoding)
+        ? new Source.Images(folder, decoding)
         : null;
   }
 

@@ -27,7 +27,7 @@ class DecodingTest {
   void write() throws Exception {
     for (int i = 0; i < 12; i++) {
       String split = i < 8 ? "train" : "test";
-      String name = "%s/%s/%s.image".formatted(split, i % 2 == 0 ? "cat" : "dog", i);
+      String name = "%s/%s/%s.png".formatted(split, i % 2 == 0 ? "cat" : "dog", i);
       int rgb = 0xFF000000 | i * 0x142536;
       SampleFiles.write(
           root,
@@ -119,7 +119,7 @@ class DecodingTest {
   @ValueSource(booleans = {true, false})
   void an_image_that_is_lost_or_changed_later_is_named(boolean lost) throws Exception {
     DataSet data = open(0);
-    Path file = root.resolve("train/dog/3.image");
+    Path file = root.resolve("train/dog/3.png");
     if (lost) {
       Files.delete(file);
     } else {
@@ -128,7 +128,7 @@ class DecodingTest {
     assertThatThrownBy(() -> batches(data.train(), data.normalization()))
         .isInstanceOf(ImageLostException.class)
         .hasMessageStartingWith("an image changed while it was in use: ")
-        .hasMessageContaining(lost ? "3.image" : "other pixels than before");
+        .hasMessageContaining(lost ? "3.png" : "other pixels than before");
   }
 
   @Test
