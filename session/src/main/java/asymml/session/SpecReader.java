@@ -161,8 +161,13 @@ final class SpecReader {
     TrainConfig defaults = privacy.dpSgd() == null ? DEFAULTS.training() : Defaults.dpSgd();
     Mode mode = given("mode", choice(Mode.values(), Mode::label), DEFAULTS.training().mode());
     requireProtected(mode, shield, privacy);
+    String model = given("model", SpecReader::model, defaults.model());
+    TrainConfig.Optimizer optimizer =
+        privacy.dpSgd() == null
+            ? defaults.optimizer().withLearningRate(Defaults.learningRate(model))
+            : defaults.optimizer();
     return new TrainConfig(
-        given("model", SpecReader::model, defaults.model()),
+        model,
         given("norm", choice(Zoo.Norm.values(), SpecWriter::label), defaults.norm()),
         mode,
         given(
@@ -175,7 +180,7 @@ final class SpecReader {
         ratio(given("gradient-noise-ratio", SpecReader::number, 0.0)),
         given("epochs", SpecReader::integer, defaults.epochs()),
         given("batch-size", SpecReader::integer, defaults.batchSize()),
-        optimizer(defaults.optimizer()),
+        optimizer(optimizer),
         given("label-smoothing", SpecReader::decimal, defaults.labelSmoothing()),
         given("augment", SpecReader::flag, defaults.augment()),
         given("seed", SpecReader::seed, defaults.seed()),

@@ -194,7 +194,10 @@ public final class SettingFlags {
                 + " accounted for (default: ${DEFAULT-VALUE}).")
         .flag("epochs", "N", "Passes over the training images (default: ${DEFAULT-VALUE}).")
         .flag("batch-size", "N", "Images a step (default: ${DEFAULT-VALUE}).")
-        .flag("learning-rate", "RATE", "Highest learning rate (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "learning-rate",
+            "RATE",
+            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01).")
         .flag("momentum", "M", "Momentum of SGD (default: ${DEFAULT-VALUE}).")
         .flag(
             "weight-decay",
