@@ -70,7 +70,6 @@ import picocli.CommandLine.Spec;
       "  asymml predict --run runs/mine cat.jpg dog.jpg"
     })
 public final class Main implements Callable<Integer> {
-  private static final String IMAGE_SIZE = "--image-size";
 
   private static final String VECTOR_API = "jdk.incubator.vector";
 
@@ -202,11 +201,19 @@ public final class Main implements Callable<Integer> {
   /// With the flag that would do instead, where the command has it.
   private static String withFlag(DataException e, CommandLine line) {
     String message = String.valueOf(e.getMessage());
-    String flag = e.isAboveLimit() ? DataLimitOptions.FLAG : IMAGE_SIZE;
-    return !e.isAboveLimit() && !e.isOfAnotherSize()
-            || line.getCommandSpec().findOption(flag) == null
+    if (e.isAboveLimit()) {
+      return withFlag(message, "raise", DataLimitOptions.FLAG, line);
+    }
+    if (e.isOfAnotherSize()) {
+      return withFlag(message, "give", "--image-size", line);
+    }
+    return e.isOfNarrowRange() ? withFlag(message, "give", "--window", line) : message;
+  }
+
+  private static String withFlag(String message, String what, String flag, CommandLine line) {
+    return line.getCommandSpec().findOption(flag) == null
         ? message
-        : message + (e.isAboveLimit() ? " (or raise " : " (or give ") + flag + ")";
+        : "%s (or %s %s)".formatted(message, what, flag);
   }
 
   private static Throwable causeOf(UncheckedIOException e) {

@@ -6,6 +6,7 @@ import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.Decoding;
+import asymml.trusted.data.SampleWindow;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -27,6 +28,7 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -39,6 +41,10 @@ final class SpecReader {
   static final String MAX_IMAGE_PIXELS = "max-image-pixels";
   static final String IMAGE_SIZE = "image-size";
   static final String IMAGE_CACHE = "image-cache";
+  static final String WINDOW = "window";
+
+  /// All of the range of samples.
+  static final String FULL = "full";
 
   /// Images of the size that they are stored in.
   static final String STORED = "stored";
@@ -126,7 +132,8 @@ final class SpecReader {
                 text -> new DataLimits(integer(text)),
                 defaults.decoding().limits()),
             given(IMAGE_SIZE, SpecReader::imageSize, defaults.decoding().imageSize()),
-            given(IMAGE_CACHE, SpecReader::imageCache, defaults.decoding().cacheBytes())));
+            given(IMAGE_CACHE, SpecReader::imageCache, defaults.decoding().cacheBytes()),
+            window()));
   }
 
   private WorkerSpec workers() {
@@ -429,6 +436,15 @@ final class SpecReader {
     } catch (NumberFormatException e) {
       return null;
     }
+  }
+
+  private @Nullable SampleWindow window() {
+    Optional<SampleWindow> none = Optional.empty();
+    return given(
+            WINDOW,
+            text -> text.strip().equals(FULL) ? none : Optional.of(SampleWindow.parse(text)),
+            none)
+        .orElse(null);
   }
 
   /// A size of images, or as they are stored.

@@ -43,6 +43,9 @@ final class SpecWriter {
     values.put(
         SpecReader.IMAGE_CACHE,
         decoding.cacheBytes() == Long.MAX_VALUE ? SpecReader.ALL : decoding.cacheBytes());
+    values.put(
+        SpecReader.WINDOW,
+        decoding.window() == null ? SpecReader.FULL : decoding.window().toString());
     values.put("augment", training.augment());
   }
 

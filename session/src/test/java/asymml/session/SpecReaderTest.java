@@ -8,6 +8,7 @@ import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
+import asymml.trusted.data.SampleWindow;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -74,6 +75,7 @@ class SpecReaderTest {
         set("max-image-pixels: 1000", s -> s.data().decoding().limits().imagePixels(), 1000),
         set("image-size: 64", s -> s.data().decoding().imageSize(), 64),
         set("image-size: stored", s -> s.data().decoding().imageSize(), 0),
+        set("window: 16:1023", s -> s.data().decoding().window(), new SampleWindow(16, 1023)),
         set("image-cache: 2G", s -> s.data().decoding().cacheBytes(), 2L << 30),
         set("image-cache: all", s -> s.data().decoding().cacheBytes(), Long.MAX_VALUE),
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
@@ -246,6 +248,7 @@ class SpecReaderTest {
     values.put("max-image-pixels", 1000);
     values.put("image-size", 48);
     values.put("image-cache", 1048576);
+    values.put("window", "0:4095");
     values.put("augment", false);
     values.put("model", "resnet20");
     values.put("norm", "group");

@@ -47,6 +47,11 @@ public final class SettingFlags {
             "Scale every image so that its shorter side has N pixels, and cut the middle N x N out;"
                 + " or stored: all have one size (default: ${DEFAULT-VALUE}).")
         .flag(
+            "window",
+            "LOW:HIGH",
+            "Of samples of 16 bits, such as 12-bit scans, take LOW to HIGH as black to white; or full:"
+                + " all of 16 bits (default: ${DEFAULT-VALUE}).")
+        .flag(
             "image-cache",
             "BYTES",
             "Keep at most so many bytes of decoded images in memory, such as 2G, and decode the"

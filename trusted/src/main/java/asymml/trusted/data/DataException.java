@@ -9,7 +9,8 @@ public final class DataException extends Exception {
   private enum Kind {
     NONE,
     LIMIT,
-    SIZE
+    SIZE,
+    RANGE
   }
 
   private final Kind kind;
@@ -58,6 +59,18 @@ public final class DataException extends Exception {
   /// An image of another size than the others.
   static DataException ofAnotherSize(String message) {
     return new DataException(message, Kind.SIZE);
+  }
+
+  /// Samples of 16 bits that use a small part of their range.
+  static DataException ofNarrowRange(String message) {
+    return new DataException(message, Kind.RANGE);
+  }
+
+  /// Whether a window of samples ([Decoding#window]) would do, so that a program can say how to set it.
+  ///
+  /// @return false if the data themselves are to be mended
+  public boolean isOfNarrowRange() {
+    return kind == Kind.RANGE;
   }
 
   /// Whether the images could be scaled to one size ([Decoding#imageSize]), so that a program can say

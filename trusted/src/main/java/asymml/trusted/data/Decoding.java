@@ -1,5 +1,7 @@
 package asymml.trusted.data;
 
+import org.jspecify.annotations.Nullable;
+
 /// How image files are decoded, and how many decoded images are kept in memory.
 ///
 /// @param limits on what headers declare
@@ -7,12 +9,14 @@ package asymml.trusted.data;
 ///   all must have one size as they are stored
 /// @param cacheBytes the most memory for decoded images, at least 0; images beyond are decoded again
 ///   each time they are read
-public record Decoding(DataLimits limits, int imageSize, long cacheBytes) {
+/// @param window of samples of 16 bits; null where they use all of their range
+public record Decoding(
+    DataLimits limits, int imageSize, long cacheBytes, @Nullable SampleWindow window) {
   /// The largest size that images are scaled to.
   public static final int MOST_SIZE = 4096;
 
   /// All images have one size, and all are kept.
-  public static final Decoding DEFAULT = new Decoding(DataLimits.DEFAULT, 0, Long.MAX_VALUE);
+  public static final Decoding DEFAULT = new Decoding(DataLimits.DEFAULT, 0, Long.MAX_VALUE, null);
 
   /// Checks the ranges.
   public Decoding {
@@ -30,7 +34,7 @@ public record Decoding(DataLimits limits, int imageSize, long cacheBytes) {
   /// @param other on what headers declare
   /// @return a new record
   public Decoding withLimits(DataLimits other) {
-    return new Decoding(other, imageSize, cacheBytes);
+    return new Decoding(other, imageSize, cacheBytes, window);
   }
 
   /// Whether images are scaled.

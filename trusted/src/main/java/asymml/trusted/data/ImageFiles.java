@@ -72,7 +72,7 @@ public final class ImageFiles {
     DataLimits limits =
         new DataLimits(Math.max(decoding.limits().imagePixels(), expected.pixels()));
     byte[] content = ImageTree.readFile(file, limits);
-    try (ImageDecoder decoder = new ImageDecoder(limits)) {
+    try (ImageDecoder decoder = new ImageDecoder(limits, decoding.window())) {
       String name = file.toString();
       DecodedImage image =
           decoding.scales()

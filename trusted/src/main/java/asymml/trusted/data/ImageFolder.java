@@ -128,7 +128,7 @@ final class ImageFolder {
   private static Shape shapeOf(ImageTree tree, String path, Decoding decoding)
       throws DataException {
     DataLimits limits = decoding.limits();
-    try (ImageDecoder decoder = new ImageDecoder(limits)) {
+    try (ImageDecoder decoder = new ImageDecoder(limits, decoding.window())) {
       Shape stored = decoder.decode(tree.describe(path), tree.read(path, limits)).shape();
       int size = decoding.imageSize();
       return decoding.scales() ? new Shape(size, size, stored.channels()) : stored;
@@ -218,7 +218,7 @@ final class ImageFolder {
       AtomicBoolean colour,
       NavigableMap<Integer, DataException> refused)
       throws InterruptedIOException {
-    try (ImageDecoder decoder = new ImageDecoder(decoding.limits())) {
+    try (ImageDecoder decoder = decoder()) {
       for (int i = first; i < end && !colour.get(); i++) {
         if (Thread.interrupted()) {
           throw new InterruptedIOException("decoding was cancelled");
@@ -237,6 +237,10 @@ final class ImageFolder {
     }
   }
 
+  private ImageDecoder decoder() {
+    return new ImageDecoder(decoding.limits(), decoding.window());
+  }
+
   private DecodedImage decode(ImageDecoder decoder, String path) throws DataException {
     String name = tree.describe(path);
     byte[] file = tree.read(path, decoding.limits());
@@ -248,7 +252,7 @@ final class ImageFolder {
   /// An image that is not kept, on any thread.
   private byte[] decodeAgain(Source source) throws DataException {
     ImageDecoder free = decoders.poll();
-    ImageDecoder decoder = free != null ? free : new ImageDecoder(decoding.limits());
+    ImageDecoder decoder = free != null ? free : decoder();
     try {
       DecodedImage image = decode(decoder, source.path());
       if (image.shape().channels() > shape.channels()) {

@@ -43,7 +43,7 @@ class DecodingTest {
   private DataSet open(long cacheBytes) throws DataException {
     return DataSets.open(
         root.toString(),
-        new Decoding(DataLimits.DEFAULT, SIZE, cacheBytes),
+        new Decoding(DataLimits.DEFAULT, SIZE, cacheBytes, null),
         SampleFiles.SILENT);
   }
 
@@ -139,7 +139,7 @@ class DecodingTest {
             root.toString(),
             whole.test().shape(),
             whole.test().classNames(),
-            new Decoding(DataLimits.DEFAULT, SIZE, IMAGE_BYTES),
+            new Decoding(DataLimits.DEFAULT, SIZE, IMAGE_BYTES, null),
             SampleFiles.SILENT);
     assertThat(alone.images().digest()).isEqualTo(whole.test().digest());
     assertThat(alone.images().readFromFiles()).isEqualTo(3);
@@ -150,7 +150,7 @@ class DecodingTest {
     assertThatThrownBy(() ->
             DataSets.open(
                 "generated",
-                new Decoding(DataLimits.DEFAULT, SIZE, Long.MAX_VALUE),
+                new Decoding(DataLimits.DEFAULT, SIZE, Long.MAX_VALUE, null),
                 SampleFiles.SILENT))
         .isInstanceOf(DataException.class)
         .hasMessageStartingWith("generated has images of one size");
@@ -158,11 +158,11 @@ class DecodingTest {
 
   @Test
   void ranges_are_checked() {
-    assertThatThrownBy(() -> new Decoding(DataLimits.DEFAULT, -1, 0))
+    assertThatThrownBy(() -> new Decoding(DataLimits.DEFAULT, -1, 0, null))
         .hasMessage("images are scaled to 1 to 4096 pixels: -1");
-    assertThatThrownBy(() -> new Decoding(DataLimits.DEFAULT, 4097, 0))
+    assertThatThrownBy(() -> new Decoding(DataLimits.DEFAULT, 4097, 0, null))
         .hasMessageEndingWith("4097");
-    assertThatThrownBy(() -> new Decoding(DataLimits.DEFAULT, 1, -1))
+    assertThatThrownBy(() -> new Decoding(DataLimits.DEFAULT, 1, -1, null))
         .hasMessage("a cache has at least 0 bytes: -1");
   }
 }
