@@ -112,7 +112,7 @@ class DataOptionsTest {
     Outcome predicted = Outcome.of("predict", "--run", run.toString(), large.toString());
     assertThat(predicted.code()).as(predicted.err()).isZero();
     assertThat(predicted.out()).contains("dog");
-    assertRefused(Outcome.of("train", "--image-size", "5000"), 2, "--image-size must be 1 to 4096");
+    assertRefused(Outcome.of("train", "--image-size", "5000"), 2, "--image-size: must be 1 to 4096");
     assertRefused(Outcome.of("train", "--image-cache", "much"), 2, "--image-cache");
     assertRefused(Outcome.of("train", "--window", "5:4"), 2, "--window");
   }

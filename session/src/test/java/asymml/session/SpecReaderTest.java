@@ -313,6 +313,8 @@ class SpecReaderTest {
         Map.ofEntries(
             Map.entry("limit-train", 10),
             Map.entry("limit-test", 10),
+            Map.entry("image-size", 47),
+            Map.entry("window", "full"),
             Map.entry("augment", true),
             Map.entry("model", "cnn"),
             Map.entry("norm", "batch"),
