@@ -6,10 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import asymml.model.Shape;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataLimits;
-import asymml.trusted.data.Decoding;
-import asymml.trusted.data.SampleWindow;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.Decoding;
 import asymml.trusted.data.Normalization;
+import asymml.trusted.data.SampleWindow;
 import asymml.trusted.data.TestSet;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DataSpecTest {
-  private static final Decoding DECODING = new Decoding(new DataLimits(100), 8, 1 << 20, new SampleWindow(0, 4095));
+  private static final Decoding DECODING =
+      new Decoding(new DataLimits(100), 8, 1 << 20, new SampleWindow(0, 4095));
 
   private static final DataSet DATA = TinyImages.data();
   private static final DataSpec SPEC =
@@ -29,8 +30,7 @@ class DataSpecTest {
   @Test
   void public_images_are_all_of_their_source_decoded_in_the_same_way() {
     assertThat(SPEC.publicImages())
-        .isEqualTo(
-            new DataSpec("others", Limit.NONE, Limit.NONE, "generated:2", DECODING));
+        .isEqualTo(new DataSpec("others", Limit.NONE, Limit.NONE, "generated:2", DECODING));
   }
 
   @Test

@@ -173,8 +173,7 @@ class ZipArchiveTest {
     assertThatThrownBy(() -> DataSets.open(file.toString(), limits(20), SampleFiles.SILENT))
         .isInstanceOfSatisfying(DataException.class, e -> assertThat(e.isAboveLimit()).isTrue())
         .hasMessageContaining("p.zip: train/cat/1.png declares 6 x 4 pixels");
-    assertThat(
-            DataSets.open(file.toString(), limits(24), SampleFiles.SILENT).train().size())
+    assertThat(DataSets.open(file.toString(), limits(24), SampleFiles.SILENT).train().size())
         .isEqualTo(2);
   }
 
