@@ -221,7 +221,8 @@ final class TrainCommand implements Callable<Integer> {
       if (training.privacy().accounted()) {
         throw new IllegalArgumentException(
             "splitting saves nothing at this energy on this machine, and what is accounted for are"
-                + " the workers' views: a larger share as in --plan auto:0.3, or --mode trusted-only");
+                + " the workers' views: a larger share as in --plan auto:0.3, or --mode"
+                + " trusted-only");
       }
       out.println(
           found.splits()
@@ -229,7 +230,8 @@ final class TrainCommand implements Callable<Integer> {
                   .formatted(
                       Math.round(found.measuredMillis()), Math.round(found.allTrustedMillis()))
               : "plan     no layer is worth splitting at this energy on this machine");
-      out.println("plan     all layers stay trusted, as with --mode trusted-only: no worker is used");
+      out.println(
+          "plan     all layers stay trusted, as with --mode trusted-only: no worker is used");
       out.println();
       return told.withMode(Mode.TRUSTED_ONLY);
     }

@@ -104,15 +104,15 @@ class DataOptionsTest {
         1,
         "pets/train/dog/1.png is 31 x 17 pixels (width x height), but");
     assertThat(Outcome.of(train.split(" ")).err()).contains("resize it (or give --image-size)");
-    Outcome trained =
-        Outcome.of((train + " --image-size 8 --image-cache 400").split(" "));
+    Outcome trained = Outcome.of((train + " --image-size 8 --image-cache 400").split(" "));
     assertThat(trained.code()).as(trained.err()).isZero();
     assertThat(Outcome.of("eval", "--run", run.toString()).out())
         .contains("2 test images of pets.csv: accuracy");
     Outcome predicted = Outcome.of("predict", "--run", run.toString(), large.toString());
     assertThat(predicted.code()).as(predicted.err()).isZero();
     assertThat(predicted.out()).contains("dog");
-    assertRefused(Outcome.of("train", "--image-size", "5000"), 2, "--image-size: must be 1 to 4096");
+    assertRefused(
+        Outcome.of("train", "--image-size", "5000"), 2, "--image-size: must be 1 to 4096");
     assertRefused(Outcome.of("train", "--image-cache", "much"), 2, "--image-cache");
     assertRefused(Outcome.of("train", "--window", "5:4"), 2, "--window");
   }

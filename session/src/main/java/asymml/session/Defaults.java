@@ -51,7 +51,8 @@ final class Defaults {
             new NoiseStrength.None(),
             8,
             64,
-            new Optimizer(LEARNING_RATE, 0.9f, 0.0005f, Schedule.COSINE, 0.5, List.of(), STEP_FACTOR),
+            new Optimizer(
+                LEARNING_RATE, 0.9f, 0.0005f, Schedule.COSINE, 0.5, List.of(), STEP_FACTOR),
             0,
             true,
             1,

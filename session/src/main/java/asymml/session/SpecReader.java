@@ -48,6 +48,7 @@ final class SpecReader {
 
   /// Images of the size that they are stored in.
   static final String STORED = "stored";
+
   static final String NONE = "none";
   static final String EXACT = "exact";
   static final String SAMPLED = "sampled:";

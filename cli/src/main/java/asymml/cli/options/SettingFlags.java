@@ -26,8 +26,9 @@ public final class SettingFlags {
             "data",
             "DATA",
             "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of"
-                + " generated shapes; a folder or zip of train/<class>/*.jpg|png and test/<class>/*; a"
-                + " folder of CIFAR-10/100 binary files or of the IDX files of the MNIST family.")
+                + " generated shapes; a folder or zip of train/<class>/*.jpg|png and"
+                + " test/<class>/*; a folder of CIFAR-10/100 binary files or of the IDX files of"
+                + " the MNIST family.")
         .flag(
             "limit-train",
             "N",
@@ -49,8 +50,8 @@ public final class SettingFlags {
         .flag(
             "window",
             "LOW:HIGH",
-            "Of samples of 16 bits, such as 12-bit scans, take LOW to HIGH as black to white; or full:"
-                + " all of 16 bits (default: ${DEFAULT-VALUE}).")
+            "Of samples of 16 bits, such as 12-bit scans, take LOW to HIGH as black to white; or"
+                + " full: all of 16 bits (default: ${DEFAULT-VALUE}).")
         .flag(
             "image-cache",
             "BYTES",
@@ -69,26 +70,26 @@ public final class SettingFlags {
         .flag(
             "init",
             "FILE",
-            "Begin with the parameters of a model file: safetensors or .onnx, with torchvision's names"
-                + " or those of 'asymml export'. The others, and a classifier of other classes, are"
-                + " drawn by the seed (default: all are).")
+            "Begin with the parameters of a model file: safetensors or .onnx, with torchvision's"
+                + " names or those of 'asymml export'. The others, and a classifier of other"
+                + " classes, are drawn by the seed (default: all are).")
         .negatable(
             "init-public",
-            "Declare that the file of --init depends on no private image of this run: needed in a run"
-                + " that is accounted for, whose epsilon is false otherwise (default: no).")
+            "Declare that the file of --init depends on no private image of this run: needed in a"
+                + " run that is accounted for, whose epsilon is false otherwise (default: no).")
         .list(
             "freeze",
             "LAYERS",
             "With --init: layers that are not trained, as regular expressions with commas, such as"
-                + " 'conv1,bn1,layer1.*'; those in front of them must be frozen too. They are computed"
-                + " in the trusted process, are not released and count for nothing in the account"
-                + " (default: none).")
+                + " 'conv1,bn1,layer1.*'; those in front of them must be frozen too. They are"
+                + " computed in the trusted process, are not released and count for nothing in the"
+                + " account (default: none).")
         .flag(
             "mode",
             "MODE",
-            "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part trusted, noisy"
-                + " residual at the worker; trusted-only: all trusted; untrusted-only: all at the"
-                + " worker, NO PRIVACY; dp-only: noisy whole activations at the worker.")
+            "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part trusted,"
+                + " noisy residual at the worker; trusted-only: all trusted; untrusted-only: all at"
+                + " the worker, NO PRIVACY; dp-only: noisy whole activations at the worker.")
         .flag(
             "decomposer",
             "NAME",
@@ -109,8 +110,8 @@ public final class SettingFlags {
             "noise-ratio",
             "RHO",
             "Noise on residuals with sigma = RHO C / sqrt(values), C the clip bound (default: 0.1"
-                + " unless --noise-multiplier is given; 0: neither noise nor clipping). With --shield"
-                + " shares: the mask-to-signal ratio.")
+                + " unless --noise-multiplier is given; 0: neither noise nor clipping). With"
+                + " --shield shares: the mask-to-signal ratio.")
         .flag(
             "noise-multiplier",
             "Z",
@@ -127,19 +128,19 @@ public final class SettingFlags {
             "protect",
             "CHANNELS",
             "What is clipped, noised and accounted for: none; residuals; gradients (and residuals);"
-                + " weights (and both); or all, that is the worker's whole view (default: none, with"
-                + " --target-epsilon residuals, with --shield shares gradients).")
+                + " weights (and both); or all, that is the worker's whole view (default: none,"
+                + " with --target-epsilon residuals, with --shield shares gradients).")
         .flag(
             "target-epsilon",
             "E",
-            "Budget of what is protected: without a noise setting the noise follows from it, with one"
-                + " the run ends at the last step inside it (default: no budget).")
+            "Budget of what is protected: without a noise setting the noise follows from it, with"
+                + " one the run ends at the last step inside it (default: no budget).")
         .flag("delta", "D", "Delta at which epsilon is stated (default: ${DEFAULT-VALUE}).")
         .flag(
             "sampling",
             "KIND",
-            "poisson (each image independently, in secret; only where the whole view is protected) or"
-                + " shuffle (nothing is amplified) (default: poisson with --protect all, else"
+            "poisson (each image independently, in secret; only where the whole view is protected)"
+                + " or shuffle (nothing is amplified) (default: poisson with --protect all, else"
                 + " shuffle).")
         .flag(
             "basis",
@@ -155,12 +156,12 @@ public final class SettingFlags {
                 + " (default: median, in a run that is accounted for public).")
         .negatable(
             "dp-sgd",
-            "Train by DP-SGD: one clip norm for all parameters, Poisson sampling, and noise that follows"
-                + " from --target-epsilon or is --noise-multiplier. Covers the released model and, with"
-                + " --shield shares, any one worker's whole view; without workers: --mode"
-                + " trusted-only. Changes the defaults of --norm (group), --epochs (30), --batch-size"
-                + " (128), --learning-rate (1, per gradient of norm 1), --weight-decay (0),"
-                + " --warm-up-epochs (0) and --augment (false) (default: ${DEFAULT-VALUE}).")
+            "Train by DP-SGD: one clip norm for all parameters, Poisson sampling, and noise that"
+                + " follows from --target-epsilon or is --noise-multiplier. Covers the released"
+                + " model and, with --shield shares, any one worker's whole view; without workers:"
+                + " --mode trusted-only. Changes the defaults of --norm (group), --epochs (30),"
+                + " --batch-size (128), --learning-rate (1, per gradient of norm 1), --weight-decay"
+                + " (0), --warm-up-epochs (0) and --augment (false) (default: ${DEFAULT-VALUE}).")
         .flag(
             "logical-batch-size",
             "B",
@@ -173,8 +174,8 @@ public final class SettingFlags {
         .flag(
             "weight-average",
             "A",
-            "With --dp-sgd: decay of the moving average of weights that is evaluated and saved, 0 for"
-                + " none (default: 0.95).")
+            "With --dp-sgd: decay of the moving average of weights that is evaluated and saved, 0"
+                + " for none (default: 0.95).")
         .flag(
             "masks-share",
             "S",
@@ -183,15 +184,16 @@ public final class SettingFlags {
         .flag(
             "per-example",
             "METHOD",
-            "With --dp-sgd: how convolutions' parts in the gradients of single images are found: stored,"
-                + " ghost (norms from Gram matrices), recomputed, or auto (the fastest for each layer"
-                + " that fits into memory). See `asymml bench --dp-sgd` (default: auto).")
+            "With --dp-sgd: how convolutions' parts in the gradients of single images are found:"
+                + " stored, ghost (norms from Gram matrices), recomputed, or auto (the fastest for"
+                + " each layer that fits into memory). See `asymml bench --dp-sgd` (default:"
+                + " auto).")
         .flag(
             "per-example-memory",
             "BYTES",
-            "With --dp-sgd: memory for the stored gradients of the images of a physical batch; where"
-                + " they do not fit, the largest layers are recomputed, or with --per-example stored"
-                + " the physical batch is made smaller (default: 512M).")
+            "With --dp-sgd: memory for the stored gradients of the images of a physical batch;"
+                + " where they do not fit, the largest layers are recomputed, or with --per-example"
+                + " stored the physical batch is made smaller (default: 512M).")
         .flag(
             "public-data",
             "DATA",
@@ -215,7 +217,8 @@ public final class SettingFlags {
         .list(
             "milestones",
             "EPOCHS",
-            "With --schedule step: epochs at whose end the rate falls, with commas (default: none).")
+            "With --schedule step: epochs at whose end the rate falls, with commas (default:"
+                + " none).")
         .flag(
             "step-factor",
             "F",
@@ -223,7 +226,8 @@ public final class SettingFlags {
         .flag(
             "warm-up-epochs",
             "N",
-            "Epochs over which the rate first rises, fractions allowed (default: ${DEFAULT-VALUE}).")
+            "Epochs over which the rate first rises, fractions allowed (default:"
+                + " ${DEFAULT-VALUE}).")
         .flag(
             "label-smoothing",
             "S",

@@ -33,7 +33,8 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
         Figures.percent(score.accuracy()),
         Figures.loss(score.loss()));
     out.printf(
-        "balanced accuracy %s, macro F1 %s, ROC AUC %s (mean over classes, each against the rest)%n",
+        "balanced accuracy %s, macro F1 %s, ROC AUC %s (mean over classes, each against the"
+            + " rest)%n",
         share(confusion.balancedAccuracy()),
         share(confusion.macroF1()),
         area(score.macroRocArea()));

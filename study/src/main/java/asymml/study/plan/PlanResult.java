@@ -40,8 +40,8 @@ public record PlanResult(
 
   /// Whether the plan saves anything.
   ///
-  /// @return false if no layer is worth splitting, or a step of the plan took the trusted side at least
-  ///   as long as one that stays trusted
+  /// @return false if no layer is worth splitting, or a step of the plan took the trusted side at
+  ///   least as long as one that stays trusted
   public boolean saves() {
     return splits() && measuredMillis < allTrustedMillis;
   }

@@ -113,7 +113,8 @@ final class BatchAssembler {
   private byte @Nullable [][] decodeAll(int[] indices) {
     int[] missing =
         IntStream.range(0, indices.length)
-            .filter(n -> indices[n] != PoissonDraw.NULL_EXAMPLE && images.isReadFromFile(indices[n]))
+            .filter(
+                n -> indices[n] != PoissonDraw.NULL_EXAMPLE && images.isReadFromFile(indices[n]))
             .toArray();
     if (missing.length == 0) {
       return null;

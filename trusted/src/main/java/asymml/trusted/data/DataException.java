@@ -66,15 +66,16 @@ public final class DataException extends Exception {
     return new DataException(message, Kind.RANGE);
   }
 
-  /// Whether a window of samples ([Decoding#window]) would do, so that a program can say how to set it.
+  /// Whether a window of samples ([Decoding#window]) would do, so that a program can say how to set
+  /// it.
   ///
   /// @return false if the data themselves are to be mended
   public boolean isOfNarrowRange() {
     return kind == Kind.RANGE;
   }
 
-  /// Whether the images could be scaled to one size ([Decoding#imageSize]), so that a program can say
-  /// how to set it.
+  /// Whether the images could be scaled to one size ([Decoding#imageSize]), so that a program can
+  /// say how to set it.
   ///
   /// @return false if the data themselves are to be mended
   public boolean isOfAnotherSize() {

@@ -26,10 +26,10 @@ public final class DataSets {
 
   private static final String ACCEPTED =
       "accepted are: 'generated' or 'generated:SEED'; a folder or zip file of"
-          + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a .csv or .tsv file with"
-          + " the columns path, label and split; a folder of"
-          + " CIFAR-10 (data_batch_1.bin ..) or CIFAR-100 (train.bin, test.bin) binary files; a"
-          + " folder of IDX files (train-images-idx3-ubyte[.gz] ..)";
+          + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a .csv or .tsv"
+          + " file with the columns path, label and split; a folder of CIFAR-10 (data_batch_1.bin"
+          + " ..) or CIFAR-100 (train.bin, test.bin) binary files; a folder of IDX files"
+          + " (train-images-idx3-ubyte[.gz] ..)";
 
   private DataSets() {}
 
@@ -135,9 +135,9 @@ public final class DataSets {
   ///
   /// - `generated` or `generated:SEED`: the built-in set of drawn shapes.
   /// - A folder, or a zip file read in place, of `<split>/<class>/<image>` with JPEG or PNG images
-  ///   of one size, or scaled to one; splits `train` and `test` (or else `val`, `valid` or `validation`), with the
-  ///   same classes. Gray images among colour ones are spread over three channels. Hidden files and
-  ///   what file managers leave behind are ignored.
+  ///   of one size, or scaled to one; splits `train` and `test` (or else `val`, `valid` or
+  ///   `validation`), with the same classes. Gray images among colour ones are spread over three
+  ///   channels. Hidden files and what file managers leave behind are ignored.
   /// - A `.csv` or `.tsv` file with a header and the columns path, label and split: the same for
   ///   images that lie anywhere.
   /// - A folder with the binary version of CIFAR-10 or CIFAR-100 (fine labels).

@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 /// @param limits on what headers declare
 /// @param imageSize height and width that images are scaled and cut to, 1 to [#MOST_SIZE]; 0 where
 ///   all must have one size as they are stored
-/// @param cacheBytes the most memory for decoded images, at least 0; images beyond are decoded again
-///   each time they are read
+/// @param cacheBytes the most memory for decoded images, at least 0; images beyond are decoded
+///   again each time they are read
 /// @param window of samples of 16 bits; null where they use all of their range
 public record Decoding(
     DataLimits limits, int imageSize, long cacheBytes, @Nullable SampleWindow window) {

@@ -20,8 +20,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /// Image classification folders: `<split>/<class>/<image>`. Everything is decoded before training
 /// starts, on all cores, so that a bad file shows now and not hours later.
 ///
-/// Height and width of all images are equal, or are made so ([Decoding]). There are three channels if any image of the data set
-/// has colour, else one: that does not depend on which file comes first.
+/// Height and width of all images are equal, or are made so ([Decoding]). There are three channels
+/// if any image of the data set has colour, else one: that does not depend on which file comes
+/// first.
 final class ImageFolder {
   /// Images per task: enough to hide a task's cost, few enough for a lively progress bar.
   private static final int BLOCK = 256;
@@ -98,11 +99,7 @@ final class ImageFolder {
   /// @param expected the model's input; gray images are spread if it has three channels
   /// @param classNames the model's classes, in the order of their labels; some may have no images
   static ImageSet loadTest(
-      ImageTree tree,
-      Shape expected,
-      List<String> classNames,
-      Decoding decoding,
-      Progress progress)
+      ImageTree tree, Shape expected, List<String> classNames, Decoding decoding, Progress progress)
       throws DataException, IOException {
     ImageListing listing = new ImageListing(tree);
     Map<String, List<String>> classes = listing.test(Set.copyOf(classNames));
@@ -152,8 +149,7 @@ final class ImageFolder {
     return sources;
   }
 
-  private ImageSet decode(
-      String what, List<Source> sources, List<String> classNames, int keep)
+  private ImageSet decode(String what, List<Source> sources, List<String> classNames, int keep)
       throws DataException, ColourFoundException, IOException {
     int kept = Math.min(keep, sources.size());
     Pixels pixels =

@@ -3,8 +3,8 @@ package asymml.trusted.data;
 import asymml.model.Shape;
 
 /// Scales images so that the shorter side has a given length, and cuts the middle out: with a
-/// triangle filter that is as wide as the pixels of the result, so that nothing aliases (what Pillow
-/// calls bilinear resizing, in one step with the cut).
+/// triangle filter that is as wide as the pixels of the result, so that nothing aliases (what
+/// Pillow calls bilinear resizing, in one step with the cut).
 final class ImageScaler {
   private ImageScaler() {}
 

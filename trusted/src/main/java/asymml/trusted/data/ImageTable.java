@@ -27,8 +27,20 @@ final class ImageTable {
   /// What people write, and the folder that it stands for.
   private static final Map<String, String> NAMES =
       Map.of(
-          "train", "train", "training", "train", "test", "test", "testing", "test", "val", "val",
-          "valid", "valid", "validation", "validation");
+          "train",
+          "train",
+          "training",
+          "train",
+          "test",
+          "test",
+          "testing",
+          "test",
+          "val",
+          "val",
+          "valid",
+          "valid",
+          "validation",
+          "validation");
 
   private ImageTable() {}
 
@@ -45,8 +57,7 @@ final class ImageTable {
   static ImageTree open(Path file) throws DataException {
     FileKind.requireRegular(file);
     boolean tabs = file.toString().toLowerCase(Locale.ROOT).endsWith(".tsv");
-    CsvSchema schema =
-        CsvSchema.emptySchema().withHeader().withColumnSeparator(tabs ? '\t' : ',');
+    CsvSchema schema = CsvSchema.emptySchema().withHeader().withColumnSeparator(tabs ? '\t' : ',');
     try (InputStream in = FileKind.open(file);
         MappingIterator<Map<String, String>> rows =
             CsvMapper.builder()
@@ -112,7 +123,8 @@ final class ImageTable {
       }
       // By line, so that two folders may hold images of one name.
       String path =
-          "%s/%s/%s-%s".formatted(split, label, String.format(Locale.ROOT, "%09d", line), name(image));
+          "%s/%s/%s-%s"
+              .formatted(split, label, String.format(Locale.ROOT, "%09d", line), name(image));
       files.add(path, image);
       String normal = TreeNames.normal(path);
       if (normal.split("/", -1).length != 3 || files.place(normal) == null) {
@@ -133,8 +145,8 @@ final class ImageTable {
     return name == null ? "" : TreeNames.of(name);
   }
 
-  private static String column(
-      Path file, Map<String, String> row, Set<String> names, String what) throws DataException {
+  private static String column(Path file, Map<String, String> row, Set<String> names, String what)
+      throws DataException {
     List<String> found = new ArrayList<>();
     for (String column : row.keySet()) {
       if (names.contains(column.strip().toLowerCase(Locale.ROOT))) {

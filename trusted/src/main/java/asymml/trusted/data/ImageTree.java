@@ -135,7 +135,8 @@ sealed interface ImageTree extends AutoCloseable {
     public byte[] read(String path, DataLimits limits) throws DataException {
       Path file = require(files.place(path));
       if (FileKind.isMissing(file)) {
-        throw new DataException(describe(path) + " does not exist; remove the line, or mend the path");
+        throw new DataException(
+            describe(path) + " does not exist; remove the line, or mend the path");
       }
       return readFile(file, limits);
     }

@@ -81,7 +81,8 @@ final class Pixels {
               + mebibytes(heapBytes * HEAP_SHARE)
               + " MiB of the Java heap may hold; raise -Xmx to at least "
               + mebibytes(needed / HEAP_SHARE)
-              + "m (environment variable JDK_JAVA_OPTIONS), use fewer or smaller images, or keep fewer of them decoded");
+              + "m (environment variable JDK_JAVA_OPTIONS), use fewer or smaller images, or keep"
+              + " fewer of them decoded");
     }
   }
 

@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 /// that of the result and two rows, whatever the file claims.
 ///
 /// - Samples of 1, 2 and 4 bits are scaled to 8 by `255 / (2^bits - 1)`, which is exact; samples of
-///   16 bits by `255 / 65535`, or from a [SampleWindow], rounded to nearest. Without a window, an image of 16
-///   bits that uses less than a quarter of them is refused: it would be almost black.
+///   16 bits by `255 / 65535`, or from a [SampleWindow], rounded to nearest. Without a window, an
+///   image of 16 bits that uses less than a quarter of them is refused: it would be almost black.
 /// - A palette whose entries are all gray gives a gray image.
 /// - Transparency that has no effect is dropped; a pixel that is not opaque is refused, since what
 ///   lies behind it is unknown.

@@ -2,8 +2,8 @@ package asymml.trusted.data;
 
 import org.jspecify.annotations.Nullable;
 
-/// The range of samples of 16 bits that becomes 0 to 255: what lies below is black, what lies above is
-/// white. Scanners store 10 to 14 bits in 16.
+/// The range of samples of 16 bits that becomes 0 to 255: what lies below is black, what lies above
+/// is white. Scanners store 10 to 14 bits in 16.
 ///
 /// @param low what becomes 0, at least 0
 /// @param high what becomes 255, above `low` and at most 65535

@@ -7,8 +7,8 @@ import asymml.model.Graph;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
-import asymml.trusted.data.ImageLostException;
 import asymml.trusted.data.FeatureCache;
+import asymml.trusted.data.ImageLostException;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.network.TrustedNetwork;
@@ -34,10 +34,9 @@ public final class Evaluator implements AutoCloseable {
   /// @param loss mean cross-entropy, without label smoothing
   /// @param accuracy share classified right, 0 to 1
   /// @param confusion which classes were taken for which
-  /// @param rocAreas for each class the area under its ROC curve against all others; NaN where it has
-  ///   no images, or all, or where classes times images are above 16 million
-  public record Score(
-      double loss, double accuracy, Confusion confusion, List<Double> rocAreas) {
+  /// @param rocAreas for each class the area under its ROC curve against all others; NaN where it
+  ///   has no images, or all, or where classes times images are above 16 million
+  public record Score(double loss, double accuracy, Confusion confusion, List<Double> rocAreas) {
     /// Copies the list.
     public Score {
       rocAreas = List.copyOf(rocAreas);

@@ -69,8 +69,7 @@ class ImageScalerTest {
     for (int i = 0; i < stripes.length; i++) {
       stripes[i] = (byte) (i % 2 == 0 ? 0 : 255);
     }
-    DecodedImage fitted =
-        ImageScaler.fit(new DecodedImage(new Shape(side, side, 1), stripes), 15);
+    DecodedImage fitted = ImageScaler.fit(new DecodedImage(new Shape(side, side, 1), stripes), 15);
     for (byte pixel : fitted.pixels()) {
       assertThat(pixel & 0xFF).isBetween(115, 140);
     }

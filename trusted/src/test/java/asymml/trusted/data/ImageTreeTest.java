@@ -33,8 +33,7 @@ class ImageTreeTest {
 
   private static TestSet openTest(Path path, Shape shape, List<String> classes)
       throws DataException {
-    return DataSets.openTest(
-        path.toString(), shape, classes, Decoding.DEFAULT, SampleFiles.SILENT);
+    return DataSets.openTest(path.toString(), shape, classes, Decoding.DEFAULT, SampleFiles.SILENT);
   }
 
   private static void assertRefused(Path path, String... parts) {

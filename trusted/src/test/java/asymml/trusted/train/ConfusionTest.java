@@ -29,8 +29,8 @@ class ConfusionTest {
     assertThat(confusion.classes()).isEqualTo(3);
   }
 
-  /// Counts of scikit-learn's user guide (classification metrics): actual [0, 1, 2, 2, 0], predicted
-  /// [0, 0, 2, 1, 0], and a class without images.
+  /// Counts of scikit-learn's user guide (classification metrics): actual [0, 1, 2, 2, 0],
+  /// predicted [0, 0, 2, 1, 0], and a class without images.
   @Test
   void precision_recall_and_f1_are_those_of_the_counts() {
     Confusion confusion = new Confusion(4);
