@@ -11,6 +11,7 @@ module asymml.trusted {
   requires jdk.management;
   requires jdk.incubator.vector;
   requires tools.jackson.databind;
+  requires tools.jackson.dataformat.csv;
 
   // In the signatures of the Java API.
   exports asymml.trusted.data;

@@ -9,9 +9,11 @@ import asymml.session.Limit;
 import asymml.session.TrainedRun;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.TestSet;
+import asymml.trusted.run.RunFile;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -31,7 +33,8 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml eval --run runs/mine",
-      "  asymml eval --run runs/mine --data other.zip --limit-test 1000"
+      "  asymml eval --run runs/mine --data other.zip --limit-test 1000",
+      "  asymml eval --run runs/mine --json scores.json"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class EvalCommand implements Callable<Integer> {
@@ -59,6 +62,12 @@ final class EvalCommand implements Callable<Integer> {
       description = "Images at a time (default: ${DEFAULT-VALUE}).")
   private int batchSize;
 
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Write all figures and the confusion matrix (default: do not).")
+  private @Nullable Path json;
+
   @Mixin private ThreadOptions threads;
 
   @Override
@@ -76,7 +85,12 @@ final class EvalCommand implements Callable<Integer> {
               own.withSource(data == null ? own.source() : data)
                   .withLimits(Limit.NONE, limitTest == null ? own.limitTest() : limitTest),
               DataOpening.reporter(out));
-      new ConfusionTable(test, run.evaluate(test.images(), batchSize)).print(out);
+      ConfusionTable table = new ConfusionTable(test, run.evaluate(test.images(), batchSize));
+      table.print(out);
+      if (json != null) {
+        RunFile.write(json, table.facts());
+        out.println("written  " + json);
+      }
     }
     return ExitCode.OK;
   }

@@ -70,6 +70,7 @@ import picocli.CommandLine.Spec;
       "  asymml predict --run runs/mine cat.jpg dog.jpg"
     })
 public final class Main implements Callable<Integer> {
+
   private static final String VECTOR_API = "jdk.incubator.vector";
 
   @Spec private @Nullable CommandSpec spec;
@@ -179,7 +180,7 @@ public final class Main implements Callable<Integer> {
     @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
     String message =
         switch (library == null ? e : library) {
-          case DataException data -> data.isAboveLimit() ? limited(data, line) : data.getMessage();
+          case DataException data -> withFlag(data, line);
           case NativeLibraryException _,
               TrainingException _,
               StudyException _,
@@ -197,12 +198,22 @@ public final class Main implements Callable<Integer> {
     return ExitCode.SOFTWARE;
   }
 
-  /// With the flag that raises the limit, where the command has it.
-  private static String limited(DataException e, CommandLine line) {
+  /// With the flag that would do instead, where the command has it.
+  private static String withFlag(DataException e, CommandLine line) {
     String message = String.valueOf(e.getMessage());
-    return line.getCommandSpec().findOption(DataLimitOptions.FLAG) == null
+    if (e.isAboveLimit()) {
+      return withFlag(message, "raise", DataLimitOptions.FLAG, line);
+    }
+    if (e.isOfAnotherSize()) {
+      return withFlag(message, "give", "--image-size", line);
+    }
+    return e.isOfNarrowRange() ? withFlag(message, "give", "--window", line) : message;
+  }
+
+  private static String withFlag(String message, String what, String flag, CommandLine line) {
+    return line.getCommandSpec().findOption(flag) == null
         ? message
-        : message + " (or raise " + DataLimitOptions.FLAG + ")";
+        : "%s (or %s %s)".formatted(message, what, flag);
   }
 
   private static Throwable causeOf(UncheckedIOException e) {

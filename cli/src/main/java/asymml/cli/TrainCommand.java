@@ -198,8 +198,9 @@ final class TrainCommand implements Callable<Integer> {
 
   /// A specification with the ranks and trusted layers of a plan.
   ///
-  /// @throws IllegalArgumentException if it does not fit the other options, or nothing is worth
-  ///   splitting
+  /// @return in mode trusted-only if splitting saves nothing
+  /// @throws IllegalArgumentException if it does not fit the other options, or splitting saves
+  ///   nothing and the run is accounted for
   private TrainingSpec planned(TrainingSpec told, Settings given, String text, PrintWriter out)
       throws DataException, IOException, TrainingException {
     if (!text.equals(AUTO) && !text.startsWith(AUTO + ":")) {
@@ -215,12 +216,25 @@ final class TrainCommand implements Callable<Integer> {
           "--plan auto chooses ranks: it does not go with --rank, --resume or --shield shares");
     }
     PlanResult found = PlanCommand.run(PlanSpec.of(told, energy(text)), ProgressKind.auto, out);
-    if (!found.splits()) {
-      throw new IllegalArgumentException(
-          "no layer is worth splitting at this energy on this machine: --mode trusted-only, or a"
-              + " larger share as in --plan auto:0.3");
-    }
     out.println();
+    if (!found.saves()) {
+      if (training.privacy().accounted()) {
+        throw new IllegalArgumentException(
+            "splitting saves nothing at this energy on this machine, and what is accounted for are"
+                + " the workers' views: a larger share as in --plan auto:0.3, or --mode"
+                + " trusted-only");
+      }
+      out.println(
+          found.splits()
+              ? "plan     splitting saves nothing here: a step took the trusted process %s ms, and %s ms without a worker"
+                  .formatted(
+                      Math.round(found.measuredMillis()), Math.round(found.allTrustedMillis()))
+              : "plan     no layer is worth splitting at this energy on this machine");
+      out.println(
+          "plan     all layers stay trusted, as with --mode trusted-only: no worker is used");
+      out.println();
+      return told.withMode(Mode.TRUSTED_ONLY);
+    }
     return told.withRank(found.rank()).withTrustedLayers(found.trustedLayers());
   }
 

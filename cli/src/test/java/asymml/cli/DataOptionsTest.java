@@ -81,4 +81,39 @@ class DataOptionsTest {
         .isEqualTo(before);
     assertRefused(Outcome.of("eval", "--run", run.toString()), 1, "pets has no test split");
   }
+
+  /// An image of another size, a table instead of a folder, a cache of two images.
+  @Test
+  void images_of_many_sizes_and_a_small_cache_train_evaluate_and_predict() throws Exception {
+    Path pets = pets();
+    Path large = pets.resolve("train/dog/1.png");
+    ImageIO.write(new BufferedImage(31, 17, BufferedImage.TYPE_INT_RGB), "png", large.toFile());
+    Path table = folder.resolve("pets.csv");
+    StringBuilder lines = new StringBuilder("path,label,split\n");
+    for (String image :
+        List.of("train/cat/1", "train/cat/2", "train/dog/1", "test/cat/1", "test/dog/1")) {
+      String[] parts = image.split("/");
+      lines.append("pets/%s.png,%s,%s\n".formatted(image, parts[1], parts[0]));
+    }
+    Files.writeString(table, lines);
+    String common = " --mode trusted-only --model cnn --epochs 1 --batch-size 2 --threads 1";
+    Path run = folder.resolve("run");
+    String train = "train --data " + table + " --out " + run + common;
+    assertRefused(
+        Outcome.of(train.split(" ")),
+        1,
+        "pets/train/dog/1.png is 31 x 17 pixels (width x height), but");
+    assertThat(Outcome.of(train.split(" ")).err()).contains("resize it (or give --image-size)");
+    Outcome trained = Outcome.of((train + " --image-size 8 --image-cache 400").split(" "));
+    assertThat(trained.code()).as(trained.err()).isZero();
+    assertThat(Outcome.of("eval", "--run", run.toString()).out())
+        .contains("2 test images of pets.csv: accuracy");
+    Outcome predicted = Outcome.of("predict", "--run", run.toString(), large.toString());
+    assertThat(predicted.code()).as(predicted.err()).isZero();
+    assertThat(predicted.out()).contains("dog");
+    assertRefused(
+        Outcome.of("train", "--image-size", "5000"), 2, "--image-size: must be 1 to 4096");
+    assertRefused(Outcome.of("train", "--image-cache", "much"), 2, "--image-cache");
+    assertRefused(Outcome.of("train", "--window", "5:4"), 2, "--window");
+  }
 }

@@ -47,13 +47,27 @@ class TrainedRunCommandsTest {
   void eval_tests_on_what_the_run_was_tested_on_and_lists_every_class() {
     String out = said("eval --run " + run + " --batch-size 7");
     assertThat(out).containsPattern("20 test images of .*: accuracy [0-9.]+ %, loss [0-9.]+");
-    List<String> classes = out.lines().filter(line -> line.matches(" .* of [0-9]+")).toList();
+    assertThat(out).containsPattern("balanced accuracy .*, macro F1 .* %, ROC AUC 0?[.0-9]+ ");
+    List<String> classes = out.lines().filter(line -> line.matches("  \\S+ +[0-9]+ .*")).toList();
     assertThat(classes).hasSize(10);
     int images =
-        classes.stream()
-            .mapToInt(line -> Integer.parseInt(line.substring(line.lastIndexOf(' ') + 1)))
-            .sum();
+        classes.stream().mapToInt(line -> Integer.parseInt(line.strip().split(" +")[1])).sum();
     assertThat(images).isEqualTo(20);
+  }
+
+  @Test
+  void eval_writes_the_same_figures_for_machines() throws Exception {
+    Path json = run.resolveSibling("scores.json");
+    String out = said("eval --run " + run + " --json " + json);
+    assertThat(out).endsWith("written  " + json + System.lineSeparator());
+    JsonNode facts = new JsonMapper().readTree(json.toFile());
+    assertThat(facts.get("images").asInt()).isEqualTo(20);
+    assertThat(facts.get("classes").size()).isEqualTo(10);
+    int right = 0;
+    for (int c = 0; c < 10; c++) {
+      right += facts.get("confusion").get(c).get(c).asInt();
+    }
+    assertThat(right / 20.0).isEqualTo(facts.get("accuracy").asDouble());
   }
 
   @Test

@@ -5,6 +5,7 @@ import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
+import asymml.trusted.data.Decoding;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Progress;
@@ -17,15 +18,15 @@ import java.util.List;
 /// @param limitTrain how many training images, chosen by the run's seed
 /// @param limitTest how many test images, chosen by the run's seed
 /// @param publicSource public images, for clip bounds and bases of a run that is accounted for
-/// @param limits on what headers of images declare
+/// @param decoding how image files are decoded, private and public ones
 public record DataSpec(
-    String source, Limit limitTrain, Limit limitTest, String publicSource, DataLimits limits) {
+    String source, Limit limitTrain, Limit limitTest, String publicSource, Decoding decoding) {
   /// All images of a source.
   ///
   /// @param source `generated`, `generated:SEED`, or a path
   /// @return a specification with the default public images
   public static DataSpec of(String source) {
-    return new DataSpec(source, Limit.NONE, Limit.NONE, "generated:2", DataLimits.DEFAULT);
+    return new DataSpec(source, Limit.NONE, Limit.NONE, "generated:2", Decoding.DEFAULT);
   }
 
   /// The same with limits.
@@ -34,7 +35,7 @@ public record DataSpec(
   /// @param test how many test images
   /// @return a new specification
   public DataSpec withLimits(Limit train, Limit test) {
-    return new DataSpec(source, train, test, publicSource, limits);
+    return new DataSpec(source, train, test, publicSource, decoding);
   }
 
   /// The same with other private images.
@@ -42,7 +43,7 @@ public record DataSpec(
   /// @param source `generated`, `generated:SEED`, or a path
   /// @return a new specification
   public DataSpec withSource(String source) {
-    return new DataSpec(source, limitTrain, limitTest, publicSource, limits);
+    return new DataSpec(source, limitTrain, limitTest, publicSource, decoding);
   }
 
   /// The same with other public images.
@@ -50,7 +51,7 @@ public record DataSpec(
   /// @param publicSource `generated`, `generated:SEED`, or a path
   /// @return a new specification
   public DataSpec withPublicSource(String publicSource) {
-    return new DataSpec(source, limitTrain, limitTest, publicSource, limits);
+    return new DataSpec(source, limitTrain, limitTest, publicSource, decoding);
   }
 
   /// The same with other limits on what headers of images declare.
@@ -58,14 +59,22 @@ public record DataSpec(
   /// @param limits of private and public images
   /// @return a new specification
   public DataSpec withLimits(DataLimits limits) {
-    return new DataSpec(source, limitTrain, limitTest, publicSource, limits);
+    return withDecoding(decoding.withLimits(limits));
+  }
+
+  /// The same with images decoded in another way.
+  ///
+  /// @param decoding of private and public images
+  /// @return a new specification
+  public DataSpec withDecoding(Decoding decoding) {
+    return new DataSpec(source, limitTrain, limitTest, publicSource, decoding);
   }
 
   /// The public images, all of them, as private ones of another specification.
   ///
-  /// @return [#publicSource] with the same limits on headers
+  /// @return [#publicSource] decoded in the same way
   public DataSpec publicImages() {
-    return of(publicSource).withLimits(limits);
+    return of(publicSource).withDecoding(decoding);
   }
 
   /// Decodes the images.
@@ -75,7 +84,7 @@ public record DataSpec(
   /// @return the limited splits
   /// @throws DataException if anything is wrong with the data
   public DataSet open(long seed, Progress progress) throws DataException {
-    return limited(DataSets.open(source, limits, progress), limitTrain, limitTest, seed);
+    return limited(DataSets.open(source, decoding, progress), limitTrain, limitTest, seed);
   }
 
   /// Decodes the test images alone: the source may have no others.
@@ -88,7 +97,7 @@ public record DataSpec(
   /// @throws DataException if anything is wrong with it, or it does not fit the model
   public TestSet openTest(Shape expected, List<String> classNames, long seed, Progress progress)
       throws DataException {
-    TestSet all = DataSets.openTest(source, expected, classNames, limits, progress);
+    TestSet all = DataSets.openTest(source, expected, classNames, decoding, progress);
     return new TestSet(all.name(), all.images().subset(limitTest.images(), seed));
   }
 

@@ -30,6 +30,8 @@ final class Defaults {
   /// The noise multiplier of masks where nothing else says how large they are.
   private static final NoiseStrength MASKS = new NoiseStrength.Multiplier(10);
 
+  private static final float LEARNING_RATE = 0.05f;
+
   /// What a step schedule multiplies the rate by.
   static final float STEP_FACTOR = 0.1f;
 
@@ -49,7 +51,8 @@ final class Defaults {
             new NoiseStrength.None(),
             8,
             64,
-            new Optimizer(0.05f, 0.9f, 0.0005f, Schedule.COSINE, 0.5, List.of(), STEP_FACTOR),
+            new Optimizer(
+                LEARNING_RATE, 0.9f, 0.0005f, Schedule.COSINE, 0.5, List.of(), STEP_FACTOR),
             0,
             true,
             1,
@@ -78,6 +81,11 @@ final class Defaults {
         .withOptimizer(new Optimizer(1, 0.9f, 0, Schedule.COSINE, 0, List.of(), 0.1f))
         .withAugment(false)
         .withPrivacy(privacy);
+  }
+
+  /// The learning rate of training without DP-SGD. At the usual one VGG learns next to nothing.
+  static float learningRate(String model) {
+    return model.startsWith("vgg") ? 0.01f : LEARNING_RATE;
   }
 
   /// Where two workers hold masked values and masks, results are exact whatever the rank.

@@ -40,6 +40,7 @@ public record Settings(Map<String, Object> values) {
       List.of(
           "data",
           SpecReader.MAX_IMAGE_PIXELS,
+          SpecReader.IMAGE_CACHE,
           "init",
           "analyze-every",
           "threads",

@@ -6,6 +6,8 @@ import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.trusted.check.Verification;
 import asymml.trusted.data.DataLimits;
+import asymml.trusted.data.Decoding;
+import asymml.trusted.data.SampleWindow;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -27,6 +29,7 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -37,6 +40,16 @@ final class SpecReader {
   static final String NOISE_MULTIPLIER = "noise-multiplier";
   static final String NOISE_RATIO = "noise-ratio";
   static final String MAX_IMAGE_PIXELS = "max-image-pixels";
+  static final String IMAGE_SIZE = "image-size";
+  static final String IMAGE_CACHE = "image-cache";
+  static final String WINDOW = "window";
+
+  /// All of the range of samples.
+  static final String FULL = "full";
+
+  /// Images of the size that they are stored in.
+  static final String STORED = "stored";
+
   static final String NONE = "none";
   static final String EXACT = "exact";
   static final String SAMPLED = "sampled:";
@@ -58,7 +71,7 @@ final class SpecReader {
           MASKS_SHARE,
           PER_EXAMPLE,
           PER_EXAMPLE_MEMORY);
-  private static final String ALL = "all";
+  static final String ALL = "all";
   private static final String SHARES = "shares";
   private static final TrainingSpec DEFAULTS = TrainingSpec.defaults();
   private static final Settings WRITTEN = Settings.of(DEFAULTS);
@@ -115,7 +128,14 @@ final class SpecReader {
         given("limit-train", Limit::parse, defaults.limitTrain()),
         given("limit-test", Limit::parse, defaults.limitTest()),
         given("public-data", text -> text, defaults.publicSource()),
-        given(MAX_IMAGE_PIXELS, text -> new DataLimits(integer(text)), defaults.limits()));
+        new Decoding(
+            given(
+                MAX_IMAGE_PIXELS,
+                text -> new DataLimits(integer(text)),
+                defaults.decoding().limits()),
+            given(IMAGE_SIZE, SpecReader::imageSize, defaults.decoding().imageSize()),
+            given(IMAGE_CACHE, SpecReader::imageCache, defaults.decoding().cacheBytes()),
+            window()));
   }
 
   private WorkerSpec workers() {
@@ -151,8 +171,13 @@ final class SpecReader {
     TrainConfig defaults = privacy.dpSgd() == null ? DEFAULTS.training() : Defaults.dpSgd();
     Mode mode = given("mode", choice(Mode.values(), Mode::label), DEFAULTS.training().mode());
     requireProtected(mode, shield, privacy);
+    String model = given("model", SpecReader::model, defaults.model());
+    TrainConfig.Optimizer optimizer =
+        privacy.dpSgd() == null
+            ? defaults.optimizer().withLearningRate(Defaults.learningRate(model))
+            : defaults.optimizer();
     return new TrainConfig(
-        given("model", SpecReader::model, defaults.model()),
+        model,
         given("norm", choice(Zoo.Norm.values(), SpecWriter::label), defaults.norm()),
         mode,
         given(
@@ -165,7 +190,7 @@ final class SpecReader {
         ratio(given("gradient-noise-ratio", SpecReader::number, 0.0)),
         given("epochs", SpecReader::integer, defaults.epochs()),
         given("batch-size", SpecReader::integer, defaults.batchSize()),
-        optimizer(defaults.optimizer()),
+        optimizer(optimizer),
         given("label-smoothing", SpecReader::decimal, defaults.labelSmoothing()),
         given("augment", SpecReader::flag, defaults.augment()),
         given("seed", SpecReader::seed, defaults.seed()),
@@ -414,6 +439,39 @@ final class SpecReader {
     } catch (NumberFormatException e) {
       return null;
     }
+  }
+
+  private @Nullable SampleWindow window() {
+    Optional<SampleWindow> none = Optional.empty();
+    return given(
+            WINDOW,
+            text -> text.strip().equals(FULL) ? none : Optional.of(SampleWindow.parse(text)),
+            none)
+        .orElse(null);
+  }
+
+  /// A size of images, or as they are stored.
+  private static int imageSize(String text) {
+    if (text.strip().equals(STORED)) {
+      return 0;
+    }
+    int size = integer(text);
+    if (size < 1 || size > Decoding.MOST_SIZE) {
+      throw new IllegalArgumentException(
+          "must be 1 to %s pixels, or %s: %s".formatted(Decoding.MOST_SIZE, STORED, text));
+    }
+    return size;
+  }
+
+  private static long imageCache(String text) {
+    if (text.strip().equals(ALL)) {
+      return Long.MAX_VALUE;
+    }
+    long bytes = bytes(text);
+    if (bytes < 0) {
+      throw new IllegalArgumentException("must be at least 0 bytes: " + text);
+    }
+    return bytes;
   }
 
   /// A number of bytes, such as 1073741824, 512M or 2G.

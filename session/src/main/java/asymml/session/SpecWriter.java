@@ -1,5 +1,6 @@
 package asymml.session;
 
+import asymml.trusted.data.Decoding;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Shield;
@@ -34,7 +35,17 @@ final class SpecWriter {
     values.put("data", data.source());
     values.put("limit-train", data.limitTrain().toString());
     values.put("limit-test", data.limitTest().toString());
-    values.put(SpecReader.MAX_IMAGE_PIXELS, data.limits().imagePixels());
+    Decoding decoding = data.decoding();
+    values.put(SpecReader.MAX_IMAGE_PIXELS, decoding.limits().imagePixels());
+    values.put(
+        SpecReader.IMAGE_SIZE,
+        decoding.imageSize() == 0 ? SpecReader.STORED : decoding.imageSize());
+    values.put(
+        SpecReader.IMAGE_CACHE,
+        decoding.cacheBytes() == Long.MAX_VALUE ? SpecReader.ALL : decoding.cacheBytes());
+    values.put(
+        SpecReader.WINDOW,
+        decoding.window() == null ? SpecReader.FULL : decoding.window().toString());
     values.put("augment", training.augment());
   }
 

@@ -188,7 +188,7 @@ public final class TrainedRun implements AutoCloseable {
   /// @return every class, the likeliest first
   /// @throws DataException if it is no such image
   public List<Prediction> predict(Path image) throws DataException {
-    return predict(ImageFiles.decode(image, model.description().input()));
+    return predict(ImageFiles.decode(image, model.description().input(), spec.data().decoding()));
   }
 
   /// Classifies an image.

@@ -7,7 +7,9 @@ import asymml.model.Shape;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.Decoding;
 import asymml.trusted.data.Normalization;
+import asymml.trusted.data.SampleWindow;
 import asymml.trusted.data.TestSet;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,17 +18,19 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DataSpecTest {
+  private static final Decoding DECODING =
+      new Decoding(new DataLimits(100), 8, 1 << 20, new SampleWindow(0, 4095));
+
   private static final DataSet DATA = TinyImages.data();
   private static final DataSpec SPEC =
-      new DataSpec("mine", new Limit(5), new Limit(3), "others", new DataLimits(100));
+      new DataSpec("mine", new Limit(5), new Limit(3), "others", DECODING);
 
   @TempDir Path folder;
 
   @Test
-  void public_images_are_all_of_their_source_under_the_same_limits_on_headers() {
+  void public_images_are_all_of_their_source_decoded_in_the_same_way() {
     assertThat(SPEC.publicImages())
-        .isEqualTo(
-            new DataSpec("others", Limit.NONE, Limit.NONE, "generated:2", new DataLimits(100)));
+        .isEqualTo(new DataSpec("others", Limit.NONE, Limit.NONE, "generated:2", DECODING));
   }
 
   @Test
@@ -36,6 +40,7 @@ class DataSpecTest {
             .withSource("mine")
             .withLimits(new Limit(5), new Limit(3))
             .withPublicSource("others")
+            .withDecoding(DECODING.withLimits(new DataLimits(7)))
             .withLimits(new DataLimits(100));
     assertThat(changed).isEqualTo(SPEC);
   }

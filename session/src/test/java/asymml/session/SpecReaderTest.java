@@ -9,6 +9,7 @@ import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.trusted.check.Verification;
+import asymml.trusted.data.SampleWindow;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -75,6 +76,12 @@ class SpecReaderTest {
         set("max-image-pixels: 1000", s -> s.data().limits().imagePixels(), 1000),
         set("verify: every", s -> s.workers().verification(), Verification.EVERY),
         set("verify: sample:0.5", s -> s.workers().verification(), new Verification(0.5)),
+        set("max-image-pixels: 1000", s -> s.data().decoding().limits().imagePixels(), 1000),
+        set("image-size: 64", s -> s.data().decoding().imageSize(), 64),
+        set("image-size: stored", s -> s.data().decoding().imageSize(), 0),
+        set("window: 16:1023", s -> s.data().decoding().window(), new SampleWindow(16, 1023)),
+        set("image-cache: 2G", s -> s.data().decoding().cacheBytes(), 2L << 30),
+        set("image-cache: all", s -> s.data().decoding().cacheBytes(), Long.MAX_VALUE),
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
         set("augment: false", s -> s.training().augment(), false),
         set("augment: 'false'", s -> s.training().augment(), false),
@@ -155,6 +162,8 @@ class SpecReaderTest {
         set("epochs: 3", s -> s.training().epochs(), 3),
         set("epochs: ' 3 '", s -> s.training().epochs(), 3),
         set("batch-size: 1", s -> s.training().batchSize(), 1),
+        set("model: vgg16", s -> s.training().optimizer().learningRate(), 0.01f),
+        set("model: resnet20", s -> s.training().optimizer().learningRate(), 0.05f),
         set("learning-rate: 1", s -> s.training().optimizer().learningRate(), 1f),
         set("learning-rate: 1.0e-3", s -> s.training().optimizer().learningRate(), 1e-3f),
         set("momentum: 0", s -> s.training().optimizer().momentum(), 0f),
@@ -241,6 +250,9 @@ class SpecReaderTest {
     values.put("limit-train", 9);
     values.put("limit-test", 8);
     values.put("max-image-pixels", 1000);
+    values.put("image-size", 48);
+    values.put("image-cache", 1048576);
+    values.put("window", "0:4095");
     values.put("augment", false);
     values.put("model", "resnet20");
     values.put("norm", "group");
@@ -306,6 +318,8 @@ class SpecReaderTest {
         Map.ofEntries(
             Map.entry("limit-train", 10),
             Map.entry("limit-test", 10),
+            Map.entry("image-size", 47),
+            Map.entry("window", "full"),
             Map.entry("augment", true),
             Map.entry("model", "cnn"),
             Map.entry("norm", "batch"),

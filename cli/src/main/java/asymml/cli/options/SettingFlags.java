@@ -42,6 +42,21 @@ public final class SettingFlags {
             "N",
             "Refuse images that declare more pixels, height times width, before memory is taken"
                 + " (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "image-size",
+            "N",
+            "Scale every image so that its shorter side has N pixels, and cut the middle N x N out;"
+                + " or stored: all have one size (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "window",
+            "LOW:HIGH",
+            "Of samples of 16 bits, such as 12-bit scans, take LOW to HIGH as black to white; or"
+                + " full: all of 16 bits (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "image-cache",
+            "BYTES",
+            "Keep at most so many bytes of decoded images in memory, such as 2G, and decode the"
+                + " others each time; or all (default: ${DEFAULT-VALUE}).")
         .negatable(
             "augment",
             "Flip and shift training images as suits the data, for scatter-cnn only flip them"
@@ -186,7 +201,10 @@ public final class SettingFlags {
                 + " accounted for (default: ${DEFAULT-VALUE}).")
         .flag("epochs", "N", "Passes over the training images (default: ${DEFAULT-VALUE}).")
         .flag("batch-size", "N", "Images a step (default: ${DEFAULT-VALUE}).")
-        .flag("learning-rate", "RATE", "Highest learning rate (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "learning-rate",
+            "RATE",
+            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01).")
         .flag("momentum", "M", "Momentum of SGD (default: ${DEFAULT-VALUE}).")
         .flag(
             "weight-decay",

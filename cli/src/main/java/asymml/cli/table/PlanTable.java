@@ -81,10 +81,12 @@ public record PlanTable(PlanSpec spec, PrintWriter out) implements PlanListener 
         100 * result.predictionError(),
         result.allTrustedMillis());
     out.println(
-        result.splits()
+        result.saves()
             ? "use      --rank %s --trusted-layers %s"
                 .formatted(result.rank(), String.join(",", result.trustedLayers()))
-            : "use      --mode trusted-only: no layer is worth splitting under this bound");
+            : result.splits()
+                ? "use      --mode trusted-only: the plan saves nothing"
+                : "use      --mode trusted-only: no layer is worth splitting under this bound");
     out.flush();
   }
 

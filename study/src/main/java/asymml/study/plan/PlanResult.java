@@ -38,6 +38,14 @@ public record PlanResult(
     return choices.stream().anyMatch(Choice::split);
   }
 
+  /// Whether the plan saves anything.
+  ///
+  /// @return false if no layer is worth splitting, or a step of the plan took the trusted side at
+  ///   least as long as one that stays trusted
+  public boolean saves() {
+    return splits() && measuredMillis < allTrustedMillis;
+  }
+
   /// The ranks to run with.
   ///
   /// @return a number for each linear layer

@@ -68,7 +68,7 @@ public final class TradeoffStudy {
     Point point = spec.points().iterator().next();
     requireSameSettings(spec, directory);
     TrainingSpec run = spec.run(point);
-    DataSet all = DataSets.open(run.data().source(), run.data().limits(), progress);
+    DataSet all = DataSets.open(run.data().source(), run.data().decoding(), progress);
     DataSet training = limited(all, run);
     DataSet data = limited(all, spec.common());
     ResolvedRun first = ResolvedRun.of(run, training, null);

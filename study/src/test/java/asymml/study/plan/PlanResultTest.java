@@ -57,6 +57,15 @@ class PlanResultTest {
         new Choice("fc", 0, 0, 1, 2, "more expensive to split"));
   }
 
+  @Test
+  void a_plan_saves_something_if_it_splits_and_was_measured_to_be_cheaper() {
+    List<Choice> choices = mixed().choices();
+    assertThat(new PlanResult(GRAPH, choices, 9, 12, 20).saves()).isTrue();
+    assertThat(new PlanResult(GRAPH, choices, 9, 20, 20).saves()).isFalse();
+    assertThat(new PlanResult(GRAPH, choices, 9, 21, 20).saves()).isFalse();
+    assertThat(new PlanResult(GRAPH, List.of(kept("fc")), 9, 12, 20).saves()).isFalse();
+  }
+
   private JsonNode written(PlanResult result) throws IOException {
     Path file = folder.resolve("plan.json");
     result.write(file, SPEC, "1.2.3");

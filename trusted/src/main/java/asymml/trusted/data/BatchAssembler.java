@@ -5,6 +5,7 @@ import asymml.model.Shape;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Normalises, shifts and mirrors images into a batch tensor, or gathers their features. Used by
@@ -75,6 +76,7 @@ final class BatchAssembler {
     if (features != null) {
       features.prepare(indices);
     }
+    byte @Nullable [][] decoded = features == null ? decodeAll(indices) : null;
     for (int n = 0; n < indices.length && !Thread.currentThread().isInterrupted(); n++) {
       if (indices[n] == PoissonDraw.NULL_EXAMPLE) {
         target.examples(n, 1).fill(0);
@@ -89,7 +91,11 @@ final class BatchAssembler {
         features.copy(indices[n], mirrored, target.examples(n, 1));
         continue;
       }
-      images.pixels(indices[n], pixels);
+      if (decoded != null && decoded[n] != null) {
+        System.arraycopy(decoded[n], 0, pixels, 0, pixels.length);
+      } else {
+        images.pixels(indices[n], pixels);
+      }
       fill(down, right, mirrored);
       MemorySegment.copy(
           values,
@@ -99,6 +105,29 @@ final class BatchAssembler {
           (long) n * values.length * Float.BYTES,
           values.length);
     }
+  }
+
+  /// Decodes what is not in memory, on all cores.
+  ///
+  /// @return null where all is; an image for each index that is not
+  private byte @Nullable [][] decodeAll(int[] indices) {
+    int[] missing =
+        IntStream.range(0, indices.length)
+            .filter(
+                n -> indices[n] != PoissonDraw.NULL_EXAMPLE && images.isReadFromFile(indices[n]))
+            .toArray();
+    if (missing.length == 0) {
+      return null;
+    }
+    byte[][] decoded = new byte[indices.length][];
+    Arrays.stream(missing)
+        .parallel()
+        .forEach(n -> {
+          byte[] image = new byte[shape.size()];
+          images.pixels(indices[n], image);
+          decoded[n] = image;
+        });
+    return decoded;
   }
 
   /// Row y, column x of the window shows row `y + down`, column `x + right` of the image, or 0, the

@@ -128,6 +128,7 @@ public final class BatchLoader implements AutoCloseable {
   ///
   /// @return a view of a buffer of this loader
   /// @throws NoSuchElementException after the last batch
+  /// @throws ImageLostException if an image is read from a file that cannot be decoded any more
   /// @throws IllegalStateException after [#close], or if this thread is interrupted before or while
   ///   it waits
   public Batch next() {
@@ -179,6 +180,9 @@ public final class BatchLoader implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while waiting for a batch", e);
     } catch (ExecutionException e) {
+      if (e.getCause() instanceof ImageLostException lost) {
+        throw lost;
+      }
       throw new IllegalStateException("assembling a batch failed", e.getCause());
     }
   }

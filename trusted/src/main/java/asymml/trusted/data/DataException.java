@@ -5,14 +5,22 @@ package asymml.trusted.data;
 public final class DataException extends Exception {
   private static final long serialVersionUID = 1L;
 
-  private final boolean limit;
+  /// Which setting would do instead.
+  private enum Kind {
+    NONE,
+    LIMIT,
+    SIZE,
+    RANGE
+  }
+
+  private final Kind kind;
 
   /// A fault found in the data itself.
   ///
   /// @param message one line as described above
   public DataException(String message) {
     super(message);
-    limit = false;
+    kind = Kind.NONE;
   }
 
   /// A fault reported by the system or a decoder.
@@ -21,30 +29,56 @@ public final class DataException extends Exception {
   /// @param cause what reported it
   public DataException(String message, Throwable cause) {
     super(message, cause);
-    limit = false;
+    kind = Kind.NONE;
   }
 
   /// The same fault, with more to say.
   DataException with(String more) {
-    DataException longer = new DataException(getMessage() + more, limit);
+    DataException longer = new DataException(getMessage() + more, kind);
     longer.initCause(this);
     return longer;
   }
 
-  private DataException(String message, boolean limit) {
+  private DataException(String message, Kind kind) {
     super(message);
-    this.limit = limit;
+    this.kind = kind;
   }
 
   /// An image beyond [DataLimits#imagePixels].
   static DataException tooLarge(String message) {
-    return new DataException(message, true);
+    return new DataException(message, Kind.LIMIT);
   }
 
   /// Whether a higher [DataLimits#imagePixels] would do, so that a program can say how to set it.
   ///
   /// @return false if the data themselves are to be mended
   public boolean isAboveLimit() {
-    return limit;
+    return kind == Kind.LIMIT;
+  }
+
+  /// An image of another size than the others.
+  static DataException ofAnotherSize(String message) {
+    return new DataException(message, Kind.SIZE);
+  }
+
+  /// Samples of 16 bits that use a small part of their range.
+  static DataException ofNarrowRange(String message) {
+    return new DataException(message, Kind.RANGE);
+  }
+
+  /// Whether a window of samples ([Decoding#window]) would do, so that a program can say how to set
+  /// it.
+  ///
+  /// @return false if the data themselves are to be mended
+  public boolean isOfNarrowRange() {
+    return kind == Kind.RANGE;
+  }
+
+  /// Whether the images could be scaled to one size ([Decoding#imageSize]), so that a program can
+  /// say how to set it.
+  ///
+  /// @return false if the data themselves are to be mended
+  public boolean isOfAnotherSize() {
+    return kind == Kind.SIZE;
   }
 }

@@ -26,9 +26,10 @@ public final class DataSets {
 
   private static final String ACCEPTED =
       "accepted are: 'generated' or 'generated:SEED'; a folder or zip file of"
-          + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a folder of"
-          + " CIFAR-10 (data_batch_1.bin ..) or CIFAR-100 (train.bin, test.bin) binary files; a"
-          + " folder of IDX files (train-images-idx3-ubyte[.gz] ..)";
+          + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a .csv or .tsv"
+          + " file with the columns path, label and split; a folder of CIFAR-10 (data_batch_1.bin"
+          + " ..) or CIFAR-100 (train.bin, test.bin) binary files; a folder of IDX files"
+          + " (train-images-idx3-ubyte[.gz] ..)";
 
   private DataSets() {}
 
@@ -51,23 +52,43 @@ public final class DataSets {
       }
     }
 
-    record Images(Path path, boolean zip, DataLimits limits) implements Source {
+    record Images(Path path, Decoding decoding) implements Source {
       private ImageTree open() throws DataException {
-        return zip ? ImageTree.Zip.open(path) : ImageTree.Folder.open(path);
+        if (Files.isDirectory(path)) {
+          return ImageTree.Folder.open(path);
+        }
+        return ImageTable.isTable(path) ? ImageTable.open(path) : ImageTree.Zip.open(path);
       }
 
       @Override
       public DataSet load(String name, Progress progress) throws DataException, IOException {
-        try (ImageTree tree = open()) {
-          return ImageFolder.load(tree, name, limits, progress);
+        ImageTree tree = open();
+        boolean read = true;
+        try {
+          DataSet data = ImageFolder.load(tree, name, decoding, progress);
+          read = data.train().readFromFiles() == 0 && data.test().readFromFiles() == 0;
+          return data;
+        } finally {
+          // A set lives as long as the process, and so does what it reads.
+          if (read) {
+            tree.close();
+          }
         }
       }
 
       @Override
       public ImageSet loadTest(Shape expected, List<String> classNames, Progress progress)
           throws DataException, IOException {
-        try (ImageTree tree = open()) {
-          return ImageFolder.loadTest(tree, expected, classNames, limits, progress);
+        ImageTree tree = open();
+        boolean read = true;
+        try {
+          ImageSet images = ImageFolder.loadTest(tree, expected, classNames, decoding, progress);
+          read = images.readFromFiles() == 0;
+          return images;
+        } finally {
+          if (read) {
+            tree.close();
+          }
         }
       }
     }
@@ -101,12 +122,12 @@ public final class DataSets {
 
   /// Opens a data set with the default limits.
   ///
-  /// @param spec as in [#open(String, DataLimits, Progress)]
+  /// @param spec as in [#open(String, Decoding, Progress)]
   /// @param progress called on this thread
   /// @return the data set
   /// @throws DataException if there is none, or anything is wrong with it
   public static DataSet open(String spec, Progress progress) throws DataException {
-    return open(spec, DataLimits.DEFAULT, progress);
+    return open(spec, Decoding.DEFAULT, progress);
   }
 
   /// Opens a data set and decodes all its images into memory, so that whatever is wrong with it
@@ -114,23 +135,25 @@ public final class DataSets {
   ///
   /// - `generated` or `generated:SEED`: the built-in set of drawn shapes.
   /// - A folder, or a zip file read in place, of `<split>/<class>/<image>` with JPEG or PNG images
-  ///   of one size; splits `train` and `test` (or else `val`, `valid` or `validation`), with the
-  ///   same classes. Gray images among colour ones are spread over three channels. Hidden files and
-  ///   what file managers leave behind are ignored.
+  ///   of one size, or scaled to one; splits `train` and `test` (or else `val`, `valid` or
+  ///   `validation`), with the same classes. Gray images among colour ones are spread over three
+  ///   channels. Hidden files and what file managers leave behind are ignored.
+  /// - A `.csv` or `.tsv` file with a header and the columns path, label and split: the same for
+  ///   images that lie anywhere.
   /// - A folder with the binary version of CIFAR-10 or CIFAR-100 (fine labels).
   /// - A folder with the four IDX files of the MNIST family, plain or gzipped.
   ///
   /// A folder that holds no other folder than one stands for that one.
   ///
   /// @param spec as above
-  /// @param limits on what headers declare
+  /// @param decoding of image files; the other kinds have one size, and are kept in memory
   /// @param progress called on this thread
   /// @return the data set
   /// @throws DataException if there is none, or anything is wrong with it
-  public static DataSet open(String spec, DataLimits limits, Progress progress)
+  public static DataSet open(String spec, Decoding decoding, Progress progress)
       throws DataException {
     try {
-      return source(spec, limits).load(name(spec), progress);
+      return source(spec, decoding).load(name(spec), progress);
     } catch (IOException e) {
       throw FileKind.unreadable(path(spec), e);
     }
@@ -139,19 +162,19 @@ public final class DataSets {
   /// Opens the test split alone, for a model that is there: neither is a training split needed, nor
   /// is one read.
   ///
-  /// @param spec as in [#open(String, DataLimits, Progress)]
+  /// @param spec as in [#open(String, Decoding, Progress)]
   /// @param expected the model's input; gray images are spread if it has three channels
   /// @param classNames the model's classes, in the order of their labels
-  /// @param limits on what headers declare
+  /// @param decoding of image files
   /// @param progress called on this thread
   /// @return the test split
   /// @throws DataException if there is none, anything is wrong with it, or it does not fit the
   ///   model
   public static TestSet openTest(
-      String spec, Shape expected, List<String> classNames, DataLimits limits, Progress progress)
+      String spec, Shape expected, List<String> classNames, Decoding decoding, Progress progress)
       throws DataException {
     try {
-      ImageSet images = source(spec, limits).loadTest(expected, classNames, progress);
+      ImageSet images = source(spec, decoding).loadTest(expected, classNames, progress);
       if (!images.shape().equals(expected) || !images.classNames().equals(classNames)) {
         throw new DataException(
             "%s does not fit the model: it has %s images of %s classes, the model takes %s of %s"
@@ -164,7 +187,18 @@ public final class DataSets {
     }
   }
 
-  private static Source source(String spec, DataLimits limits) throws DataException {
+  private static Source source(String spec, Decoding decoding) throws DataException {
+    Source found = find(spec, decoding);
+    if (decoding.scales() && !(found instanceof Source.Images)) {
+      throw new DataException(
+          spec
+              + " has images of one size, which are not scaled: leave the image size as stored, or"
+              + " give a folder or zip file of images");
+    }
+    return found;
+  }
+
+  private static Source find(String spec, Decoding decoding) throws DataException {
     if (spec.equals(GENERATED) || spec.startsWith(GENERATED + ":")) {
       return new Source.Generated(seed(spec));
     }
@@ -174,16 +208,18 @@ public final class DataSets {
     }
     BasicFileAttributes attributes = FileKind.attributes(path);
     if (!attributes.isDirectory()) {
-      requireZip(path);
-      return new Source.Images(path, true, limits);
+      if (!ImageTable.isTable(path)) {
+        requireZip(path);
+      }
+      return new Source.Images(path, decoding);
     }
     Path folder = path;
     for (int wrappers = 0; folder != null && wrappers < MOST_WRAPPERS; wrappers++) {
-      Source found = inside(folder, limits);
+      Source found = inside(folder, decoding);
       if (found != null) {
         return found;
       }
-      folder = next(folder, limits);
+      folder = next(folder, decoding);
     }
     if (ImageTree.Folder.children(path).stream()
         .anyMatch(child -> PYTHON_CIFAR.contains(TreeNames.of(child)))) {
@@ -194,7 +230,7 @@ public final class DataSets {
   }
 
   /// The data that lie in a folder itself, null if there are none.
-  private static @Nullable Source inside(Path folder, DataLimits limits) throws DataException {
+  private static @Nullable Source inside(Path folder, Decoding decoding) throws DataException {
     if (CifarFiles.areIn(folder)) {
       return new Source.Cifar(folder);
     }
@@ -202,12 +238,12 @@ public final class DataSets {
       return new Source.Idx(folder);
     }
     return ImageTree.Folder.children(folder).stream().anyMatch(DataSets::isSplit)
-        ? new Source.Images(folder, false, limits)
+        ? new Source.Images(folder, decoding)
         : null;
   }
 
   /// Where to go on looking: the only folder with data, else the only folder.
-  private static @Nullable Path next(Path folder, DataLimits limits) throws DataException {
+  private static @Nullable Path next(Path folder, Decoding decoding) throws DataException {
     List<Path> folders =
         ImageTree.Folder.children(folder).stream().filter(Files::isDirectory).toList();
     if (folders.size() == 1) {
@@ -215,7 +251,7 @@ public final class DataSets {
     }
     Path chosen = null;
     for (Path each : folders) {
-      if (Files.isReadable(each) && inside(each, limits) != null) {
+      if (Files.isReadable(each) && inside(each, decoding) != null) {
         if (chosen != null) {
           throw new DataException(
               "%s holds several data sets, such as %s and %s; give one of them"

@@ -12,11 +12,19 @@ import org.jspecify.annotations.Nullable;
 /// training, testing and prediction alike. What would have to be guessed is refused.
 final class ImageDecoder implements AutoCloseable {
   private final DataLimits limits;
+  private final @Nullable SampleWindow window;
   private final JpegDecoder jpeg = new JpegDecoder();
 
   /// @param limits on what headers declare
-  ImageDecoder(DataLimits limits) {
+  /// @param window of samples of 16 bits; null where they use all of their range
+  ImageDecoder(DataLimits limits, @Nullable SampleWindow window) {
     this.limits = limits;
+    this.window = window;
+  }
+
+  /// @param limits on what headers declare
+  ImageDecoder(DataLimits limits) {
+    this(limits, null);
   }
 
   /// Decodes an image of any size within the limits.
@@ -50,7 +58,7 @@ final class ImageDecoder implements AutoCloseable {
     if (PngHeader.isPng(file)) {
       PngHeader header = PngHeader.parse(name, file);
       require(name, header.width(), header.height(), expected, reference);
-      return new PngDecoder(name, file, header).decode();
+      return new PngDecoder(name, file, header, window).decode();
     }
     byte[] head = Arrays.copyOf(file, Math.min(file.length, FileKind.HEAD_BYTES));
     throw new DataException(
@@ -66,7 +74,7 @@ final class ImageDecoder implements AutoCloseable {
     if (expected == null) {
       limits.require(name, width, height);
     } else if (height != expected.height() || width != expected.width()) {
-      throw new DataException(
+      throw DataException.ofAnotherSize(
           "%s is %s x %s pixels (width x height), but %s %s x %s; resize it"
               .formatted(name, width, height, reference, expected.width(), expected.height()));
     }

@@ -59,20 +59,25 @@ public final class ImageFiles {
   ///
   /// @param file the image
   /// @param expected the network's input shape
+  /// @param decoding that of the network's training images
   /// @return unsigned bytes `[H, W, C]`
   /// @throws DataException if the file is missing, unreadable, no regular file, corrupt or of
   ///   another shape
-  public static byte[] decode(Path file, Shape expected) throws DataException {
+  public static byte[] decode(Path file, Shape expected, Decoding decoding) throws DataException {
     if (FileKind.isMissing(file)) {
       throw new DataException(
           TreeNames.shown(file.toString())
               + " does not exist; give the path of a JPEG or PNG file");
     }
     DataLimits limits =
-        new DataLimits(Math.max(DataLimits.DEFAULT.imagePixels(), expected.pixels()));
+        new DataLimits(Math.max(decoding.limits().imagePixels(), expected.pixels()));
     byte[] content = ImageTree.readFile(file, limits);
-    try (ImageDecoder decoder = new ImageDecoder(limits)) {
-      DecodedImage image = decoder.decode(file.toString(), content, expected, "the network takes");
+    try (ImageDecoder decoder = new ImageDecoder(limits, decoding.window())) {
+      String name = file.toString();
+      DecodedImage image =
+          decoding.scales()
+              ? ImageScaler.fit(decoder.decode(name, content), expected.height())
+              : decoder.decode(name, content, expected, "the network takes");
       if (image.shape().channels() > expected.channels()) {
         throw new DataException(
             file + " has colour, but the network takes gray images; convert it to gray");

@@ -7,7 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -18,8 +20,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /// Image classification folders: `<split>/<class>/<image>`. Everything is decoded before training
 /// starts, on all cores, so that a bad file shows now and not hours later.
 ///
-/// Height and width of all images are equal. There are three channels if any image of the data set
-/// has colour, else one: that does not depend on which file comes first.
+/// Height and width of all images are equal, or are made so ([Decoding]). There are three channels
+/// if any image of the data set has colour, else one: that does not depend on which file comes
+/// first.
 final class ImageFolder {
   /// Images per task: enough to hide a task's cost, few enough for a lively progress bar.
   private static final int BLOCK = 256;
@@ -37,8 +40,9 @@ final class ImageFolder {
   }
 
   private final ImageTree tree;
-  private final DataLimits limits;
+  private final Decoding decoding;
   private final Progress progress;
+  private final Queue<ImageDecoder> decoders = new ConcurrentLinkedQueue<>();
 
   /// What every image must have, and who wants that.
   private final Shape shape;
@@ -46,16 +50,16 @@ final class ImageFolder {
   private final String reference;
 
   private ImageFolder(
-      ImageTree tree, DataLimits limits, Progress progress, Shape shape, String reference) {
+      ImageTree tree, Decoding decoding, Progress progress, Shape shape, String reference) {
     this.tree = tree;
-    this.limits = limits;
+    this.decoding = decoding;
     this.progress = progress;
     this.shape = shape;
     this.reference = reference;
   }
 
-  /// Reads both splits of a tree.
-  static DataSet load(ImageTree tree, String name, DataLimits limits, Progress progress)
+  /// Reads both splits of a tree, which must stay open if they say that they read files.
+  static DataSet load(ImageTree tree, String name, Decoding decoding, Progress progress)
       throws DataException, IOException {
     ImageListing listing = new ImageListing(tree);
     Map<String, List<String>> trainClasses = listing.train();
@@ -65,14 +69,18 @@ final class ImageFolder {
     List<Source> train = sources(trainClasses, classNames);
     List<Source> test = sources(testClasses, classNames);
     String first = train.getFirst().path();
-    Shape shape = shapeOf(tree, first, limits);
+    Shape shape = shapeOf(tree, first, decoding);
     String reference = tree.describe(first) + " has";
     while (true) {
-      ImageFolder folder = new ImageFolder(tree, limits, progress, shape, reference);
-      Pixels.requireMemory(tree.root().toString(), (long) train.size() + test.size(), shape);
+      ImageFolder folder = new ImageFolder(tree, decoding, progress, shape, reference);
+      long all = (long) train.size() + test.size();
+      int kept = folder.kept(all);
+      Pixels.requireMemory(tree.root().toString(), kept, shape);
+      int keptTrain = (int) ((long) kept * train.size() / all);
       try {
-        ImageSet trainSet = folder.decode("decoding training images", train, classNames);
-        ImageSet testSet = folder.decode("decoding test images", test, classNames);
+        ImageSet trainSet = folder.decode("decoding training images", train, classNames, keptTrain);
+        ImageSet testSet =
+            folder.decode("decoding test images", test, classNames, kept - keptTrain);
         return new DataSet(
             name,
             trainSet,
@@ -91,7 +99,7 @@ final class ImageFolder {
   /// @param expected the model's input; gray images are spread if it has three channels
   /// @param classNames the model's classes, in the order of their labels; some may have no images
   static ImageSet loadTest(
-      ImageTree tree, Shape expected, List<String> classNames, DataLimits limits, Progress progress)
+      ImageTree tree, Shape expected, List<String> classNames, Decoding decoding, Progress progress)
       throws DataException, IOException {
     ImageListing listing = new ImageListing(tree);
     Map<String, List<String>> classes = listing.test(Set.copyOf(classNames));
@@ -103,21 +111,31 @@ final class ImageFolder {
       }
     }
     List<Source> test = sources(classes, classNames);
-    Pixels.requireMemory(tree.root().toString(), test.size(), expected);
-    ImageFolder folder = new ImageFolder(tree, limits, progress, expected, "the model takes");
+    ImageFolder folder = new ImageFolder(tree, decoding, progress, expected, "the model takes");
+    int kept = folder.kept(test.size());
+    Pixels.requireMemory(tree.root().toString(), kept, expected);
     try {
-      return folder.decode("decoding test images", test, classNames);
+      return folder.decode("decoding test images", test, classNames, kept);
     } catch (ColourFoundException e) {
       throw new DataException(
           tree.root() + " has colour images, but the model takes gray ones; convert them", e);
     }
   }
 
-  private static Shape shapeOf(ImageTree tree, String path, DataLimits limits)
+  private static Shape shapeOf(ImageTree tree, String path, Decoding decoding)
       throws DataException {
-    try (ImageDecoder decoder = new ImageDecoder(limits)) {
-      return decoder.decode(tree.describe(path), tree.read(path, limits)).shape();
+    DataLimits limits = decoding.limits();
+    try (ImageDecoder decoder = new ImageDecoder(limits, decoding.window())) {
+      Shape stored = decoder.decode(tree.describe(path), tree.read(path, limits)).shape();
+      int size = decoding.imageSize();
+      return decoding.scales() ? new Shape(size, size, stored.channels()) : stored;
     }
+  }
+
+  /// How many decoded images are kept.
+  private int kept(long images) {
+    return (int)
+        Math.min(images, decoding.keepsAll() ? images : decoding.cacheBytes() / shape.size());
   }
 
   private static List<Source> sources(Map<String, List<String>> classes, List<String> classNames) {
@@ -131,9 +149,11 @@ final class ImageFolder {
     return sources;
   }
 
-  private ImageSet decode(String what, List<Source> sources, List<String> classNames)
+  private ImageSet decode(String what, List<Source> sources, List<String> classNames, int keep)
       throws DataException, ColourFoundException, IOException {
-    Pixels pixels = new Pixels(sources.size(), shape.size());
+    int kept = Math.min(keep, sources.size());
+    Pixels pixels =
+        new Pixels(sources.size(), shape.size(), kept, index -> decodeAgain(sources.get(index)));
     AtomicBoolean colour = new AtomicBoolean();
     NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
     ExecutorService workers =
@@ -194,24 +214,49 @@ final class ImageFolder {
       AtomicBoolean colour,
       NavigableMap<Integer, DataException> refused)
       throws InterruptedIOException {
-    try (ImageDecoder decoder = new ImageDecoder(limits)) {
+    try (ImageDecoder decoder = decoder()) {
       for (int i = first; i < end && !colour.get(); i++) {
         if (Thread.interrupted()) {
           throw new InterruptedIOException("decoding was cancelled");
         }
-        String path = sources.get(i).path();
         try {
-          DecodedImage image =
-              decoder.decode(tree.describe(path), tree.read(path, limits), shape, reference);
+          DecodedImage image = decode(decoder, sources.get(i).path());
           if (image.shape().channels() > shape.channels()) {
             colour.set(true);
           } else {
-            pixels.put(i, image.spread(shape.channels()));
+            pixels.take(i, image.spread(shape.channels()));
           }
         } catch (DataException e) {
           refused.put(i, e);
         }
       }
+    }
+  }
+
+  private ImageDecoder decoder() {
+    return new ImageDecoder(decoding.limits(), decoding.window());
+  }
+
+  private DecodedImage decode(ImageDecoder decoder, String path) throws DataException {
+    String name = tree.describe(path);
+    byte[] file = tree.read(path, decoding.limits());
+    return decoding.scales()
+        ? ImageScaler.fit(decoder.decode(name, file), shape.height())
+        : decoder.decode(name, file, shape, reference);
+  }
+
+  /// An image that is not kept, on any thread.
+  private byte[] decodeAgain(Source source) throws DataException {
+    ImageDecoder free = decoders.poll();
+    ImageDecoder decoder = free != null ? free : decoder();
+    try {
+      DecodedImage image = decode(decoder, source.path());
+      if (image.shape().channels() > shape.channels()) {
+        throw new DataException(tree.describe(source.path()) + " has become a colour image");
+      }
+      return image.spread(shape.channels());
+    } finally {
+      decoders.add(decoder);
     }
   }
 

@@ -98,10 +98,23 @@ public final class ImageSet {
     return labels[index];
   }
 
+  /// How many images are decoded anew each time that they are read.
+  ///
+  /// @return 0 if all are in memory
+  public int readFromFiles() {
+    return (int) Arrays.stream(rows).filter(row -> row >= pixels.kept()).count();
+  }
+
+  /// Whether an image is decoded anew each time that it is read.
+  boolean isReadFromFile(int index) {
+    return rows[index] >= pixels.kept();
+  }
+
   /// Copies one image out.
   ///
   /// @param index from 0 to [#size] - 1
   /// @param destination takes unsigned bytes `[H, W, C]` at its start
+  /// @throws ImageLostException if it is read from a file that cannot be decoded any more
   public void pixels(int index, byte[] destination) {
     pixels.get(rows[index], destination);
   }
@@ -142,8 +155,8 @@ public final class ImageSet {
     return chosen.length == size() ? this : view(chosen);
   }
 
-  /// What identifies the data in a run's records: SHA-256 over shape, class names, labels and
-  /// pixels in their order. Computed at each call.
+  /// What identifies the data in a run's records: SHA-256 over shape, class names, labels and the
+  /// images' fingerprints in their order.
   ///
   /// @return 64 hexadecimal digits
   public String digest() {
@@ -160,11 +173,11 @@ public final class ImageSet {
         out.write(utf8);
       }
       out.writeInt(size());
-      byte[] image = new byte[shape.size()];
       for (int i = 0; i < size(); i++) {
+        Fingerprint image = fingerprint(i);
         out.writeInt(labels[i]);
-        pixels(i, image);
-        out.write(image);
+        out.writeLong(image.high());
+        out.writeLong(image.low());
       }
     } catch (IOException e) {
       throw new UncheckedIOException("a digest writes to memory only", e);

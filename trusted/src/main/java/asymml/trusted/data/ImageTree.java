@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// A tree of image files that is read in place, by several threads at once. Paths are those of
@@ -113,6 +114,36 @@ sealed interface ImageTree extends AutoCloseable {
     @Override
     public String describe(String path) {
       return root + "/" + path;
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  /// The images of a table.
+  ///
+  /// @param root the table
+  /// @param files where they are
+  /// @param shown line and path of each, for errors
+  record Listed(Path root, TreeIndex<Path> files, Map<String, String> shown) implements ImageTree {
+    @Override
+    public List<String> paths() {
+      return files.paths();
+    }
+
+    @Override
+    public byte[] read(String path, DataLimits limits) throws DataException {
+      Path file = require(files.place(path));
+      if (FileKind.isMissing(file)) {
+        throw new DataException(
+            describe(path) + " does not exist; remove the line, or mend the path");
+      }
+      return readFile(file, limits);
+    }
+
+    @Override
+    public String describe(String path) {
+      return shown.getOrDefault(path, root + ": " + path);
     }
 
     @Override

@@ -16,20 +16,46 @@ final class Pixels {
   /// The share of the maximal heap that pixels may take: the rest is left to decoders and weights.
   private static final double HEAP_SHARE = 0.8;
 
+  /// Decodes an image that is not kept.
+  interface Decoder {
+    /// @param index of the image
+    byte[] decode(int index) throws DataException;
+  }
+
   private final int imageBytes;
   private final int imagesPerChunk;
+  private final int kept;
+  private final Decoder decoder;
   private final byte[][] chunks;
 
   /// What was computed so far. Threads that compute the same one at a time write the same.
   private final @Nullable Fingerprint[] fingerprints;
 
   Pixels(int count, int imageBytes) {
+    this(
+        count,
+        imageBytes,
+        count,
+        index -> {
+          throw new IllegalStateException("image " + index + " is in memory");
+        });
+  }
+
+  /// Pixels of which the first are kept.
+  ///
+  /// @param count of images
+  /// @param imageBytes of each
+  /// @param kept how many are kept, 0 to `count`
+  /// @param decoder of the others; called by several threads
+  Pixels(int count, int imageBytes, int kept, Decoder decoder) {
     this.imageBytes = imageBytes;
+    this.kept = kept;
+    this.decoder = decoder;
     imagesPerChunk = Math.max(1, CHUNK_BYTES / imageBytes);
     fingerprints = new Fingerprint[count];
-    chunks = new byte[Math.ceilDiv(count, imagesPerChunk)][];
+    chunks = new byte[Math.ceilDiv(kept, imagesPerChunk)][];
     for (int c = 0; c < chunks.length; c++) {
-      int images = Math.min(imagesPerChunk, count - c * imagesPerChunk);
+      int images = Math.min(imagesPerChunk, kept - c * imagesPerChunk);
       chunks[c] = new byte[Math.multiplyExact(images, imageBytes)];
     }
   }
@@ -55,7 +81,8 @@ final class Pixels {
               + mebibytes(heapBytes * HEAP_SHARE)
               + " MiB of the Java heap may hold; raise -Xmx to at least "
               + mebibytes(needed / HEAP_SHARE)
-              + "m (environment variable JDK_JAVA_OPTIONS), or use fewer or smaller images");
+              + "m (environment variable JDK_JAVA_OPTIONS), use fewer or smaller images, or keep"
+              + " fewer of them decoded");
     }
   }
 
@@ -71,12 +98,46 @@ final class Pixels {
     System.arraycopy(source, from, chunks[index / imagesPerChunk], offset(index), imageBytes);
   }
 
+  /// Takes up an image that was decoded: keeps it, or what identifies it.
+  void take(int index, byte[] image) {
+    if (index < kept) {
+      put(index, image);
+    } else {
+      fingerprints[index] = Fingerprint.of(image);
+    }
+  }
+
+  /// How many are kept; the others are decoded when they are read.
+  int kept() {
+    return kept;
+  }
+
+  /// @throws ImageLostException if it is not kept, and its file cannot be decoded any more
   void get(int index, byte[] destination) {
+    if (index >= kept) {
+      try {
+        byte[] image = decoder.decode(index);
+        Fingerprint before = fingerprints[index];
+        if (before != null && !before.equals(Fingerprint.of(image))) {
+          throw new DataException("image " + index + " has other pixels than before");
+        }
+        System.arraycopy(image, 0, destination, 0, imageBytes);
+      } catch (DataException e) {
+        throw new ImageLostException(e);
+      }
+      return;
+    }
     System.arraycopy(chunks[index / imagesPerChunk], offset(index), destination, 0, imageBytes);
   }
 
   /// The first 128 bits of a SHA-256 over an image's pixels.
-  record Fingerprint(long high, long low) {}
+  record Fingerprint(long high, long low) {
+    /// @param image its pixels
+    static Fingerprint of(byte[] image) {
+      ByteBuffer digest = ByteBuffer.wrap(sha256().digest(image));
+      return new Fingerprint(digest.getLong(), digest.getLong());
+    }
+  }
 
   /// An image's fingerprint, computed once: after it no pixels may be put.
   Fingerprint fingerprint(int index) {
@@ -84,8 +145,7 @@ final class Pixels {
     if (known == null) {
       byte[] image = new byte[imageBytes];
       get(index, image);
-      ByteBuffer digest = ByteBuffer.wrap(sha256().digest(image));
-      known = new Fingerprint(digest.getLong(), digest.getLong());
+      known = Fingerprint.of(image);
       fingerprints[index] = known;
     }
     return known;

@@ -4,12 +4,14 @@ import asymml.model.Shape;
 import java.util.Iterator;
 import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
+import org.jspecify.annotations.Nullable;
 
 /// Decodes one PNG file (PNG specification, third edition), all colour types and depths. Memory is
 /// that of the result and two rows, whatever the file claims.
 ///
 /// - Samples of 1, 2 and 4 bits are scaled to 8 by `255 / (2^bits - 1)`, which is exact; samples of
-///   16 bits by `255 / 65535`, rounded to nearest.
+///   16 bits by `255 / 65535`, or from a [SampleWindow], rounded to nearest. Without a window, an
+///   image of 16 bits that uses less than a quarter of them is refused: it would be almost black.
 /// - A palette whose entries are all gray gives a gray image.
 /// - Transparency that has no effect is dropped; a pixel that is not opaque is refused, since what
 ///   lies behind it is unknown.
@@ -24,9 +26,16 @@ final class PngDecoder {
   private static final int OPAQUE = 255;
   private static final int MOST_ENTRIES = 256;
 
+  /// Samples of 16 bits that all lie below this have fewer bits.
+  private static final int FULL_RANGE_FROM = 1 << 14;
+
+  /// Fewer pixels may just be dark.
+  private static final int TELLING_PIXELS = 64;
+
   private final String name;
   private final byte[] file;
   private final PngHeader header;
+  private final @Nullable SampleWindow window;
   private final PngChunks chunks;
   private final Inflater inflater = new Inflater();
   private final Iterator<PngChunks.Range> data;
@@ -36,7 +45,13 @@ final class PngDecoder {
   /// The colour that tRNS declares transparent, as stored; empty if there is none.
   private final int[] transparent;
 
-  PngDecoder(String name, byte[] file, PngHeader header) throws DataException {
+  /// The largest sample of colour, as stored.
+  private int largest;
+
+  /// @param window of samples of 16 bits; null where they use all of their range
+  PngDecoder(String name, byte[] file, PngHeader header, @Nullable SampleWindow window)
+      throws DataException {
+    this.window = window;
     this.name = name;
     this.file = file;
     this.header = header;
@@ -89,6 +104,7 @@ final class PngDecoder {
         decodePass(pass[0], pass[1], pass[2], pass[3]);
       }
       requireChecksum();
+      requireRange();
     } catch (DataFormatException e) {
       throw ImageDecoder.corrupt(name, "its compressed pixels are damaged");
     } finally {
@@ -157,6 +173,24 @@ final class PngDecoder {
     }
   }
 
+  /// Ten to fourteen bits in sixteen: all of the range would leave a few levels of gray.
+  private void requireRange() throws DataException {
+    if (header.depth() == 16
+        && window == null
+        && largest > 0
+        && largest < FULL_RANGE_FROM
+        && header.height() * header.width() >= TELLING_PIXELS) {
+      int bits = Integer.SIZE - Integer.numberOfLeadingZeros(largest);
+      throw DataException.ofNarrowRange(
+          "%s has samples of 16 bits, but none above %s: taken as 16 bits, %s levels would be left of them; set the window of samples, such as 0:%s, or 0:65535 if the image is as dark"
+              .formatted(
+                  name,
+                  largest,
+                  SampleWindow.scaled(null, largest) + 1,
+                  (1 << Math.max(8, bits)) - 1));
+    }
+  }
+
   private void put(byte[] row, int lead, int x, int out) throws DataException {
     if (header.type() == PngHeader.PALETTE) {
       putEntry(sample(row, lead, x), out);
@@ -168,9 +202,10 @@ final class PngDecoder {
       int value = sample(row, lead, x * samples + s);
       opaque |= transparent.length > 0 && value != transparent[s];
       if (s < channels) {
-        pixels[out + s] = (byte) scaled(value);
+        largest = Math.max(largest, value);
+        pixels[out + s] = (byte) scaled(value, window);
       } else {
-        requireOpaque(scaled(value));
+        requireOpaque(scaled(value, null));
       }
     }
     if (!opaque) {
@@ -203,10 +238,10 @@ final class PngDecoder {
     };
   }
 
-  private int scaled(int value) {
+  private int scaled(int value, @Nullable SampleWindow of) {
     return switch (header.depth()) {
       case 8 -> value;
-      case 16 -> (value * 255 + 32767) / 65535;
+      case 16 -> SampleWindow.scaled(of, value);
       default -> value * 255 / ((1 << header.depth()) - 1);
     };
   }

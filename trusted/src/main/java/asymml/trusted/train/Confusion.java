@@ -4,6 +4,7 @@ import asymml.kernels.Tensor;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// How often images of each class were taken for each class. PRIVATE: counts of labels.
 public final class Confusion {
@@ -66,6 +67,64 @@ public final class Confusion {
       total += count(actual, c);
     }
     return total;
+  }
+
+  /// How many images were taken for a class.
+  ///
+  /// @param predicted the class with the largest logit
+  /// @return at least 0
+  public long predictions(int predicted) {
+    long total = 0;
+    for (int c = 0; c < classes; c++) {
+      total += count(c, predicted);
+    }
+    return total;
+  }
+
+  /// The share of a class's images that were recognised.
+  ///
+  /// @param actual the true class
+  /// @return 0 to 1; NaN if it has no images
+  public double recall(int actual) {
+    return (double) count(actual, actual) / total(actual);
+  }
+
+  /// The share of images taken for a class that are of it.
+  ///
+  /// @param predicted the class
+  /// @return 0 to 1; NaN if none was taken for it
+  public double precision(int predicted) {
+    return (double) count(predicted, predicted) / predictions(predicted);
+  }
+
+  /// The harmonic mean of precision and recall: `2 TP / (2 TP + FP + FN)`.
+  ///
+  /// @param of the class
+  /// @return 0 to 1; NaN if it has no images and none was taken for it
+  public double f1(int of) {
+    return 2.0 * count(of, of) / (total(of) + predictions(of));
+  }
+
+  /// The mean of the recalls of all classes that have images.
+  ///
+  /// @return 0 to 1
+  public double balancedAccuracy() {
+    return IntStream.range(0, classes)
+        .filter(c -> total(c) > 0)
+        .mapToDouble(this::recall)
+        .average()
+        .orElse(Double.NaN);
+  }
+
+  /// The mean of the F1 scores of all classes that have images.
+  ///
+  /// @return 0 to 1
+  public double macroF1() {
+    return IntStream.range(0, classes)
+        .filter(c -> total(c) > 0)
+        .mapToDouble(this::f1)
+        .average()
+        .orElse(Double.NaN);
   }
 
   /// A kind of mistake.

@@ -8,10 +8,13 @@ import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.FeatureCache;
+import asymml.trusted.data.ImageLostException;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
+import java.util.List;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +34,25 @@ public final class Evaluator implements AutoCloseable {
   /// @param loss mean cross-entropy, without label smoothing
   /// @param accuracy share classified right, 0 to 1
   /// @param confusion which classes were taken for which
-  public record Score(double loss, double accuracy, Confusion confusion) {}
+  /// @param rocAreas for each class the area under its ROC curve against all others; NaN where it
+  ///   has no images, or all, or where classes times images are above 16 million
+  public record Score(double loss, double accuracy, Confusion confusion, List<Double> rocAreas) {
+    /// Copies the list.
+    public Score {
+      rocAreas = List.copyOf(rocAreas);
+    }
+
+    /// The mean of the areas that there are.
+    ///
+    /// @return 0 to 1; NaN if there are none
+    public double macroRocArea() {
+      return rocAreas.stream()
+          .mapToDouble(area -> area)
+          .filter(area -> !Double.isNaN(area))
+          .average()
+          .orElse(Double.NaN);
+    }
+  }
 
   /// Hears how far an evaluation is.
   public interface Progress {
@@ -71,7 +92,8 @@ public final class Evaluator implements AutoCloseable {
   /// @param normalization of pixels
   /// @param progress hears how far it is
   /// @return loss and accuracy
-  /// @throws TrainingException if the network's outputs are not finite
+  /// @throws TrainingException if the network's outputs are not finite, or an image cannot be read
+  ///   any more
   public Score score(ImageSet images, Normalization normalization, Progress progress)
       throws TrainingException {
     int[] order = IntStream.range(0, images.size()).toArray();
@@ -79,6 +101,7 @@ public final class Evaluator implements AutoCloseable {
     long correct = 0;
     int done = 0;
     Confusion confusion = new Confusion(graph.classes());
+    RocAreas areas = new RocAreas(graph.classes(), images.size());
     try (BatchLoader loader =
         new BatchLoader(
             images,
@@ -102,11 +125,18 @@ public final class Evaluator implements AutoCloseable {
         loss += result.lossSum();
         correct += result.correct();
         confusion.add(logits, batch.labels());
+        areas.add(logits, batch.labels());
         done += batch.size();
         progress.update(done, images.size());
       }
+    } catch (ImageLostException e) {
+      throw new TrainingException(e.getMessage(), e);
     }
-    return new Score(loss / images.size(), (double) correct / images.size(), confusion);
+    return new Score(
+        loss / images.size(),
+        (double) correct / images.size(),
+        confusion,
+        DoubleStream.of(areas.areas()).boxed().toList());
   }
 
   private @Nullable FeatureCache features(ImageSet images, Normalization normalization) {

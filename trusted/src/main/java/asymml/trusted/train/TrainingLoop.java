@@ -4,6 +4,7 @@ import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.privacy.Sampling;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.FeatureCache;
+import asymml.trusted.data.ImageLostException;
 import asymml.trusted.data.PoissonDraw;
 import asymml.trusted.data.Shuffle;
 import asymml.trusted.ops.Parameters;
@@ -115,6 +116,8 @@ final class TrainingLoop {
         } catch (ProtocolException e) {
           keepSpentSteps(e, position(start, step, totals, before));
           throw e;
+        } catch (ImageLostException e) {
+          throw new TrainingException(e.getMessage() + "; the last checkpoint is intact", e);
         }
         step++;
         totals = totals.plusStep(result, (System.nanoTime() - began) / 1e9);

@@ -243,7 +243,7 @@ class BinaryFilesTest {
 
   private TestSet openTest(Shape shape, String... classNames) throws DataException {
     return DataSets.openTest(
-        folder.toString(), shape, List.of(classNames), DataLimits.DEFAULT, SampleFiles.SILENT);
+        folder.toString(), shape, List.of(classNames), Decoding.DEFAULT, SampleFiles.SILENT);
   }
 
   @Test

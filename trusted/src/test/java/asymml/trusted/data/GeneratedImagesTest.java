@@ -22,9 +22,9 @@ class GeneratedImagesTest {
   void the_default_images_never_change() {
     assertThat(data.name()).isEqualTo("generated:1");
     assertThat(data.train().digest())
-        .isEqualTo("881db7d01d47d510ba671f51b8573488a56aabc5feff56e4348a6afa281c37ec");
+        .isEqualTo("a90367f3dcc1e3dfc09b84f1573a67655d8cda8d1cc90e5f2995da2f6e7f5b50");
     assertThat(data.test().digest())
-        .isEqualTo("8da42c569f00923d2e03f09d6c56b342196ba6ea5ce3cc3d8f934cbb14113c2d");
+        .isEqualTo("040ddf2d892c7d2e224918c2c50b81da6c614a99d351d0495ee1fcdb55a2b071");
   }
 
   @Test

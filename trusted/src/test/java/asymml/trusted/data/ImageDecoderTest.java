@@ -212,15 +212,15 @@ class ImageDecoderTest {
   @Test
   void predict_reads_one_file(@TempDir Path folder) throws Exception {
     Path file = SampleFiles.write(folder, "one.jpg", SampleFiles.jpeg(8, 6, 0xFFFFFFFF));
-    assertThat(ImageFiles.decode(file, new Shape(6, 8, 3))).hasSize(144);
-    assertThatThrownBy(() -> ImageFiles.decode(file, new Shape(8, 8, 3)))
+    assertThat(ImageFiles.decode(file, new Shape(6, 8, 3), Decoding.DEFAULT)).hasSize(144);
+    assertThatThrownBy(() -> ImageFiles.decode(file, new Shape(8, 8, 3), Decoding.DEFAULT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("but the network takes 8 x 8; resize it");
     Path missing = folder.resolve("two.jpg");
-    assertThatThrownBy(() -> ImageFiles.decode(missing, new Shape(6, 8, 3)))
+    assertThatThrownBy(() -> ImageFiles.decode(missing, new Shape(6, 8, 3), Decoding.DEFAULT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("two.jpg does not exist");
-    assertThatThrownBy(() -> ImageFiles.decode(folder, new Shape(6, 8, 3)))
+    assertThatThrownBy(() -> ImageFiles.decode(folder, new Shape(6, 8, 3), Decoding.DEFAULT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("is a folder where a file is expected");
   }
@@ -228,7 +228,7 @@ class ImageDecoderTest {
   @Test
   void predict_takes_no_colour_for_a_gray_network(@TempDir Path folder) throws Exception {
     Path file = SampleFiles.write(folder, "one.jpg", SampleFiles.jpeg(8, 6, 0xFFFF0000));
-    assertThatThrownBy(() -> ImageFiles.decode(file, new Shape(6, 8, 1)))
+    assertThatThrownBy(() -> ImageFiles.decode(file, new Shape(6, 8, 1), Decoding.DEFAULT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("one.jpg has colour, but the network takes gray images");
   }

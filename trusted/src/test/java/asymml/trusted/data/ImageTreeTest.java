@@ -33,8 +33,7 @@ class ImageTreeTest {
 
   private static TestSet openTest(Path path, Shape shape, List<String> classes)
       throws DataException {
-    return DataSets.openTest(
-        path.toString(), shape, classes, DataLimits.DEFAULT, SampleFiles.SILENT);
+    return DataSets.openTest(path.toString(), shape, classes, Decoding.DEFAULT, SampleFiles.SILENT);
   }
 
   private static void assertRefused(Path path, String... parts) {
@@ -96,7 +95,7 @@ class ImageTreeTest {
     Path root = folder();
     Path pipe = pipe(root.resolve("train/cat/p.jpg"));
     assertRefused(root, "cat/p.jpg is a pipe, socket or device, not a regular file");
-    assertThatThrownBy(() -> ImageFiles.decode(pipe, SHAPE))
+    assertThatThrownBy(() -> ImageFiles.decode(pipe, SHAPE, Decoding.DEFAULT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("is a pipe, socket or device");
     assertRefused(pipe, "p.jpg is a pipe, socket or device");

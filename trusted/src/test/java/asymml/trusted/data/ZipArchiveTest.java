@@ -170,11 +170,10 @@ class ZipArchiveTest {
         "p.zip: train/cat/1.png has 4294967280 bytes, more than an image file of at most 16777216"
             + " pixels takes");
     Path file = zip(pets());
-    assertThatThrownBy(() -> DataSets.open(file.toString(), new DataLimits(20), SampleFiles.SILENT))
+    assertThatThrownBy(() -> DataSets.open(file.toString(), limits(20), SampleFiles.SILENT))
         .isInstanceOfSatisfying(DataException.class, e -> assertThat(e.isAboveLimit()).isTrue())
         .hasMessageContaining("p.zip: train/cat/1.png declares 6 x 4 pixels");
-    assertThat(
-            DataSets.open(file.toString(), new DataLimits(24), SampleFiles.SILENT).train().size())
+    assertThat(DataSets.open(file.toString(), limits(24), SampleFiles.SILENT).train().size())
         .isEqualTo(2);
   }
 
@@ -269,5 +268,9 @@ class ZipArchiveTest {
     }
     System.out.printf("zip, seed 99: %d of 1000 damaged files refused%n", refused);
     assertThat(refused).isBetween(700, 1000);
+  }
+
+  private static Decoding limits(int pixels) {
+    return Decoding.DEFAULT.withLimits(new DataLimits(pixels));
   }
 }

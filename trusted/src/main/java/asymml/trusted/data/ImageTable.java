@@ -1,0 +1,178 @@
+package asymml.trusted.data;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.MappingIterator;
+import tools.jackson.dataformat.csv.CsvMapper;
+import tools.jackson.dataformat.csv.CsvReadFeature;
+import tools.jackson.dataformat.csv.CsvSchema;
+
+/// A table of images in CSV or TSV with a header (RFC 4180, UTF-8): a path, a label and a split in
+/// each line. To the rest it looks like a tree of `split/label/image`, so that the same rules hold.
+final class ImageTable {
+  private static final Set<String> PATHS =
+      Set.of("path", "file", "filename", "file_name", "image", "image_path");
+  private static final Set<String> LABELS = Set.of("label", "class", "category");
+  private static final Set<String> SPLITS = Set.of("split", "set", "subset");
+
+  /// What people write, and the folder that it stands for.
+  private static final Map<String, String> NAMES =
+      Map.of(
+          "train",
+          "train",
+          "training",
+          "train",
+          "test",
+          "test",
+          "testing",
+          "test",
+          "val",
+          "val",
+          "valid",
+          "valid",
+          "validation",
+          "validation");
+
+  private ImageTable() {}
+
+  /// Whether a file is a table, by the ending of its name.
+  static boolean isTable(Path file) {
+    String name = file.toString().toLowerCase(Locale.ROOT);
+    return name.endsWith(".csv") || name.endsWith(".tsv");
+  }
+
+  /// Reads a table; the images are not looked at.
+  ///
+  /// @param file the table; paths in it are relative to its folder
+  /// @throws DataException with the line and the reason, if it cannot be used
+  static ImageTree open(Path file) throws DataException {
+    FileKind.requireRegular(file);
+    boolean tabs = file.toString().toLowerCase(Locale.ROOT).endsWith(".tsv");
+    CsvSchema schema = CsvSchema.emptySchema().withHeader().withColumnSeparator(tabs ? '\t' : ',');
+    try (InputStream in = FileKind.open(file);
+        MappingIterator<Map<String, String>> rows =
+            CsvMapper.builder()
+                .enable(CsvReadFeature.TRIM_SPACES)
+                .enable(CsvReadFeature.SKIP_EMPTY_LINES)
+                .build()
+                .readerForMapOf(String.class)
+                .with(schema)
+                .readValues(in)) {
+      return read(file, rows);
+    } catch (JacksonException e) {
+      throw new DataException(
+          "%s is not a table of %s-separated values: line %s: %s"
+              .formatted(
+                  file,
+                  tabs ? "tab" : "comma",
+                  e.getLocation() == null ? "?" : e.getLocation().getLineNr(),
+                  e.getOriginalMessage()),
+          e);
+    } catch (IOException e) {
+      throw FileKind.unreadable(file, e);
+    }
+  }
+
+  private static ImageTree read(Path file, MappingIterator<Map<String, String>> rows)
+      throws DataException {
+    TreeIndex<Path> files = new TreeIndex<>(file.toString());
+    Map<String, String> shown = new HashMap<>();
+    Map<Path, Integer> lines = new HashMap<>();
+    Path folder = file.toAbsolutePath().normalize().getParent();
+    String pathColumn = "";
+    String labelColumn = "";
+    String splitColumn = "";
+    for (int row = 0; rows.hasNextValue(); row++) {
+      Map<String, String> values = rows.nextValue();
+      if (row == 0) {
+        pathColumn = column(file, values, PATHS, "the path of each image");
+        labelColumn = column(file, values, LABELS, "the class of each image");
+        splitColumn =
+            column(file, values, SPLITS, "the split of each image: train, or test (or val)");
+      }
+      int line = row + 2;
+      String text = value(file, values, pathColumn, line);
+      String label = value(file, values, labelColumn, line);
+      String split = NAMES.get(value(file, values, splitColumn, line).toLowerCase(Locale.ROOT));
+      if (split == null) {
+        throw new DataException(
+            "%s, line %s: the split is train, test, val, valid or validation, not %s"
+                .formatted(file, line, TreeNames.shown(values.get(splitColumn))));
+      }
+      Path image;
+      try {
+        image = folder == null ? Path.of(text) : folder.resolve(text).normalize();
+      } catch (InvalidPathException e) {
+        throw new DataException(
+            "%s, line %s: %s is not a path".formatted(file, line, TreeNames.shown(text)), e);
+      }
+      Integer before = lines.putIfAbsent(image, line);
+      if (before != null) {
+        throw new DataException(
+            "%s lists %s twice, in lines %s and %s; remove one"
+                .formatted(file, TreeNames.shown(text), before, line));
+      }
+      // By line, so that two folders may hold images of one name.
+      String path =
+          "%s/%s/%s-%s"
+              .formatted(split, label, String.format(Locale.ROOT, "%09d", line), name(image));
+      files.add(path, image);
+      String normal = TreeNames.normal(path);
+      if (normal.split("/", -1).length != 3 || files.place(normal) == null) {
+        throw new DataException(
+            "%s, line %s: %s cannot be the name of a class: it has a separator or begins with a dot"
+                .formatted(file, line, TreeNames.shown(label)));
+      }
+      shown.put(normal, "%s, line %s: %s".formatted(file, line, TreeNames.shown(text)));
+    }
+    if (lines.isEmpty()) {
+      throw new DataException(file + " lists no images");
+    }
+    return new ImageTree.Listed(file, files, Map.copyOf(shown));
+  }
+
+  private static String name(Path image) {
+    Path name = image.getFileName();
+    return name == null ? "" : TreeNames.of(name);
+  }
+
+  private static String column(Path file, Map<String, String> row, Set<String> names, String what)
+      throws DataException {
+    List<String> found = new ArrayList<>();
+    for (String column : row.keySet()) {
+      if (names.contains(column.strip().toLowerCase(Locale.ROOT))) {
+        found.add(column);
+      }
+    }
+    if (found.size() != 1) {
+      throw new DataException(
+          "%s has %s for %s; name one of its columns %s (it has %s)"
+              .formatted(
+                  file,
+                  found.isEmpty() ? "no column" : found.size() + " columns",
+                  what,
+                  String.join(", ", names.stream().sorted().toList()),
+                  TreeNames.shown(String.join(", ", row.keySet()))));
+    }
+    return found.getFirst();
+  }
+
+  private static String value(Path file, Map<String, String> row, String column, int line)
+      throws DataException {
+    String value = row.get(column);
+    if (value == null || value.isBlank()) {
+      throw new DataException(
+          "%s, line %s has nothing in the column %s".formatted(file, line, column));
+    }
+    return value.strip();
+  }
+}
