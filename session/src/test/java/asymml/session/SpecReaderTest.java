@@ -73,7 +73,6 @@ class SpecReaderTest {
         set("limit-train: 200", s -> s.data().limitTrain(), new Limit(200)),
         set("limit-train: all", s -> s.data().limitTrain(), Limit.NONE),
         set("limit-test: 1", s -> s.data().limitTest(), new Limit(1)),
-        set("max-image-pixels: 1000", s -> s.data().limits().imagePixels(), 1000),
         set("verify: every", s -> s.workers().verification(), Verification.EVERY),
         set("verify: sample:0.5", s -> s.workers().verification(), new Verification(0.5)),
         set("max-image-pixels: 1000", s -> s.data().decoding().limits().imagePixels(), 1000),

@@ -18,6 +18,8 @@ final class Pixels {
 
   /// Decodes an image that is not kept.
   interface Decoder {
+    /// Decodes it.
+    ///
     /// @param index of the image
     byte[] decode(int index) throws DataException;
   }
@@ -112,6 +114,8 @@ final class Pixels {
     return kept;
   }
 
+  /// Copies an image out.
+  ///
   /// @throws ImageLostException if it is not kept, and its file cannot be decoded any more
   void get(int index, byte[] destination) {
     if (index >= kept) {
@@ -132,6 +136,8 @@ final class Pixels {
 
   /// The first 128 bits of a SHA-256 over an image's pixels.
   record Fingerprint(long high, long low) {
+    /// That of an image.
+    ///
     /// @param image its pixels
     static Fingerprint of(byte[] image) {
       ByteBuffer digest = ByteBuffer.wrap(sha256().digest(image));
