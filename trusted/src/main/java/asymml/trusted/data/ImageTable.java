@@ -102,11 +102,12 @@ final class ImageTable {
       int line = row + 2;
       String text = value(file, values, pathColumn, line);
       String label = value(file, values, labelColumn, line);
-      String split = NAMES.get(value(file, values, splitColumn, line).toLowerCase(Locale.ROOT));
+      String given = value(file, values, splitColumn, line);
+      String split = NAMES.get(given.toLowerCase(Locale.ROOT));
       if (split == null) {
         throw new DataException(
             "%s, line %s: the split is train, test, val, valid or validation, not %s"
-                .formatted(file, line, TreeNames.shown(values.get(splitColumn))));
+                .formatted(file, line, TreeNames.shown(given)));
       }
       Path image;
       try {

@@ -130,7 +130,7 @@ public final class Evaluator implements AutoCloseable {
         progress.update(done, images.size());
       }
     } catch (ImageLostException e) {
-      throw new TrainingException(e.getMessage(), e);
+      throw new TrainingException(String.valueOf(e.getMessage()), e);
     }
     return new Score(
         loss / images.size(),
