@@ -32,6 +32,8 @@ module asymml.trusted {
       asymml.cli,
       asymml.session,
       asymml.study;
+  exports asymml.trusted.draw to
+      asymml.study;
   exports asymml.trusted.network to
       asymml.study;
   exports asymml.trusted.ops to

@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.StandardWatchEventKinds;
+import java.nio.file.WatchEvent;
+import java.nio.file.WatchKey;
 import java.nio.file.WatchService;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -60,7 +62,50 @@ record FakeTsm(String provider, byte @Nullable [] outblob, byte[] auxblob, int g
     }
   }
 
+  /// What makes evidence about report data.
+  interface Reporter {
+    byte[] report(byte[] reportData) throws Exception;
+  }
+
+  /// Serves every guest of a provider, one after the other, for as long as the process lives.
+  ///
+  /// @param root of the file tree
+  /// @param reporter makes the evidence
+  /// @param auxblob the certificate table
+  static void guests(Path root, Reporter reporter, byte[] auxblob) throws IOException {
+    Path reports = Files.createDirectories(root.resolve(REPORTS));
+    WatchService watch = reports.getFileSystem().newWatchService();
+    reports.register(watch, StandardWatchEventKinds.ENTRY_CREATE);
+    FakeTsm kernel = new FakeTsm("sev_guest", new byte[] {1}, auxblob, 1);
+    Thread.ofPlatform()
+        .daemon()
+        .start(() -> {
+          try (watch) {
+            while (true) {
+              WatchKey key = watch.take();
+              for (WatchEvent<?> event : key.pollEvents()) {
+                kernel.serve(root, reports.resolve((Path) event.context()), reporter);
+              }
+              key.reset();
+            }
+          } catch (Exception e) {
+            throw new IllegalStateException("the kernel of this test has ended", e);
+          }
+        });
+  }
+
   private byte[] serve(Path root, Path entry) throws IOException, InterruptedException {
+    byte[] fixed = outblob == null ? new byte[0] : outblob;
+    try {
+      return serve(root, entry, _ -> fixed);
+    } catch (IOException | InterruptedException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private byte[] serve(Path root, Path entry, Reporter reporter) throws Exception {
     for (String name : List.of("provider", "inblob", "outblob", "auxblob")) {
       pipe(entry.resolve(name));
     }
@@ -78,8 +123,9 @@ record FakeTsm(String provider, byte @Nullable [] outblob, byte[] auxblob, int g
     if (outblob == null) {
       return data;
     }
-    Files.write(entry.resolve("outblob"), outblob);
-    boolean more = generation == 1 && outblob.length > 0;
+    byte[] evidence = reporter.report(data);
+    Files.write(entry.resolve("outblob"), evidence);
+    boolean more = generation == 1 && evidence.length > 0;
     answer(attribute, generation + "\n", !more);
     if (more) {
       Files.write(entry.resolve("auxblob"), auxblob);

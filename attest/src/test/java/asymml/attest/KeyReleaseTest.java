@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.attest.policy.PolicyFile;
 import asymml.attest.policy.RunConfiguration;
+import asymml.attest.release.Acceptance;
 import asymml.attest.release.Decision;
 import asymml.attest.release.EvidenceReader;
 import asymml.attest.release.KeyApplicant;
+import asymml.attest.release.KeyGrant;
 import asymml.attest.release.KeyOwner;
 import asymml.attest.release.ReleaseException;
 import asymml.attest.release.ReportData;
@@ -125,8 +127,12 @@ class KeyReleaseTest {
     byte[] request = request(trainer, exchange.challenge());
     KeyOwner.Answer answer = exchange.answer(request);
     assertThat(answer.decision().reasons()).isEmpty();
-    try (DataKey released = trainer.open(answer.message())) {
-      assertThat(released.id()).isEqualTo(key.id());
+    try (KeyGrant released = trainer.open(answer.message())) {
+      assertThat(released.key().id()).isEqualTo(key.id());
+      assertThat(released.acceptance())
+          .isEqualTo(
+              new Acceptance(
+                  true, false, "SGX enclave " + platform.specimen.text("mrenclave"), "UpToDate"));
     }
     assertThat(answer.decision().lines())
         .containsExactly(

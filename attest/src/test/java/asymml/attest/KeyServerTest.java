@@ -9,11 +9,13 @@ import asymml.attest.release.Decision;
 import asymml.attest.release.DecisionLog;
 import asymml.attest.release.EvidenceReader;
 import asymml.attest.release.KeyClient;
+import asymml.attest.release.KeyGrant;
 import asymml.attest.release.KeyOwner;
 import asymml.attest.release.KeyServer;
 import asymml.attest.release.OwnerAddress;
 import asymml.attest.release.OwnerIdentity;
 import asymml.attest.release.ReleaseException;
+import asymml.attest.release.RequiredTee;
 import asymml.attest.release.ServerListener;
 import asymml.attest.seal.DataKey;
 import asymml.attest.source.EvidenceSource;
@@ -164,20 +166,35 @@ class KeyServerTest {
     return new OwnerAddress("127.0.0.1", server.port());
   }
 
-  private DataKey ask(Path certificate, EvidenceSource source) throws Exception {
+  private KeyGrant ask(Path certificate, EvidenceSource source) throws Exception {
+    return ask(certificate, source, RequiredTee.SGX);
+  }
+
+  private KeyGrant ask(Path certificate, EvidenceSource source, RequiredTee tee) throws Exception {
     return KeyClient.request(
         address(),
         OwnerIdentity.pinned(certificate),
         RunConfiguration.of(KeyReleaseTest.SETTINGS),
         source,
+        tee,
         LONG);
+  }
+
+  @Test
+  void a_trainer_in_another_tee_than_is_required_asks_for_nothing() throws Exception {
+    serve();
+    assertThatThrownBy(() -> ask(folder.resolve("owner.pem"), gramine(), RequiredTee.SNP))
+        .isInstanceOf(EvidenceException.class)
+        .hasMessage("this process has evidence of sgx, and snp is required");
+    assertThat(logFile).isEmptyFile();
   }
 
   @Test
   void an_accepted_trainer_gets_the_key_and_the_log_says_so() throws Exception {
     serve();
-    try (DataKey released = ask(folder.resolve("owner.pem"), gramine())) {
-      assertThat(released.id()).isEqualTo(key.id());
+    try (KeyGrant released = ask(folder.resolve("owner.pem"), gramine())) {
+      assertThat(released.key().id()).isEqualTo(key.id());
+      assertThat(released.evidence().provider()).isEqualTo("gramine");
     }
     Decision decision = decisions.take();
     assertThat(decision.granted()).isTrue();

@@ -1,5 +1,7 @@
 package asymml.cli;
 
+import asymml.attest.EvidenceException;
+import asymml.cli.options.OwnerOptions;
 import asymml.cli.options.ProgressOptions;
 import asymml.cli.options.SettingFlags;
 import asymml.cli.options.WorkerRecord;
@@ -53,7 +55,9 @@ import picocli.CommandLine.Spec;
       "  asymml train -c run.yaml --seed 2         flags win over the file",
       "  asymml train --worker unix:/tmp/w.sock    a worker that runs already",
       "  asymml train --norm group --shield shares --target-epsilon 8 \\",
-      "      --worker tls:one.example:7000 --worker tls:two.example:7000 --tls-trust both.pem"
+      "      --worker tls:one.example:7000 --worker tls:two.example:7000 --tls-trust both.pem",
+      "  asymml train --data x.sealed --owner tls:owner.example:4433 --owner-key owner.pem \\",
+      "      --require-tee snp --mode trusted-only --out runs/sealed"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class TrainCommand implements Callable<Integer> {
@@ -101,6 +105,8 @@ final class TrainCommand implements Callable<Integer> {
       })
   private @Nullable String resume;
 
+  @Mixin private OwnerOptions owner;
+
   @Mixin private ProgressOptions progress;
 
   /// What the command line sets.
@@ -135,13 +141,16 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws DataException, IOException, TrainingException, RunException {
+  public Integer call()
+      throws DataException, IOException, EvidenceException, TrainingException, RunException {
     PrintWriter out = spec.commandLine().getOut();
     Settings given = given();
     Settings settings = given;
     @Nullable Path resumed;
     TrainingSpec told;
+    boolean owned;
     try {
+      owned = owner.isGiven();
       resumed = resumed(given);
       settings = settingsOfFiles(resumed).overriddenBy(given);
       TrainingSpec all = settings.spec();
@@ -159,6 +168,10 @@ final class TrainCommand implements Callable<Integer> {
       return ExitCode.OK;
     }
     try {
+      if (owned) {
+        return new OwnedTrainingRun(told, owner, spec.commandLine())
+            .run(resumed, settings.text(Settings.OUT));
+      }
       return new TrainingRun(told, spec.commandLine(), progress.display(out, told.training()))
           .run(resumed, settings.text(Settings.OUT));
     } catch (InvalidSpecException e) {
@@ -169,6 +182,11 @@ final class TrainCommand implements Callable<Integer> {
   /// The specification of the settings, with the plan if one is to be made.
   private TrainingSpec told(TrainingSpec all, Settings given, @Nullable Path resumed)
       throws DataException, IOException, TrainingException {
+    if (plan != null && owner.isGiven()) {
+      throw new IllegalArgumentException(
+          "--plan auto measures this machine, which the owner does not trust: give --rank and"
+              + " --trusted-layers with --owner");
+    }
     TrainingSpec told = plan == null ? all : planned(all, given, plan, spec.commandLine().getOut());
     if (resumed != null && Files.isRegularFile(new RunLayout(resumed).config())) {
       Settings.read(new RunLayout(resumed).config()).requireUnchangedBy(told);

@@ -156,7 +156,7 @@ final class TrainingRun {
 
   /// What the checkpoint holds: metrics may be an epoch ahead of it.
   static String saved(RunLayout layout, int epochs) throws IOException {
-    try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
+    try (TrainedModel model = TrainedModel.read(layout)) {
       return "; the checkpoint has %s of %s epochs (%s steps)"
           .formatted(model.epoch(), epochs, model.step());
     }

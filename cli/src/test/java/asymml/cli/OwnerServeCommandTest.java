@@ -8,6 +8,7 @@ import asymml.attest.policy.RunConfiguration;
 import asymml.attest.release.KeyClient;
 import asymml.attest.release.OwnerAddress;
 import asymml.attest.release.OwnerIdentity;
+import asymml.attest.release.RequiredTee;
 import asymml.attest.source.EvidenceSource;
 import asymml.privacy.Channel;
 import asymml.session.Settings;
@@ -140,6 +141,7 @@ class OwnerServeCommandTest {
                 OwnerIdentity.pinned(shared.resolve("owner.crt")),
                 RunConfiguration.of(Map.of("mode", "asymml")),
                 source,
+                RequiredTee.SGX,
                 Duration.ofMinutes(2)))
         .hasMessage(address + ": refused, see the owner's log");
     out.until("run target-epsilon: found nothing; expected above 0 and at most 8.0");
@@ -185,7 +187,8 @@ class OwnerServeCommandTest {
             "releases keys to runs of mode asymml, shield any, with gradients and residuals"
                 + " accounted for",
             "bounds: noise multiplier any; epsilon of the channels that must be accounted for"
-                + " (dangerous: of the others nothing is bounded) at most 8.0 at delta 1.0E-5 at most",
+                + " (dangerous: of the others nothing is bounded) at most 8.0 at delta 1.0E-5 at"
+                + " most",
             "trained model: only sealed");
     Files.writeString(
         folder.resolve("policy.yaml"),

@@ -13,11 +13,12 @@ import ai.onnx.proto.OnnxMl.TensorShapeProto;
 import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import ai.onnx.proto.OnnxMl.Version;
-import asymml.model.AtomicFile;
+import asymml.model.ClearStore;
 import asymml.model.Graph;
 import asymml.model.Layer;
 import asymml.model.Node;
 import asymml.model.Parameter;
+import asymml.model.PrivateStore;
 import asymml.model.Shape;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -75,9 +76,23 @@ public final class OnnxExport {
   /// @throws IOException one line, if it cannot be written
   /// @throws IllegalArgumentException one line, if a layer cannot be expressed
   public static void write(ExportedModel model, String producer, Path file) throws IOException {
+    write(model, producer, ClearStore.CLEAR, file);
+  }
+
+  /// The same in a store.
+  ///
+  /// @param model what to write
+  /// @param producer name and version of this program
+  /// @param store how it is stored
+  /// @param file its path; the directory must exist
+  /// @throws IOException one line, if it cannot be written
+  /// @throws IllegalArgumentException one line, if a layer cannot be expressed
+  public static void write(ExportedModel model, String producer, PrivateStore store, Path file)
+      throws IOException {
     ModelProto proto = new OnnxExport(model).proto(producer);
-    AtomicFile.write(
+    store.replace(
         file,
+        proto.getSerializedSize(),
         channel -> {
           OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), 1 << 16);
           proto.writeTo(out);

@@ -1,9 +1,11 @@
 package asymml.interop;
 
+import asymml.model.ClearStore;
 import asymml.model.Graph;
 import asymml.model.Layer;
 import asymml.model.NamedTensor;
 import asymml.model.Parameter;
+import asymml.model.PrivateStore;
 import asymml.model.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -34,6 +36,17 @@ public final class TorchSafeTensors {
   /// @throws IOException one line, if it cannot be written
   /// @throws IllegalArgumentException one line, if the layout of a layer cannot be translated
   public static void write(ExportedModel model, Path file) throws IOException {
+    write(model, ClearStore.CLEAR, file);
+  }
+
+  /// The same in a store.
+  ///
+  /// @param model what to write
+  /// @param store how it is stored
+  /// @param file its path; the directory must exist
+  /// @throws IOException one line, if it cannot be written
+  /// @throws IllegalArgumentException one line, if the layout of a layer cannot be translated
+  public static void write(ExportedModel model, PrivateStore store, Path file) throws IOException {
     Graph graph = model.graph();
     TorchLayout layout = new TorchLayout(graph);
     Map<String, String> names = TorchNames.of(graph);
@@ -56,7 +69,7 @@ public final class TorchSafeTensors {
     metadata.put("classes", JSON.writeValueAsString(model.classNames()));
     metadata.put("mean", JSON.writeValueAsString(model.mean()));
     metadata.put("standard_deviation", JSON.writeValueAsString(model.standardDeviation()));
-    SafeTensors.write(file, metadata, tensors);
+    SafeTensors.write(store, file, metadata, tensors);
   }
 
   /// The name of the bias beside a weight.

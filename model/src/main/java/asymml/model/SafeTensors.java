@@ -6,11 +6,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -37,7 +37,6 @@ public final class SafeTensors {
   public static final String SHA256 = "sha256";
 
   private static final int CHUNK_BYTES = 1 << 20;
-  private static final String NO_DIGEST_YET = "0".repeat(64);
   private static final ValueLayout.OfFloat NATIVE = ValueLayout.JAVA_FLOAT_UNALIGNED;
   private static final ValueLayout.OfFloat LITTLE_ENDIAN =
       NATIVE.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -66,35 +65,50 @@ public final class SafeTensors {
   /// @throws IllegalArgumentException if two tensors have one name or the metadata has `sha256`
   public static void write(Path file, Map<String, String> metadata, List<NamedTensor> tensors)
       throws IOException {
+    write(ClearStore.CLEAR, file, metadata, tensors);
+  }
+
+  /// The same in a store.
+  ///
+  /// @param store how it is stored
+  /// @param file its path; the directory must exist
+  /// @param metadata any strings, without `sha256`
+  /// @param tensors in the order their data is to have; names must differ
+  /// @throws IOException one line that names the file and the reason; the old file is unchanged
+  /// @throws IllegalArgumentException if two tensors have one name or the metadata has `sha256`
+  public static void write(
+      PrivateStore store, Path file, Map<String, String> metadata, List<NamedTensor> tensors)
+      throws IOException {
     if (metadata.containsKey(SHA256)) {
       throw new IllegalArgumentException("the metadata key " + SHA256 + " is reserved");
     }
     Map<String, String> stamped = new TreeMap<>(metadata);
-    stamped.put(SHA256, NO_DIGEST_YET);
-    byte[] draft = SafeTensorsHeader.of(stamped, tensors).toBytes();
-    if (draft.length > SafeTensorsHeader.LONGEST_BYTES) {
-      throw new IllegalArgumentException("a header of " + draft.length + " bytes is too long");
+    MessageDigest digest = sha256();
+    eachChunk(tensors, digest::update);
+    stamped.put(SHA256, HexFormat.of().formatHex(digest.digest()));
+    SafeTensorsHeader header = SafeTensorsHeader.of(stamped, tensors);
+    byte[] json = header.toBytes();
+    if (json.length > SafeTensorsHeader.LONGEST_BYTES) {
+      throw new IllegalArgumentException("a header of " + json.length + " bytes is too long");
     }
-    AtomicFile.write(
+    store.replace(
         file,
+        Long.BYTES + json.length + header.dataBytes(),
         channel -> {
-          writeHeader(channel, draft);
-          stamped.put(SHA256, writeData(channel, tensors));
-          // The digest is known only now; it has the length of its placeholder.
-          channel.position(0);
-          writeHeader(channel, SafeTensorsHeader.of(stamped, tensors).toBytes());
+          ByteBuffer prefix =
+              ByteBuffer.allocate(Long.BYTES + json.length).order(ByteOrder.LITTLE_ENDIAN);
+          writeFully(channel, prefix.putLong(json.length).put(json).flip());
+          eachChunk(tensors, chunk -> writeFully(channel, chunk));
         });
   }
 
-  private static void writeHeader(FileChannel channel, byte[] header) throws IOException {
-    ByteBuffer buffer =
-        ByteBuffer.allocate(Long.BYTES + header.length).order(ByteOrder.LITTLE_ENDIAN);
-    writeFully(channel, buffer.putLong(header.length).put(header).flip());
+  /// What is done with a part of the data.
+  private interface ChunkSink {
+    void take(ByteBuffer chunk) throws IOException;
   }
 
-  private static String writeData(FileChannel channel, List<NamedTensor> tensors)
-      throws IOException {
-    MessageDigest digest = sha256();
+  /// The data of all tensors in little-endian order, in one buffer after the other.
+  private static void eachChunk(List<NamedTensor> tensors, ChunkSink sink) throws IOException {
     ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES);
     for (NamedTensor tensor : tensors) {
       MemorySegment values = tensor.values();
@@ -109,14 +123,13 @@ public final class SafeTensors {
             LITTLE_ENDIAN,
             0,
             length / Float.BYTES);
-        digest.update(chunk.duplicate());
-        writeFully(channel, chunk);
+        sink.take(chunk);
       }
     }
-    return HexFormat.of().formatHex(digest.digest());
   }
 
-  private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+  private static void writeFully(WritableByteChannel channel, ByteBuffer buffer)
+      throws IOException {
     while (buffer.hasRemaining()) {
       channel.write(buffer);
     }
@@ -129,11 +142,21 @@ public final class SafeTensors {
   /// @return its contents, newly allocated
   /// @throws IOException one line that names the file and what is wrong with it
   public static Contents read(Path file) throws IOException {
+    return read(ClearStore.CLEAR, file);
+  }
+
+  /// The same from a store.
+  ///
+  /// @param store how it is stored
+  /// @param file its path
+  /// @return its contents, newly allocated
+  /// @throws IOException one line that names the file and what is wrong with it
+  public static Contents read(PrivateStore store, Path file) throws IOException {
     // Opening a pipe or a device could block for ever.
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new IOException("cannot read model file " + file + ": it is not a regular file");
     }
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+    try (SeekableByteChannel channel = store.open(file)) {
       return read(channel);
     } catch (FileSystemException e) {
       throw new IOException("cannot read model file " + file + ": " + FileReason.of(e), e);
@@ -142,7 +165,7 @@ public final class SafeTensors {
     }
   }
 
-  private static Contents read(FileChannel channel) throws IOException {
+  private static Contents read(SeekableByteChannel channel) throws IOException {
     SafeTensorsHeader header = SafeTensorsHeader.read(channel);
     for (SafeTensorsHeader.Entry entry : header.entries()) {
       if (entry.type() != SafeTensorsHeader.Type.F32) {
@@ -190,7 +213,7 @@ public final class SafeTensors {
     }
   }
 
-  private static String readData(FileChannel channel, List<NamedTensor> tensors)
+  private static String readData(SeekableByteChannel channel, List<NamedTensor> tensors)
       throws IOException {
     MessageDigest digest = sha256();
     ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK_BYTES);
@@ -214,7 +237,7 @@ public final class SafeTensors {
     return HexFormat.of().formatHex(digest.digest());
   }
 
-  static void readFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+  static void readFully(SeekableByteChannel channel, ByteBuffer buffer) throws IOException {
     while (buffer.hasRemaining()) {
       if (channel.read(buffer) < 0) {
         throw new EOFException("it became shorter while it was read");

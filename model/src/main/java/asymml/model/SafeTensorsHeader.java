@@ -3,7 +3,7 @@ package asymml.model;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -161,7 +161,7 @@ record SafeTensorsHeader(Map<String, String> metadata, List<Entry> entries) {
   ///
   /// @param channel at the start of the file; then at the start of the data
   /// @throws IOException what is wrong with it, in one line
-  static SafeTensorsHeader read(FileChannel channel) throws IOException {
+  static SafeTensorsHeader read(SeekableByteChannel channel) throws IOException {
     long fileBytes = channel.size();
     if (fileBytes < Long.BYTES) {
       throw new IOException("it is too short for a safetensors file: " + fileBytes + " bytes");

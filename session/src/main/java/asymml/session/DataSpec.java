@@ -1,6 +1,7 @@
 package asymml.session;
 
 import asymml.model.Shape;
+import asymml.trusted.data.DataArchive;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.DataSet;
@@ -85,6 +86,17 @@ public record DataSpec(
   /// @throws DataException if anything is wrong with the data
   public DataSet open(long seed, Progress progress) throws DataException {
     return limited(DataSets.open(source, decoding, progress), limitTrain, limitTest, seed);
+  }
+
+  /// Decodes the images of an archive, which stands for [#source].
+  ///
+  /// @param archive stays open
+  /// @param seed of the choice where a limit leaves images out
+  /// @param progress hears how far it is
+  /// @return the limited splits
+  /// @throws DataException if anything is wrong with the data; it names no file in the archive
+  public DataSet open(DataArchive archive, long seed, Progress progress) throws DataException {
+    return limited(DataSets.open(archive, decoding, progress), limitTrain, limitTest, seed);
   }
 
   /// Decodes the test images alone: the source may have no others.

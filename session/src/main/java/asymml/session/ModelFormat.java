@@ -3,6 +3,7 @@ package asymml.session;
 import asymml.interop.ExportedModel;
 import asymml.interop.OnnxExport;
 import asymml.interop.TorchSafeTensors;
+import asymml.model.PrivateStore;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -21,10 +22,10 @@ public enum ModelFormat {
     return name().toLowerCase(Locale.ROOT);
   }
 
-  void write(ExportedModel model, Path file) throws IOException {
+  void write(ExportedModel model, PrivateStore store, Path file) throws IOException {
     switch (this) {
-      case ONNX -> OnnxExport.write(model, "AsymML " + RunRecord.version(), file);
-      case SAFETENSORS -> TorchSafeTensors.write(model, file);
+      case ONNX -> OnnxExport.write(model, "AsymML " + RunRecord.version(), store, file);
+      case SAFETENSORS -> TorchSafeTensors.write(model, store, file);
     }
   }
 }

@@ -3,6 +3,7 @@ package asymml.session;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.model.Zoo;
+import asymml.trusted.data.DataArchive;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
@@ -63,7 +64,26 @@ public final class ResolvedRun {
   ///   be accounted for
   public static ResolvedRun open(TrainingSpec spec, Progress progress) throws DataException {
     requireLayers(spec.training());
-    DataSet opened = spec.data().open(spec.training().seed(), progress);
+    return open(spec, spec.data().open(spec.training().seed(), progress), progress);
+  }
+
+  /// The same with private images of an archive in place of those that the specification names.
+  ///
+  /// @param spec what to run
+  /// @param archive the private images; stays open
+  /// @param progress hears how far the decoding of images is
+  /// @return the run
+  /// @throws DataException if anything is wrong with the data
+  /// @throws InvalidSpecException if model, plan and images do not fit together, or the run cannot
+  ///   be accounted for
+  public static ResolvedRun open(TrainingSpec spec, DataArchive archive, Progress progress)
+      throws DataException {
+    requireLayers(spec.training());
+    return open(spec, spec.data().open(archive, spec.training().seed(), progress), progress);
+  }
+
+  private static ResolvedRun open(TrainingSpec spec, DataSet opened, Progress progress)
+      throws DataException {
     DataSet data = counted(spec, opened);
     // The plan first: a name that is not there shows before public images are decoded.
     Graph graph = graph(spec.training(), data);
@@ -257,16 +277,20 @@ public final class ResolvedRun {
         batch <= data.train().size()
             ? ""
             : "; an epoch is one step, since the batch size of %s is more".formatted(batch);
-    return "%s: %s training and %s test images of %s, %s classes%s%s%s"
+    return describeSizes() + once + leaked + whole;
+  }
+
+  /// The data in words that say nothing of their contents.
+  ///
+  /// @return name, sizes, shape and number of classes in one line
+  public String describeSizes() {
+    return "%s: %s training and %s test images of %s, %s classes"
         .formatted(
             data.name(),
             data.train().size(),
             data.test().size(),
             data.train().shape(),
-            data.train().classNames().size(),
-            once,
-            leaked,
-            whole);
+            data.train().classNames().size());
   }
 
   /// Whether any layer needs a worker.

@@ -1,6 +1,7 @@
 package asymml.session;
 
 import asymml.kernels.Kernels;
+import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
 import asymml.trusted.run.EpochMetrics;
@@ -30,6 +31,7 @@ public final class RunRecord {
   private final RunLayout layout;
   private final ResolvedRun run;
   private final Provenance provenance;
+  private final String protection;
 
   /// A record of a run.
   ///
@@ -37,8 +39,13 @@ public final class RunRecord {
   /// @param run what is run
   /// @param arguments of the calling program
   public RunRecord(RunLayout layout, ResolvedRun run, List<String> arguments) {
+    this(layout, run, arguments, NOT_PROTECTED);
+  }
+
+  RunRecord(RunLayout layout, ResolvedRun run, List<String> arguments, String protection) {
     this.layout = layout;
     this.run = run;
+    this.protection = protection;
     this.provenance =
         Provenance.ofThisProcess(
             version(), Kernels.version(), run.data().train().digest(), arguments);
@@ -62,9 +69,8 @@ public final class RunRecord {
   ///
   /// @return null if it has no ledger
   static @Nullable PrivacyStatement statement(RunLayout layout) throws IOException {
-    return Files.exists(layout.ledger())
-        ? PrivacyStatement.of(LedgerFile.read(layout.ledger()), new PldAccountant())
-        : null;
+    @Nullable Ledger ledger = LedgerFile.readIfAny(layout);
+    return ledger == null ? null : PrivacyStatement.of(ledger, new PldAccountant());
   }
 
   /// The epochs that a run has done.
@@ -73,7 +79,7 @@ public final class RunRecord {
   /// @return their metrics, in order
   /// @throws IOException if the file is damaged
   public static List<EpochMetrics> epochs(RunLayout layout) throws IOException {
-    return Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();
+    return MetricsLog.readAll(layout);
   }
 
   /// Writes the file.
@@ -91,13 +97,13 @@ public final class RunRecord {
     run.plan().layers().forEach((name, placement) -> plan.put(name, placement.toString()));
     facts.put("plan", plan);
     putPrivacy(facts, outcome);
-    facts.put("trustedProcess", NOT_PROTECTED);
+    facts.put("trustedProcess", protection);
     List<EpochMetrics> epochs = epochs(layout);
     facts.put("epochsDone", epochs.size());
     if (!epochs.isEmpty()) {
       facts.put("lastEpoch", epochs.getLast());
     }
-    RunFile.write(layout.runFile(), facts);
+    RunFile.write(layout.store(), layout.runFile(), facts);
   }
 
   private void putPrivacy(Map<String, Object> facts, String outcome) throws IOException {

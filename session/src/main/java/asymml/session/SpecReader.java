@@ -7,7 +7,6 @@ import asymml.privacy.Epsilon;
 import asymml.trusted.check.Verification;
 import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.Decoding;
-import asymml.trusted.data.SampleWindow;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -441,11 +440,11 @@ final class SpecReader {
     }
   }
 
-  private @Nullable SampleWindow window() {
-    Optional<SampleWindow> none = Optional.empty();
+  private Decoding.@Nullable Window window() {
+    Optional<Decoding.Window> none = Optional.empty();
     return given(
             WINDOW,
-            text -> text.strip().equals(FULL) ? none : Optional.of(SampleWindow.parse(text)),
+            text -> text.strip().equals(FULL) ? none : Optional.of(Decoding.Window.parse(text)),
             none)
         .orElse(null);
   }

@@ -2,6 +2,8 @@ package asymml.session;
 
 import asymml.interop.ExportedModel;
 import asymml.kernels.Tensor;
+import asymml.model.ClearStore;
+import asymml.model.PrivateStore;
 import asymml.privacy.PrivacyStatement;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
@@ -52,7 +54,20 @@ public final class TrainedRun implements AutoCloseable {
   /// @return the run, which the caller closes
   /// @throws IOException one line, if there is no trained model, or a file is damaged
   public static TrainedRun open(Path directory) throws IOException {
-    RunLayout layout = new RunLayout(directory);
+    return open(new RunLayout(directory));
+  }
+
+  /// Reads settings and model of a run whose files are stored in a way of their own.
+  ///
+  /// @param layout of the run
+  /// @return the run, which the caller closes
+  /// @throws IOException one line, if there is no trained model, or a file is damaged
+  public static TrainedRun open(RunLayout layout) throws IOException {
+    Path directory = layout.directory();
+    if (layout.holdsSealedRun() && !layout.store().isSealed()) {
+      throw new IOException(
+          directory + " holds a sealed run: its owner opens it by 'asymml owner open'");
+    }
     if (!Files.isRegularFile(layout.checkpoint())) {
       throw new IOException(
           directory
@@ -61,7 +76,7 @@ public final class TrainedRun implements AutoCloseable {
               + "): give the directory of a training run");
     }
     TrainingSpec spec = Settings.read(layout.config()).spec();
-    return new TrainedRun(layout, spec, TrainedModel.read(layout.checkpoint()));
+    return new TrainedRun(layout, spec, TrainedModel.read(layout));
   }
 
   /// Where it is.
@@ -120,6 +135,17 @@ public final class TrainedRun implements AutoCloseable {
   /// @throws IOException one line, if it cannot be written
   /// @throws IllegalArgumentException one line, if the format cannot express the model
   public void export(ModelFormat format, Path file) throws IOException {
+    export(format, ClearStore.CLEAR, file);
+  }
+
+  /// The same, stored in a way of its own.
+  ///
+  /// @param format of the file
+  /// @param store how it is stored
+  /// @param file its path; the directory must exist; mode 0600
+  /// @throws IOException one line, if it cannot be written
+  /// @throws IllegalArgumentException one line, if the format cannot express the model
+  public void export(ModelFormat format, PrivateStore store, Path file) throws IOException {
     TrainedModel.Description described = model.description();
     Normalization normalization = described.normalization();
     Map<String, String> notes = new LinkedHashMap<>();
@@ -132,6 +158,7 @@ public final class TrainedRun implements AutoCloseable {
             normalization.standardDeviation(),
             described.classNames(),
             notes),
+        store,
         file);
   }
 

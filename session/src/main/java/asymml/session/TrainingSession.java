@@ -20,6 +20,7 @@ import java.time.Clock;
 import java.time.ZoneId;
 import java.util.List;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// One session of a training run: from an empty run directory or its last checkpoint to the end, or
@@ -34,6 +35,7 @@ public final class TrainingSession implements AutoCloseable {
   private SessionListener listener = new SessionListener() {};
   private BooleanSupplier stop = () -> false;
   private List<String> arguments = List.of();
+  private String protection = RunRecord.NOT_PROTECTED;
   private InitialValues initial;
 
   private TrainingSession(ResolvedRun run, RunDirectory directory, boolean resumed) {
@@ -63,7 +65,17 @@ public final class TrainingSession implements AutoCloseable {
   /// @return the session, which the caller closes
   /// @throws IOException if the directory cannot be used
   public static TrainingSession create(ResolvedRun run, Path directory) throws IOException {
-    return new TrainingSession(run, RunDirectory.create(directory), false);
+    return create(run, new RunLayout(directory));
+  }
+
+  /// A new run on data that is open, whose files are stored in a way of their own.
+  ///
+  /// @param run what to run
+  /// @param layout its directory is created if absent, and must not hold another run
+  /// @return the session, which the caller closes
+  /// @throws IOException if the directory cannot be used
+  public static TrainingSession create(ResolvedRun run, RunLayout layout) throws IOException {
+    return new TrainingSession(run, RunDirectory.create(layout), false);
   }
 
   /// A new run in a directory of its own, named by time, model and mode.
@@ -73,13 +85,26 @@ public final class TrainingSession implements AutoCloseable {
   /// @return the session, which the caller closes
   /// @throws IOException if the directory cannot be created
   public static TrainingSession createUnder(ResolvedRun run, Path runs) throws IOException {
+    return createUnder(run, runs, RunLayout::new);
+  }
+
+  /// The same with files that are stored in a way of their own.
+  ///
+  /// @param run what to run
+  /// @param runs where to create it
+  /// @param layouts of a directory's name
+  /// @return the session, which the caller closes
+  /// @throws IOException if the directory cannot be created
+  public static TrainingSession createUnder(
+      ResolvedRun run, Path runs, Function<Path, RunLayout> layouts) throws IOException {
     return new TrainingSession(
         run,
         RunDirectory.createUnder(
             runs,
             Clock.system(ZoneId.systemDefault()),
             run.spec().training().model(),
-            run.spec().training().mode().label()),
+            run.spec().training().mode().label(),
+            layouts),
         false);
   }
 
@@ -104,7 +129,18 @@ public final class TrainingSession implements AutoCloseable {
   /// @throws InvalidSpecException if other settings have changed
   /// @throws IOException if the directory holds no run to resume
   public static TrainingSession resume(ResolvedRun run, Path directory) throws IOException {
-    RunDirectory locked = RunDirectory.resume(directory);
+    return resume(run, new RunLayout(directory));
+  }
+
+  /// A run that was stopped, on data that is open, whose files are stored in a way of their own.
+  ///
+  /// @param run as of [#resume(ResolvedRun, Path)]
+  /// @param layout of the run
+  /// @return the session, which the caller closes
+  /// @throws InvalidSpecException if other settings have changed
+  /// @throws IOException if the directory holds no run to resume
+  public static TrainingSession resume(ResolvedRun run, RunLayout layout) throws IOException {
+    RunDirectory locked = RunDirectory.resume(layout);
     boolean same = false;
     try {
       Settings.read(locked.layout().config()).requireUnchangedBy(run.spec());
@@ -144,6 +180,15 @@ public final class TrainingSession implements AutoCloseable {
     return this;
   }
 
+  /// What `run.json` says of what protects this process.
+  ///
+  /// @param protection in place of [RunRecord#NOT_PROTECTED]
+  /// @return this session
+  public TrainingSession protection(String protection) {
+    this.protection = protection;
+    return this;
+  }
+
   /// What is run.
   ///
   /// @return the resolved run
@@ -167,7 +212,7 @@ public final class TrainingSession implements AutoCloseable {
   /// @throws InvalidSpecException if what the workers are does not go with the specification
   public TrainingResult train() throws IOException, TrainingException {
     Kernels.setThreads(run.spec().threads());
-    RunRecord record = new RunRecord(layout(), run, arguments);
+    RunRecord record = new RunRecord(layout(), run, arguments, protection);
     try {
       initial = readInitial();
       Trainer.Outcome outcome = trainWithWorkers(record);
@@ -225,7 +270,7 @@ public final class TrainingSession implements AutoCloseable {
                   .formatted(layout().directory())
               + " anew in another directory");
     }
-    return LedgerFile.read(layout().ledger());
+    return LedgerFile.read(layout());
   }
 
   private Trainer trainer(@Nullable Workers workers, @Nullable Ledger earlier)
@@ -261,7 +306,7 @@ public final class TrainingSession implements AutoCloseable {
   /// @return the run as it is on disk, which the caller closes
   /// @throws IOException if there is no checkpoint yet
   public TrainedRun trained() throws IOException {
-    return TrainedRun.open(layout().directory());
+    return TrainedRun.open(layout());
   }
 
   /// Releases the directory. Idempotent.

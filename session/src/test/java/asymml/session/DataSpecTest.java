@@ -9,7 +9,6 @@ import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Decoding;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.data.SampleWindow;
 import asymml.trusted.data.TestSet;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class DataSpecTest {
   private static final Decoding DECODING =
-      new Decoding(new DataLimits(100), 8, 1 << 20, new SampleWindow(0, 4095));
+      new Decoding(new DataLimits(100), 8, 1 << 20, new Decoding.Window(0, 4095));
 
   private static final DataSet DATA = TinyImages.data();
   private static final DataSpec SPEC =

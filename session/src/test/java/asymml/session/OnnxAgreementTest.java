@@ -10,6 +10,7 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import asymml.interop.ExportedModel;
 import asymml.kernels.Tensor;
+import asymml.model.ClearStore;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
@@ -70,6 +71,7 @@ class OnnxAgreementTest {
               NORMALIZATION.standardDeviation(),
               classes,
               Map.of()),
+          ClearStore.CLEAR,
           file);
       byte[] pixels = new byte[IMAGES * graph.input().size()];
       new SplittableRandom(8).nextBytes(pixels);

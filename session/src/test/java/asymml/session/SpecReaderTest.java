@@ -9,7 +9,7 @@ import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.trusted.check.Verification;
-import asymml.trusted.data.SampleWindow;
+import asymml.trusted.data.Decoding;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -78,7 +78,7 @@ class SpecReaderTest {
         set("max-image-pixels: 1000", s -> s.data().decoding().limits().imagePixels(), 1000),
         set("image-size: 64", s -> s.data().decoding().imageSize(), 64),
         set("image-size: stored", s -> s.data().decoding().imageSize(), 0),
-        set("window: 16:1023", s -> s.data().decoding().window(), new SampleWindow(16, 1023)),
+        set("window: 16:1023", s -> s.data().decoding().window(), new Decoding.Window(16, 1023)),
         set("image-cache: 2G", s -> s.data().decoding().cacheBytes(), 2L << 30),
         set("image-cache: all", s -> s.data().decoding().cacheBytes(), Long.MAX_VALUE),
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),

@@ -90,7 +90,7 @@ record ArchitectureRules(String root) {
             "model"));
     rules.put(
         "sessions know neither untrusted nor commands",
-        knowOnly("session", "trusted", "interop", "privacy", "wire", "kernels", "model"));
+        knowOnly("session", "attest", "trusted", "interop", "privacy", "wire", "kernels", "model"));
     rules.put(
         "studies know neither untrusted nor commands",
         knowOnly("study", "session", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
@@ -273,7 +273,7 @@ record ArchitectureRules(String root) {
                 nameMatching(
                     Pattern.quote(root)
                         + "\\.(wire\\.([A-Za-z]*Transport|TlsCandidates)|attest\\.release"
-                        + "\\.(Key(Server|Client)|OwnerIdentity|SocketDeadline))(\\$.*)?")))
+                        + "\\.(KeyServer|Owner(Connection|Identity)|SocketDeadline))(\\$.*)?")))
         .should()
         .dependOnClassesThat(NETWORK)
         .orShould()

@@ -23,6 +23,8 @@ class ArchitectureTest {
       new ClassFileImporter()
           .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
           .withImportOption(location -> !location.contains("/asymml/verify/"))
+          // The simulated TEE and owner.
+          .withImportOption(location -> !location.contains("-tests.jar"))
           .importPackages(ArchitectureRules.PRODUCT.root());
 
   private static final JavaClasses BROKEN = new ClassFileImporter().importPackages(VIOLATIONS);

@@ -13,7 +13,7 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.DataSets;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.data.Shuffle;
+import asymml.trusted.draw.Shuffle;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;

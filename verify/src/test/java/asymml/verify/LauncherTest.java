@@ -147,5 +147,8 @@ class LauncherTest {
         .contains("[-XX:ErrorFile=my run/hs_err_pid%p.log]");
     assertThat(run(asymml, Map.of(), "train", "--resume=50%").out())
         .contains("[-XX:ErrorFile=50%%/hs_err_pid%p.log]");
+    assertThat(run(asymml, Map.of(), "train", "--out", "my run", "--owner=tls:h:1").out())
+        .as("a run on sealed data leaves nothing in clear")
+        .contains("[-XX:ErrorFile=/dev/null]");
   }
 }

@@ -46,7 +46,7 @@ class ModulesTest {
     "trusted, train.Trainer, asymml.trusted.data asymml.trusted.plan asymml.trusted.run"
         + " asymml.trusted.train",
     "untrusted, Main, -",
-    "session, TrainingSpec, asymml.session",
+    "session, TrainingSpec, asymml.session asymml.session.owner",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "report, ReportPage, asymml.report",
     "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.audit asymml.study.bench"
@@ -83,12 +83,12 @@ class ModulesTest {
     "attest, Finding, -",
     "trusted, train.Trainer, asymml.kernels asymml.model asymml.privacy asymml.wire",
     "untrusted, Main, asymml.kernels asymml.wire",
-    "session, TrainingSpec, asymml.interop asymml.trusted",
+    "session, TrainingSpec, asymml.attest asymml.interop asymml.trusted",
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
     "study, NoiseAlone, asymml.analysis asymml.privacy asymml.session asymml.trusted",
     "report, ReportPage, asymml.privacy asymml.session asymml.study asymml.trusted",
-    "cli, Main, asymml.analysis asymml.attest asymml.privacy asymml.report asymml.session asymml.study"
-        + " asymml.trusted",
+    "cli, Main, asymml.analysis asymml.attest asymml.privacy asymml.report asymml.session"
+        + " asymml.study asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
       throws ReflectiveOperationException {

@@ -20,6 +20,8 @@ import java.util.Set;
 /// @param greatestDelta greatest value of `delta` at which that epsilon is stated; there if
 ///   `greatestEpsilon` is
 /// @param releaseModel whether the trained model may be written in clear
+/// @param countsSteps whether the owner counts the steps of runs, so that an old copy of one cannot
+///   be resumed
 public record RunBounds(
     Optional<Set<String>> modes,
     Optional<Set<String>> shields,
@@ -27,7 +29,8 @@ public record RunBounds(
     Optional<Double> leastNoiseMultiplier,
     Optional<Double> greatestEpsilon,
     Optional<Double> greatestDelta,
-    boolean releaseModel) {
+    boolean releaseModel,
+    boolean countsSteps) {
   /// Values of the setting `mode`.
   public static final Set<String> MODES =
       ordered("asymml", "trusted-only", "untrusted-only", "dp-only");
@@ -79,7 +82,8 @@ public record RunBounds(
             "leastNoiseMultiplier",
             "greatestEpsilon",
             "greatestDelta",
-            "releaseModel"));
+            "releaseModel",
+            "rollback"));
     Optional<PolicyNode> noise = node.optional("leastNoiseMultiplier");
     Optional<PolicyNode> epsilon = node.optional("greatestEpsilon");
     if (noise.isEmpty() && epsilon.isEmpty()) {
@@ -96,7 +100,9 @@ public record RunBounds(
             numberOrAny(epsilon, 0, MOST_EPSILON),
             numberOrAny(node.optional("greatestDelta"), 0, 1),
             node.required("releaseModel", "true or false: may the trained model be in clear?")
-                .truth());
+                .truth(),
+            node.optional("rollback").isPresent()
+                && rollback(node.required("rollback", "owner or none")));
     if (bounds.greatestEpsilon.isPresent() && bounds.greatestDelta.isEmpty()) {
       throw node.error("needs greatestDelta, a number: an epsilon is stated at a delta");
     }
@@ -111,6 +117,14 @@ public record RunBounds(
               + " accounted for, and of no others");
     }
     return bounds;
+  }
+
+  private static boolean rollback(PolicyNode node) throws EvidenceException {
+    return switch (node.text()) {
+      case "owner" -> true;
+      case "none" -> false;
+      default -> throw node.error("must be owner or none: " + shortened(node.text()));
+    };
   }
 
   private static Optional<Double> numberOrAny(Optional<PolicyNode> node, double least, double most)

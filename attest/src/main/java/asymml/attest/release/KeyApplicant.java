@@ -1,7 +1,6 @@
 package asymml.attest.release;
 
 import asymml.attest.policy.RunConfiguration;
-import asymml.attest.seal.DataKey;
 import asymml.attest.source.RawEvidence;
 import java.nio.charset.StandardCharsets;
 import java.security.KeyPair;
@@ -18,6 +17,7 @@ public final class KeyApplicant {
   private byte @Nullable [] challenge;
   private byte @Nullable [] nonce;
   private byte @Nullable [] request;
+  private @Nullable RawEvidence sent;
 
   /// Prepares a request.
   ///
@@ -64,6 +64,7 @@ public final class KeyApplicant {
                 evidence.certificates())
             .encoded();
     request = made;
+    sent = evidence;
     return made.clone();
   }
 
@@ -78,17 +79,21 @@ public final class KeyApplicant {
   /// Opens the owner's answer.
   ///
   /// @param message as received
-  /// @return the data key, which the caller closes
+  /// @return the data key with its grounds, which the caller closes
   /// @throws ReleaseException one line, if the owner refused, or the answer does not hold
-  public DataKey open(byte[] message) throws ReleaseException {
-    if (challenge == null || request == null) {
+  public KeyGrant open(byte[] message) throws ReleaseException {
+    if (challenge == null || request == null || sent == null) {
       throw new IllegalStateException("an answer needs a request first");
     }
     return switch (Message.parse(message)) {
       case Message.Grant grant ->
-          new KeyWrap(challenge, request, ownerKey, purpose).unwrap(grant, ephemeral.getPrivate());
+          new KeyGrant(
+              new KeyWrap(challenge, request, ownerKey, purpose)
+                  .unwrap(grant, ephemeral.getPrivate()),
+              grant.acceptance(),
+              sent);
       case Message.Refusal _ -> throw new ReleaseException("refused, see the owner's log");
-      case Message.Challenge _, Message.Request _ ->
+      case Message.Challenge _, Message.Request _, Message.Lease _, Message.Leased _ ->
           throw new ReleaseException("the owner sent something else than an answer");
     };
   }

@@ -38,10 +38,11 @@ public final class KeyOwner {
   private final RunBounds bounds;
   private final EvidenceReader reader;
   private final DataKey key;
+  private final @Nullable LeaseBook leases;
   private final Clock clock;
   private final SecureRandom random;
 
-  /// Prepares to decide.
+  /// Prepares to decide, and counts no steps.
   ///
   /// @param tlsKey the owner's, which trainers pin
   /// @param policy of the owner, with its section `run`
@@ -49,12 +50,36 @@ public final class KeyOwner {
   /// @param key to release; not closed
   /// @param clock the owner's
   /// @param random of the operating system
-  /// @throws ReleaseException if the policy does not say what may be trained
+  /// @throws ReleaseException if the policy does not say what may be trained, or wants steps to be
+  ///   counted
   public KeyOwner(
       PublicKey tlsKey,
       Policy policy,
       EvidenceReader reader,
       DataKey key,
+      Clock clock,
+      SecureRandom random)
+      throws ReleaseException {
+    this(tlsKey, policy, reader, key, null, clock, random);
+  }
+
+  /// Prepares to decide.
+  ///
+  /// @param tlsKey the owner's, which trainers pin
+  /// @param policy of the owner, with its section `run`
+  /// @param reader of evidence
+  /// @param key to release; not closed
+  /// @param leases counts the steps of runs, if the policy wants that; not closed
+  /// @param clock the owner's
+  /// @param random of the operating system
+  /// @throws ReleaseException if the policy does not say what may be trained, or a book of leases
+  ///   is missing or of no use
+  public KeyOwner(
+      PublicKey tlsKey,
+      Policy policy,
+      EvidenceReader reader,
+      DataKey key,
+      @Nullable LeaseBook leases,
       Clock clock,
       SecureRandom random)
       throws ReleaseException {
@@ -66,8 +91,15 @@ public final class KeyOwner {
             .orElseThrow(() ->
                 new ReleaseException(
                     "policy key run is missing: say what may be trained with the key"));
+    if (bounds.countsSteps() != (leases != null)) {
+      throw new ReleaseException(
+          bounds.countsSteps()
+              ? "policy key run.rollback is owner: name the file in which steps are counted"
+              : "policy key run.rollback is none: no steps are counted, and no file is needed");
+    }
     this.reader = reader;
     this.key = key;
+    this.leases = leases;
     this.clock = clock;
     this.random = random;
   }
@@ -140,22 +172,60 @@ public final class KeyOwner {
       @Nullable PublicKey ephemeral = ephemeralKey(request.ephemeralKey());
       Optional<Evidence> evidence = evidence(request);
       Optional<Verdict> verdict = evidence.map(e -> verify(e, request, now));
+      Acceptance found =
+          new Acceptance(
+              policy.isSimulation(),
+              bounds.countsSteps(),
+              evidence.map(Evidence::summary).orElse(""),
+              verdict.flatMap(Verdict::status).map(TcbStatus::label).orElse(""));
       Message.@Nullable Grant grant =
           findings.isEmpty() && ephemeral != null && verdict.isPresent()
-              ? grant(message, request, ephemeral)
+              ? grant(message, request, ephemeral, found)
               : null;
       Decision decision =
           new Decision(
               now,
               peer,
               grant != null,
-              policy.isSimulation(),
-              evidence.map(Evidence::summary).orElse(""),
-              verdict.flatMap(Verdict::status).map(TcbStatus::label).orElse(""),
+              found.simulation(),
+              found.evidence(),
+              found.tcbStatus(),
               HexFormat.of().formatHex(RunConfiguration.digest(request.configuration())),
               HexFormat.of().formatHex(key.id()),
               findings.stream().map(Finding::line).toList());
       return new Answer(decision, grant == null ? refusal() : grant.encoded());
+    }
+
+    /// Answers a request to count steps.
+    ///
+    /// @param message as received; hostile
+    /// @return what was counted
+    /// @throws ReleaseException one line, if it is one that must be refused
+    /// @throws IOException one line, if what is counted cannot be written
+    byte[] lease(byte[] message) throws IOException {
+      if (!(Message.parse(message) instanceof Message.Lease lease)) {
+        throw new ReleaseException("a message that asks for no lease");
+      }
+      if (leases == null) {
+        throw new ReleaseException("a lease was asked for, and the policy counts no steps");
+      }
+      Instant now = clock.instant();
+      findings.clear();
+      nonce(lease.nonce(), now);
+      used = true;
+      byte[] right =
+          LeaseMac.request(
+              key, nonce, lease.fresh(), lease.run(), lease.expected(), lease.wanted());
+      if (!findings.isEmpty() || !MessageDigest.isEqual(lease.mac(), right)) {
+        throw new ReleaseException("a lease was asked for by somebody without the key, or late");
+      }
+      LeaseBook.Answer answer = leases.change(lease.run(), lease.expected(), lease.wanted(), now);
+      return new Message.Leased(
+              answer.granted(),
+              answer.steps(),
+              LeaseMac.answer(
+                  key, nonce, lease.fresh(), lease.run(), answer.granted(), answer.steps()))
+          .encoded();
     }
 
     /// Refuses what could not be read as a request.
@@ -247,10 +317,10 @@ public final class KeyOwner {
     }
 
     private Message.@Nullable Grant grant(
-        byte[] message, Message.Request request, PublicKey ephemeral) {
+        byte[] message, Message.Request request, PublicKey ephemeral, Acceptance found) {
       try {
         return new KeyWrap(challenge(), message, tlsKey, request.purpose())
-            .wrap(key, ephemeral, random);
+            .wrap(key, found, ephemeral, random);
       } catch (ReleaseException e) {
         findings.add(unusable(Problem.EPHEMERAL_KEY, e, "an X25519 key"));
         return null;

@@ -146,7 +146,12 @@ public final class KeyServer implements AutoCloseable {
     Message.send(tls.getOutputStream(), exchange.challenge());
     KeyOwner.Answer answer;
     try {
-      answer = exchange.answer(Message.receive(tls.getInputStream()));
+      byte[] received = Message.receive(tls.getInputStream());
+      if (Message.isLease(received)) {
+        lease(tls, exchange, received);
+        return;
+      }
+      answer = exchange.answer(received);
     } catch (ReleaseException e) {
       answer = exchange.unreadable(String.valueOf(e.getMessage()));
     }
@@ -157,6 +162,18 @@ public final class KeyServer implements AutoCloseable {
     } catch (IOException e) {
       // What is not in the log did not happen.
       listener.failed("refused, since the log cannot be written: " + e.getMessage());
+      message = KeyOwner.refusal();
+    }
+    Message.send(tls.getOutputStream(), message);
+  }
+
+  private void lease(SSLSocket tls, KeyOwner.Exchange exchange, byte[] received)
+      throws IOException {
+    byte[] message;
+    try {
+      message = exchange.lease(received);
+    } catch (IOException e) {
+      listener.failed("no steps counted: " + e.getMessage());
       message = KeyOwner.refusal();
     }
     Message.send(tls.getOutputStream(), message);

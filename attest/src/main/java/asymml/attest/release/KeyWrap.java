@@ -23,7 +23,8 @@ import javax.crypto.spec.HKDFParameterSpec;
 
 /// Encrypts a data key to an ephemeral key: DHKEM(X25519, HKDF-SHA256) of RFC 9180, then
 /// AES-256-GCM under a key by HKDF-SHA256 (RFC 5869). Salt and additional data are the digest of
-/// the transcript: all that both sides have said, the owner's TLS key, and the encapsulation.
+/// the transcript: all that both sides have said, the owner's TLS key, the encapsulation, and what
+/// the owner says of the evidence.
 final class KeyWrap {
   private static final byte[] LABEL = "asymml key release v1\0".getBytes(StandardCharsets.US_ASCII);
   private static final String KEM_NAME = "DHKEM";
@@ -69,7 +70,8 @@ final class KeyWrap {
   }
 
   /// Encrypts.
-  Message.Grant wrap(DataKey key, PublicKey ephemeralKey, SecureRandom random)
+  Message.Grant wrap(
+      DataKey key, Acceptance acceptance, PublicKey ephemeralKey, SecureRandom random)
       throws ReleaseException {
     KEM.Encapsulated secret;
     try {
@@ -81,8 +83,9 @@ final class KeyWrap {
       throw lacking(e);
     }
     try {
-      byte[] wrapped = key.wrap(cipher(Cipher.ENCRYPT_MODE, secret.key(), secret.encapsulation()));
-      return new Message.Grant(secret.encapsulation(), wrapped);
+      byte[] wrapped =
+          key.wrap(cipher(Cipher.ENCRYPT_MODE, secret.key(), secret.encapsulation(), acceptance));
+      return new Message.Grant(secret.encapsulation(), acceptance, wrapped);
     } catch (GeneralSecurityException e) {
       throw lacking(e);
     }
@@ -96,7 +99,8 @@ final class KeyWrap {
               .newDecapsulator(ephemeralKey)
               .decapsulate(grant.encapsulation());
       return DataKey.unwrap(
-          cipher(Cipher.DECRYPT_MODE, secret, grant.encapsulation()), grant.wrapped());
+          cipher(Cipher.DECRYPT_MODE, secret, grant.encapsulation(), grant.acceptance()),
+          grant.wrapped());
     } catch (AEADBadTagException e) {
       throw new ReleaseException("the owner's grant does not hold: it was changed on its way", e);
     } catch (GeneralSecurityException | ProviderException e) {
@@ -104,7 +108,7 @@ final class KeyWrap {
     }
   }
 
-  private Cipher cipher(int mode, SecretKey secret, byte[] encapsulation)
+  private Cipher cipher(int mode, SecretKey secret, byte[] encapsulation, Acceptance acceptance)
       throws GeneralSecurityException {
     byte[] transcript =
         new Fields()
@@ -113,6 +117,7 @@ final class KeyWrap {
             .add(request)
             .add(ownerKey)
             .add(encapsulation)
+            .add(acceptance.encoded())
             .digest(MessageDigest.getInstance("SHA-256"));
     SecretKey key =
         KDF.getInstance("HKDF-SHA256")

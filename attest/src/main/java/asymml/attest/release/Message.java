@@ -8,8 +8,9 @@ import java.io.OutputStream;
 import java.nio.ByteBuffer;
 
 /// The messages of a key release, in this order: the owner's challenge, the trainer's request, the
-/// owner's grant or refusal. A message is its length, u32 big endian, then its type, one byte, then
-/// its fields, each behind its length. Sizes are bounded; nothing may follow the last field.
+/// owner's grant or refusal; and those of a lease: challenge, lease, leased or refusal. A message
+/// is its length, u32 big endian, then its type, one byte, then its fields, each behind its length.
+/// Sizes are bounded; nothing may follow the last field.
 @SuppressWarnings("ArrayRecordComponent") // Not compared.
 sealed interface Message {
   /// The only version.
@@ -31,6 +32,10 @@ sealed interface Message {
   int MOST_BYTES = MOST_EVIDENCE + MOST_CERTIFICATES + RunConfiguration.MOST_BYTES + (1 << 10);
 
   int ENCAPSULATION = 32;
+
+  int RUN_ID = 16;
+
+  int MAC = 32;
 
   /// A key of 32 bytes and a tag of 16.
   int WRAPPED = 48;
@@ -60,8 +65,27 @@ sealed interface Message {
   /// The key.
   ///
   /// @param encapsulation of the KEM
+  /// @param acceptance of the evidence
   /// @param wrapped the data key under AES-256-GCM
-  record Grant(byte[] encapsulation, byte[] wrapped) implements Message {}
+  record Grant(byte[] encapsulation, Acceptance acceptance, byte[] wrapped) implements Message {}
+
+  /// A request to count steps.
+  ///
+  /// @param nonce the owner's
+  /// @param fresh the trainer's nonce
+  /// @param run its id
+  /// @param expected how many steps the trainer takes to be counted
+  /// @param wanted how many are to be counted
+  /// @param mac of these fields under the data key
+  record Lease(byte[] nonce, byte[] fresh, byte[] run, long expected, long wanted, byte[] mac)
+      implements Message {}
+
+  /// What the owner has counted.
+  ///
+  /// @param granted whether it is what the trainer wanted
+  /// @param steps counted now
+  /// @param mac of these fields and those of the request under the data key
+  record Leased(boolean granted, long steps, byte[] mac) implements Message {}
 
   /// No key, and no reason.
   record Refusal() implements Message {}
@@ -79,9 +103,24 @@ sealed interface Message {
               .add(r.evidence)
               .add(r.certificates)
               .bytes();
-      case Grant(byte[] encapsulation, byte[] wrapped) ->
-          type(3).add(encapsulation).add(wrapped).bytes();
+      case Grant(byte[] encapsulation, Acceptance acceptance, byte[] wrapped) ->
+          type(3).add(encapsulation).raw(acceptance.encoded()).add(wrapped).bytes();
       case Refusal _ -> type(4).bytes();
+      case Lease l ->
+          type(5)
+              .add(l.nonce)
+              .add(l.fresh)
+              .add(l.run)
+              .add(LeaseMac.number(l.expected))
+              .add(LeaseMac.number(l.wanted))
+              .add(l.mac)
+              .bytes();
+      case Leased(boolean granted, long steps, byte[] mac) ->
+          type(6)
+              .add(new byte[] {(byte) (granted ? 1 : 0)})
+              .add(LeaseMac.number(steps))
+              .add(mac)
+              .bytes();
     };
   }
 
@@ -110,8 +149,22 @@ sealed interface Message {
           case 3 ->
               new Grant(
                   Fields.read(in, "the encapsulation", ENCAPSULATION, ENCAPSULATION),
+                  Acceptance.read(in),
                   Fields.read(in, "the wrapped key", WRAPPED, WRAPPED));
           case 4 -> new Refusal();
+          case 5 ->
+              new Lease(
+                  Fields.read(in, "the nonce", NONCE, NONCE),
+                  Fields.read(in, "the trainer's nonce", NONCE, NONCE),
+                  Fields.read(in, "the run's id", RUN_ID, RUN_ID),
+                  steps(in),
+                  steps(in),
+                  Fields.read(in, "the MAC", MAC, MAC));
+          case 6 ->
+              new Leased(
+                  Fields.read(in, "the verdict", 1, 1)[0] == 1,
+                  steps(in),
+                  Fields.read(in, "the MAC", MAC, MAC));
           default -> throw new ReleaseException("a message of the unknown type " + type);
         };
     if (in.hasRemaining()) {
@@ -129,6 +182,19 @@ sealed interface Message {
               + " release of asymml on both");
     }
     return new Challenge(Fields.read(in, "the nonce", NONCE, NONCE));
+  }
+
+  /// Whether a body is of a request to count steps, by its type alone.
+  static boolean isLease(byte[] body) {
+    return body.length > 0 && body[0] == 5;
+  }
+
+  private static long steps(ByteBuffer in) throws ReleaseException {
+    long steps = ByteBuffer.wrap(Fields.read(in, "a number of steps", 8, 8)).getLong();
+    if (steps < 0) {
+      throw new ReleaseException("a number of steps below zero");
+    }
+    return steps;
   }
 
   /// Reads the body of the next message.

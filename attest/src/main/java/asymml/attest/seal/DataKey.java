@@ -14,6 +14,11 @@ import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.HexFormat;
 import javax.crypto.Cipher;
+import javax.crypto.KDF;
+import javax.crypto.Mac;
+import javax.crypto.SecretKey;
+import javax.crypto.spec.HKDFParameterSpec;
+import javax.crypto.spec.SecretKeySpec;
 
 /// A data owner's key, from which the key of each sealed file is derived. Close it to zero it.
 public final class DataKey implements AutoCloseable {
@@ -117,6 +122,28 @@ public final class DataKey implements AutoCloseable {
           "a data key has %s bytes: %s".formatted(SIZE, secret.length));
     }
     return new DataKey(secret);
+  }
+
+  /// Authenticates a message to those who have the key: HMAC-SHA256 under a key by HKDF-SHA256.
+  ///
+  /// @param purpose what the message is; messages of other purposes have other keys
+  /// @param message any bytes
+  /// @return 32 bytes
+  public byte[] mac(byte[] purpose, byte[] message) {
+    try {
+      SecretKey derived =
+          KDF.getInstance("HKDF-SHA256")
+              .deriveKey(
+                  "HmacSHA256",
+                  HKDFParameterSpec.ofExtract()
+                      .addIKM(new SecretKeySpec(secret, "Generic"))
+                      .thenExpand(purpose, SIZE));
+      Mac mac = Mac.getInstance("HmacSHA256");
+      mac.init(derived);
+      return mac.doFinal(message);
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("this Java lacks HKDF-SHA256 or HMAC-SHA256", e);
+    }
   }
 
   byte[] secret() {

@@ -8,17 +8,23 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
-/// Reads a sealed file at any place. Memory is that of one chunk, the last that was read; one
-/// thread at a time.
+/// Reads a sealed file at any place. Memory is that of the chunks that were read last, a megabyte
+/// of them and at least one; one thread at a time.
 public final class SealedReader implements AutoCloseable {
+  private static final int OPENED_BYTES = 1 << 20;
+
   private final Path file;
   private final FileChannel channel;
   private final SealHeader header;
   private final ChunkCipher cipher;
-  private byte[] opened = {};
-  private long openedChunk = -1;
+  private final int mostOpened;
+
+  /// In the order of their last use.
+  private final LinkedHashMap<Long, byte[]> opened = new LinkedHashMap<>(16, 0.75f, true);
 
   /// Opens a file and checks its header, its size and its last chunk.
   ///
@@ -48,6 +54,7 @@ public final class SealedReader implements AutoCloseable {
       }
       header = fixed.with(bytes(SealHeader.FIXED, fixed.metadata().length));
       cipher = new ChunkCipher(key, header);
+      mostOpened = Math.max(1, OPENED_BYTES >> header.logChunk());
       // The header holds if a chunk does, and the end if the last one does.
       chunk(header.chunks() - 1);
       complete = true;
@@ -94,19 +101,22 @@ public final class SealedReader implements AutoCloseable {
   }
 
   private byte[] chunk(long number) throws IOException {
-    if (number != openedChunk) {
-      byte[] sealed = bytes(header.position(number), header.size(number) + SealHeader.TAG);
-      byte[] plain;
-      try {
-        plain = cipher.open(number, sealed);
-      } catch (SealException e) {
-        throw new SealException(file + ": " + e.getMessage(), e);
-      }
-      Arrays.fill(opened, (byte) 0);
-      opened = plain;
-      openedChunk = number;
+    byte @Nullable [] known = opened.get(number);
+    if (known != null) {
+      return known;
     }
-    return opened;
+    byte[] sealed = bytes(header.position(number), header.size(number) + SealHeader.TAG);
+    byte[] plain;
+    try {
+      plain = cipher.open(number, sealed);
+    } catch (SealException e) {
+      throw new SealException(file + ": " + e.getMessage(), e);
+    }
+    if (opened.size() == mostOpened) {
+      Arrays.fill(Objects.requireNonNull(opened.pollFirstEntry()).getValue(), (byte) 0);
+    }
+    opened.put(number, plain);
+    return plain;
   }
 
   /// Reads bytes.
@@ -133,7 +143,8 @@ public final class SealedReader implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    Arrays.fill(opened, (byte) 0);
+    opened.values().forEach(plain -> Arrays.fill(plain, (byte) 0));
+    opened.clear();
     channel.close();
   }
 }

@@ -15,6 +15,13 @@ public final class RunOptions {
       description = "The run directory that 'asymml train' named.")
   private Path directory;
 
+  /// Where the run is.
+  ///
+  /// @return its directory
+  public Path directory() {
+    return directory;
+  }
+
   /// The run with its model, which the caller closes.
   ///
   /// @throws IOException one line, if there is no trained model

@@ -1,5 +1,6 @@
 package asymml.cli.options;
 
+import asymml.attest.release.RequiredTee;
 import asymml.model.Zoo;
 import asymml.privacy.AccountantKind;
 import asymml.privacy.Delta;
@@ -40,6 +41,7 @@ public final class Values {
         .registerConverter(
             AccountantKind.class, oneOf(AccountantKind.values(), AccountantKind::label))
         .registerConverter(ModelFormat.class, oneOf(ModelFormat.values(), ModelFormat::label))
+        .registerConverter(RequiredTee.class, oneOf(RequiredTee.values(), RequiredTee::label))
         .registerConverter(RankPolicy.class, read(RankPolicy::parse))
         .registerConverter(MaskedTensors.class, read(MaskedTensors::parse))
         .registerConverter(Limit.class, read(Limit::parse))

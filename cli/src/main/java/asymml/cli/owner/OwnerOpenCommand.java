@@ -4,13 +4,20 @@ import asymml.attest.seal.DataKey;
 import asymml.attest.seal.SealKind;
 import asymml.attest.seal.SealedReader;
 import asymml.attest.seal.SealedTree;
+import asymml.model.PrivateFiles;
+import asymml.trusted.run.RunLayout;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -23,12 +30,14 @@ import picocli.CommandLine.Spec;
     name = "open",
     mixinStandardHelpOptions = true,
     description =
-        "Opens a sealed file or folder and writes it in clear. A part that was changed ends the"
-            + " command; what was written before it is genuine, and incomplete.",
+        "Opens a sealed file or folder, or the files of a sealed run, and writes it in clear. A"
+            + " part that was changed ends the command; what was written before it is genuine, and"
+            + " incomplete.",
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml owner open images.sealed opened --key data.key",
-      "  asymml owner open images.zip.sealed images.zip --key data.key"
+      "  asymml owner open images.zip.sealed images.zip --key data.key",
+      "  asymml owner open runs/sealed opened --key data.key"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class OwnerOpenCommand implements Callable<Integer> {
@@ -36,7 +45,10 @@ final class OwnerOpenCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Parameters(index = "0", paramLabel = "SEALED", description = "A sealed file.")
+  @Parameters(
+      index = "0",
+      paramLabel = "SEALED",
+      description = "A sealed file, or the directory of a sealed run.")
   private Path sealed;
 
   @Parameters(
@@ -59,6 +71,9 @@ final class OwnerOpenCommand implements Callable<Integer> {
     }
     long files = 0;
     try (DataKey read = DataKey.read(key.file())) {
+      if (Files.isDirectory(sealed)) {
+        return said(openRun(read));
+      }
       boolean tree;
       try (SealedReader reader = new SealedReader(sealed, read)) {
         tree = reader.kind() == SealKind.TREE;
@@ -79,6 +94,43 @@ final class OwnerOpenCommand implements Callable<Integer> {
         }
       }
     }
+    return said(files);
+  }
+
+  /// The files of a run, which must all be of the same one, and its settings.
+  private long openRun(DataKey read) throws IOException {
+    List<Path> files = new ArrayList<>();
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(sealed, "*" + RunLayout.SEALED)) {
+      all.forEach(files::add);
+    }
+    if (files.isEmpty()) {
+      throw new IOException(sealed + " has no sealed files of a run (*" + RunLayout.SEALED + ")");
+    }
+    files.sort(null);
+    byte @Nullable [] run = null;
+    for (Path file : files) {
+      try (SealedReader reader = new SealedReader(file, read)) {
+        if (!reader.kind().isOfRun() || (run != null && !Arrays.equals(run, reader.metadata()))) {
+          throw new IOException(
+              file + " is no file of the run to which the others here belong: move it away");
+        }
+        run = reader.metadata();
+        PrivateFiles.createDirectories(out);
+        String name = file.getFileName().toString();
+        copy(
+            reader::read,
+            reader.length(),
+            out.resolve(name.substring(0, name.length() - RunLayout.SEALED.length())));
+      }
+    }
+    Path settings = new RunLayout(sealed).config();
+    if (Files.exists(settings)) {
+      Files.copy(settings, new RunLayout(out).config());
+    }
+    return files.size();
+  }
+
+  private int said(long files) {
     PrintWriter said = spec.commandLine().getOut();
     said.println("written: %s, %s files, in clear".formatted(out, files));
     said.flush();

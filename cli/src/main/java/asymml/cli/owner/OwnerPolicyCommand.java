@@ -90,6 +90,11 @@ final class OwnerPolicyCommand implements Callable<Integer> {
                             .formatted(covered(run), epsilon, run.greatestDelta().orElseThrow()))
                     .orElse("any epsilon (dangerous: nothing bounds a whole run)")));
     lines.add("trained model: " + (run.releaseModel() ? "may be in clear" : "only sealed"));
+    lines.add(
+        "rollback: "
+            + (run.countsSteps()
+                ? "the owner counts steps"
+                : "none (dangerous: who resumes an old copy of a run spends its budget twice)"));
     return lines;
   }
 

@@ -7,6 +7,7 @@ import asymml.attest.release.DecisionLog;
 import asymml.attest.release.EvidenceReader;
 import asymml.attest.release.KeyOwner;
 import asymml.attest.release.KeyServer;
+import asymml.attest.release.LeaseBook;
 import asymml.attest.release.OwnerAddress;
 import asymml.attest.release.OwnerIdentity;
 import asymml.attest.release.ServerListener;
@@ -22,6 +23,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
@@ -91,6 +93,14 @@ final class OwnerServeCommand implements Callable<Integer> {
   private Path logFile;
 
   @Option(
+      names = "--leases",
+      paramLabel = "FILE",
+      description =
+          "With the policy's rollback: owner, the file in which the steps of each run are counted."
+              + " It must never be put back to an older state.")
+  private @Nullable Path leases;
+
+  @Option(
       names = "--connections",
       paramLabel = "N",
       defaultValue = "16",
@@ -118,13 +128,15 @@ final class OwnerServeCommand implements Callable<Integer> {
     Policy policy = policies.read();
     OwnerIdentity identity = OwnerIdentity.load(keystore, passwordFile);
     try (DataKey dataKey = DataKey.read(key.file());
-        DecisionLog log = DecisionLog.open(logFile)) {
+        DecisionLog log = DecisionLog.open(logFile);
+        LeaseBook book = leases == null ? null : LeaseBook.open(leases)) {
       KeyOwner owner =
           new KeyOwner(
               identity.key(),
               policy,
               new EvidenceReader(platform.collateral(), platform.vek()),
               dataKey,
+              book,
               Clock.systemUTC(),
               new SecureRandom());
       PrintWriter err = spec.commandLine().getErr();
@@ -154,6 +166,11 @@ final class OwnerServeCommand implements Callable<Integer> {
     }
     out.println("key      %s".formatted(HexFormat.of().formatHex(dataKey.id())));
     out.println("log      " + logFile);
+    out.println(
+        "rollback "
+            + (leases == null
+                ? "not prevented: budgets can be spent twice"
+                : "steps in " + leases));
     out.println(
         "serving  %s, TLS key with the SHA-256 %s"
             .formatted(at, OwnerIdentity.fingerprint(identity.key())));

@@ -20,7 +20,7 @@ public final class DataOpening {
   }
 
   /// A line every few seconds.
-  static Progress lines(PrintWriter out, LongSupplier nanoClock) {
+  public static Progress lines(PrintWriter out, LongSupplier nanoClock) {
     long[] shown = {nanoClock.getAsLong()};
     return (what, done, total) -> {
       long now = nanoClock.getAsLong();

@@ -2,7 +2,7 @@ package asymml.study.audit;
 
 import asymml.kernels.Tensor;
 import asymml.privacy.Ledger;
-import asymml.trusted.data.PoissonDraw;
+import asymml.trusted.draw.PoissonDraw;
 import asymml.trusted.train.AuditStep;
 import asymml.trusted.train.TrainingException;
 import asymml.wire.ProtocolException;

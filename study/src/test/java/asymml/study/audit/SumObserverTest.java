@@ -3,7 +3,7 @@ package asymml.study.audit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import asymml.trusted.data.PoissonDraw;
+import asymml.trusted.draw.PoissonDraw;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 

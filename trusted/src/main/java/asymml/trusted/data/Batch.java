@@ -1,6 +1,7 @@
 package asymml.trusted.data;
 
 import asymml.kernels.Tensor;
+import asymml.trusted.draw.PoissonDraw;
 
 /// One batch of normalised images, or of their scattering features. Valid until its loader's next
 /// call of `next` or `close`: the tensor is a view of the loader's buffer, which is then filled

@@ -2,6 +2,8 @@ package asymml.trusted.data;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.draw.PoissonDraw;
+import asymml.trusted.draw.SplitMix64;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;

@@ -3,6 +3,7 @@ package asymml.trusted.data;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.draw.PoissonDraw;
 import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
 import java.util.Arrays;

@@ -3,6 +3,7 @@ package asymml.trusted.data;
 import asymml.model.Shape;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -23,6 +24,9 @@ public final class DataSets {
   private static final Set<String> PYTHON_CIFAR =
       Set.of(
           "data_batch_1", "test_batch", "batches.meta", "cifar-10-batches-py", "cifar-100-python");
+
+  /// How a sealed file begins.
+  private static final String SEALED = "ASYMSEAL";
 
   private static final String ACCEPTED =
       "accepted are: 'generated' or 'generated:SEED'; a folder or zip file of"
@@ -157,6 +161,44 @@ public final class DataSets {
     } catch (IOException e) {
       throw FileKind.unreadable(path(spec), e);
     }
+  }
+
+  /// Opens a data set of `<split>/<class>/<image>` in an archive and decodes all its images into
+  /// memory. Nothing that is thrown names a file or a class.
+  ///
+  /// @param archive stays open
+  /// @param decoding of its images, which are all kept
+  /// @param progress called on this thread
+  /// @return the data set, called as the archive is
+  /// @throws DataException if there is none, or anything is wrong with it
+  public static DataSet open(DataArchive archive, Decoding decoding, Progress progress)
+      throws DataException {
+    if (!decoding.keepsAll()) {
+      throw new DataException(
+          archive.name()
+              + ": the images of an archive are all kept in memory; leave out the cache");
+    }
+    try (ImageTree tree = ImageTree.Archive.open(archive)) {
+      return ImageFolder.load(tree, archive.name(), decoding, progress);
+    } catch (DataException e) {
+      throw withheld(archive, e);
+    } catch (IOException e) {
+      throw new DataException(archive.name() + " cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /// What the archive itself says of a damaged part names no file. All else may.
+  private static DataException withheld(DataArchive archive, DataException e) {
+    for (@Nullable Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (cause instanceof ImageTree.Archive.Fault fault) {
+        return new DataException(String.valueOf(fault.getMessage()));
+      }
+    }
+    return new DataException(
+        archive.name()
+            + " holds no <split>/<class>/<image> that can be trained on; what is wrong would name"
+            + " private files: its owner sees it by 'asymml train --data FOLDER' with the folder"
+            + " before it is sealed");
   }
 
   /// Opens the test split alone, for a model that is there: neither is a training split needed, nor
@@ -310,6 +352,10 @@ public final class DataSets {
       head = in.readNBytes(FileKind.HEAD_BYTES);
     } catch (IOException e) {
       throw FileKind.unreadable(file, e);
+    }
+    if (new String(head, StandardCharsets.ISO_8859_1).startsWith(SEALED)) {
+      throw new DataException(
+          file + " is sealed: it is trained on with its owner's key (--owner, --owner-key)");
     }
     if (head.length < 2 || head[0] != 'P' || head[1] != 'K') {
       throw new DataException(

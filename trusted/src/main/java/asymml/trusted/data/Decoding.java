@@ -10,8 +10,7 @@ import org.jspecify.annotations.Nullable;
 /// @param cacheBytes the most memory for decoded images, at least 0; images beyond are decoded
 ///   again each time they are read
 /// @param window of samples of 16 bits; null where they use all of their range
-public record Decoding(
-    DataLimits limits, int imageSize, long cacheBytes, @Nullable SampleWindow window) {
+public record Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nullable Window window) {
   /// The largest size that images are scaled to.
   public static final int MOST_SIZE = 4096;
 
@@ -45,5 +44,54 @@ public record Decoding(
   /// Whether all decoded images are kept, however many there are.
   boolean keepsAll() {
     return cacheBytes == Long.MAX_VALUE;
+  }
+
+  /// The range of samples of 16 bits that becomes 0 to 255: what lies below is black, what lies
+  /// above is white. Scanners store 10 to 14 bits in 16.
+  ///
+  /// @param low what becomes 0, at least 0
+  /// @param high what becomes 255, above `low` and at most 65535
+  public record Window(int low, int high) {
+    private static final int MOST = 65535;
+
+    /// Checks the range.
+    public Window {
+      if (low < 0 || high <= low || high > MOST) {
+        throw new IllegalArgumentException(
+            "a window is LOW:HIGH with 0 <= LOW < HIGH <= 65535: %s:%s".formatted(low, high));
+      }
+    }
+
+    /// Reads `LOW:HIGH`.
+    ///
+    /// @param text two whole numbers
+    /// @return the window
+    /// @throws IllegalArgumentException if it is another text, or out of range
+    public static Window parse(String text) {
+      String[] parts = text.strip().split(":", -1);
+      try {
+        if (parts.length == 2) {
+          return new Window(Integer.parseInt(parts[0]), Integer.parseInt(parts[1]));
+        }
+      } catch (NumberFormatException _) {
+        // Said below.
+      }
+      throw new IllegalArgumentException("a window is LOW:HIGH, such as 0:4095: " + text);
+    }
+
+    /// A sample in 8 bits, rounded to nearest.
+    ///
+    /// @param window null for all of the range
+    static int scaled(@Nullable Window window, int sample) {
+      int low = window == null ? 0 : window.low;
+      int range = window == null ? MOST : window.high - window.low;
+      int inside = Math.clamp((long) sample - low, 0, range);
+      return (inside * 255 + range / 2) / range;
+    }
+
+    @Override
+    public String toString() {
+      return low + ":" + high;
+    }
   }
 }

@@ -4,6 +4,7 @@ import asymml.kernels.Scattering;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Shape;
+import asymml.trusted.draw.PoissonDraw;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

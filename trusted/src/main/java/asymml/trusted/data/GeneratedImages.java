@@ -1,6 +1,7 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import asymml.trusted.draw.SplitMix64;
 import java.util.List;
 import java.util.Locale;
 

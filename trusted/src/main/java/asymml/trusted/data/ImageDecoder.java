@@ -12,12 +12,12 @@ import org.jspecify.annotations.Nullable;
 /// training, testing and prediction alike. What would have to be guessed is refused.
 final class ImageDecoder implements AutoCloseable {
   private final DataLimits limits;
-  private final @Nullable SampleWindow window;
+  private final Decoding.@Nullable Window window;
   private final JpegDecoder jpeg = new JpegDecoder();
 
   /// @param limits on what headers declare
   /// @param window of samples of 16 bits; null where they use all of their range
-  ImageDecoder(DataLimits limits, @Nullable SampleWindow window) {
+  ImageDecoder(DataLimits limits, Decoding.@Nullable Window window) {
     this.limits = limits;
     this.window = window;
   }

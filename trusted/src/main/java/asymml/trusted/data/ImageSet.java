@@ -2,6 +2,7 @@ package asymml.trusted.data;
 
 import asymml.model.Shape;
 import asymml.trusted.data.Pixels.Fingerprint;
+import asymml.trusted.draw.Shuffle;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

@@ -177,6 +177,57 @@ sealed interface ImageTree extends AutoCloseable {
     }
   }
 
+  /// An archive.
+  record Archive(DataArchive archive, TreeIndex<String> files) implements ImageTree {
+    /// A fault of the archive itself, whose message names no file in it.
+    static final class Fault extends IOException {
+      private static final long serialVersionUID = 1;
+
+      private Fault(String message) {
+        super(message);
+      }
+    }
+
+    static Archive open(DataArchive archive) throws DataException {
+      TreeIndex<String> files = new TreeIndex<>(archive.name());
+      for (String name : archive.names()) {
+        files.add(name, name);
+      }
+      return new Archive(archive, files);
+    }
+
+    @Override
+    public Path root() {
+      return Path.of(archive.name());
+    }
+
+    @Override
+    public List<String> paths() {
+      return files.paths();
+    }
+
+    @Override
+    public byte[] read(String path, DataLimits limits) throws DataException {
+      String name = require(files.place(path));
+      limits.requireFile(describe(path), archive.size(name));
+      try {
+        return archive.read(name);
+      } catch (IOException e) {
+        Fault fault = new Fault(archive.name() + " cannot be read: " + e.getMessage());
+        throw new DataException(String.valueOf(fault.getMessage()), fault);
+      }
+    }
+
+    @Override
+    public String describe(String path) {
+      return archive.name() + ": " + path;
+    }
+
+    /// The archive stays open: it is its opener's.
+    @Override
+    public void close() {}
+  }
+
   /// A regular file's content.
   ///
   /// @param file on disk

@@ -10,8 +10,9 @@ import org.jspecify.annotations.Nullable;
 /// that of the result and two rows, whatever the file claims.
 ///
 /// - Samples of 1, 2 and 4 bits are scaled to 8 by `255 / (2^bits - 1)`, which is exact; samples of
-///   16 bits by `255 / 65535`, or from a [SampleWindow], rounded to nearest. Without a window, an
-///   image of 16 bits that uses less than a quarter of them is refused: it would be almost black.
+///   16 bits by `255 / 65535`, or from a [Decoding.Window], rounded to nearest. Without a window,
+///   an image of 16 bits that uses less than a quarter of them is refused: it would be almost
+///   black.
 /// - A palette whose entries are all gray gives a gray image.
 /// - Transparency that has no effect is dropped; a pixel that is not opaque is refused, since what
 ///   lies behind it is unknown.
@@ -35,7 +36,7 @@ final class PngDecoder {
   private final String name;
   private final byte[] file;
   private final PngHeader header;
-  private final @Nullable SampleWindow window;
+  private final Decoding.@Nullable Window window;
   private final PngChunks chunks;
   private final Inflater inflater = new Inflater();
   private final Iterator<PngChunks.Range> data;
@@ -49,7 +50,7 @@ final class PngDecoder {
   private int largest;
 
   /// @param window of samples of 16 bits; null where they use all of their range
-  PngDecoder(String name, byte[] file, PngHeader header, @Nullable SampleWindow window)
+  PngDecoder(String name, byte[] file, PngHeader header, Decoding.@Nullable Window window)
       throws DataException {
     this.window = window;
     this.name = name;
@@ -186,7 +187,7 @@ final class PngDecoder {
               .formatted(
                   name,
                   largest,
-                  SampleWindow.scaled(null, largest) + 1,
+                  Decoding.Window.scaled(null, largest) + 1,
                   (1 << Math.max(8, bits)) - 1));
     }
   }
@@ -238,10 +239,10 @@ final class PngDecoder {
     };
   }
 
-  private int scaled(int value, @Nullable SampleWindow of) {
+  private int scaled(int value, Decoding.@Nullable Window of) {
     return switch (header.depth()) {
       case 8 -> value;
-      case 16 -> SampleWindow.scaled(of, value);
+      case 16 -> Decoding.Window.scaled(of, value);
       default -> value * 255 / ((1 << header.depth()) - 1);
     };
   }

@@ -20,7 +20,7 @@ import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.data.Shuffle;
+import asymml.trusted.draw.Shuffle;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.plan.Placement.Decomposition;

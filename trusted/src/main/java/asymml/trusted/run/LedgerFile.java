@@ -1,5 +1,7 @@
 package asymml.trusted.run;
 
+import asymml.model.ClearStore;
+import asymml.model.PrivateStore;
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
 import asymml.privacy.Delta;
@@ -31,6 +33,19 @@ public final class LedgerFile {
   /// @param ledger what has been, or is about to be, released
   /// @throws IOException one line that names the file and the reason; the old file is unchanged
   public static void write(Path file, Ledger ledger) throws IOException {
+    write(ClearStore.CLEAR, file, ledger);
+  }
+
+  /// Writes the ledger of a run as the run's files are stored.
+  ///
+  /// @param layout of the run
+  /// @param ledger what has been, or is about to be, released
+  /// @throws IOException one line that names the file and the reason; the old file is unchanged
+  public static void write(RunLayout layout, Ledger ledger) throws IOException {
+    write(layout.store(), layout.ledger(), ledger);
+  }
+
+  private static void write(PrivateStore store, Path file, Ledger ledger) throws IOException {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("format", FORMAT);
     facts.put("delta", ledger.delta().value());
@@ -46,7 +61,7 @@ public final class LedgerFile {
               entry.releases().stream().map(LedgerFile::release).toList()));
     }
     facts.put("entries", entries);
-    RunFile.write(file, facts);
+    RunFile.write(store, file, facts);
   }
 
   private static Map<String, Object> sampling(Sampling sampling) {
@@ -95,13 +110,35 @@ public final class LedgerFile {
     return Files.exists(file) ? read(file) : null;
   }
 
+  /// Reads the ledger of a run where there is one.
+  ///
+  /// @param layout of the run
+  /// @return the ledger, or null
+  /// @throws IOException one line that names the file, if it cannot be read or is no ledger
+  public static @Nullable Ledger readIfAny(RunLayout layout) throws IOException {
+    return Files.exists(layout.ledger()) ? read(layout) : null;
+  }
+
+  /// Reads the ledger of a run.
+  ///
+  /// @param layout of the run
+  /// @return what it says
+  /// @throws IOException one line that names the file, if it cannot be read or is no ledger
+  public static Ledger read(RunLayout layout) throws IOException {
+    return read(layout.store(), layout.ledger());
+  }
+
   /// Reads a ledger back.
   ///
   /// @param file a file that [#write] wrote
   /// @return what it says
   /// @throws IOException one line that names the file, if it cannot be read or is no ledger
   public static Ledger read(Path file) throws IOException {
-    Fields facts = new Fields(RunFile.read(file));
+    return read(ClearStore.CLEAR, file);
+  }
+
+  private static Ledger read(PrivateStore store, Path file) throws IOException {
+    Fields facts = new Fields(RunFile.read(store, file));
     try {
       if (!facts.text("format").equals(FORMAT)) {
         throw new IllegalArgumentException("another format than " + FORMAT);

@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -60,6 +61,22 @@ public final class RunDirectory implements AutoCloseable {
   /// @throws IllegalArgumentException if a name has other characters
   public static RunDirectory createUnder(Path runs, Clock clock, String model, String mode)
       throws IOException {
+    return createUnder(runs, clock, model, mode, RunLayout::new);
+  }
+
+  /// The same for a run whose files are stored in another way.
+  ///
+  /// @param runs the directory to create it in; created if absent
+  /// @param clock gives the time and the zone of the name
+  /// @param model the model's name, of letters, digits, `.`, `_` and `-`
+  /// @param mode the mode's name, of the same characters
+  /// @param layouts of a directory's name
+  /// @return the locked directory
+  /// @throws IOException one line that says what cannot be created
+  /// @throws IllegalArgumentException if a name has other characters
+  public static RunDirectory createUnder(
+      Path runs, Clock clock, String model, String mode, Function<Path, RunLayout> layouts)
+      throws IOException {
     String base =
         LocalDateTime.now(clock).format(STAMP) + "-" + checkPart(model) + "-" + checkPart(mode);
     createDirectories(runs);
@@ -67,7 +84,7 @@ public final class RunDirectory implements AutoCloseable {
     for (int i = 2; !createdNow(directory); i++) {
       directory = runs.resolve(base + "-" + i);
     }
-    return create(directory);
+    return create(layouts.apply(directory));
   }
 
   /// Starts a new run in a directory.
@@ -76,8 +93,18 @@ public final class RunDirectory implements AutoCloseable {
   /// @return the locked directory, with an `events` directory
   /// @throws IOException one line that says what is in the way and how to mend it
   public static RunDirectory create(Path directory) throws IOException {
+    return create(new RunLayout(directory));
+  }
+
+  /// Starts a new run in a directory.
+  ///
+  /// @param layout its directory is created if absent; if it exists, it must not hold a run
+  /// @return the locked directory, with an `events` directory unless its files are sealed
+  /// @throws IOException one line that says what is in the way and how to mend it
+  public static RunDirectory create(RunLayout layout) throws IOException {
+    Path directory = layout.directory();
     createDirectories(directory);
-    RunDirectory run = lock(new RunLayout(directory));
+    RunDirectory run = lock(layout);
     try {
       String found = run.firstFile();
       if (found != null) {
@@ -87,10 +114,17 @@ public final class RunDirectory implements AutoCloseable {
                 + found
                 + "): resume it or choose another output directory");
       }
-      createDirectories(run.layout.events());
+      run.createEvents();
       return run;
     } catch (IOException e) {
       throw closing(run, e);
+    }
+  }
+
+  /// Event files hold losses in clear: a sealed run has none.
+  private void createEvents() throws IOException {
+    if (!layout.store().isSealed()) {
+      createDirectories(layout.events());
     }
   }
 
@@ -100,14 +134,28 @@ public final class RunDirectory implements AutoCloseable {
   /// @return the locked directory
   /// @throws IOException one line that says what is missing and how to mend it
   public static RunDirectory resume(Path directory) throws IOException {
+    return resume(new RunLayout(directory));
+  }
+
+  /// Continues a run.
+  ///
+  /// @param layout of a directory with a configuration and a checkpoint
+  /// @return the locked directory
+  /// @throws IOException one line that says what is missing and how to mend it
+  public static RunDirectory resume(RunLayout layout) throws IOException {
+    Path directory = layout.directory();
     if (!Files.isDirectory(directory)) {
       throw new IOException(
           "there is no run directory "
               + directory
               + " to resume: check the path or start a new run");
     }
-    RunDirectory run = lock(new RunLayout(directory));
+    RunDirectory run = lock(layout);
     try {
+      if (layout.holdsSealedRun() && !layout.store().isSealed()) {
+        throw new IOException(
+            directory + " holds a sealed run, which is resumed with its owner's key");
+      }
       for (Path file : new Path[] {run.layout.config(), run.layout.checkpoint()}) {
         if (!Files.isRegularFile(file)) {
           throw new IOException(
@@ -117,7 +165,7 @@ public final class RunDirectory implements AutoCloseable {
                   + ": start a new run in another directory");
         }
       }
-      createDirectories(run.layout.events());
+      run.createEvents();
       return run;
     } catch (IOException e) {
       throw closing(run, e);
@@ -200,6 +248,13 @@ public final class RunDirectory implements AutoCloseable {
   /// directory. So may one after a worker's log alone, of a worker that did not start.
   private @Nullable String firstFile() {
     List<Path> lasting = new ArrayList<>(List.of(layout.checkpoint(), layout.metrics()));
+    if (layout.store().isSealed()) {
+      // No run in clear may be there either.
+      RunLayout clear = new RunLayout(layout.directory());
+      lasting.addAll(List.of(clear.checkpoint(), clear.metrics(), clear.ledger()));
+    } else if (layout.holdsSealedRun()) {
+      return layout.checkpoint().getFileName() + RunLayout.SEALED;
+    }
     if (!releasedNothing()) {
       lasting.add(layout.ledger());
     }
@@ -216,7 +271,7 @@ public final class RunDirectory implements AutoCloseable {
 
   private boolean releasedNothing() {
     try {
-      Ledger ledger = LedgerFile.readIfAny(layout.ledger());
+      Ledger ledger = LedgerFile.readIfAny(layout);
       return ledger == null || ledger.steps() == 0;
     } catch (IOException e) {
       // What cannot be read may be anything.

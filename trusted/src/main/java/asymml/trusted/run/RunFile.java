@@ -1,11 +1,12 @@
 package asymml.trusted.run;
 
-import asymml.model.AtomicFile;
+import asymml.model.ClearStore;
 import asymml.model.FileReason;
+import asymml.model.PrivateStore;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -32,20 +33,25 @@ public final class RunFile {
   /// @throws IOException one line that names the file and the reason; the old file is unchanged
   /// @throws IllegalArgumentException if a value cannot be written as JSON
   public static void write(Path file, Map<String, Object> facts) throws IOException {
+    write(ClearStore.CLEAR, file, facts);
+  }
+
+  /// The same in a store.
+  ///
+  /// @param store how it is stored
+  /// @param file its path; the directory must exist
+  /// @param facts strings, numbers, booleans, lists, maps and records of public packages
+  /// @throws IOException one line that names the file and the reason; the old file is unchanged
+  /// @throws IllegalArgumentException if a value cannot be written as JSON
+  public static void write(PrivateStore store, Path file, Map<String, Object> facts)
+      throws IOException {
     byte[] json;
     try {
       json = (JSON.writeValueAsString(facts) + "\n").getBytes(StandardCharsets.UTF_8);
     } catch (JacksonException e) {
       throw new IllegalArgumentException("the facts of a run cannot be written as JSON", e);
     }
-    ByteBuffer bytes = ByteBuffer.wrap(json);
-    AtomicFile.write(
-        file,
-        channel -> {
-          while (bytes.hasRemaining()) {
-            channel.write(bytes);
-          }
-        });
+    store.replace(file, json);
   }
 
   /// Reads the object back.
@@ -54,10 +60,21 @@ public final class RunFile {
   /// @return its facts; records have become maps
   /// @throws IOException one line that names the file, if it cannot be read or is not a JSON object
   public static Map<String, Object> read(Path file) throws IOException {
+    return read(ClearStore.CLEAR, file);
+  }
+
+  /// The same from a store.
+  ///
+  /// @param store how it is stored
+  /// @param file a file that [#write] wrote
+  /// @return its facts; records have become maps
+  /// @throws IOException one line that names the file, if it cannot be read or is not a JSON object
+  public static Map<String, Object> read(PrivateStore store, Path file) throws IOException {
+    byte[] content = store.content(file);
     String text;
     try {
-      text = Files.readString(file);
-    } catch (IOException e) {
+      text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(content)).toString();
+    } catch (CharacterCodingException e) {
       throw new IOException("cannot read " + file + ": " + FileReason.of(e), e);
     }
     @Nullable Map<String, Object> facts;

@@ -1,11 +1,46 @@
 package asymml.trusted.run;
 
+import asymml.model.ClearStore;
+import asymml.model.PrivateStore;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
-/// Where the files of a run lie; knows names only and touches nothing.
+/// Where the files of a run lie, and how those are stored that follow from private values; knows
+/// names only and writes nothing.
 ///
 /// @param directory the run directory
-public record RunLayout(Path directory) {
+/// @param store of metrics, ledger, checkpoint and [#runFile]; sealed files have names of their own
+/// @param lease whose consent the run's steps need
+public record RunLayout(Path directory, PrivateStore store, StepLease lease) {
+  /// What the names of sealed files end in.
+  public static final String SEALED = ".sealed";
+
+  /// A run whose files are in clear.
+  ///
+  /// @param directory the run directory
+  public RunLayout(Path directory) {
+    this(directory, ClearStore.CLEAR);
+  }
+
+  /// A run whose steps need nobody's consent.
+  ///
+  /// @param directory the run directory
+  /// @param store of its files
+  public RunLayout(Path directory, PrivateStore store) {
+    this(directory, store, StepLease.NONE);
+  }
+
+  private Path stored(String name) {
+    return directory.resolve(store.isSealed() ? name + SEALED : name);
+  }
+
+  /// Whether the directory holds a sealed checkpoint, whatever this layout's own store.
+  ///
+  /// @return false if there is none
+  public boolean holdsSealedRun() {
+    return Files.exists(directory.resolve("checkpoint.safetensors" + SEALED));
+  }
+
   /// The resolved configuration.
   ///
   /// @return `config.yaml`
@@ -17,28 +52,28 @@ public record RunLayout(Path directory) {
   ///
   /// @return `run.json`
   public Path runFile() {
-    return directory.resolve("run.json");
+    return stored("run.json");
   }
 
   /// One JSON object per epoch; see [MetricsLog].
   ///
   /// @return `metrics.jsonl`
   public Path metrics() {
-    return directory.resolve("metrics.jsonl");
+    return stored("metrics.jsonl");
   }
 
   /// The last complete checkpoint.
   ///
   /// @return `checkpoint.safetensors`
   public Path checkpoint() {
-    return directory.resolve("checkpoint.safetensors");
+    return stored("checkpoint.safetensors");
   }
 
   /// What has been released; see [LedgerFile].
   ///
   /// @return `ledger.json`
   public Path ledger() {
-    return directory.resolve("ledger.json");
+    return stored("ledger.json");
   }
 
   /// The directory of TensorBoard event files; see [TensorBoardLog].

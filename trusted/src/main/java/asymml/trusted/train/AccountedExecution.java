@@ -34,7 +34,9 @@ abstract sealed class AccountedExecution implements Execution
   }
 
   @Override
-  public final Position resumed(Position saved, int batches) throws TrainingException {
+  public final Position resumed(RunLayout layout, Position saved, int batches)
+      throws TrainingException, IOException {
+    ledger().count(layout, batches);
     return ledger().afterSpent(saved, batches);
   }
 

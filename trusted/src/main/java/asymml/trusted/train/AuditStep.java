@@ -92,7 +92,7 @@ public final class AuditStep implements AutoCloseable {
 
   /// Makes a step.
   ///
-  /// @param places which image each place holds, or [asymml.trusted.data.PoissonDraw#NULL_EXAMPLE]
+  /// @param places which image each place holds, or [asymml.trusted.draw.PoissonDraw#NULL_EXAMPLE]
   /// @throws IllegalArgumentException if there are not [#slots] of them
   /// @throws ProtocolException if a worker fails
   /// @throws TrainingException if the step is not finite

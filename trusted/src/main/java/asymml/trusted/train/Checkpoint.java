@@ -2,6 +2,7 @@ package asymml.trusted.train;
 
 import asymml.model.NamedTensor;
 import asymml.model.Parameter;
+import asymml.model.PrivateStore;
 import asymml.model.SafeTensors;
 import asymml.trusted.ops.Parameters;
 import java.io.IOException;
@@ -18,7 +19,7 @@ import java.util.function.Consumer;
 /// learning rate follow from seed and counters and need no state. The noise stream has none that is
 /// kept.
 ///
-/// Outside a TEE the file is protected by its directory's permissions and nothing else.
+/// In clear, the file is protected by its directory's permissions and nothing else.
 final class Checkpoint {
   private static final String TRAINED = "trained/";
   private static final String VELOCITY = "velocity/";
@@ -37,12 +38,14 @@ final class Checkpoint {
 
   /// Writes a checkpoint.
   ///
+  /// @param store how the file is stored
   /// @param identity describes the model, and the run that alone may continue from here
   /// @param parameters under training
   /// @param released what is the model: the parameters themselves, or their moving average
   /// @param state bases and clip bounds
   /// @throws IOException if it cannot be written; the old one then remains
   static void write(
+      PrivateStore store,
       Path file,
       Map<String, String> identity,
       Position position,
@@ -73,7 +76,7 @@ final class Checkpoint {
     }
     state.forEach((name, values) ->
         tensors.add(NamedTensor.of(SPLIT + name, new int[] {values.length}, values)));
-    SafeTensors.write(file, metadata, tensors);
+    SafeTensors.write(store, file, metadata, tensors);
   }
 
   /// Reads a checkpoint into a run of the same identity.
@@ -81,13 +84,14 @@ final class Checkpoint {
   /// @throws TrainingException if the file belongs to another run
   /// @throws IOException if it is missing or damaged
   static Position read(
+      PrivateStore store,
       Path file,
       Map<String, String> identity,
       Parameters parameters,
       Parameters released,
       Consumer<Map<String, float[]>> restore)
       throws IOException, TrainingException {
-    SafeTensors.Contents contents = SafeTensors.read(file);
+    SafeTensors.Contents contents = SafeTensors.read(store, file);
     Metadata metadata = new Metadata(file, contents.metadata());
     try {
       TrainedModel.checkFormat(metadata);

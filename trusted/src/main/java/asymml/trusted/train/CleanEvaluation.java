@@ -10,7 +10,7 @@ import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
-import asymml.trusted.data.Shuffle;
+import asymml.trusted.draw.Shuffle;
 import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
 import java.util.ArrayList;

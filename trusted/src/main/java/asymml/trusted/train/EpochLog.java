@@ -5,17 +5,17 @@ import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.run.TensorBoardLog;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.time.Clock;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// What a run writes down of each epoch: a line of metrics and points of curves.
+/// What a run writes down of each epoch: a line of metrics and, unless it is sealed, points of
+/// curves.
 final class EpochLog implements AutoCloseable {
   private final MetricsLog metrics;
-  private final TensorBoardLog events;
+  private final @Nullable TensorBoardLog events;
 
-  private EpochLog(MetricsLog metrics, TensorBoardLog events) {
+  private EpochLog(MetricsLog metrics, @Nullable TensorBoardLog events) {
     this.metrics = metrics;
     this.events = events;
   }
@@ -24,8 +24,12 @@ final class EpochLog implements AutoCloseable {
   ///
   /// @param resumed whether the run goes on behind the epochs that the metrics have
   static EpochLog open(RunLayout layout, Clock clock, boolean resumed) throws IOException {
-    List<EpochMetrics> earlier = resumed ? earlier(layout) : List.of();
-    MetricsLog metrics = MetricsLog.open(layout.metrics());
+    List<EpochMetrics> earlier = resumed ? MetricsLog.readAll(layout) : List.of();
+    MetricsLog metrics = MetricsLog.open(layout);
+    if (layout.store().isSealed()) {
+      // Event files are in clear.
+      return new EpochLog(metrics, null);
+    }
     try {
       TensorBoardLog events = TensorBoardLog.open(layout.events(), clock);
       EpochLog log = new EpochLog(metrics, events);
@@ -41,23 +45,26 @@ final class EpochLog implements AutoCloseable {
     }
   }
 
-  private static List<EpochMetrics> earlier(RunLayout layout) throws IOException {
-    return Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of();
-  }
-
   /// Writes an epoch; its metrics are on disk when this returns.
   void append(EpochMetrics line) throws IOException {
     metrics.append(line);
-    scalar("loss/train", line.step(), line.trainLoss());
+    if (events != null) {
+      append(events, line);
+    }
+  }
+
+  private static void append(TensorBoardLog events, EpochMetrics line) throws IOException {
+    scalar(events, "loss/train", line.step(), line.trainLoss());
     events.scalar("loss/test", line.step(), line.testLoss());
-    scalar("accuracy/train", line.step(), line.trainAccuracy());
+    scalar(events, "accuracy/train", line.step(), line.trainAccuracy());
     events.scalar("accuracy/test", line.step(), line.testAccuracy());
     events.scalar("learning_rate", line.step(), line.learningRate());
     events.scalar("images_per_second", line.step(), line.imagesPerSecond());
     events.flush();
   }
 
-  private void scalar(String name, long step, @Nullable Double value) throws IOException {
+  private static void scalar(TensorBoardLog events, String name, long step, @Nullable Double value)
+      throws IOException {
     if (value != null) {
       events.scalar(name, step, value);
     }
@@ -66,7 +73,9 @@ final class EpochLog implements AutoCloseable {
   @Override
   public void close() throws IOException {
     try (metrics) {
-      events.close();
+      if (events != null) {
+        events.close();
+      }
     }
   }
 }

@@ -45,10 +45,13 @@ sealed interface Execution extends AutoCloseable permits TrustedExecution, Accou
 
   /// Where a resumed run continues.
   ///
+  /// @param layout of the run
   /// @param saved the checkpoint's position
   /// @param batches steps of an epoch
   /// @throws TrainingException if what was released cannot be this run's
-  Position resumed(Position saved, int batches) throws TrainingException;
+  /// @throws IOException if it is an old copy of the run
+  Position resumed(RunLayout layout, Position saved, int batches)
+      throws TrainingException, IOException;
 
   /// Accounts for a step before anything of it is released.
   ///

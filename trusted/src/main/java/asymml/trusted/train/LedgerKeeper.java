@@ -13,12 +13,21 @@ final class LedgerKeeper {
   /// How many steps it runs ahead. A run that is killed has spent them.
   private static final int STEPS_AHEAD = 8;
 
+  /// For how many steps consent is asked at a time. A run that is killed has spent those too.
+  private static final int STEPS_LEASED = 64;
+
   private final Accounting accounting;
   private final boolean accounted;
   private final boolean hasEarlier;
 
   /// Steps that the ledger on disk covers.
   private long reserved;
+
+  /// Steps that are consented to.
+  private long leased;
+
+  /// Whether it is not known what was given back.
+  private boolean unsettled;
 
   /// Steps that the ledger has and the run's own count has not, since they were repeated.
   private long repeated;
@@ -33,11 +42,24 @@ final class LedgerKeeper {
     this.accounted = accounted;
     this.hasEarlier = earlier != null;
     this.reserved = earlier == null ? 0 : earlier.steps();
+    this.leased = reserved;
+  }
+
+  /// Counts what was consented to before the run was stopped, and never reached its ledger.
+  ///
+  /// @param batches of an epoch: consent is never asked for more
+  /// @throws IOException if this is an old copy of the run
+  void count(RunLayout layout, int batches) throws IOException {
+    leased = layout.lease().counted(reserved, Math.min(STEPS_LEASED, batches));
+    if (leased > reserved) {
+      reserved = leased;
+      LedgerFile.write(layout, accounting.ledger(reserved));
+    }
   }
 
   /// Begins the ledger of a new run.
   void begin(RunLayout layout) throws IOException {
-    LedgerFile.write(layout.ledger(), accounting.ledger(0));
+    LedgerFile.write(layout, accounting.ledger(0));
   }
 
   /// Where a resumed run continues. What was released after the checkpoint has been seen, whether
@@ -77,8 +99,34 @@ final class LedgerKeeper {
   /// @param stepsLeft of this epoch, with this one: no further, since a checkpoint comes then
   void reserve(RunLayout layout, long step, long stepsLeft) throws IOException {
     if (step + repeated >= reserved) {
+      lease(layout, step + repeated, stepsLeft);
       reserved = step + repeated + Math.min(STEPS_AHEAD, stepsLeft);
-      LedgerFile.write(layout.ledger(), accounting.ledger(reserved));
+      LedgerFile.write(layout, accounting.ledger(reserved));
+    }
+  }
+
+  /// Asks before the ledger says so: what is consented to and not written down is spent.
+  private void lease(RunLayout layout, long next, long stepsLeft) throws IOException {
+    if (unsettled) {
+      throw new IOException("it is not known how many steps of this run are counted: resume it");
+    }
+    if (next + Math.min(STEPS_AHEAD, stepsLeft) > leased) {
+      long wanted = next + Math.min(STEPS_LEASED, stepsLeft);
+      layout.lease().change(leased, wanted);
+      leased = wanted;
+    }
+  }
+
+  /// Gives back what is not used. Where that fails it stays spent, which is safe; what was done is
+  /// to be saved all the same.
+  private void giveBack(RunLayout layout) {
+    if (leased != reserved && !unsettled) {
+      try {
+        layout.lease().change(leased, reserved);
+        leased = reserved;
+      } catch (IOException e) {
+        unsettled = true;
+      }
     }
   }
 
@@ -88,7 +136,8 @@ final class LedgerKeeper {
   void settle(RunLayout layout, long done) throws IOException {
     if (reserved != done + repeated) {
       reserved = done + repeated;
-      LedgerFile.write(layout.ledger(), accounting.ledger(reserved));
+      LedgerFile.write(layout, accounting.ledger(reserved));
     }
+    giveBack(layout);
   }
 }

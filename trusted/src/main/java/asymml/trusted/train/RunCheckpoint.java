@@ -1,6 +1,7 @@
 package asymml.trusted.train;
 
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Checkpoint.Position;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -9,24 +10,30 @@ import org.jspecify.annotations.Nullable;
 
 /// The one checkpoint of a run, and what goes into it.
 ///
-/// @param file where it is
+/// @param layout of the run: where it is, and how it is stored
 /// @param identity of the run
 /// @param parameters of the network under training
 /// @param average the moving average of parameters, which is evaluated and released in their place;
 ///   null if they are themselves
 /// @param execution keeps the rest of the state
 record RunCheckpoint(
-    Path file,
+    RunLayout layout,
     Map<String, String> identity,
     Parameters parameters,
     @Nullable WeightAverage average,
     Execution execution) {
+  Path file() {
+    return layout.checkpoint();
+  }
+
   void save(Position position) throws IOException {
-    Checkpoint.write(file, identity, position, parameters, released(), execution.state());
+    Checkpoint.write(
+        layout.store(), file(), identity, position, parameters, released(), execution.state());
   }
 
   Position read() throws IOException, TrainingException {
-    return Checkpoint.read(file, identity, parameters, released(), execution::restore);
+    return Checkpoint.read(
+        layout.store(), file(), identity, parameters, released(), execution::restore);
   }
 
   /// Moves the average on.

@@ -26,7 +26,7 @@ public interface TrainListener {
   /// process.
   ///
   /// @param places which example each place of each step holds, or
-  ///   [asymml.trusted.data.PoissonDraw#NULL_EXAMPLE]; a copy
+  ///   [asymml.trusted.draw.PoissonDraw#NULL_EXAMPLE]; a copy
   default void examplesDrawn(int[] places) {}
 
   /// A training step is done.

@@ -1,16 +1,19 @@
 package asymml.trusted.train;
 
 import asymml.kernels.Tensor;
+import asymml.model.ClearStore;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.NamedTensor;
 import asymml.model.Parameter;
+import asymml.model.PrivateStore;
 import asymml.model.SafeTensors;
 import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.run.RunLayout;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -138,7 +141,20 @@ public final class TrainedModel implements AutoCloseable {
   /// @return the model, ready for inference
   /// @throws IOException if the file is missing, damaged or not a model of this program
   public static TrainedModel read(Path checkpoint) throws IOException {
-    SafeTensors.Contents contents = SafeTensors.read(checkpoint);
+    return read(ClearStore.CLEAR, checkpoint);
+  }
+
+  /// Reads the model of a run's checkpoint.
+  ///
+  /// @param layout of the run
+  /// @return the model, ready for inference
+  /// @throws IOException if the file is missing, damaged or not a model of this program
+  public static TrainedModel read(RunLayout layout) throws IOException {
+    return read(layout.store(), layout.checkpoint());
+  }
+
+  private static TrainedModel read(PrivateStore store, Path checkpoint) throws IOException {
+    SafeTensors.Contents contents = SafeTensors.read(store, checkpoint);
     try {
       Metadata metadata = new Metadata(checkpoint, contents.metadata());
       Description description = Description.read(metadata);

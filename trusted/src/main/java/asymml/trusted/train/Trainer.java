@@ -240,7 +240,7 @@ public final class Trainer implements AutoCloseable {
       BooleanSupplier stop)
       throws IOException, TrainingException {
     RunCheckpoint checkpoint =
-        new RunCheckpoint(layout.checkpoint(), identity(), parameters, average, execution);
+        new RunCheckpoint(layout, identity(), parameters, average, execution);
     Position start = resume ? resumed(layout, checkpoint, listener) : begun(layout, checkpoint);
     try (EpochLog log = EpochLog.open(layout, Clock.systemUTC(), resume)) {
       EpochEnd epochEnd = new EpochEnd(run, evaluator, checkpoint, log, listener);
@@ -273,8 +273,8 @@ public final class Trainer implements AutoCloseable {
   private Position resumed(RunLayout layout, RunCheckpoint checkpoint, TrainListener listener)
       throws IOException, TrainingException {
     Position saved = checkpoint.read();
-    MetricsLog.truncateAfter(layout.metrics(), saved.epoch());
-    Position start = execution.resumed(saved, run.batches());
+    MetricsLog.truncateAfter(layout, saved.epoch());
+    Position start = execution.resumed(layout, saved, run.batches());
     if (start.step() > saved.step()) {
       listener.stepsSkipped(start.step() - saved.step());
     }

@@ -77,7 +77,7 @@ final class TrustedExecution implements Execution {
   public void begin(RunLayout layout) {}
 
   @Override
-  public Position resumed(Position saved, int batches) {
+  public Position resumed(RunLayout layout, Position saved, int batches) {
     return saved;
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.draw.PoissonDraw;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;

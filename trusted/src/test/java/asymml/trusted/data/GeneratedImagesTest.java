@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.model.Shape;
+import asymml.trusted.draw.Shuffle;
 import java.nio.ByteBuffer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import asymml.kernels.Tensor;
 import asymml.model.Shape;
+import asymml.trusted.draw.SplitMix64;
 import java.lang.foreign.Arena;
 import java.util.List;
 import org.junit.jupiter.api.Test;

@@ -129,14 +129,15 @@ class PngDecoderTest {
         "has samples of 16 bits, but none above 4080: taken as 16 bits, 17 levels would be left of"
             + " them; set the window of samples, such as 0:4095");
     try (ImageDecoder decoder =
-        new ImageDecoder(DataLimits.DEFAULT, new SampleWindow(1000, 3000))) {
+        new ImageDecoder(DataLimits.DEFAULT, new Decoding.Window(1000, 3000))) {
       byte[] pixels = decoder.decode("x.png", file).pixels();
       for (int i = 0; i < pixels.length; i++) {
         double expected = Math.clamp((i * 16 - 1000) * 255 / 2000.0, 0, 255);
         assertThat(pixels[i] & 0xFF).isEqualTo((int) Math.floor(expected + 0.5));
       }
     }
-    try (ImageDecoder decoder = new ImageDecoder(DataLimits.DEFAULT, new SampleWindow(0, 65535))) {
+    try (ImageDecoder decoder =
+        new ImageDecoder(DataLimits.DEFAULT, new Decoding.Window(0, 65535))) {
       assertThat(decoder.decode("x.png", file).pixels()[255]).isEqualTo((byte) 16);
     }
     assertThat(decode(PngFiles.encode(16, 16, 0, 16, false, (_, _, _) -> 0)).pixels())
@@ -145,9 +146,9 @@ class PngDecoderTest {
 
   @Test
   void windows_are_two_numbers_in_order() {
-    assertThat(SampleWindow.parse("0:4095")).hasToString("0:4095");
+    assertThat(Decoding.Window.parse("0:4095")).hasToString("0:4095");
     for (String text : List.of("", "5", "5:", "a:b", "9:9", "9:8", "-1:5", "0:65536", "1:2:3")) {
-      assertThatThrownBy(() -> SampleWindow.parse(text))
+      assertThatThrownBy(() -> Decoding.Window.parse(text))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("a window is LOW:HIGH");
     }

@@ -13,7 +13,7 @@ import asymml.model.Zoo;
 import asymml.trusted.boundary.NonFiniteException;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
-import asymml.trusted.data.Shuffle;
+import asymml.trusted.draw.Shuffle;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.plan.Mode;

@@ -3,12 +3,17 @@ package asymml.trusted.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.model.ClearStore;
+import asymml.model.PrivateStore;
 import asymml.privacy.Delta;
 import asymml.privacy.Ledger;
 import asymml.privacy.Sampling;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -118,6 +123,68 @@ class RunDirectoryTest {
     assertThatThrownBy(() -> RunDirectory.create(directory))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("already holds a run (ledger.json)");
+  }
+
+  /// A store whose files no other can read.
+  private static final class Mirrored implements PrivateStore {
+    private static byte[] mirrored(byte[] bytes) {
+      byte[] all = bytes.clone();
+      for (int i = 0; i < all.length; i++) {
+        all[i] ^= -1;
+      }
+      return all;
+    }
+
+    @Override
+    public boolean isSealed() {
+      return true;
+    }
+
+    @Override
+    public void replace(Path file, long size, Body body) throws IOException {
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      body.writeTo(Channels.newChannel(out));
+      assertThat(out.size()).isEqualTo((int) size);
+      ClearStore.CLEAR.replace(file, mirrored(out.toByteArray()));
+    }
+
+    @Override
+    public SeekableByteChannel open(Path file) throws IOException {
+      Path clear = Files.createTempFile("mirrored", "");
+      Files.write(clear, mirrored(Files.readAllBytes(file)));
+      return Files.newByteChannel(clear, StandardOpenOption.DELETE_ON_CLOSE);
+    }
+  }
+
+  @Test
+  void a_sealed_run_and_one_in_clear_do_not_share_a_directory() throws IOException {
+    RunLayout sealed = new RunLayout(directory, new Mirrored());
+    RunLayout clear = new RunLayout(directory);
+    try (RunDirectory run = RunDirectory.create(sealed)) {
+      assertThat(run.layout().events()).doesNotExist();
+      assertThat(sealed.ledger()).hasFileName("ledger.json.sealed");
+      LedgerFile.write(sealed, ledger(1));
+      assertThat(LedgerFile.read(sealed)).isEqualTo(ledger(1));
+      assertThat(LedgerFile.readIfAny(clear)).isNull();
+      assertThat(clear.holdsSealedRun()).isFalse();
+    }
+    assertThatThrownBy(() -> RunDirectory.create(sealed))
+        .hasMessageContaining("already holds a run (ledger.json.sealed)");
+    Files.writeString(sealed.config(), "");
+    Files.writeString(sealed.checkpoint(), "");
+    assertThat(clear.holdsSealedRun()).isTrue();
+    assertThatThrownBy(() -> RunDirectory.resume(clear))
+        .hasMessageContaining("holds a sealed run, which is resumed with its owner's key");
+    assertThatThrownBy(() -> RunDirectory.create(clear))
+        .hasMessageContaining("already holds a run (checkpoint.safetensors.sealed)");
+    RunDirectory.resume(sealed).close();
+    Files.delete(sealed.checkpoint());
+    Files.delete(sealed.ledger());
+    Files.writeString(clear.checkpoint(), "");
+    assertThatThrownBy(() -> RunDirectory.create(sealed))
+        .hasMessageContaining("already holds a run (checkpoint.safetensors)");
+    assertThatThrownBy(() -> RunDirectory.resume(sealed))
+        .hasMessageContaining("it has no checkpoint.safetensors.sealed");
   }
 
   private static Ledger ledger(long steps) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.fail;
 
 import asymml.kernels.Tensor;
+import asymml.model.ClearStore;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.NamedTensor;
@@ -13,6 +14,7 @@ import asymml.model.SafeTensors;
 import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.ops.Parameters;
+import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Checkpoint.Position;
 import asymml.trusted.train.EpochTotals.Cost;
 import java.io.IOException;
@@ -99,7 +101,7 @@ class CheckpointTest {
   }
 
   private void write() throws IOException {
-    Checkpoint.write(file, identity(), POSITION, parameters, parameters, state);
+    Checkpoint.write(ClearStore.CLEAR, file, identity(), POSITION, parameters, parameters, state);
   }
 
   private static List<Integer> bits(float[] values) {
@@ -136,7 +138,8 @@ class CheckpointTest {
     Map<String, float[]> restored = new TreeMap<>();
     try (Parameters other = trained(graph(norm), 99)) {
       assertThat(content(other)).isNotEqualTo(content(parameters));
-      assertThat(Checkpoint.read(file, identity(), other, other, restored::putAll))
+      assertThat(
+              Checkpoint.read(ClearStore.CLEAR, file, identity(), other, other, restored::putAll))
           .isEqualTo(POSITION);
       assertThat(content(other)).isEqualTo(content(parameters));
     }
@@ -148,7 +151,7 @@ class CheckpointTest {
     state.clear();
     write();
     List<Map<String, float[]>> restored = new ArrayList<>();
-    Checkpoint.read(file, identity(), parameters, parameters, restored::add);
+    Checkpoint.read(ClearStore.CLEAR, file, identity(), parameters, parameters, restored::add);
     assertThat(restored).containsExactly(Map.of());
   }
 
@@ -180,7 +183,13 @@ class CheckpointTest {
     try (Parameters other = trained(CNN, 5)) {
       Map<String, List<Integer>> before = content(other);
       assertThatThrownBy(() ->
-              Checkpoint.read(file, identity, other, other, _ -> fail("state of another run")))
+              Checkpoint.read(
+                  ClearStore.CLEAR,
+                  file,
+                  identity,
+                  other,
+                  other,
+                  _ -> fail("state of another run")))
           .isInstanceOf(TrainingException.class)
           .hasMessage(
               "%s belongs to a run with another %s: resume with the settings and data it was started with"
@@ -215,7 +224,8 @@ class CheckpointTest {
     write();
     Map<String, String> other = identity();
     other.put("shield", "shares");
-    assertThatThrownBy(() -> Checkpoint.read(file, other, parameters, parameters, _ -> {}))
+    assertThatThrownBy(
+            () -> Checkpoint.read(ClearStore.CLEAR, file, other, parameters, parameters, _ -> {}))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("lacks 'shield'");
   }
@@ -234,7 +244,8 @@ class CheckpointTest {
       assertThat(tensors.removeIf(t -> t.name().equals(name))).isTrue();
       return tensors;
     });
-    assertThatThrownBy(() -> Checkpoint.read(file, identity(), parameters, parameters, _ -> {}))
+    assertThatThrownBy(() ->
+            Checkpoint.read(ClearStore.CLEAR, file, identity(), parameters, parameters, _ -> {}))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("no checkpoint of this program: it has no '" + name + "' of shape");
     rewrite(tensors -> {
@@ -244,7 +255,8 @@ class CheckpointTest {
               : t);
       return tensors;
     });
-    assertThatThrownBy(() -> Checkpoint.read(file, identity(), parameters, parameters, _ -> {}))
+    assertThatThrownBy(() ->
+            Checkpoint.read(ClearStore.CLEAR, file, identity(), parameters, parameters, _ -> {}))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("has no '" + name + "' of shape");
   }
@@ -268,7 +280,12 @@ class CheckpointTest {
   private void assertRefused(String how) {
     assertThatThrownBy(() ->
             Checkpoint.read(
-                file, identity(), parameters, parameters, _ -> fail("state of a damaged file")))
+                ClearStore.CLEAR,
+                file,
+                identity(),
+                parameters,
+                parameters,
+                _ -> fail("state of a damaged file")))
         .as(how)
         .isInstanceOf(IOException.class)
         .hasMessageContaining(file.toString())
@@ -281,8 +298,9 @@ class CheckpointTest {
     byte[] before = Files.readAllBytes(file);
     Files.createDirectories(directory.resolve(file.getFileName() + ".tmp").resolve("full"));
     Position later = new Position(8, POSITION.step() + 1, EpochTotals.ZERO);
-    assertThatThrownBy(
-            () -> Checkpoint.write(file, identity(), later, parameters, parameters, state))
+    assertThatThrownBy(() ->
+            Checkpoint.write(
+                ClearStore.CLEAR, file, identity(), later, parameters, parameters, state))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("checkpoint.safetensors");
     assertThat(Files.readAllBytes(file)).isEqualTo(before);
@@ -293,7 +311,8 @@ class CheckpointTest {
     RunPlan run = RunPlan.of(TinyRuns.config(1, 4), TinyRuns.data(6, 3, 1));
     try (Parameters own = new Parameters(run.graph(), new Initializer(1), true);
         Execution execution = new TrustedExecution(run, own)) {
-      RunCheckpoint checkpoint = new RunCheckpoint(file, run.identity(), own, null, execution);
+      RunCheckpoint checkpoint =
+          new RunCheckpoint(new RunLayout(directory), run.identity(), own, null, execution);
       Map<String, List<Integer>> before = content(own);
       checkpoint.save(POSITION);
       own.value("fc.weight").fill(7);

@@ -9,7 +9,7 @@ import asymml.model.Zoo;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.DataSet;
-import asymml.trusted.data.Shuffle;
+import asymml.trusted.draw.Shuffle;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.LayerPass;
 import asymml.trusted.plan.NoiseStrength;

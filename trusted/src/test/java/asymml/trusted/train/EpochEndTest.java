@@ -75,7 +75,7 @@ class EpochEndTest {
         Evaluator evaluator = new Evaluator(run.graph(), parameters, 4);
         EpochLog log = EpochLog.open(layout, CLOCK, false)) {
       RunCheckpoint checkpoint =
-          new RunCheckpoint(layout.checkpoint(), run.identity(), parameters, null, execution);
+          new RunCheckpoint(layout, run.identity(), parameters, null, execution);
       checkpoint.save(START);
       use.of(new EpochEnd(run, evaluator, checkpoint, log, listener), checkpoint, parameters);
     }

@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.kernels.SoftmaxCrossEntropy;
+import asymml.model.ClearStore;
 import asymml.privacy.Ledger;
 import asymml.trusted.plan.Terms;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.run.StepLease;
 import asymml.trusted.train.Checkpoint.Position;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -243,6 +245,75 @@ class LedgerKeeperTest {
     }
     resumed.settle(layout, BATCHES);
     assertThat(onDisk()).isEqualTo(UNACCOUNTED.ledger(lost + BATCHES));
+  }
+
+  /// Somebody who counts, and can be out of reach.
+  private static final class Counter implements StepLease {
+    private long counted;
+    private boolean away;
+    private final List<String> changes = new ArrayList<>();
+
+    @Override
+    public long counted(long listed, long most) throws IOException {
+      if (counted - listed > most) {
+        throw new IOException("an old copy");
+      }
+      return counted;
+    }
+
+    @Override
+    public void change(long from, long to) throws IOException {
+      if (away) {
+        throw new IOException("out of reach");
+      }
+      assertThat(from).isEqualTo(counted);
+      counted = to;
+      changes.add(from + " to " + to);
+    }
+  }
+
+  @Test
+  void consent_comes_before_the_ledger_for_no_later_epoch_and_what_is_not_used_is_given_back()
+      throws Exception {
+    Counter counter = new Counter();
+    layout = new RunLayout(directory, ClearStore.CLEAR, counter);
+    LedgerKeeper keeper = accounted(null);
+    keeper.begin(layout);
+    for (long step = 0; step < BATCHES + 9; step++) {
+      keeper.reserve(layout, step, leftOfEpoch(step));
+      assertThat(counter.counted).isBetween(onDisk().steps(), (step / BATCHES + 1) * BATCHES);
+    }
+    keeper.settle(layout, BATCHES + 9);
+    assertThat(counter.changes).containsExactly("0 to 20", "20 to 40", "40 to 29");
+    counter.away = true;
+    assertThatThrownBy(() -> keeper.reserve(layout, BATCHES + 9, BATCHES - 9))
+        .hasMessage("out of reach");
+    assertThat(onDisk().steps()).isEqualTo(BATCHES + 9);
+  }
+
+  @Test
+  void where_nothing_can_be_given_back_it_is_spent_and_the_process_goes_no_further()
+      throws Exception {
+    Counter counter = new Counter();
+    layout = new RunLayout(directory, ClearStore.CLEAR, counter);
+    LedgerKeeper keeper = accounted(null);
+    keeper.begin(layout);
+    keeper.reserve(layout, 0, BATCHES);
+    counter.away = true;
+    keeper.settle(layout, 3);
+    counter.away = false;
+    assertThatThrownBy(() -> keeper.reserve(layout, 3, BATCHES - 3))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("resume it");
+    LedgerKeeper resumed = accounted(onDisk());
+    resumed.count(layout, BATCHES);
+    assertThat(onDisk()).isEqualTo(ACCOUNTED.ledger(BATCHES));
+    Position saved = new Position(0, 3, EpochTotals.ZERO.plusLost(3));
+    assertThat(resumed.afterSpent(saved, BATCHES).step()).isEqualTo(BATCHES);
+    resumed.reserve(layout, BATCHES, BATCHES);
+    assertThat(counter.changes).containsExactly("0 to 20", "20 to 40");
+    assertThatThrownBy(() -> accounted(ACCOUNTED.ledger(3)).count(layout, BATCHES))
+        .hasMessage("an old copy");
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import asymml.kernels.Tensor;
+import asymml.model.ClearStore;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
@@ -118,8 +119,14 @@ class OptimizerStepsTest {
         step(first, schedule(), s);
       }
       Checkpoint.write(
-          file, identity, new Position(0, stopped, EpochTotals.ZERO), first, first, Map.of());
-      long from = Checkpoint.read(file, identity, second, second, _ -> {}).step();
+          ClearStore.CLEAR,
+          file,
+          identity,
+          new Position(0, stopped, EpochTotals.ZERO),
+          first,
+          first,
+          Map.of());
+      long from = Checkpoint.read(ClearStore.CLEAR, file, identity, second, second, _ -> {}).step();
       for (long s = from; s < STEPS; s++) {
         step(second, schedule(), s);
       }

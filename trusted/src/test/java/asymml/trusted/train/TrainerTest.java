@@ -12,7 +12,7 @@ import static org.assertj.core.api.Assertions.within;
 import asymml.model.Zoo;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
-import asymml.trusted.data.Shuffle;
+import asymml.trusted.draw.Shuffle;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Shield;
@@ -272,7 +272,8 @@ class TrainerTest {
         .isInstanceOf(TrainingException.class)
         .hasMessageMatching(
             "training diverged at step \\d+: .* no longer finite; lower the learning rate or the"
-                + " noise, or, if that does not help, suspect the results of a worker, which are not checked for size; the last checkpoint is intact");
+                + " noise, or, if that does not help, suspect the results of a worker, which are"
+                + " not checked for size; the last checkpoint is intact");
     try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
       model
           .parameters()

@@ -1,4 +1,4 @@
-package asymml.trusted.data;
+package asymml.trusted.draw;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

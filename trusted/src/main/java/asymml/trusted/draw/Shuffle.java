@@ -1,4 +1,4 @@
-package asymml.trusted.data;
+package asymml.trusted.draw;
 
 /// Seeded orders of examples.
 public final class Shuffle {

@@ -1,4 +1,4 @@
-package asymml.trusted.data;
+package asymml.trusted.draw;
 
 import java.nio.ByteBuffer;
 import java.nio.LongBuffer;

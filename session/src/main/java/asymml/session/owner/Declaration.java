@@ -1,0 +1,69 @@
+package asymml.session.owner;
+
+import asymml.attest.EvidenceException;
+import asymml.attest.policy.RunBounds;
+import asymml.attest.policy.RunConfiguration;
+import asymml.session.Finding;
+import asymml.session.InvalidSpecException;
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
+import asymml.session.WorkerChoice;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// What a run declares to its owner: all settings that change what it computes or releases. A
+/// resumed run declares the same.
+final class Declaration {
+  private Declaration() {}
+
+  /// Refuses what a run with sealed data cannot do without a file in clear, or with something that
+  /// no evidence speaks of.
+  ///
+  /// @throws InvalidSpecException with all of it
+  static void requireSealable(TrainingSpec spec) {
+    List<Finding> found = new ArrayList<>();
+    String source = spec.data().source();
+    if (source.equals("generated") || source.startsWith("generated:")) {
+      found.add(contradiction("data", "must name a file that the owner has sealed"));
+    }
+    if (spec.analyzeEvery() > 0) {
+      found.add(
+          contradiction(
+              "analyze-every", "writes statistics of private data in clear: not with an owner"));
+    }
+    if (spec.init().file() != null) {
+      found.add(
+          contradiction(
+              "init", "reads a file of which the owner knows nothing: not with an owner"));
+    }
+    if (spec.usedWorkers().stream().anyMatch(WorkerChoice.Local.class::isInstance)) {
+      found.add(
+          contradiction(
+              "worker",
+              "must name one that runs already (tls:HOST:PORT): with an owner this process starts"
+                  + " no other"));
+    }
+    if (!found.isEmpty()) {
+      throw new InvalidSpecException(found);
+    }
+  }
+
+  private static Finding contradiction(String setting, String problem) {
+    return new Finding(Finding.Kind.CONTRADICTION, setting, problem);
+  }
+
+  /// The canonical form of a run's settings.
+  static RunConfiguration of(TrainingSpec spec) {
+    Map<String, Object> settings =
+        new LinkedHashMap<>(Settings.of(spec).without(Settings.FREE_ON_RESUME).values());
+    // Models are exported sealed.
+    settings.put(RunBounds.RELEASE_MODEL, false);
+    try {
+      return RunConfiguration.of(settings);
+    } catch (EvidenceException e) {
+      throw new IllegalStateException("settings are scalars and lists", e);
+    }
+  }
+}
