@@ -27,6 +27,8 @@ module asymml.trusted {
       asymml.cli,
       asymml.session,
       asymml.study;
+  exports asymml.trusted.inference to
+      asymml.session;
   exports asymml.trusted.network to
       asymml.study;
   exports asymml.trusted.ops to

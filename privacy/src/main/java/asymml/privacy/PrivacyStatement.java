@@ -203,6 +203,13 @@ public record PrivacyStatement(
     return List.copyOf(all);
   }
 
+  /// Why nothing finite holds for the whole view.
+  ///
+  /// @return the channels at fault with their reasons
+  String whyInfinite() {
+    return whyInfinite(EnumSet.allOf(Channel.class));
+  }
+
   /// The channels at fault, or if each is finite by itself the tails of all together.
   private String whyInfinite(Set<Channel> among) {
     Set<Channel> open = uncovered();
@@ -272,8 +279,9 @@ public record PrivacyStatement(
               + " under masks, the other the key of the masks and no value");
     }
     lines.add(
-        "number of examples, classes, architecture, initial weights, seed, clip bounds and all settings"
-            + " are public: a rank or layer chosen by looking at private data is a release that is not counted"
+        "number of examples, classes, architecture, initial weights, seed, clip bounds and all"
+            + " settings are public: a rank or layer chosen by looking at private data is a release"
+            + " that is not counted"
             + (coversModel()
                 ? "; the test accuracy says nothing of the training images but through the model"
                 : "; a worker's view is all that it is sent, not what the trained model reveals to"
@@ -333,7 +341,7 @@ public record PrivacyStatement(
   }
 
   /// A probability in so many digits, rounded up from the shortest decimal that stands for it.
-  private static String scientific(double probability, int digits) {
+  static String scientific(double probability, int digits) {
     if (probability == 0) {
       return "0";
     }

@@ -1,5 +1,6 @@
 package asymml.cli.options;
 
+import asymml.session.InferenceSpec;
 import asymml.session.Settings;
 import asymml.session.TrainingSpec;
 import java.util.LinkedHashMap;
@@ -26,8 +27,9 @@ public final class SettingFlags {
             "data",
             "DATA",
             "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of"
-                + " generated shapes; a folder or zip of train/<class>/*.jpg|png and test/<class>/*; a"
-                + " folder of CIFAR-10/100 binary files or of the IDX files of the MNIST family.")
+                + " generated shapes; a folder or zip of train/<class>/*.jpg|png and"
+                + " test/<class>/*; a folder of CIFAR-10/100 binary files or of the IDX files of"
+                + " the MNIST family.")
         .flag(
             "limit-train",
             "N",
@@ -54,26 +56,26 @@ public final class SettingFlags {
         .flag(
             "init",
             "FILE",
-            "Begin with the parameters of a model file: safetensors or .onnx, with torchvision's names"
-                + " or those of 'asymml export'. The others, and a classifier of other classes, are"
-                + " drawn by the seed (default: all are).")
+            "Begin with the parameters of a model file: safetensors or .onnx, with torchvision's"
+                + " names or those of 'asymml export'. The others, and a classifier of other"
+                + " classes, are drawn by the seed (default: all are).")
         .negatable(
             "init-public",
-            "Declare that the file of --init depends on no private image of this run: needed in a run"
-                + " that is accounted for, whose epsilon is false otherwise (default: no).")
+            "Declare that the file of --init depends on no private image of this run: needed in a"
+                + " run that is accounted for, whose epsilon is false otherwise (default: no).")
         .list(
             "freeze",
             "LAYERS",
             "With --init: layers that are not trained, as regular expressions with commas, such as"
-                + " 'conv1,bn1,layer1.*'; those in front of them must be frozen too. They are computed"
-                + " in the trusted process, are not released and count for nothing in the account"
-                + " (default: none).")
+                + " 'conv1,bn1,layer1.*'; those in front of them must be frozen too. They are"
+                + " computed in the trusted process, are not released and count for nothing in the"
+                + " account (default: none).")
         .flag(
             "mode",
             "MODE",
-            "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part trusted, noisy"
-                + " residual at the worker; trusted-only: all trusted; untrusted-only: all at the"
-                + " worker, NO PRIVACY; dp-only: noisy whole activations at the worker.")
+            "Where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank part trusted,"
+                + " noisy residual at the worker; trusted-only: all trusted; untrusted-only: all at"
+                + " the worker, NO PRIVACY; dp-only: noisy whole activations at the worker.")
         .flag(
             "decomposer",
             "NAME",
@@ -94,8 +96,8 @@ public final class SettingFlags {
             "noise-ratio",
             "RHO",
             "Noise on residuals with sigma = RHO C / sqrt(values), C the clip bound (default: 0.1"
-                + " unless --noise-multiplier is given; 0: neither noise nor clipping). With --shield"
-                + " shares: the mask-to-signal ratio.")
+                + " unless --noise-multiplier is given; 0: neither noise nor clipping). With"
+                + " --shield shares: the mask-to-signal ratio.")
         .flag(
             "noise-multiplier",
             "Z",
@@ -112,19 +114,19 @@ public final class SettingFlags {
             "protect",
             "CHANNELS",
             "What is clipped, noised and accounted for: none; residuals; gradients (and residuals);"
-                + " weights (and both); or all, that is the worker's whole view (default: none, with"
-                + " --target-epsilon residuals, with --shield shares gradients).")
+                + " weights (and both); or all, that is the worker's whole view (default: none,"
+                + " with --target-epsilon residuals, with --shield shares gradients).")
         .flag(
             "target-epsilon",
             "E",
-            "Budget of what is protected: without a noise setting the noise follows from it, with one"
-                + " the run ends at the last step inside it (default: no budget).")
+            "Budget of what is protected: without a noise setting the noise follows from it, with"
+                + " one the run ends at the last step inside it (default: no budget).")
         .flag("delta", "D", "Delta at which epsilon is stated (default: ${DEFAULT-VALUE}).")
         .flag(
             "sampling",
             "KIND",
-            "poisson (each image independently, in secret; only where the whole view is protected) or"
-                + " shuffle (nothing is amplified) (default: poisson with --protect all, else"
+            "poisson (each image independently, in secret; only where the whole view is protected)"
+                + " or shuffle (nothing is amplified) (default: poisson with --protect all, else"
                 + " shuffle).")
         .flag(
             "basis",
@@ -140,12 +142,12 @@ public final class SettingFlags {
                 + " (default: median, in a run that is accounted for public).")
         .negatable(
             "dp-sgd",
-            "Train by DP-SGD: one clip norm for all parameters, Poisson sampling, and noise that follows"
-                + " from --target-epsilon or is --noise-multiplier. Covers the released model and, with"
-                + " --shield shares, any one worker's whole view; without workers: --mode"
-                + " trusted-only. Changes the defaults of --norm (group), --epochs (30), --batch-size"
-                + " (128), --learning-rate (1, per gradient of norm 1), --weight-decay (0),"
-                + " --warm-up-epochs (0) and --augment (false) (default: ${DEFAULT-VALUE}).")
+            "Train by DP-SGD: one clip norm for all parameters, Poisson sampling, and noise that"
+                + " follows from --target-epsilon or is --noise-multiplier. Covers the released"
+                + " model and, with --shield shares, any one worker's whole view; without workers:"
+                + " --mode trusted-only. Changes the defaults of --norm (group), --epochs (30),"
+                + " --batch-size (128), --learning-rate (1, per gradient of norm 1), --weight-decay"
+                + " (0), --warm-up-epochs (0) and --augment (false) (default: ${DEFAULT-VALUE}).")
         .flag(
             "logical-batch-size",
             "B",
@@ -158,8 +160,8 @@ public final class SettingFlags {
         .flag(
             "weight-average",
             "A",
-            "With --dp-sgd: decay of the moving average of weights that is evaluated and saved, 0 for"
-                + " none (default: 0.95).")
+            "With --dp-sgd: decay of the moving average of weights that is evaluated and saved, 0"
+                + " for none (default: 0.95).")
         .flag(
             "masks-share",
             "S",
@@ -168,15 +170,16 @@ public final class SettingFlags {
         .flag(
             "per-example",
             "METHOD",
-            "With --dp-sgd: how convolutions' parts in the gradients of single images are found: stored,"
-                + " ghost (norms from Gram matrices), recomputed, or auto (the fastest for each layer"
-                + " that fits into memory). See `asymml bench --dp-sgd` (default: auto).")
+            "With --dp-sgd: how convolutions' parts in the gradients of single images are found:"
+                + " stored, ghost (norms from Gram matrices), recomputed, or auto (the fastest for"
+                + " each layer that fits into memory). See `asymml bench --dp-sgd` (default:"
+                + " auto).")
         .flag(
             "per-example-memory",
             "BYTES",
-            "With --dp-sgd: memory for the stored gradients of the images of a physical batch; where"
-                + " they do not fit, the largest layers are recomputed, or with --per-example stored"
-                + " the physical batch is made smaller (default: 512M).")
+            "With --dp-sgd: memory for the stored gradients of the images of a physical batch;"
+                + " where they do not fit, the largest layers are recomputed, or with --per-example"
+                + " stored the physical batch is made smaller (default: 512M).")
         .flag(
             "public-data",
             "DATA",
@@ -197,7 +200,8 @@ public final class SettingFlags {
         .list(
             "milestones",
             "EPOCHS",
-            "With --schedule step: epochs at whose end the rate falls, with commas (default: none).")
+            "With --schedule step: epochs at whose end the rate falls, with commas (default:"
+                + " none).")
         .flag(
             "step-factor",
             "F",
@@ -205,7 +209,8 @@ public final class SettingFlags {
         .flag(
             "warm-up-epochs",
             "N",
-            "Epochs over which the rate first rises, fractions allowed (default: ${DEFAULT-VALUE}).")
+            "Epochs over which the rate first rises, fractions allowed (default:"
+                + " ${DEFAULT-VALUE}).")
         .flag(
             "label-smoothing",
             "S",
@@ -258,6 +263,54 @@ public final class SettingFlags {
         .spec;
   }
 
+  /// What some flags mean at inference.
+  private static final Map<String, String> AT_INFERENCE =
+      Map.ofEntries(
+          Map.entry(
+              "worker",
+              "Run the model together with a worker: local to start one here, cuda:N to start one"
+                  + " on a GPU of this machine, unix:PATH or tls:HOST:PORT of one that runs"
+                  + " already. Several share each batch; twice with --shield shares (default: none,"
+                  + " all is computed here and nothing is released)."),
+          Map.entry(
+              "mode",
+              "With --worker: where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank"
+                  + " part trusted, noisy residual at the worker; untrusted-only: all at the"
+                  + " worker, NO PRIVACY; dp-only: noisy whole activations at the worker."),
+          Map.entry(
+              "protect",
+              "What is clipped to a fixed bound, noised and accounted for: none or residuals"
+                  + " (default: none, with --shield shares residuals)."),
+          Map.entry(
+              "basis",
+              "What a shared basis is fitted to: batch (the images themselves) or public (see"
+                  + " --public-data) (default: batch, with --protect residuals public)."),
+          Map.entry(
+              "clip",
+              "Clip bounds of residuals: median (follows the images), public (medians over"
+                  + " --public-data), or a number (default: median, with --protect residuals"
+                  + " public)."),
+          Map.entry(
+              "public-data",
+              "Public images of the same shape, for clip norms and bases with --protect residuals"
+                  + " (default: ${DEFAULT-VALUE})."));
+
+  /// The flags of inference through the split, as a mixin: those of training that it has, too.
+  public static CommandSpec inferenceMixin() {
+    CommandSpec some = CommandSpec.create();
+    for (OptionSpec option : mixin().options()) {
+      String key = key(option);
+      if (InferenceSpec.SETTINGS.contains(key)) {
+        OptionSpec.Builder own = option.toBuilder();
+        if (AT_INFERENCE.containsKey(key)) {
+          own.description(AT_INFERENCE.get(key));
+        }
+        some.addOption(own.build());
+      }
+    }
+    return some;
+  }
+
   private SettingFlags flag(String key, String label, String... description) {
     return add(option(key, description).paramLabel(label).type(String.class));
   }
@@ -306,6 +359,20 @@ public final class SettingFlags {
   /// The key of a setting's flag.
   static String key(OptionSpec option) {
     return option.longestName().replaceFirst("^--(no-)?", "");
+  }
+
+  /// The same for inference, where no worker is the default.
+  public static final class InferenceDefaults implements IDefaultValueProvider {
+    private final Defaults training = new Defaults();
+
+    @Override
+    public @Nullable String defaultValue(ArgSpec arg) {
+      return arg instanceof OptionSpec option
+              && InferenceSpec.SETTINGS.contains(key(option))
+              && !key(option).equals("worker")
+          ? training.defaultValue(arg)
+          : null;
+    }
   }
 
   /// Tells picocli, for its help, what stands where nothing is set.
