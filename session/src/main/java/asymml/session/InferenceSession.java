@@ -33,7 +33,8 @@ import org.jspecify.annotations.Nullable;
 
 /// A trained model that classifies images together with workers. Weights are sent once; of each
 /// image, the inputs of split layers are released. Every image is counted in the run's
-/// `queries.jsonl` before anything of it is sent.
+/// `queries.jsonl` before anything of it is sent. A sealed run is refused: its weights would be
+/// sent.
 public final class InferenceSession implements AutoCloseable {
   private static final String NOT_FINITE =
       "the activations are not finite: training of this model diverged, or a worker is faulty or"
@@ -74,6 +75,13 @@ public final class InferenceSession implements AutoCloseable {
   /// @throws IOException if a worker is not to be had
   public static InferenceSession open(TrainedRun run, InferenceSpec spec, Progress progress)
       throws DataException, IOException {
+    if (run.layout().store().isSealed()) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              "worker",
+              "would be sent weights of a sealed run, which its owner has not released"));
+    }
     TrainConfig config = spec.settings().training();
     Plan plan;
     try {
