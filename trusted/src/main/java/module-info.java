@@ -34,6 +34,8 @@ module asymml.trusted {
       asymml.study;
   exports asymml.trusted.draw to
       asymml.study;
+  exports asymml.trusted.inference to
+      asymml.session;
   exports asymml.trusted.network to
       asymml.study;
   exports asymml.trusted.ops to

@@ -1,11 +1,15 @@
 package asymml.cli;
 
+import asymml.cli.options.InferenceAttackOptions;
 import asymml.cli.options.Values;
 import asymml.cli.table.AttackTable;
 import asymml.cli.terminal.DataOpening;
 import asymml.session.DataSpec;
+import asymml.session.InferenceSpec;
+import asymml.session.InvalidSpecException;
 import asymml.session.Limit;
 import asymml.session.Settings;
+import asymml.session.TrainedRun;
 import asymml.session.TrainingSpec;
 import asymml.study.StudyException;
 import asymml.study.attack.AttackName;
@@ -13,6 +17,7 @@ import asymml.study.attack.AttackReport;
 import asymml.study.attack.AttackSettings;
 import asymml.study.attack.AttackSuite;
 import asymml.study.attack.AttackTarget;
+import asymml.study.attack.InferenceAttack;
 import asymml.study.attack.RecordingAttack;
 import asymml.study.attack.SuiteListener;
 import asymml.study.attack.SuitePlan;
@@ -31,6 +36,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -44,15 +50,16 @@ import picocli.CommandLine.Spec;
     description = {
       "Attacks a recording of what a worker saw in a run's first step, and scores what comes out"
           + " against the truth.",
-      "The attacks read the recording, the network's architecture and plan, the optimiser's settings"
-          + " and public images. Scoring reads the run's own images, here, and repeats its first step"
-          + " without a worker; scores are private statistics, covered by no guarantee."
+      "The attacks read the recording, the network's architecture and plan, the optimiser's"
+          + " settings and public images. Scoring reads the run's own images, here, and repeats its"
+          + " first step without a worker; scores are private statistics, covered by no guarantee."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml train --worker-record view.rec --worker-record-limit 500M --out runs/mine",
       "  asymml attack --recording view.rec --truth runs/mine",
-      "  asymml attack --suite --data images.zip --model vgg11 --out runs/attacks"
+      "  asymml attack --suite --data images.zip --model vgg11 --out runs/attacks",
+      "  asymml attack --inference --truth runs/mine --rank 1/8 --noise-ratio 0.3"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class AttackCommand implements Callable<Integer> {
@@ -104,8 +111,8 @@ final class AttackCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "1024",
       description =
-          "gradient-solve leaves out layers with more than N values a channel, batch x map; its time"
-              + " grows with the cube (default: ${DEFAULT-VALUE}).")
+          "gradient-solve leaves out layers with more than N values a channel, batch x map; its"
+              + " time grows with the cube (default: ${DEFAULT-VALUE}).")
   private int maxUnknowns;
 
   @Option(
@@ -180,17 +187,56 @@ final class AttackCommand implements Callable<Integer> {
               + " (default: ${DEFAULT-VALUE}).")
   private Path directory;
 
+  @Mixin private InferenceAttackOptions inference;
+
   @Override
   public Integer call() throws DataException, IOException, StudyException {
+    @Nullable String ignored = inference.ignored();
+    if (ignored != null) {
+      throw new ParameterException(
+          spec.commandLine(), ignored + " has no effect without --inference");
+    }
     AttackSettings settings =
         UsageErrors.checked(
             spec, () -> new AttackSettings(layers, maxUnknowns, publicImages, inversionIterations));
-    if (suite) {
+    if (inference.isAsked()) {
+      inference(settings);
+    } else if (suite) {
       suite(settings);
     } else {
       attack(settings);
     }
     return ExitCode.OK;
+  }
+
+  private void inference(AttackSettings settings)
+      throws DataException, IOException, StudyException {
+    if (suite || recording != null || json != null || !attack.equals(ALL) || truth == null) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--inference needs --truth, and goes with none of --recording, --suite, --attack and"
+              + " --json");
+    }
+    InferenceSpec split = UsageErrors.checked(spec, inference::spec);
+    PrintWriter out = spec.commandLine().getOut();
+    try (TrainedRun run = TrainedRun.open(truth)) {
+      DataSpec own = run.spec().data();
+      DataSpec images =
+          (data == null ? own : own.withSource(data))
+              .withLimits(Limit.NONE, new Limit(publicImages + 2 * split.batchSize()));
+      AttackReport report =
+          InferenceAttack.run(
+              run, split, run.openTest(images, DataOpening.reporter(out)).images(), settings);
+      AttackTable.print(
+          report,
+          "what one worker that has the model can compute of images that are classified through the"
+              + " split",
+          out);
+      out.println("verdict: " + report.verdict());
+      out.flush();
+    } catch (InvalidSpecException e) {
+      throw UsageErrors.of(spec, e);
+    }
   }
 
   private void attack(AttackSettings settings) throws DataException, IOException, StudyException {
@@ -229,8 +275,8 @@ final class AttackCommand implements Callable<Integer> {
     if (recording != null || truth != null || json != null || !attack.equals(ALL)) {
       throw new ParameterException(
           spec.commandLine(),
-          "--suite makes recordings of its own and runs all attacks: leave out --recording, --truth,"
-              + " --attack and --json");
+          "--suite makes recordings of its own and runs all attacks: leave out --recording,"
+              + " --truth, --attack and --json");
     }
     List<SuitePlan> chosen =
         UsageErrors.checked(

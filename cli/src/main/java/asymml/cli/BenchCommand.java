@@ -51,7 +51,8 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
-      "Measures what a training step costs, mode against mode, on random images.",
+      "Measures what a training step costs, or with --inference a batch of inference, mode against"
+          + " mode, on random images.",
       "Its headline is the trusted-cost ratio: processor seconds of a step wholly on the trusted"
           + " side, over those of the trusted process in asymml mode. That is the speed-up that a"
           + " worker gives which is never waited for."
@@ -61,6 +62,7 @@ import picocli.CommandLine.Spec;
       "  asymml bench --model vgg16 --batch-size 32 --json bench.json --svg bench.svg",
       "  asymml bench --model resnet20 --batch-size 128 --rank 1/8 --steps 20",
       "  asymml bench --model vgg16 --enclave-slowdown 3",
+      "  asymml bench --inference --model vgg16 --batch-size 32",
       "  asymml bench --model vgg16 --sweep batch-size:8,16,32,64 --svg sweep.svg",
       "  asymml bench --model scatter-cnn --norm group --batch-size 128 --dp-sgd"
     })
@@ -185,6 +187,13 @@ final class BenchCommand implements Callable<Integer> {
   private @Nullable BenchSweep sweep;
 
   @Option(
+      names = "--inference",
+      description =
+          "Measure batches of inference, forward alone with weights kept at the worker, in place of"
+              + " training steps.")
+  private boolean inference;
+
+  @Option(
       names = "--dp-sgd",
       description =
           "Measure what gradients of single images cost in DP-SGD, in place of the modes: each"
@@ -282,6 +291,7 @@ final class BenchCommand implements Callable<Integer> {
             "--worker-delay",
             "--verify",
             "--enclave-slowdown",
+            "--inference",
             "--sweep",
             "--json",
             "--svg")) {
@@ -353,6 +363,11 @@ final class BenchCommand implements Callable<Integer> {
     }
     Shield shielding = shield.shield();
     boolean shares = shielding.masks();
+    BenchSpec asked = asked(shielding, shares);
+    return inference ? asked.ofInference() : asked;
+  }
+
+  private BenchSpec asked(Shield shielding, boolean shares) {
     return new BenchSpec(
         new BenchSpec.Network(network.model(), network.norm(), imageSize, batchSize),
         new BenchSpec.Split(

@@ -1,15 +1,22 @@
 package asymml.cli;
 
 import asymml.cli.options.RunOptions;
+import asymml.cli.options.SettingFlags;
 import asymml.cli.options.ThreadOptions;
+import asymml.cli.options.WorkerRecord;
 import asymml.cli.table.ConfusionTable;
 import asymml.cli.terminal.DataOpening;
 import asymml.session.DataSpec;
+import asymml.session.InferenceSession;
+import asymml.session.InferenceSpec;
+import asymml.session.InvalidSpecException;
 import asymml.session.Limit;
 import asymml.session.TrainedRun;
 import asymml.trusted.data.DataException;
+import asymml.trusted.data.Progress;
 import asymml.trusted.data.TestSet;
 import asymml.trusted.run.RunFile;
+import asymml.trusted.train.Evaluator;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -29,12 +36,16 @@ import picocli.CommandLine.Spec;
     name = "eval",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    description = "Tests a trained model, wholly on the trusted side: nothing is released.",
+    defaultValueProvider = SettingFlags.InferenceDefaults.class,
+    description =
+        "Tests a trained model, wholly on the trusted side, where nothing is released, or with"
+            + " --worker together with an untrusted worker.",
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml eval --run runs/mine",
       "  asymml eval --run runs/mine --data other.zip --limit-test 1000",
-      "  asymml eval --run runs/mine --json scores.json"
+      "  asymml eval --run runs/mine --json scores.json",
+      "  asymml eval --run runs/mine --worker local --noise-ratio 0.1"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class EvalCommand implements Callable<Integer> {
@@ -70,6 +81,12 @@ final class EvalCommand implements Callable<Integer> {
 
   @Mixin private ThreadOptions threads;
 
+  @SuppressWarnings("UnusedVariable") // picocli reads it
+  @Mixin
+  private final CommandSpec flags = SettingFlags.inferenceMixin();
+
+  @Mixin private WorkerRecord workerRecord;
+
   @Override
   public Integer call() throws DataException, IOException, TrainingException {
     if (batchSize < 1) {
@@ -77,6 +94,8 @@ final class EvalCommand implements Callable<Integer> {
           spec.commandLine(), "--batch-size must be at least 1: " + batchSize);
     }
     threads.apply();
+    @Nullable InferenceSpec split =
+        InferenceFlags.spec(spec, batchSize, threads.number(), workerRecord);
     PrintWriter out = spec.commandLine().getOut();
     try (TrainedRun run = runOptions.open()) {
       DataSpec own = run.spec().data();
@@ -85,13 +104,38 @@ final class EvalCommand implements Callable<Integer> {
               own.withSource(data == null ? own.source() : data)
                   .withLimits(Limit.NONE, limitTest == null ? own.limitTest() : limitTest),
               DataOpening.reporter(out));
-      ConfusionTable table = new ConfusionTable(test, run.evaluate(test.images(), batchSize));
-      table.print(out);
-      if (json != null) {
-        RunFile.write(json, table.facts());
-        out.println("written  " + json);
+      if (split == null) {
+        print(test, run.evaluate(test.images(), batchSize));
+      } else {
+        evaluate(run, test, split);
       }
     }
     return ExitCode.OK;
+  }
+
+  private void evaluate(TrainedRun run, TestSet test, InferenceSpec split)
+      throws DataException, IOException, TrainingException {
+    PrintWriter out = spec.commandLine().getOut();
+    Progress progress = DataOpening.reporter(out);
+    try (InferenceSession session = InferenceFlags.open(spec, run, split, progress)) {
+      Evaluator.Score score =
+          session.evaluate(
+              test.images(), (done, total) -> progress.update("classifying images", done, total));
+      print(test, score);
+      out.println();
+      InferenceFlags.printStatement(session, out);
+    } catch (InvalidSpecException e) {
+      throw UsageErrors.of(spec, e);
+    }
+  }
+
+  private void print(TestSet test, Evaluator.Score score) throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    ConfusionTable table = new ConfusionTable(test, score);
+    table.print(out);
+    if (json != null) {
+      RunFile.write(json, table.facts());
+      out.println("written  " + json);
+    }
   }
 }

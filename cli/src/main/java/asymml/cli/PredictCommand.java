@@ -1,12 +1,19 @@
 package asymml.cli;
 
 import asymml.cli.options.RunOptions;
+import asymml.cli.options.SettingFlags;
+import asymml.cli.options.ThreadOptions;
+import asymml.cli.options.WorkerRecord;
 import asymml.cli.terminal.DataOpening;
 import asymml.model.AtomicFile;
 import asymml.report.Figures;
+import asymml.session.InferenceSession;
+import asymml.session.InferenceSpec;
+import asymml.session.InvalidSpecException;
 import asymml.session.TrainedRun;
 import asymml.session.TrainedRun.Prediction;
 import asymml.trusted.data.DataException;
+import asymml.trusted.data.ImageFiles;
 import asymml.trusted.data.Progress;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -15,6 +22,7 @@ import java.io.Writer;
 import java.nio.channels.Channels;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -33,18 +41,23 @@ import picocli.CommandLine.Spec;
     name = "predict",
     mixinStandardHelpOptions = true,
     sortOptions = false,
+    defaultValueProvider = SettingFlags.InferenceDefaults.class,
     description = {
-      "Names the most likely classes of images, wholly on the trusted side: nothing is released.",
-      "Images are JPEG or PNG files of the size that the model was trained on. A file that is none is"
-          + " reported and the others go on; the exit code is then 1."
+      "Names the most likely classes of images, wholly on the trusted side, where nothing is"
+          + " released, or with --worker together with an untrusted worker.",
+      "Images are JPEG or PNG files of the size that the model was trained on. A file that is none"
+          + " is reported and the others go on; the exit code is then 1."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml predict --run runs/mine cat.jpg dog.png",
-      "  asymml predict --run runs/mine photos/ 'more/**.png' --out predictions.csv"
+      "  asymml predict --run runs/mine photos/ 'more/**.png' --out predictions.csv",
+      "  asymml predict --run runs/mine --worker local --noise-ratio 0.1 photos/"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class PredictCommand implements Callable<Integer> {
+  private static final int BATCH = 32;
+
   @Spec private CommandSpec spec;
 
   @Mixin private RunOptions runOptions;
@@ -70,17 +83,39 @@ final class PredictCommand implements Callable<Integer> {
       description = "JPEG or PNG files, folders of them, or quoted patterns such as 'a/**.png'.")
   private List<String> arguments;
 
+  @Option(
+      names = "--batch-size",
+      paramLabel = "N",
+      description = "With --worker: images at a time (default: 32).")
+  private @Nullable Integer batchSize;
+
+  @Mixin private ThreadOptions threads;
+
+  @SuppressWarnings("UnusedVariable") // picocli reads it
+  @Mixin
+  private final CommandSpec flags = SettingFlags.inferenceMixin();
+
+  @Mixin private WorkerRecord workerRecord;
+
   private int bad;
 
   @Override
   public Integer call() throws DataException, IOException {
+    threads.apply();
     boolean csv = isCsv(file);
+    @Nullable InferenceSpec split = split();
     ImagePaths found = new ImagePaths(arguments);
     List<Path> images = found.images();
     PrintWriter out = spec.commandLine().getOut();
-    try (TrainedRun run = runOptions.open()) {
+    try (TrainedRun run = runOptions.open();
+        @Nullable InferenceSession session =
+            split == null
+                ? null
+                : InferenceFlags.open(spec, run, split, DataOpening.reporter(out))) {
+      Predictor predictor =
+          split == null || session == null ? one(run) : together(run, session, split.batchSize());
       if (file == null) {
-        forEach(run, images, (_, _, _) -> {}, (image, all) -> print(out, image, all));
+        forEach(predictor, images, (_, _, _) -> {}, (image, all) -> print(out, image, all));
       } else {
         Progress progress = DataOpening.reporter(out);
         AtomicFile.write(
@@ -90,11 +125,16 @@ final class PredictCommand implements Callable<Integer> {
                   new BufferedWriter(Channels.newWriter(channel, StandardCharsets.UTF_8));
               PredictionWriter rows =
                   new PredictionWriter(writer, run.model().description().classNames(), csv);
-              forEach(run, images, progress, rows::write);
+              forEach(predictor, images, progress, rows::write);
               writer.flush();
             });
         out.println("written: %s, %s images".formatted(file, images.size() - bad));
       }
+      if (session != null) {
+        InferenceFlags.printStatement(session, out);
+      }
+    } catch (InvalidSpecException e) {
+      throw UsageErrors.of(spec, e);
     }
     if (found.others() > 0) {
       out.println("left out: %s files that are no .jpg, .jpeg or .png".formatted(found.others()));
@@ -122,20 +162,85 @@ final class PredictCommand implements Callable<Integer> {
     void accept(Path image, List<Prediction> predictions) throws IOException;
   }
 
-  private void forEach(TrainedRun run, List<Path> images, Progress progress, Sink sink)
-      throws IOException {
-    for (int i = 0; i < images.size(); i++) {
-      Path image = images.get(i);
-      List<Prediction> predictions;
-      try {
-        predictions = run.predict(image);
-      } catch (DataException e) {
-        bad++;
-        spec.commandLine().getErr().println("asymml: " + e.getMessage());
-        continue;
+  /// Predicts some images at a time.
+  private interface Predictor {
+    void accept(List<Path> images, Sink sink) throws IOException;
+
+    default int atATime() {
+      return 1;
+    }
+  }
+
+  private @Nullable InferenceSpec split() {
+    if (batchSize != null && batchSize < 1) {
+      throw new ParameterException(
+          spec.commandLine(), "--batch-size must be at least 1: " + batchSize);
+    }
+    @Nullable InferenceSpec split =
+        InferenceFlags.spec(
+            spec, batchSize == null ? BATCH : batchSize, threads.number(), workerRecord);
+    if (split == null && batchSize != null) {
+      throw new ParameterException(
+          spec.commandLine(), "--batch-size has no effect without --worker");
+    }
+    return split;
+  }
+
+  private Predictor one(TrainedRun run) {
+    return (images, sink) -> {
+      for (Path image : images) {
+        List<Prediction> predictions;
+        try {
+          predictions = run.predict(image);
+        } catch (DataException e) {
+          report(e);
+          continue;
+        }
+        sink.accept(image, predictions);
       }
-      sink.accept(image, predictions);
-      progress.update("classifying images", i + 1L, images.size());
+    };
+  }
+
+  private Predictor together(TrainedRun run, InferenceSession session, int atATime) {
+    return new Predictor() {
+      @Override
+      public void accept(List<Path> images, Sink sink) throws IOException {
+        List<Path> good = new ArrayList<>();
+        List<byte[]> pixels = new ArrayList<>();
+        for (Path image : images) {
+          try {
+            pixels.add(
+                ImageFiles.decode(
+                    image, run.model().description().input(), run.spec().data().decoding()));
+            good.add(image);
+          } catch (DataException e) {
+            report(e);
+          }
+        }
+        List<List<Prediction>> predictions = session.predict(pixels);
+        for (int i = 0; i < good.size(); i++) {
+          sink.accept(good.get(i), predictions.get(i));
+        }
+      }
+
+      @Override
+      public int atATime() {
+        return atATime;
+      }
+    };
+  }
+
+  private void report(DataException e) {
+    bad++;
+    spec.commandLine().getErr().println("asymml: " + e.getMessage());
+  }
+
+  private static void forEach(Predictor predictor, List<Path> images, Progress progress, Sink sink)
+      throws IOException {
+    for (int from = 0; from < images.size(); from += predictor.atATime()) {
+      int to = Math.min(images.size(), from + predictor.atATime());
+      predictor.accept(images.subList(from, to), sink);
+      progress.update("classifying images", to, images.size());
     }
   }
 

@@ -48,15 +48,17 @@ import picocli.CommandLine.Spec;
           + " own, and compares the final accuracies with those of noise alone (rank 0, dp-only) at"
           + " the same noise multiplier.",
       "Tested without noise, on the trusted side, after the running statistics of batch norms were"
-          + " gathered anew without noise. Rerun the command to resume a grid that was stopped;"
-          + " finished cells are not run again. The accuracies are statistics of private data, for"
-          + " the data owner only; nothing is accounted for."
+          + " gathered anew without noise; with --inference tested under the noise. Rerun the"
+          + " command to resume a grid that was stopped; finished cells are not run again. The"
+          + " accuracies are statistics of private data, for the data owner only; nothing is"
+          + " accounted for."
     },
     footerHeading = "%nExamples:%n",
     footer = {
       "  asymml analyze tradeoff",
       "  asymml analyze tradeoff --data images.zip --model vgg11 --limit-train 5000 --epochs 3 \\",
-      "      --ranks 0,1/8,1/4 --noise 0,0.3,1 --gradient-noise 0.3,1"
+      "      --ranks 0,1/8,1/4 --noise 0,0.3,1 --gradient-noise 0.3,1",
+      "  asymml analyze tradeoff --inference --model vgg11 --noise 0,0.1,0.3,1 --out runs/inference"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class TradeoffCommand implements Callable<Integer> {
@@ -95,6 +97,13 @@ final class TradeoffCommand implements Callable<Integer> {
   private @Nullable List<Double> gradientNoise;
 
   @Option(
+      names = "--inference",
+      description =
+          "Train one model in the trusted process and test it through the split in each cell, in"
+              + " place of training in each.")
+  private boolean inference;
+
+  @Option(
       names = "--epochs",
       paramLabel = "N",
       defaultValue = "3",
@@ -128,7 +137,8 @@ final class TradeoffCommand implements Callable<Integer> {
               options.spec(learningRate).withEpochs(epochs),
               ranks,
               noise,
-              gradientNoise == null ? List.of() : gradientNoise);
+              gradientNoise == null ? List.of() : gradientNoise,
+              inference);
       study = TradeoffStudy.open(grid, directory, DataOpening.reporter(out));
     } catch (IllegalArgumentException e) {
       throw UsageErrors.of(spec, e);
@@ -161,12 +171,13 @@ final class TradeoffCommand implements Callable<Integer> {
     out.println("data     " + RunDescription.data(study.data()));
     out.println("model    " + RunDescription.model(study.graph(), grid.common().training()));
     out.printf(
-        "grid     %s cells, %s finished; %s decomposition; trusted whole: %s; %s epochs each%n",
+        "grid     %s cells, %s finished; %s decomposition; trusted whole: %s; %s epochs %s%n",
         grid.points().size(),
         study.finished(),
         grid.common().training().decomposition().label(),
         String.join(", ", grid.common().training().trustedLayers()),
-        epochs);
+        epochs,
+        inference ? "of one model, which each cell runs through the split" : "each");
     for (double level : grid.noise()) {
       if (level > 0) {
         double[] multipliers = study.noiseMultipliers(level);

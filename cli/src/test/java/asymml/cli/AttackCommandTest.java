@@ -121,4 +121,20 @@ class AttackCommandTest {
     assertThat(Outcome.of("attack", "--suite", "--images", "1").err())
         .contains("images must be from 32 to 256: 1");
   }
+
+  @Test
+  void attacks_on_inference_have_options_of_their_own() {
+    for (String[] wrong :
+        new String[][] {
+          {"attack --rank 1/8 --recording v --truth r", "--rank has no effect without --inference"},
+          {"attack --shield shares --suite", "--shield has no effect without --inference"},
+          {"attack --inference", "--inference needs --truth"},
+          {"attack --inference --truth r --suite", "goes with none of"},
+          {"attack --inference --truth r --noise-ratio -1", "noise ratio must be"},
+        }) {
+      Outcome outcome = Outcome.of(wrong[0].split(" "));
+      assertThat(outcome.err()).as(wrong[0]).contains(wrong[1]).hasLineCount(1);
+      assertThat(outcome.code()).as(wrong[0]).isEqualTo(2);
+    }
+  }
 }

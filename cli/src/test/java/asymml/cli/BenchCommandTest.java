@@ -65,6 +65,30 @@ class BenchCommandTest {
   }
 
   @Test
+  void inference_has_images_a_second_and_sends_weights_only_while_it_warms_up() throws Exception {
+    Path json = directory.resolve("inference.json");
+    String command =
+        "bench --inference --model cnn --batch-size 4 --steps 2 --warm-up 1 --rounds 1";
+    Outcome outcome = Outcome.of((command + " --json " + json).split(" "));
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out())
+        .contains("inference of cnn, batch 4 of 32x32x3", "per batch ", "trusted-cost ratio  ")
+        .containsPattern("images/s +[0-9.]+ +[0-9.]+\n");
+    JsonNode facts = new JsonMapper().readTree(Files.readString(json));
+    assertThat(facts.get("work").asString()).isEqualTo("inference");
+    JsonNode split = facts.at("/modes/asymml");
+    // Inputs of the two split layers, of 16x16x16 and 8x8x32 values.
+    assertThat(split.get("bytesToWorker").asLong()).isEqualTo(4 * 4 * (4096 + 2048));
+    assertThat(split.get("imagesPerSecond").asDouble()).isPositive();
+    assertThat(split.at("/phasesMillis/loss and update").asDouble()).isZero();
+    Outcome sampled =
+        Outcome.of((command + " --shield shares --weight-gradient sampled:1/4").split(" "));
+    assertThat(sampled.code()).isEqualTo(2);
+    assertThat(sampled.err()).contains("at inference there are no weight gradients");
+  }
+
+  @Test
   void a_projection_is_called_one() {
     Outcome outcome = Outcome.of((SHORT + " --enclave-slowdown 3").split(" "));
     assertThat(outcome.code()).isZero();
@@ -77,7 +101,8 @@ class BenchCommandTest {
     Path svg = directory.resolve("sweep.svg");
     Outcome outcome =
         Outcome.of(
-            ("bench --model cnn --steps 2 --warm-up 1 --rounds 1 --chunks 2 --sweep batch-size:2,4 --json "
+            ("bench --model cnn --steps 2 --warm-up 1 --rounds 1 --chunks 2 --sweep batch-size:2,4"
+                    + " --json "
                     + json
                     + " --svg "
                     + svg)

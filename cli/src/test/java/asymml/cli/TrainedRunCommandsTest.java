@@ -166,6 +166,66 @@ class TrainedRunCommandsTest {
   }
 
   @Test
+  void eval_through_the_split_without_noise_gives_the_same_accuracy_and_counts_its_queries() {
+    String whole = said("eval --run " + run);
+    String split = said("eval --run " + run + " --worker local --noise-ratio 0 --batch-size 8");
+    assertThat(split)
+        .contains(
+            "plan     asymml, shield residual, noise none: 2 of 4 linear layers at the worker",
+            "worker   UNTRUSTED: ",
+            "queries  20 images sent now, ",
+            "privacy  an image, against the worker's whole view of one query: no guarantee (epsilon"
+                + " infinite), because of residuals (released without noise); basis (",
+            "privacy  training images, against who holds the exact weights that the worker is sent:"
+                + " released model: no (epsilon, delta) is claimed");
+    assertThat(result(split).lines().findFirst().orElseThrow())
+        .isEqualTo(result(whole).lines().findFirst().orElseThrow());
+  }
+
+  @Test
+  void predict_through_the_split_states_an_epsilon_where_noise_is_accounted_for() throws Exception {
+    Path image = image("split/a.png");
+    Path text = Files.writeString(image.resolveSibling("b.png"), "no image");
+    String command =
+        "predict --run %s --worker local --protect residuals --noise-multiplier 5 --batch-size 2 %s"
+            + " %s";
+    Outcome outcome = Outcome.of(command.formatted(run, image, text).split(" "));
+    assertThat(outcome.err().lines()).hasSize(2).first().asString().contains(text.toString());
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.out())
+        .contains(image + ": ", "queries  1 images sent now, ")
+        .containsPattern(
+            "whole view of one query: epsilon [0-9.]+ at delta 1.00e-05, present or not")
+        .containsPattern("two of them cost epsilon [0-9.]+");
+  }
+
+  @Test
+  void flags_of_the_split_have_an_effect_or_are_refused() {
+    for (String[] wrong :
+        new String[][] {
+          {"eval --rank 2", "--rank has no effect without --worker"},
+          {"predict --noise-ratio 1 a.png", "--noise-ratio has no effect without --worker"},
+          {"predict --batch-size 3 a.png", "--batch-size has no effect without --worker"},
+          {"eval --worker local --mode trusted-only", "trusted-only computes all here"},
+          {"eval --worker local --mode dp-only --rank 3", "--rank has no effect in mode dp-only"},
+          {"eval --worker local --public-data x", "--public-data has no effect"},
+          {"eval --worker local --protect weights", "--protect can be none or residuals"},
+          {"eval --worker local --protect residuals", "there is no noise"},
+          {"eval --worker local --shield shares --clip 3", "--clip has no effect with --shield"},
+          {"eval --worker local --trusted-layers conv9", "'conv9' is no linear layer of cnn"},
+          {"eval --worker tls:localhost:1", "--tls-trust"},
+          {"eval --worker nowhere", "unix:PATH"},
+        }) {
+      Outcome outcome = Outcome.of((wrong[0] + " --run " + run).split(" "));
+      assertThat(outcome.err()).as(wrong[0]).contains(wrong[1]).hasLineCount(1);
+      assertThat(outcome.code()).as(wrong[0]).isEqualTo(2);
+    }
+    Outcome gone = Outcome.of("eval", "--run", run.toString(), "--worker", "unix:/none/w.sock");
+    assertThat(gone.code()).isEqualTo(1);
+    assertThat(gone.err()).startsWith("asymml: ").hasLineCount(1);
+  }
+
+  @Test
   void export_writes_the_format_that_the_name_ends_in_and_says_what_is_claimed_of_the_model()
       throws Exception {
     for (String format : List.of("onnx", "safetensors")) {

@@ -400,6 +400,75 @@ public final class Elementwise {
         });
   }
 
+  /// `matrix += row`, then `max(0, .)`.
+  ///
+  /// @param row `[columns]`
+  /// @param matrix any tensor whose last axis is the columns, changed in place
+  public static void addRowRelu(Tensor row, Tensor matrix) {
+    int columns = columns(row, matrix);
+    long term = Operands.address("row", row);
+    long base = Operands.address("matrix", matrix);
+    FloatVector zero = FloatVector.zero(Lanes.FLOATS);
+    Parallel.overRows(
+        matrix.size() / columns,
+        columns,
+        (from, to) -> {
+          for (long i = from * columns; i < to * columns; i += columns) {
+            for (int c = 0; c < columns; c += Lanes.COUNT) {
+              VectorMask<Float> mask = Lanes.tail(c, columns);
+              FloatVector sum = Lanes.load(base, i + c, mask).add(Lanes.load(term, c, mask));
+              Lanes.store(sum.max(zero), base, i + c, mask);
+            }
+          }
+        });
+  }
+
+  /// `matrix = max(floor, (matrix + source) + row)`, of a source that a hostile peer may be
+  /// changing meanwhile, as [#addFinite]: what is left of a layer once a worker has answered, in
+  /// one pass.
+  ///
+  /// @param source possibly shared memory, of the matrix's size
+  /// @param row `[columns]`
+  /// @param floor 0 for a ReLU, minus infinity for none
+  /// @param matrix any tensor whose last axis is the columns, changed in place; undefined if the
+  ///   result is false
+  /// @return false if a source value is NaN or infinite
+  public static boolean addFiniteAndRow(Tensor source, Tensor row, float floor, Tensor matrix) {
+    int columns = columns(row, matrix);
+    long in = Operands.addressOfSize("source", source, matrix.size());
+    long term = Operands.address("row", row);
+    long out = Operands.address("matrix", matrix);
+    AtomicBoolean finite = new AtomicBoolean(true);
+    FloatVector least = FloatVector.broadcast(Lanes.FLOATS, floor);
+    int full = (int) Lanes.fullEnd(0, columns);
+    VectorMask<Float> rest = Lanes.tail(full, columns);
+    Parallel.overRows(
+        matrix.size() / columns,
+        columns,
+        (from, to) -> {
+          VectorMask<Float> good = Lanes.FLOATS.maskAll(true);
+          for (long i = from * columns; i < to * columns; i += columns) {
+            for (int c = 0; c < full; c += Lanes.COUNT) {
+              FloatVector value = Lanes.load(in, i + c);
+              good = good.and(value.test(VectorOperators.IS_FINITE));
+              FloatVector sum = Lanes.load(out, i + c).add(value).add(Lanes.load(term, c));
+              Lanes.store(sum.max(least), out, i + c);
+            }
+            if (full < columns) {
+              FloatVector value = Lanes.load(in, i + full, rest);
+              good = good.and(value.test(VectorOperators.IS_FINITE));
+              FloatVector sum =
+                  Lanes.load(out, i + full, rest).add(value).add(Lanes.load(term, full, rest));
+              Lanes.store(sum.max(least), out, i + full, rest);
+            }
+          }
+          if (!good.allTrue()) {
+            finite.set(false);
+          }
+        });
+    return finite.get();
+  }
+
   /// The sum of each column, accumulated in double precision.
   ///
   /// @param matrix any tensor whose last axis is the columns

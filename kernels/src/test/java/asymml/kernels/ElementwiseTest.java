@@ -196,6 +196,37 @@ class ElementwiseTest {
   }
 
   @Test
+  void a_worker_s_result_is_merged_with_bias_and_relu_in_one_pass() {
+    Randoms random = new Randoms(57);
+    for (int[] shape : MATRICES) {
+      int columns = shape[1];
+      for (float floor : new float[] {0, Float.NEGATIVE_INFINITY}) {
+        try (Arena arena = Arena.ofConfined()) {
+          Tensor matrix = random.tensor(arena, shape);
+          Tensor source = random.tensor(arena, shape);
+          Tensor row = random.tensor(arena, columns);
+          double[] expected = Expect.doubles(matrix);
+          double[] relu = Expect.doubles(source);
+          for (int i = 0; i < expected.length; i++) {
+            expected[i] = Math.max(floor, expected[i] + source.get(i) + row.get(i % columns));
+            relu[i] = Math.max(0, relu[i] + row.get(i % columns));
+          }
+          assertThat(Elementwise.addFiniteAndRow(source, row, floor, matrix)).isTrue();
+          Expect.close("addFiniteAndRow", matrix, expected, 4 * Expect.EPS);
+          Elementwise.addRowRelu(row, source);
+          Expect.close("addRowRelu", source, relu, 2 * Expect.EPS);
+          for (long at : new long[] {0, source.size() / 2, source.size() - 1}) {
+            source.set(at, Float.NaN);
+            assertThat(Elementwise.addFiniteAndRow(source, row, floor, matrix)).isFalse();
+            source.set(at, 1);
+            assertThat(Elementwise.addFiniteAndRow(source, row, floor, matrix)).isTrue();
+          }
+        }
+      }
+    }
+  }
+
+  @Test
   void a_million_rows_are_summed_without_loss() {
     try (Arena arena = Arena.ofConfined()) {
       Tensor matrix = Tensor.allocate(arena, 1_000_000, 3);

@@ -203,6 +203,13 @@ public record PrivacyStatement(
     return List.copyOf(all);
   }
 
+  /// Why nothing finite holds for the whole view.
+  ///
+  /// @return the channels at fault with their reasons
+  String whyInfinite() {
+    return whyInfinite(EnumSet.allOf(Channel.class));
+  }
+
   /// The channels at fault, or if each is finite by itself the tails of all together.
   private String whyInfinite(Set<Channel> among) {
     Set<Channel> open = uncovered();
@@ -339,7 +346,7 @@ public record PrivacyStatement(
   }
 
   /// A probability in so many digits, rounded up from the shortest decimal that stands for it.
-  private static String scientific(double probability, int digits) {
+  static String scientific(double probability, int digits) {
     if (probability == 0) {
       return "0";
     }

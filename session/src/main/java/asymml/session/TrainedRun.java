@@ -29,7 +29,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// A run directory with a checkpoint, to read: settings, metrics, what the run has cost, and the
-/// model. The model runs wholly in this process; nothing is released.
+/// model. The model runs wholly in this process, and nothing is released, unless it is [#split].
 public final class TrainedRun implements AutoCloseable {
   private final RunLayout layout;
   private final TrainingSpec spec;
@@ -233,14 +233,34 @@ public final class TrainedRun implements AutoCloseable {
               described.input().width(),
               described.input().channels());
       described.normalization().apply(pixels, input);
-      double[] probabilities = softmax(single().logits(input).toArray());
-      List<Prediction> predictions = new ArrayList<>();
-      for (int c = 0; c < probabilities.length; c++) {
-        predictions.add(new Prediction(described.classNames().get(c), probabilities[c]));
-      }
-      predictions.sort(Comparator.comparingDouble(Prediction::probability).reversed());
-      return predictions;
+      return predictions(described.classNames(), single().logits(input).toArray());
     }
+  }
+
+  /// The classes with their probabilities.
+  ///
+  /// @param classNames in the order of the logits
+  /// @param logits of one image
+  /// @return the likeliest first
+  static List<Prediction> predictions(List<String> classNames, float[] logits) {
+    double[] probabilities = softmax(logits);
+    List<Prediction> predictions = new ArrayList<>();
+    for (int c = 0; c < probabilities.length; c++) {
+      predictions.add(new Prediction(classNames.get(c), probabilities[c]));
+    }
+    predictions.sort(Comparator.comparingDouble(Prediction::probability).reversed());
+    return predictions;
+  }
+
+  /// Runs the model together with workers: its split layers' inputs are released.
+  ///
+  /// @param spec who computes, and on what terms
+  /// @return to be closed before this
+  /// @throws DataException if public images are needed, and something is wrong with them
+  /// @throws InvalidSpecException if the model cannot be split so, or cannot be accounted for
+  /// @throws IOException if a worker is not to be had
+  public InferenceSession split(InferenceSpec spec) throws DataException, IOException {
+    return InferenceSession.open(this, spec, (_, _, _) -> {});
   }
 
   /// The network for one image, planned once.

@@ -250,6 +250,7 @@ record ArchitectureRules(String root) {
         .that()
         .resideInAnyPackage(
             tree("trusted.boundary"),
+            tree("trusted.inference"),
             tree("trusted.memory"),
             tree("trusted.network"),
             tree("trusted.ops"),

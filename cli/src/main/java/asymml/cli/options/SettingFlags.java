@@ -1,5 +1,6 @@
 package asymml.cli.options;
 
+import asymml.session.InferenceSpec;
 import asymml.session.Settings;
 import asymml.session.TrainingSpec;
 import java.util.LinkedHashMap;
@@ -281,6 +282,54 @@ public final class SettingFlags {
         .spec;
   }
 
+  /// What some flags mean at inference.
+  private static final Map<String, String> AT_INFERENCE =
+      Map.ofEntries(
+          Map.entry(
+              "worker",
+              "Run the model together with a worker: local to start one here, cuda:N to start one"
+                  + " on a GPU of this machine, unix:PATH or tls:HOST:PORT of one that runs"
+                  + " already. Several share each batch; twice with --shield shares (default: none,"
+                  + " all is computed here and nothing is released)."),
+          Map.entry(
+              "mode",
+              "With --worker: where linear layers run (default: ${DEFAULT-VALUE}). asymml: low-rank"
+                  + " part trusted, noisy residual at the worker; untrusted-only: all at the"
+                  + " worker, NO PRIVACY; dp-only: noisy whole activations at the worker."),
+          Map.entry(
+              "protect",
+              "What is clipped to a fixed bound, noised and accounted for: none or residuals"
+                  + " (default: none, with --shield shares residuals)."),
+          Map.entry(
+              "basis",
+              "What a shared basis is fitted to: batch (the images themselves) or public (see"
+                  + " --public-data) (default: batch, with --protect residuals public)."),
+          Map.entry(
+              "clip",
+              "Clip bounds of residuals: median (follows the images), public (medians over"
+                  + " --public-data), or a number (default: median, with --protect residuals"
+                  + " public)."),
+          Map.entry(
+              "public-data",
+              "Public images of the same shape, for clip norms and bases with --protect residuals"
+                  + " (default: ${DEFAULT-VALUE})."));
+
+  /// The flags of inference through the split, as a mixin: those of training that it has, too.
+  public static CommandSpec inferenceMixin() {
+    CommandSpec some = CommandSpec.create();
+    for (OptionSpec option : mixin().options()) {
+      String key = key(option);
+      if (InferenceSpec.SETTINGS.contains(key)) {
+        OptionSpec.Builder own = option.toBuilder();
+        if (AT_INFERENCE.containsKey(key)) {
+          own.description(AT_INFERENCE.get(key));
+        }
+        some.addOption(own.build());
+      }
+    }
+    return some;
+  }
+
   private SettingFlags flag(String key, String label, String... description) {
     return add(option(key, description).paramLabel(label).type(String.class));
   }
@@ -329,6 +378,20 @@ public final class SettingFlags {
   /// The key of a setting's flag.
   static String key(OptionSpec option) {
     return option.longestName().replaceFirst("^--(no-)?", "");
+  }
+
+  /// The same for inference, where no worker is the default.
+  public static final class InferenceDefaults implements IDefaultValueProvider {
+    private final Defaults training = new Defaults();
+
+    @Override
+    public @Nullable String defaultValue(ArgSpec arg) {
+      return arg instanceof OptionSpec option
+              && InferenceSpec.SETTINGS.contains(key(option))
+              && !key(option).equals("worker")
+          ? training.defaultValue(arg)
+          : null;
+    }
   }
 
   /// Tells picocli, for its help, what stands where nothing is set.

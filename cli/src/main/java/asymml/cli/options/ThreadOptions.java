@@ -19,6 +19,13 @@ public final class ThreadOptions {
       description = "Threads (default: one per available processor).")
   private @Nullable Integer threads;
 
+  /// Their number.
+  ///
+  /// @return one per available processor where none was given
+  public int number() {
+    return threads != null ? threads : Runtime.getRuntime().availableProcessors();
+  }
+
   /// Sets their number.
   ///
   /// @throws ParameterException if it is below 1

@@ -26,6 +26,11 @@ public final class WorkerRecord {
       description = "Most bytes of that, such as 500M (default: the worker's, 1G).")
   private @Nullable String limit;
 
+  /// Whether anything of it was asked for.
+  public boolean isGiven() {
+    return file != null || limit != null;
+  }
+
   /// The options of each worker.
   ///
   /// @throws IllegalArgumentException if no worker is started here

@@ -10,13 +10,22 @@ import java.util.Locale;
 public final class AttackTable {
   private AttackTable() {}
 
-  /// Prints notice, scores and notes.
+  /// Prints notice, scores and notes of a run's first step.
   public static void print(AttackReport report, PrintWriter out) {
+    print(
+        report,
+        "what one worker can compute of a run's first step; no noise that still trains stops all of"
+            + " these",
+        out);
+  }
+
+  /// Prints notice, scores and notes.
+  ///
+  /// @param what the scores are of, in a line
+  public static void print(AttackReport report, String what, PrintWriter out) {
     List<Score> scores = report.scores();
     out.println(AttackReport.NOTICE);
-    out.println(
-        "what one worker can compute of a run's first step; no noise that still trains stops all of"
-            + " these");
+    out.println(what);
     out.println();
     int layer = Math.max(5, scores.stream().mapToInt(s -> s.layer().length()).max().orElse(0));
     int measure = Math.max(7, scores.stream().mapToInt(s -> s.measure().length()).max().orElse(0));

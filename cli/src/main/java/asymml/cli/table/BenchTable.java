@@ -36,7 +36,8 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
   public void printHeader(List<BenchPoint> points, MachineRates rates, String worker) {
     Graph graph = points.getFirst().graph();
     out.printf(
-        "model    %s, batch %s of %s, %s norm; %s linear layers%n",
+        "model    %s%s, batch %s of %s, %s norm; %s linear layers%n",
+        spec.inference() ? "inference of " : "",
         graph.name(),
         each(points, BenchPoint::batchSize),
         each(points, point -> point.graph().input()),
@@ -81,10 +82,17 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
 
   /// The costs of a step.
   public void print(BenchResult result) {
-    StringBuilder head = new StringBuilder("%-20s".formatted("per step"));
+    StringBuilder head =
+        new StringBuilder("%-20s".formatted(spec.inference() ? "per batch" : "per step"));
     result.modes().keySet().forEach(mode -> head.append(" %16s".formatted(mode.label())));
     out.println(head);
     row(result, "wall ms", m -> decimal(m.cost().wallMillis()));
+    StringBuilder images = new StringBuilder("%-20s".formatted("images/s"));
+    result
+        .modes()
+        .keySet()
+        .forEach(mode -> images.append(" %16s".formatted(decimal(result.imagesPerSecond(mode)))));
+    out.println(images);
     row(result, "trusted CPU ms", m -> decimal(m.cost().trustedCpuMillis()));
     row(result, "worker CPU ms", m -> decimal(m.cost().workerCpuMillis()));
     row(result, "to worker", m -> Figures.bytes(m.cost().bytesToWorker()));

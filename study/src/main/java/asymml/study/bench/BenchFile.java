@@ -69,6 +69,7 @@ public record BenchFile(BenchSpec spec, MachineRates rates, String version) {
   private Map<String, Object> header(BenchPoint first) {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("version", version);
+    facts.put("work", spec.inference() ? "inference" : "training step");
     facts.put("model", first.graph().name());
     facts.put("norm", spec.network().norm().name().toLowerCase(Locale.ROOT));
     facts.put("decomposer", spec.split().decomposition().label());
@@ -103,6 +104,7 @@ public record BenchFile(BenchSpec spec, MachineRates rates, String version) {
     Map<String, Object> facts = new LinkedHashMap<>();
     StepCost cost = costs.cost();
     facts.put("wallMillis", cost.wallMillis());
+    facts.put("imagesPerSecond", result.imagesPerSecond(mode));
     facts.put("trustedCpuMillis", cost.trustedCpuMillis());
     facts.put(
         "trustedCpuMillisByRound",

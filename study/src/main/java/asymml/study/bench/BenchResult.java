@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 
-/// What a training step costs, mode against mode.
+/// What a training step, or a batch of inference, costs, mode against mode.
 ///
 /// @param point what was measured
 /// @param modes in the order in which they took turns
@@ -29,6 +29,15 @@ public record BenchResult(BenchPoint point, Map<Mode, ModeCosts> modes) {
       throw new IllegalArgumentException(mode.label() + " was not measured");
     }
     return costs;
+  }
+
+  /// How many images pass in a second.
+  ///
+  /// @param mode one that was measured
+  /// @return the batch size over the wall time
+  /// @throws IllegalArgumentException if it was not measured
+  public double imagesPerSecond(Mode mode) {
+    return 1e3 * point.batchSize() / of(mode).cost().wallMillis();
   }
 
   /// Processor seconds of `trusted-only` over those of the trusted process in `asymml`.

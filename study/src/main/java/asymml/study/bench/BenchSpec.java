@@ -20,7 +20,9 @@ import java.util.Set;
 /// @param split how its layers are split
 /// @param rounds how often
 /// @param processes who computes
-public record BenchSpec(Network network, Split split, Rounds rounds, Processes processes) {
+/// @param inference whether batches of inference are measured, in place of training steps
+public record BenchSpec(
+    Network network, Split split, Rounds rounds, Processes processes, boolean inference) {
   /// Checks that the parts go together.
   ///
   /// @throws IllegalArgumentException if the noise ratio is out of range, or masks would be made
@@ -31,6 +33,30 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
       throw new IllegalArgumentException(
           "chunks do not go with masks: masks are made for a whole batch");
     }
+  }
+
+  /// Training steps.
+  ///
+  /// @param network on which images
+  /// @param split how its layers are split
+  /// @param rounds how often
+  /// @param processes who computes
+  /// @throws IllegalArgumentException as above
+  public BenchSpec(Network network, Split split, Rounds rounds, Processes processes) {
+    this(network, split, rounds, processes, false);
+  }
+
+  /// The same of inference.
+  ///
+  /// @return a copy
+  /// @throws IllegalArgumentException if weight gradients are to be sampled, of which there are
+  ///   none
+  public BenchSpec ofInference() {
+    if (split.shield().samplesGradients()) {
+      throw new IllegalArgumentException(
+          "at inference there are no weight gradients, sampled or exact");
+    }
+    return new BenchSpec(network, split, rounds, processes, true);
   }
 
   /// The network.
@@ -183,7 +209,7 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
   /// @param other what is measured
   /// @return a copy
   public BenchSpec withNetwork(Network other) {
-    return new BenchSpec(other, split, rounds, processes);
+    return new BenchSpec(other, split, rounds, processes, inference);
   }
 
   /// The same with another split.
@@ -191,7 +217,7 @@ public record BenchSpec(Network network, Split split, Rounds rounds, Processes p
   /// @param other how layers are split
   /// @return a copy
   public BenchSpec withSplit(Split other) {
-    return new BenchSpec(network, other, rounds, processes);
+    return new BenchSpec(network, other, rounds, processes, inference);
   }
 
   /// On what terms tensors are released.

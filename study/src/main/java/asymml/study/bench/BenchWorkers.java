@@ -17,6 +17,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
 
 /// Runs benchmarks of plans, with a worker process of their own where they need one.
 ///
@@ -25,13 +26,31 @@ import java.util.OptionalLong;
 /// @param terms on what terms tensors are released
 /// @param processes who computes
 /// @param random seeds the noise
+/// @param inference whether batches of inference run, in place of training steps
 public record BenchWorkers(
     Graph graph,
     int batchSize,
     ReleaseTerms terms,
     BenchSpec.Processes processes,
-    SecureRandom random) {
+    SecureRandom random,
+    boolean inference) {
   private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  /// Runs training steps.
+  ///
+  /// @param graph the network
+  /// @param batchSize images a step
+  /// @param terms on what terms tensors are released
+  /// @param processes who computes
+  /// @param random seeds the noise
+  public BenchWorkers(
+      Graph graph,
+      int batchSize,
+      ReleaseTerms terms,
+      BenchSpec.Processes processes,
+      SecureRandom random) {
+    this(graph, batchSize, terms, processes, random, false);
+  }
 
   /// What is done with a benchmark.
   @FunctionalInterface
@@ -51,7 +70,7 @@ public record BenchWorkers(
   /// @throws IOException if the worker cannot be started or fails
   public void use(Plan plan, Use use) throws IOException {
     if (!plan.needsWorker()) {
-      try (StepBench bench = new StepBench(graph, plan, batchSize, terms, null)) {
+      try (StepBench bench = bench(plan, null)) {
         use.with(bench, OptionalLong.empty());
       }
       return;
@@ -61,17 +80,20 @@ public record BenchWorkers(
     try (Own first = new Own();
         Own second = shares ? new Own() : null;
         StepBench bench =
-            new StepBench(
-                graph,
+            bench(
                 plan,
-                batchSize,
-                terms,
                 new Workers(
                     second == null ? List.of(first.party) : List.of(first.party, second.party),
                     processes.chunks(),
                     processes.verification()))) {
       use.with(bench, OptionalLong.of(first.process.pid()));
     }
+  }
+
+  private StepBench bench(Plan plan, @Nullable Workers workers) throws IOException {
+    return inference
+        ? StepBench.ofInference(graph, plan, batchSize, terms, workers)
+        : new StepBench(graph, plan, batchSize, terms, workers);
   }
 
   /// A worker process of this side's own, and the door to it.

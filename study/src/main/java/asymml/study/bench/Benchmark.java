@@ -2,9 +2,11 @@ package asymml.study.bench;
 
 import asymml.kernels.Kernels;
 import asymml.trusted.bench.CostLowerBound;
+import asymml.trusted.bench.InferenceLowerBound;
 import asymml.trusted.bench.MachineRates;
 import asymml.trusted.bench.PeakMemory;
 import asymml.trusted.bench.StepCost;
+import asymml.trusted.bench.Work;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Plan;
 import java.io.IOException;
@@ -14,7 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 
-/// Measures training steps on random images, mode against mode.
+/// Measures training steps, or batches of inference, on random images, mode against mode.
 public final class Benchmark {
   private final BenchSpec spec;
   private final BenchListener listener;
@@ -88,15 +90,20 @@ public final class Benchmark {
               point.batchSize(),
               spec.terms(),
               spec.processes().verified(point.verification()),
-              random);
-      CostLowerBound lowerBound =
-          new CostLowerBound(point.graph(), point.batchSize(), spec.split().shield());
+              random,
+              spec.inference());
       point
           .plans()
           .forEach((mode, plan) ->
               modes.put(
-                  mode,
-                  new ModeMeasurement(point.graph(), plan, rates.millis(lowerBound.step(plan)))));
+                  mode, new ModeMeasurement(point.graph(), plan, rates.millis(lowerBound(plan)))));
+    }
+
+    private Work lowerBound(Plan plan) {
+      return spec.inference()
+          ? new InferenceLowerBound(point.graph(), point.batchSize(), spec.split().shield())
+              .batch(plan)
+          : new CostLowerBound(point.graph(), point.batchSize(), spec.split().shield()).step(plan);
     }
 
     void warmUp(String place) throws IOException {

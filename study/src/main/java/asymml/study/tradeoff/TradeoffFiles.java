@@ -19,7 +19,11 @@ import org.jspecify.annotations.Nullable;
 /// @param data what cells are trained and tested on
 record TradeoffFiles(Path directory, DataSet data) {
   private static final String NOTICE =
-      "PRIVATE: accuracies of models of private data, covered by no guarantee; for the data owner only";
+      "PRIVATE: accuracies of models of private data, covered by no guarantee; for the data owner"
+          + " only";
+
+  /// The directory of the one model of a grid of inference.
+  static final String MODEL = "model";
 
   private static final String ACCURACY = "testAccuracy";
   private static final String LOSS = "testLoss";
@@ -44,6 +48,11 @@ record TradeoffFiles(Path directory, DataSet data) {
   /// The run directory of a cell.
   Path run(Tradeoff.Point point) {
     return directory.resolve(point.name());
+  }
+
+  /// The run directory of the one model of a grid of inference.
+  Path model() {
+    return directory.resolve(MODEL);
   }
 
   private Path result(Tradeoff.Point point) {
@@ -124,7 +133,9 @@ record TradeoffFiles(Path directory, DataSet data) {
     Map<String, Object> all = Settings.of(spec.common()).values();
     Map<String, Object> shared = new LinkedHashMap<>();
     SHARED.forEach(key -> shared.put(key, all.get(key)));
-    RunFile.write(json(), facts(tradeoff, shared, version));
+    Map<String, Object> facts = facts(tradeoff, shared, version);
+    facts.put("work", spec.inference() ? "inference" : "training");
+    RunFile.write(json(), facts);
   }
 
   private Map<String, Object> facts(

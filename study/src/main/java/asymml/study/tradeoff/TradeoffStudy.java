@@ -2,9 +2,12 @@ package asymml.study.tradeoff;
 
 import asymml.kernels.Kernels;
 import asymml.model.Graph;
+import asymml.model.PrivateFiles;
 import asymml.session.DataSpec;
+import asymml.session.InferenceSession;
 import asymml.session.ResolvedRun;
 import asymml.session.Settings;
+import asymml.session.TrainedRun;
 import asymml.session.TrainingSpec;
 import asymml.study.StudyRun;
 import asymml.study.tradeoff.Tradeoff.Cell;
@@ -34,7 +37,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Trains the same network at several ranks and noise levels, each with a worker process of its
-/// own, and tests it without noise. A grid that was stopped is resumed by running it again; what is
+/// own, and tests it without noise; or trains it once without workers, and tests it through the
+/// split at these ranks and levels. A grid that was stopped is resumed by running it again; what is
 /// finished is not run again.
 public final class TradeoffStudy {
   private final TradeoffSpec spec;
@@ -94,18 +98,42 @@ public final class TradeoffStudy {
 
   /// Cells of other settings are not to be found in one table.
   private static void requireSameSettings(TradeoffSpec spec, Path directory) throws IOException {
+    Path model = directory.resolve(TradeoffFiles.MODEL);
+    if (spec.inference()) {
+      requireSameSettings(directory, model, spec.model());
+    }
     for (Point point : spec.points()) {
-      Path config = new RunLayout(directory.resolve(point.name())).config();
-      if (Files.exists(config)) {
-        List<String> changed =
-            Settings.read(config)
-                .without(Settings.FREE_ON_RESUME)
-                .differences(Settings.of(spec.run(point)).without(Settings.FREE_ON_RESUME));
-        if (!changed.isEmpty()) {
-          throw new IOException(
-              "%s holds a grid with other settings (%s): choose another directory"
-                  .formatted(directory, String.join(", ", changed)));
-        }
+      Path cell = directory.resolve(point.name());
+      if (spec.inference()) {
+        requireNone(directory, cell, "training runs");
+      } else {
+        requireSameSettings(directory, cell, spec.run(point));
+      }
+    }
+    if (!spec.inference()) {
+      requireNone(directory, model, "inference");
+    }
+  }
+
+  private static void requireNone(Path grid, Path run, String what) throws IOException {
+    if (Files.exists(new RunLayout(run).config())) {
+      throw new IOException(
+          "%s holds a grid of %s: choose another directory".formatted(grid, what));
+    }
+  }
+
+  private static void requireSameSettings(Path grid, Path run, TrainingSpec spec)
+      throws IOException {
+    Path config = new RunLayout(run).config();
+    if (Files.exists(config)) {
+      List<String> changed =
+          Settings.read(config)
+              .without(Settings.FREE_ON_RESUME)
+              .differences(Settings.of(spec).without(Settings.FREE_ON_RESUME));
+      if (!changed.isEmpty()) {
+        throw new IOException(
+            "%s holds a grid with other settings (%s): choose another directory"
+                .formatted(grid, String.join(", ", changed)));
       }
     }
   }
@@ -199,12 +227,16 @@ public final class TradeoffStudy {
     OptionalDouble loss = OptionalDouble.empty();
     double evaluationSeconds = 0;
     try {
-      ResolvedRun run = ResolvedRun.of(spec.run(point), training, null);
-      if (!runs.train(run, directory)) {
+      boolean trained =
+          spec.inference()
+              ? trainModel(runs)
+              : runs.train(ResolvedRun.of(spec.run(point), training, null), directory);
+      if (!trained) {
         return null;
       }
       long began = System.nanoTime();
-      Evaluator.Score score = score(new RunLayout(directory), progress);
+      Evaluator.Score score =
+          spec.inference() ? split(point, progress) : score(new RunLayout(directory), progress);
       evaluationSeconds = (System.nanoTime() - began) / 1e9;
       accuracy = OptionalDouble.of(score.accuracy());
       loss = OptionalDouble.of(score.loss());
@@ -220,6 +252,33 @@ public final class TradeoffStudy {
     Cell cell = cell(accuracy, loss, evaluationSeconds, directory, training.train().size());
     files.write(point, cell);
     return cell;
+  }
+
+  /// Trains the model of a grid of inference, unless that is done.
+  ///
+  /// @return false if it was stopped
+  private boolean trainModel(StudyRun runs) throws IOException, TrainingException {
+    RunLayout layout = new RunLayout(files.model());
+    if (Files.exists(layout.checkpoint())) {
+      try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
+        if (model.epoch() == spec.model().training().epochs()) {
+          return true;
+        }
+      }
+    }
+    return runs.train(ResolvedRun.of(spec.model(), training, null), layout.directory());
+  }
+
+  private Evaluator.Score split(Point point, Progress progress)
+      throws IOException, TrainingException {
+    PrivateFiles.createDirectories(files.run(point));
+    try (TrainedRun run = TrainedRun.open(files.model());
+        InferenceSession session = run.split(spec.split(point))) {
+      return session.evaluate(
+          data().test(), (done, total) -> progress.update("classifying images", done, total));
+    } catch (DataException e) {
+      throw new IllegalStateException("nothing is accounted for: no public images are opened", e);
+    }
   }
 
   private Evaluator.Score score(RunLayout layout, Progress progress)

@@ -226,6 +226,41 @@ class TradeoffStudyTest {
   }
 
   @Test
+  void a_grid_of_inference_trains_one_model_and_runs_it_through_the_split_in_each_cell()
+      throws Exception {
+    Path directory = folder.resolve("inference");
+    TradeoffSpec grid =
+        new TradeoffSpec(common(), List.of(QUARTER), List.of(0.0, 3.0), List.of(), true);
+    Heard heard = new Heard();
+    Tradeoff tradeoff = run(open(grid, directory), heard, () -> false).orElseThrow();
+    assertThat(heard.lines).hasSize(8);
+    double exact = tradeoff.cell(new Point(NoiseAlone.RANK, 0, 0)).loss().orElseThrow();
+    assertThat(tradeoff.cell(new Point(QUARTER, 0, 0)).loss().orElseThrow())
+        .isCloseTo(exact, within(1e-4));
+    assertThat(tradeoff.cell(new Point(QUARTER, 3, 0)).loss().orElseThrow()).isNotEqualTo(exact);
+    Settings model = Settings.read(new RunLayout(directory.resolve("model")).config());
+    assertThat(model.text("mode")).isEqualTo("trusted-only");
+    assertThat(new RunLayout(directory.resolve("model")).queries()).exists();
+    TradeoffStudy again = open(grid, directory);
+    assertThat(again.finished()).isEqualTo(4);
+    again.write(tradeoff, "1.2.3");
+    assertThat(RunFile.read(directory.resolve("tradeoff.json"))).containsEntry("work", "inference");
+    assertThatThrownBy(() -> open(spec(common(), List.of()), directory))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("holds a grid of inference");
+    assertThatThrownBy(() ->
+            open(
+                new TradeoffSpec(common(), List.of(QUARTER), List.of(0.0, 0.5), List.of(), true),
+                grid()))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("holds a grid of training runs");
+    assertThatThrownBy(
+            () -> new TradeoffSpec(common(), List.of(QUARTER), List.of(0.0), List.of(1.0), true))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("inference has none");
+  }
+
+  @Test
   void a_grid_of_other_settings_or_images_is_not_mixed_in() {
     TrainingSpec faster =
         common().withOptimizer(common().training().optimizer().withLearningRate(0.02f));

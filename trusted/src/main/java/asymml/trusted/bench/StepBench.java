@@ -11,6 +11,7 @@ import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.StepProfile;
 import asymml.trusted.ops.StepProfile.Phase;
+import asymml.trusted.passes.InferencePass;
 import asymml.trusted.passes.PublicPass;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
@@ -21,8 +22,8 @@ import asymml.wire.ProtocolException;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
-/// Whole training steps of a plan on random images: forward, loss, backward, update. What data cost
-/// (decoding, augmentation) is not in it.
+/// Whole training steps of a plan on random images: forward, loss, backward, update; or batches of
+/// inference, which run forward alone. What data cost (decoding, augmentation) is not in it.
 public final class StepBench implements AutoCloseable {
   private static final float RATE = 1e-3f;
   private static final float MOMENTUM = 0.9f;
@@ -32,11 +33,13 @@ public final class StepBench implements AutoCloseable {
   private final @Nullable Workers workers;
   private final @Nullable SplitContext split;
   private final @Nullable PublicPass publicPass;
+  private final @Nullable InferencePass inferencePass;
   private final Network network;
+  private final boolean training;
   private final int[] labels;
   private long step;
 
-  /// Plans a network and fills its input.
+  /// Plans a network for training and fills its input.
   ///
   /// @param graph the network
   /// @param plan where its linear layers run
@@ -46,19 +49,57 @@ public final class StepBench implements AutoCloseable {
   /// @throws ProtocolException if the worker refuses an operation
   public StepBench(Graph graph, Plan plan, int batch, ReleaseTerms terms, @Nullable Workers workers)
       throws ProtocolException {
+    this(graph, plan, batch, terms, workers, true);
+  }
+
+  /// Plans a network for inference and fills its input.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param terms on what terms tensors are released
+  /// @param workers who compute the untrusted parts; null if the plan needs none
+  /// @return to be closed
+  /// @throws ProtocolException if the worker refuses an operation
+  public static StepBench ofInference(
+      Graph graph, Plan plan, int batch, ReleaseTerms terms, @Nullable Workers workers)
+      throws ProtocolException {
+    return new StepBench(graph, plan, batch, terms, workers, false);
+  }
+
+  private StepBench(
+      Graph graph,
+      Plan plan,
+      int batch,
+      ReleaseTerms terms,
+      @Nullable Workers workers,
+      boolean training)
+      throws ProtocolException {
     this.workers = workers;
+    this.training = training;
     if (workers == null) {
       plan.requireTrusted();
     }
     try (Closer opened = new Closer()) {
-      parameters = opened.own(new Parameters(graph, new Initializer(1), true));
+      parameters = opened.own(new Parameters(graph, new Initializer(1), training));
       if (workers == null) {
         split = null;
-        network = opened.own(TrustedNetwork.forTraining(graph, batch, parameters, 1));
+        network =
+            opened.own(
+                training
+                    ? TrustedNetwork.forTraining(graph, batch, parameters, 1)
+                    : TrustedNetwork.forInference(graph, batch, parameters));
       } else {
-        ReleasePlan releases = new ReleasePlan(graph, plan, terms);
+        ReleasePlan releases =
+            training
+                ? new ReleasePlan(graph, plan, terms)
+                : ReleasePlan.ofInference(graph, plan, terms);
         split = opened.own(new SplitContext(graph, batch, releases, workers));
-        network = opened.own(SplitNetwork.forTraining(graph, plan, batch, parameters, split, 1));
+        network =
+            opened.own(
+                training
+                    ? SplitNetwork.forTraining(graph, plan, batch, parameters, split, 1)
+                    : SplitNetwork.forInference(graph, plan, batch, parameters, split));
       }
       if (workers != null) {
         workers.mapRegion(network.regionBytes());
@@ -68,10 +109,11 @@ public final class StepBench implements AutoCloseable {
         network.input().set(i, (float) random.nextGaussian());
       }
       labels = random.ints(batch, 0, graph.classes()).toArray();
+      boolean fits = terms instanceof ReleaseTerms.Accounted && split != null && !split.hasBases();
       publicPass =
-          terms instanceof ReleaseTerms.Accounted && split != null && !split.hasBases()
-              ? new PublicPass(graph, parameters, network.input(), labels)
-              : null;
+          fits && training ? new PublicPass(graph, parameters, network.input(), labels) : null;
+      inferencePass =
+          fits && !training ? new InferencePass(graph, plan, parameters, network.input()) : null;
       opened.release();
     }
   }
@@ -101,6 +143,20 @@ public final class StepBench implements AutoCloseable {
   }
 
   private void step() throws ProtocolException {
+    if (training) {
+      trainingStep();
+    } else if (step == 0) {
+      if (inferencePass != null && split != null) {
+        inferencePass.fitBases(split);
+      }
+      network.forward(0);
+    } else {
+      network.forwardFurther(step);
+    }
+    step++;
+  }
+
+  private void trainingStep() throws ProtocolException {
     if (publicPass != null && split != null && (split.refreshes(step) || !split.hasBases())) {
       publicPass.fitBases(split);
     }
@@ -111,7 +167,6 @@ public final class StepBench implements AutoCloseable {
         () -> SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, network.logitsGradient()));
     network.backward();
     profile.time(Phase.UPDATE, () -> parameters.update(RATE, MOMENTUM, WEIGHT_DECAY));
-    step++;
   }
 
   /// Where the time of the last [#run] went.
@@ -126,6 +181,9 @@ public final class StepBench implements AutoCloseable {
     network.close();
     if (publicPass != null) {
       publicPass.close();
+    }
+    if (inferencePass != null) {
+      inferencePass.close();
     }
     if (split != null) {
       split.close();

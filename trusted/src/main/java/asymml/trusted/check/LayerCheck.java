@@ -43,6 +43,7 @@ public final class LayerCheck implements AutoCloseable {
   private final Tensor expectedOutput;
   private final Tensor expectedInput;
   private double weightSquares;
+  private long projected; // the step whose directions the weights were projected on
   private double largest;
 
   /// Prepares the checks of a layer.
@@ -120,10 +121,14 @@ public final class LayerCheck implements AutoCloseable {
     return verifier.active();
   }
 
-  /// Begins a step.
+  /// Begins a step, once.
   ///
-  /// @param weights that the worker gets
+  /// @param weights that the worker has
   public void weights(Tensor weights) {
+    if (projected == verifier.begun()) {
+      return;
+    }
+    projected = verifier.begun();
     verifier.direction(output.direction());
     verifier.direction(inputGradient.direction());
     weightSquares =

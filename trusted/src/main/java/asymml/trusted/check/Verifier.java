@@ -11,6 +11,7 @@ public final class Verifier {
   private final SecureRandom random = new SecureRandom();
   private SplittableRandom secrets = new SplittableRandom(random.nextLong());
   private boolean active;
+  private long begun;
 
   /// Makes one for the networks of a run.
   ///
@@ -31,6 +32,7 @@ public final class Verifier {
   /// Begins a step: draws whether it is checked.
   public void begin() {
     secrets = new SplittableRandom(random.nextLong());
+    begun++;
     active = enabled() && secrets.nextDouble() < verification.share();
   }
 
@@ -39,6 +41,11 @@ public final class Verifier {
   /// @return the same from [#begin] to the next
   public boolean active() {
     return active;
+  }
+
+  /// How often a step was begun.
+  long begun() {
+    return begun;
   }
 
   int threads() {

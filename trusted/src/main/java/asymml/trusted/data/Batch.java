@@ -6,8 +6,8 @@ import asymml.kernels.Tensor;
 /// call of `next` or `close`: the tensor is a view of the loader's buffer, which is then filled
 /// anew.
 ///
-/// @param indices which examples of the image set these are, or [asymml.trusted.draw.PoissonDraw#NULL_EXAMPLE]; not
-///   copied
+/// @param indices which examples of the image set these are, or
+///   [asymml.trusted.draw.PoissonDraw#NULL_EXAMPLE]; not copied
 /// @param labels their labels, or [asymml.kernels.SoftmaxCrossEntropy#NO_LABEL]; not copied
 /// @param images `[n, H, W, C]` float32, n the number of indices; or features `[n, H / 4, W / 4, 81
 ///   C]`

@@ -12,7 +12,17 @@ public sealed interface LowRankLayer extends AutoCloseable
   ///
   /// @param weights `[O, kH, kW, C]`
   /// @param y `[N, OH, OW, O]`, overwritten with `W * X_T`
-  void forward(Tensor weights, Tensor y);
+  default void forward(Tensor weights, Tensor y) {
+    forward(weights, true, y);
+  }
+
+  /// Forward, with weights that may be those of the call before: what was made of them, and of a
+  /// basis that has not changed since, is used again.
+  ///
+  /// @param weights `[O, kH, kW, C]`
+  /// @param changed whether they have other values than in the last call
+  /// @param y `[N, OH, OW, O]`, overwritten with `W * X_T`
+  void forward(Tensor weights, boolean changed, Tensor y);
 
   /// Weight gradient.
   ///

@@ -29,7 +29,7 @@ final class PerExampleLowRankLayer implements LowRankLayer {
   }
 
   @Override
-  public void forward(Tensor weights, Tensor y) {
+  public void forward(Tensor weights, boolean changed, Tensor y) {
     Convolution narrow = layer();
     Tensor small = weights(narrow.shape());
     for (int i = 0; i < batch; i++) {

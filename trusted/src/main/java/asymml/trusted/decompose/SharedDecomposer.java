@@ -59,6 +59,7 @@ public final class SharedDecomposer implements Decomposer {
   private Tensor directions; // [r + 1, C]
   private double offsetInside; // |A^T m|, 0 but for rounding
   private boolean fitted;
+  private long renewals;
   private boolean closed;
   private int batch;
 
@@ -335,8 +336,16 @@ public final class SharedDecomposer implements Decomposer {
     setRank(rank);
   }
 
+  /// How often basis or offset were written.
+  ///
+  /// @return rises with each change
+  long renewals() {
+    return renewals;
+  }
+
   /// Takes the first columns as the basis, and no offset yet.
   private void setRank(int rank) {
+    renewals++;
     directions = matrix(directionMemory, rank + 1, channels);
     for (int c = 0; c < channels; c++) {
       for (int j = 0; j < rank; j++) {

@@ -21,6 +21,7 @@ final class SharedLowRankLayer implements LowRankLayer {
   private final Arena arena = Arena.ofShared(); // read by worker threads of the kernels
   private final Tensor foldedMemory; // [O kH kW (cap + 1)]
   private @Nullable Folded folded;
+  private long loadedBasis = -1; // which one the layer has in its kernel
   private boolean closed;
 
   /// The directions folded into the kernel, for one rank.
@@ -43,10 +44,14 @@ final class SharedLowRankLayer implements LowRankLayer {
   }
 
   @Override
-  public void forward(Tensor weights, Tensor y) {
+  public void forward(Tensor weights, boolean changed, Tensor y) {
     Folded now = folded();
-    Gemm.multiply(false, true, 1, byOutput(weights), owner.directions(), 0, byOutput(now.weights));
-    now.layer.loadWeights(now.weights);
+    if (changed || loadedBasis != owner.renewals()) {
+      Gemm.multiply(
+          false, true, 1, byOutput(weights), owner.directions(), 0, byOutput(now.weights));
+      now.layer.loadWeights(now.weights);
+      loadedBasis = owner.renewals();
+    }
     now.layer.forward(coefficients(now), y);
   }
 

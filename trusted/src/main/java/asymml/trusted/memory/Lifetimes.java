@@ -32,8 +32,9 @@ import org.jspecify.annotations.Nullable;
 ///   their gradient.
 ///
 /// A ReLU that alone reads a normalisation or an addition is fused into it: the pair has one output
-/// and one gradient. A view has the output of its source. Where [BackwardNeeds] allows it, an
-/// output has the gradient of its last reader.
+/// and one gradient. At inference, a batch normalisation that alone reads the output of a layer at
+/// the workers is folded into that layer. A view has the output of its source. Where
+/// [BackwardNeeds] allows it, an output has the gradient of its last reader.
 public final class Lifetimes {
   /// Where an operation puts the gradient of an input.
   ///
@@ -105,7 +106,8 @@ public final class Lifetimes {
   private void planForward(int i) {
     Node node = graph.nodes().get(i);
     int source = node.inputs().getFirst();
-    fused[i] = node.layer() instanceof Relu && graph.pairsWithRelu(source);
+    fused[i] =
+        (node.layer() instanceof Relu && graph.pairsWithRelu(source)) || folded(node, source);
     if (fused[i] || isView(node)) {
       outputs[i] = output(source);
       return;
@@ -114,6 +116,18 @@ public final class Lifetimes {
     for (int read : node.inputs()) {
       use(output(read), i);
     }
+  }
+
+  private boolean folded(Node node, int source) {
+    if (purpose != Purpose.INFERENCE
+        || !(node.layer() instanceof BatchNorm)
+        || source == Graph.INPUT) {
+      return false;
+    }
+    Node before = graph.nodes().get(source);
+    return before.layer() instanceof LinearLayer
+        && plan.placement(before.name()).needsWorker()
+        && graph.consumers(source).size() == 1;
   }
 
   private boolean isView(Node node) {
@@ -222,7 +236,7 @@ public final class Lifetimes {
     return List.copyOf(spans);
   }
 
-  /// Whether a node is a ReLU that the node before it applies.
+  /// Whether a node is a ReLU or a normalisation that the node before it applies.
   boolean fused(int index) {
     return fused[index];
   }

@@ -85,7 +85,7 @@ public final class NetworkBuffers implements AutoCloseable {
     return graph.nodes().size() - 1;
   }
 
-  /// Whether a node is a ReLU that the node before it applies.
+  /// Whether a node is a ReLU, or at inference a normalisation, that the node before it applies.
   ///
   /// @param index its number
   /// @return true if it has no operation of its own

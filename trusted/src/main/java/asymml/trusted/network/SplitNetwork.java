@@ -2,6 +2,7 @@ package asymml.trusted.network;
 
 import asymml.model.Graph;
 import asymml.trusted.memory.Purpose;
+import asymml.trusted.ops.FoldedNorm;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.PerExampleGradients;
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 public final class SplitNetwork extends Network {
   private final List<Planned<Op>> ops;
   private final List<RemoteOp> remote;
+  private final List<FoldedNorm> folds;
   private final List<SplitInput> inputs;
   private final long regionBytes;
   private final Parameters parameters;
@@ -28,6 +30,7 @@ public final class SplitNetwork extends Network {
     super(planner.buffers(), planner.ops(), planner.profile());
     this.ops = planner.ops();
     this.remote = planner.remote();
+    this.folds = planner.folds();
     this.inputs = planner.inputs();
     this.regionBytes = planner.regionBytes();
     this.parameters = parameters;
@@ -101,6 +104,28 @@ public final class SplitNetwork extends Network {
         context);
   }
 
+  /// Plans a network for inference: layers at the workers run forward alone, normalisation takes
+  /// its running statistics and is folded into the layer before it where that is at the workers,
+  /// and weights are sent by the first [#forward] and stay there as long as [#forwardFurther]
+  /// follows.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param batch number of examples N
+  /// @param parameters its parameters
+  /// @param context workers, doors and decompositions, of releases planned for inference
+  /// @return the planned network; before it runs, the workers need regions of [#regionBytes]
+  /// @throws ProtocolException if a worker refuses an operation
+  public static SplitNetwork forInference(
+      Graph graph, Plan plan, int batch, Parameters parameters, SplitContext context)
+      throws ProtocolException {
+    requireExamples(batch);
+    return new SplitNetwork(
+        new SplitPlanner(graph, plan, batch, parameters, context, 0, Purpose.INFERENCE, null),
+        parameters,
+        context);
+  }
+
   @Override
   public long regionBytes() {
     return regionBytes;
@@ -109,6 +134,7 @@ public final class SplitNetwork extends Network {
   @Override
   public void forward(long step) throws ProtocolException {
     context.begin(step);
+    folds.forEach(FoldedNorm::renew);
     for (RemoteOp op : remote) {
       op.sendWeights();
     }

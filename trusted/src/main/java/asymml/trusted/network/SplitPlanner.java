@@ -5,11 +5,14 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.SampledGradient;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
+import asymml.model.Layer.BatchNorm;
 import asymml.model.Layer.LinearLayer;
 import asymml.model.Node;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.memory.Purpose;
 import asymml.trusted.memory.SplitRegion;
+import asymml.trusted.ops.FoldedNorm;
+import asymml.trusted.ops.LinearParameters;
 import asymml.trusted.ops.Op;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.PerExampleGradients;
@@ -47,6 +50,7 @@ final class SplitPlanner {
   private final SplitContext context;
   private final long seed;
   private final boolean shares;
+  private final boolean training;
 
   private final List<Shard> shards;
   private final SplitRegion region;
@@ -55,19 +59,20 @@ final class SplitPlanner {
   private final Map<SiteKey, SplitInput> inputs = new HashMap<>();
   private final List<Planned<Op>> ops = new ArrayList<>();
   private final List<RemoteOp> remote = new ArrayList<>();
+  private final List<FoldedNorm> folds = new ArrayList<>();
   private final StepProfile profile;
   private final @Nullable PerExampleGradients rows;
   private @Nullable Tensor sampleMemory;
 
-  /// Plans a network for training, and defines its operations at the workers.
+  /// Plans a network, and defines its operations at the workers.
   ///
   /// @param graph the network
   /// @param plan where its linear layers run
   /// @param batch number of examples N
-  /// @param parameters with gradients
+  /// @param parameters with gradients, unless for inference
   /// @param context workers, doors and decompositions
   /// @param seed of dropout masks and sampled positions
-  /// @param purpose training or inspection
+  /// @param purpose what for
   /// @param rows where each example's gradients are put; null without DP-SGD
   /// @throws ProtocolException if a worker refuses an operation
   SplitPlanner(
@@ -88,7 +93,8 @@ final class SplitPlanner {
     this.seed = seed;
     this.shares = context.releases().shield().masks();
     this.shards = shards();
-    this.region = new SplitRegion(tensors(), !shares);
+    this.training = purpose != Purpose.INFERENCE;
+    this.region = new SplitRegion(tensors(), training && !shares);
     this.profile = new StepProfile(graph.nodes().size());
     try (Closer opened = new Closer()) {
       this.buffers =
@@ -139,9 +145,9 @@ final class SplitPlanner {
             i,
             shape,
             releases.weights(flow),
-            releases.outputGradient(flow),
+            flow.sendsGradient() ? releases.outputGradient(flow) : null,
             context.guard(i),
-            trusted.linearParameters(i),
+            own(i),
             region.places(remote.size()),
             trusted.tensors(i));
     SplitInput input = splitInput(layer);
@@ -150,9 +156,23 @@ final class SplitPlanner {
             layer,
             input,
             context,
-            weightGradient(layer, releases.shield().gradientPositions()),
+            training ? weightGradient(layer, releases.shield().gradientPositions()) : null,
             profile)
         : new SplitLinearOp(layer, input, context, shards, region, profile);
+  }
+
+  /// A layer's parameters, with the normalisation behind it if that is folded in.
+  private LinearParameters own(int i) {
+    LinearParameters own = trusted.linearParameters(i);
+    List<Integer> readers = graph.consumers(i);
+    if (readers.size() != 1
+        || !(graph.nodes().get(readers.getFirst()).layer() instanceof BatchNorm)
+        || !buffers.fused(readers.getFirst())) {
+      return own;
+    }
+    FoldedNorm folded = new FoldedNorm(buffers.arena(), graph, readers.getFirst(), parameters, own);
+    folds.add(folded);
+    return folded.parameters();
   }
 
   /// An operation adds to the very gradients, and sends the very tensors, that releases were
@@ -161,7 +181,9 @@ final class SplitPlanner {
     DataFlow.Layer planned = context.releases().flow().layer(node);
     long added = op.addedHere().stream().mapToLong(Tensor::size).sum();
     boolean gradientSent =
-        op instanceof RemoteOp && (!shares || buffers.target(node, source(node)) != null);
+        op instanceof RemoteOp
+            && training
+            && (!shares || buffers.target(node, source(node)) != null);
     if (added != planned.valuesAddedHere()
         || op instanceof RemoteOp != planned.isRemote()
         || gradientSent != planned.sendsGradient()) {
@@ -262,6 +284,11 @@ final class SplitPlanner {
 
   List<RemoteOp> remote() {
     return List.copyOf(remote);
+  }
+
+  /// Normalisations that are part of layers at the workers.
+  List<FoldedNorm> folds() {
+    return List.copyOf(folds);
   }
 
   List<SplitInput> inputs() {

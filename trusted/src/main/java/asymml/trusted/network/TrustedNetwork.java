@@ -1,6 +1,7 @@
 package asymml.trusted.network;
 
 import asymml.kernels.Closer;
+import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.memory.Purpose;
@@ -11,22 +12,25 @@ import asymml.trusted.ops.TrustedOp;
 import asymml.trusted.plan.Plan;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// A network computed wholly on the trusted side: there is no worker, nothing is sent, and no
 /// worker can fail.
 public final class TrustedNetwork extends Network {
+  private final Graph graph;
   private final List<Planned<TrustedOp>> ops;
   private final Parameters parameters;
-
   private final boolean perExample;
 
   private TrustedNetwork(
+      Graph graph,
       NetworkBuffers buffers,
       List<Planned<TrustedOp>> ops,
       StepProfile profile,
       Parameters parameters,
       boolean perExample) {
     super(buffers, ops, profile);
+    this.graph = graph;
     this.ops = ops;
     this.parameters = parameters;
     this.perExample = perExample;
@@ -55,6 +59,7 @@ public final class TrustedNetwork extends Network {
       }
       TrustedNetwork network =
           new TrustedNetwork(
+              graph,
               buffers,
               List.copyOf(ops),
               new StepProfile(graph.nodes().size()),
@@ -120,12 +125,39 @@ public final class TrustedNetwork extends Network {
     return of(graph, batch, parameters, 0, Purpose.INFERENCE, _ -> null);
   }
 
+  /// Sees what an operation reads, just before it runs: in a network that keeps nothing, it is
+  /// there at no other time.
+  @FunctionalInterface
+  public interface InputObserver {
+    /// Looks at an input.
+    ///
+    /// @param node the number of the node whose operation it is
+    /// @param x `[N, H, W, C]`, a view; not to be written to
+    void before(int node, Tensor x);
+  }
+
   @Override
   public void forward(long step) {
+    run(step, null);
+  }
+
+  /// Runs the network on the input and shows what each operation reads.
+  ///
+  /// @param step the training step, from 0
+  /// @param observer is shown the first input of each operation, in graph order
+  public void forward(long step, InputObserver observer) {
+    run(step, observer);
+  }
+
+  private void run(long step, @Nullable InputObserver observer) {
     StepProfile profile = profile();
     for (Planned<TrustedOp> planned : ops) {
       if (isGiven(planned.node())) {
         continue;
+      }
+      if (observer != null) {
+        int source = graph.nodes().get(planned.node()).inputs().getFirst();
+        observer.before(planned.node(), buffers().output(source));
       }
       profile.at(planned.node());
       planned.op().forward(step);

@@ -15,19 +15,58 @@ import org.jspecify.annotations.Nullable;
 /// @param weightGradient of the same shape; null at inference
 /// @param bias `[O]`, or null
 /// @param biasGradient `[O]`; null at inference or without bias
+/// @param relu whether a ReLU follows the bias, as part of the layer; at inference only
 public record LinearParameters(
     Tensor weight,
     @Nullable Tensor weightGradient,
     @Nullable Tensor bias,
-    @Nullable Tensor biasGradient) {
+    @Nullable Tensor biasGradient,
+    boolean relu) {
+  /// Checks that a ReLU comes with a bias.
+  ///
+  /// @throws IllegalArgumentException if not
+  public LinearParameters {
+    if (relu && bias == null) {
+      throw new IllegalArgumentException("a ReLU in a layer follows its bias");
+    }
+  }
 
-  /// Adds the bias, if there is one.
+  /// Parameters of a layer without a ReLU of its own.
+  ///
+  /// @param weight `[O, kH, kW, C]`
+  /// @param weightGradient of the same shape; null at inference
+  /// @param bias `[O]`, or null
+  /// @param biasGradient `[O]`; null at inference or without bias
+  public LinearParameters(
+      Tensor weight,
+      @Nullable Tensor weightGradient,
+      @Nullable Tensor bias,
+      @Nullable Tensor biasGradient) {
+    this(weight, weightGradient, bias, biasGradient, false);
+  }
+
+  /// Adds the bias, if there is one, and applies the ReLU, if there is one.
   ///
   /// @param y `[N, OH, OW, O]`, changed in place
   public void addBias(Tensor y) {
-    if (bias != null) {
+    if (bias != null && relu) {
+      Elementwise.addRowRelu(bias, rows(y));
+    } else if (bias != null) {
       Elementwise.addRow(bias, rows(y));
     }
+  }
+
+  /// Adds what a worker has returned, then as [#addBias], in one pass.
+  ///
+  /// @param result of the worker, of y's size; each value is read once
+  /// @param y some examples' part `[n, OH, OW, O]` of the output, changed in place
+  /// @return false if a value of the result is NaN or infinite; y is then undefined
+  /// @throws IllegalStateException if there is no bias
+  public boolean addFiniteAndBias(Tensor result, Tensor y) {
+    if (bias == null) {
+      throw new IllegalStateException("the layer has no bias");
+    }
+    return Elementwise.addFiniteAndRow(result, bias, relu ? 0 : Float.NEGATIVE_INFINITY, rows(y));
   }
 
   /// Computes the gradient of the bias, if there is one.

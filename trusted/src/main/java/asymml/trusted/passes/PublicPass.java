@@ -7,7 +7,6 @@ import asymml.model.Graph;
 import asymml.model.Node;
 import asymml.privacy.Channel;
 import asymml.privacy.ClipNorm;
-import asymml.trusted.decompose.Decomposer;
 import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.GroupNormOp;
 import asymml.trusted.ops.Op;
@@ -19,10 +18,6 @@ import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.split.SplitContext;
-import java.lang.foreign.Arena;
-import java.math.BigDecimal;
-import java.math.MathContext;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -32,11 +27,6 @@ import java.util.function.IntToDoubleFunction;
 /// private ones: clip bounds, and bases. Nothing of it is private, as long as the parameters are
 /// not.
 public final class PublicPass implements AutoCloseable {
-  /// A layer that gives nothing would have a bound of 0.
-  private static final double SMALLEST = 1e-12;
-
-  private static final MathContext DIGITS = new MathContext(3);
-
   private final Graph graph;
   private final TrustedNetwork network;
   private final int[] labels;
@@ -81,7 +71,7 @@ public final class PublicPass implements AutoCloseable {
     for (DataFlow.Input input : releases.flow().inputs()) {
       Tensor x = network.activation(input.key().source());
       of(norms, Channel.BASIS).put(input.name(), median(i -> squares(x, i)));
-      of(norms, Channel.RESIDUALS).put(input.name(), residual(input, x));
+      of(norms, Channel.RESIDUALS).put(input.name(), MedianNorm.ofResiduals(graph, input, x));
     }
     for (int node : graph.linearLayers()) {
       if (graph.takesGradient(node)) {
@@ -95,22 +85,6 @@ public final class PublicPass implements AutoCloseable {
       }
     }
     return new ReleaseTerms.Bounds(norms);
-  }
-
-  private ClipNorm residual(DataFlow.Input input, Tensor x) {
-    try (Decomposer decomposer = SplitContext.decomposer(graph, input, x.length(0), true)) {
-      if (decomposer == null) {
-        return median(i -> Math.sqrt(squares(x, i)));
-      }
-      decomposer.fit(x, 0);
-      try (Arena memory = Arena.ofShared()) { // written by worker threads of the kernels
-        Tensor out = Tensor.allocate(memory, x.examples(0, 1).shape());
-        return median(i -> {
-          decomposer.residual(x, i, 1, out);
-          return Math.sqrt(Elementwise.sumOfSquares(out));
-        });
-      }
-    }
   }
 
   private void linearBounds(Map<Channel, Map<String, ClipNorm>> norms, int index) {
@@ -136,13 +110,8 @@ public final class PublicPass implements AutoCloseable {
     return Elementwise.sumOfSquares(batch.examples(example, 1));
   }
 
-  /// The median over the images, to three digits: it says where the scale lies, no more.
   private ClipNorm median(IntToDoubleFunction norm) {
-    double[] values = new double[labels.length];
-    Arrays.setAll(values, norm);
-    Arrays.sort(values);
-    double median = Math.max(SMALLEST, values[values.length / 2]);
-    return new ClipNorm(new BigDecimal(median).round(DIGITS).doubleValue());
+    return MedianNorm.of(labels.length, norm);
   }
 
   /// Zeroes and frees everything.

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Where the private data of a training step flow: which inputs are sent and how they are
 /// decomposed, which output gradients are sent, and to which parameter gradients the trusted side
-/// adds a part of its own.
+/// adds a part of its own. At inference inputs are all.
 ///
 /// Operations are built from it and releases are planned from it ([ReleasePlan]), so that what is
 /// computed and what is accounted for cannot differ; a network checks, when it is planned, that
@@ -98,21 +98,38 @@ public final class DataFlow {
   /// @param plan where its linear layers run
   /// @param shield what hides the data of those at workers
   public DataFlow(Graph graph, Plan plan, Shield shield) {
+    this(graph, plan, shield, true);
+  }
+
+  private DataFlow(Graph graph, Plan plan, Shield shield, boolean training) {
     this.graph = graph;
     int place = 0;
     for (int i = 0; i < graph.nodes().size(); i++) {
       Node node = graph.nodes().get(i);
-      List<Parameter> trained = graph.parameters(i).stream().filter(p -> p.trained()).toList();
+      List<Parameter> trained =
+          graph.parameters(i).stream().filter(p -> training && p.trained()).toList();
       boolean linear = node.layer() instanceof LinearLayer;
       Placement placement = linear ? plan.placement(node.name()) : new Trusted();
       layers.add(
           switch (placement) {
             case Trusted _ -> new Layer(i, node.name(), null, false, trained);
             case Split _, Untrusted _ ->
-                remote(i, node.name(), input(node, placement, place), shield, trained);
+                training
+                    ? remote(i, node.name(), input(node, placement, place), shield, trained)
+                    : new Layer(i, node.name(), input(node, placement, place), false, List.of());
           });
       place += linear ? 1 : 0;
     }
+  }
+
+  /// Follows the images through a network that is not trained: there are no gradients.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param shield what hides the data of those at workers
+  /// @return inputs alone are sent
+  public static DataFlow ofInference(Graph graph, Plan plan, Shield shield) {
+    return new DataFlow(graph, plan, shield, false);
   }
 
   private Input input(Node node, Placement placement, int place) {

@@ -12,9 +12,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// The releases of one step of training: a pure function of network, plan and terms, so that a run
-/// can be accounted for before it begins, and the door knows what to expect. A release is planned
-/// because data flow ([DataFlow]); the terms say what covers it.
+/// The releases of one step of training, or of one batch at inference: a pure function of network,
+/// plan and terms, so that a run can be accounted for before it begins, and the door knows what to
+/// expect. A release is planned because data flow ([DataFlow]); the terms say what covers it.
 public final class ReleasePlan {
   private static final String EXACT = "sent unprotected";
   private static final String MEDIAN_NOISE = "the clip bound follows private data";
@@ -29,12 +29,15 @@ public final class ReleasePlan {
   /// Names the joint release of DP-SGD; no layer has a space in its name.
   private static final String ALL_PARAMETERS = "all parameters";
 
+  private static final String MODEL = "the trained model, whichever images are classified";
+
   private static final String PUBLIC_BASIS =
       "fitted to public images, but by a network whose weights carry private data";
 
   private final Graph graph;
   private final ReleaseTerms terms;
   private final DataFlow flow;
+  private final boolean training;
 
   /// Plans the releases of a network.
   ///
@@ -47,10 +50,12 @@ public final class ReleasePlan {
   public ReleasePlan(Graph graph, Plan plan, ReleaseTerms terms) {
     this.graph = graph;
     this.terms = terms;
+    this.training = true;
     this.flow = new DataFlow(graph, plan, shield());
     switch (terms) {
       case ReleaseTerms.Unaccounted _ -> {}
       case ReleaseTerms.Accounted accounted -> {
+        requireSeparateExamples();
         requireMechanisms(accounted.basis());
         if (accounted.shield().samplesGradients() && protectsWeights()) {
           throw new IllegalArgumentException(
@@ -61,7 +66,52 @@ public final class ReleasePlan {
     }
   }
 
+  /// Inference on terms that go with it.
+  private ReleasePlan(Graph graph, DataFlow flow, ReleaseTerms terms) {
+    this.graph = graph;
+    this.terms = terms;
+    this.training = false;
+    this.flow = flow;
+  }
+
+  /// Plans the releases of a trained network that classifies images. They are about the images of
+  /// the batch: weights are sent, once, and depend on none of them. Normalisation takes its running
+  /// statistics, so that no layer mixes the images of a batch.
+  ///
+  /// @param graph the network
+  /// @param plan where its linear layers run
+  /// @param terms on what terms tensors are released; if accounted for, without weights, which have
+  ///   no mechanism here
+  /// @return inputs of layers at the worker, what shows of their bases, and weights
+  /// @throws IllegalArgumentException if the terms account for what no mechanism covers: exact
+  ///   inputs, a rank that follows the images, a basis fitted to them
+  public static ReleasePlan ofInference(Graph graph, Plan plan, ReleaseTerms terms) {
+    if (terms instanceof ReleaseTerms.DpSgd) {
+      throw new IllegalArgumentException("DP-SGD trains: at inference there are no gradients");
+    }
+    ReleasePlan releases =
+        new ReleasePlan(graph, DataFlow.ofInference(graph, plan, shield(terms)), terms);
+    if (terms instanceof ReleaseTerms.Accounted accounted) {
+      if (accounted.channels().contains(Channel.WEIGHTS)) {
+        throw new IllegalArgumentException(
+            "inference does not protect weights: the model is trained, and the worker is sent it");
+      }
+      if (plan.layers().containsValue(new Untrusted())) {
+        throw new IllegalArgumentException(
+            "inputs that are sent unprotected cannot be accounted for");
+      }
+      if (accounted.basis() == Basis.DP
+          && releases.flow.inputs().stream().anyMatch(DataFlow.Input::sharesBasis)) {
+        throw new IllegalArgumentException(
+            "at inference, bases that are accounted for are fitted to public images");
+      }
+      releases.requireMechanisms(accounted.basis());
+    }
+    return releases;
+  }
+
   private void requireMechanisms(ReleaseTerms.DpSgd dpSgd) {
+    requireSeparateExamples();
     requireMechanisms(dpSgd.basis());
     if (dpSgd.shield().samplesGradients()) {
       throw new IllegalArgumentException("a sampled weight gradient is not that of an example");
@@ -77,11 +127,14 @@ public final class ReleasePlan {
   }
 
   /// The rules of a clipped and noised release are about one example's part in it.
-  private void requireMechanisms(Basis basis) {
+  private void requireSeparateExamples() {
     if (graph.nodes().stream().anyMatch(node -> node.layer() instanceof BatchNorm)) {
       throw new IllegalArgumentException(
           "batch norm mixes examples: no bound holds for one of them");
     }
+  }
+
+  private void requireMechanisms(Basis basis) {
     for (DataFlow.Input input : flow.inputs()) {
       if (input.decomposed().filter(split -> split.rank() instanceof Rank.Energy).isPresent()) {
         throw new IllegalArgumentException(
@@ -105,6 +158,10 @@ public final class ReleasePlan {
   ///
   /// @return the shield of the terms; [Shield.Residual] where nothing is accounted for
   public Shield shield() {
+    return shield(terms);
+  }
+
+  private static Shield shield(ReleaseTerms terms) {
     return switch (terms) {
       case ReleaseTerms.Unaccounted _ -> new Shield.Residual();
       case ReleaseTerms.Accounted accounted -> accounted.shield();
@@ -213,9 +270,10 @@ public final class ReleasePlan {
       case ReleaseTerms.Accounted accounted ->
           switch (accounted.basis()) {
             case BATCH -> throw new IllegalStateException("refused before");
-            // Fitted at the present parameters: public as long as these are.
+            // Fitted at the present parameters: public as long as these are. At inference they are
+            // those of the model, and no function of the images that are classified.
             case PUBLIC ->
-                protectsWeights()
+                protectsWeights() || !training
                     ? null
                     : new Release(Channel.BASIS, name, values, new Release.Uncovered(PUBLIC_BASIS));
             case DP ->
@@ -236,9 +294,16 @@ public final class ReleasePlan {
         Channel.WEIGHTS,
         layer.name(),
         graph.parameters(layer.node()).getFirst().size(),
-        protectsWeights()
-            ? new Release.PostProcessing("a function of noised gradient sums")
-            : new Release.Uncovered(EXACT));
+        weightsMechanism());
+  }
+
+  private Release.Mechanism weightsMechanism() {
+    if (!training) {
+      return new Release.PostProcessing(MODEL);
+    }
+    return protectsWeights()
+        ? new Release.PostProcessing("a function of noised gradient sums")
+        : new Release.Uncovered(EXACT);
   }
 
   /// The output gradient of a layer at the worker.

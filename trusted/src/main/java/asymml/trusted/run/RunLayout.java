@@ -76,6 +76,13 @@ public record RunLayout(Path directory, PrivateStore store, StepLease lease) {
     return stored("ledger.json");
   }
 
+  /// What inference through the split has released; see [QueryLog].
+  ///
+  /// @return `queries.jsonl`
+  public Path queries() {
+    return directory.resolve("queries.jsonl");
+  }
+
   /// The directory of TensorBoard event files; see [TensorBoardLog].
   ///
   /// @return `events`

@@ -36,35 +36,37 @@ public final class MaskedLinearOp implements RemoteOp {
   private final StepProfile profile;
   private final Workers workers;
   private final Release weightRelease;
-  private final Release gradientRelease;
+  private final @Nullable Release gradientRelease; // where it is sent
   private final @Nullable GradientGuard guard;
   private final SplitInput input;
   private final Tensor x;
   private final LinearParameters own;
   private final SplitRegion.Places slots;
-  private final WeightGradient weightGradient;
+  private final @Nullable WeightGradient weightGradient; // in training
   private final Tensor y;
-  private final Tensor dy;
+  private final @Nullable Tensor outputGradient; // in training
   private final @Nullable GradientTarget dx;
   private final @Nullable LowRankLayer lowRank;
   private final @Nullable LayerCheck check;
   private final double inputMasking;
   private final double gradientMasking;
   private long step;
+  private boolean newWeights = true;
 
   /// Plans it, and defines it at both workers.
   ///
   /// @param layer the layer
   /// @param input what is released of its input
   /// @param context workers and doors
-  /// @param weightGradient computes the gradient of the weights here; closed with this operation
+  /// @param weightGradient computes the gradient of the weights here; closed with this operation;
+  ///   null at inference
   /// @param profile of the network
   /// @throws ProtocolException if a worker refuses the operation
   public MaskedLinearOp(
       SplitLayer layer,
       SplitInput input,
       SplitContext context,
-      WeightGradient weightGradient,
+      @Nullable WeightGradient weightGradient,
       StepProfile profile)
       throws ProtocolException {
     this.name = layer.name();
@@ -83,7 +85,7 @@ public final class MaskedLinearOp implements RemoteOp {
     this.slots = layer.slots();
     this.weightGradient = weightGradient;
     this.y = layer.tensors().y();
-    this.dy = layer.tensors().outputGradient();
+    this.outputGradient = layer.tensors().dy();
     this.dx = layer.tensors().dx();
     for (Workers.Party party : workers.all()) {
       party.worker().define(opId, shape);
@@ -94,7 +96,7 @@ public final class MaskedLinearOp implements RemoteOp {
             ? LayerCheck.ofPair(context.verifier(), first().worker(), name, shape)
             : null;
     this.inputMasking = input.masking();
-    this.gradientMasking = SplitInput.masking(gradientRelease);
+    this.gradientMasking = gradientRelease == null ? 1 : SplitInput.masking(gradientRelease);
   }
 
   private @Nullable LayerCheck checkNow() {
@@ -104,6 +106,7 @@ public final class MaskedLinearOp implements RemoteOp {
   @Override
   public void sendWeights() throws ProtocolException {
     profile.at(node);
+    newWeights = true;
     for (Workers.Party party : workers.all()) {
       Released weights = party.door().exact(weightRelease, own.weight(), slots.weights());
       profile.lap(Phase.WEIGHTS);
@@ -125,13 +128,17 @@ public final class MaskedLinearOp implements RemoteOp {
     Ticket onMasks = holder().worker().forward(opId, shares.masks(), slots.y());
     profile.lap(Phase.SEND);
     if (lowRank != null) {
-      lowRank.forward(own.weight(), y);
+      lowRank.forward(own.weight(), newWeights, y);
+      newWeights = false;
     }
     profile.lap(Phase.KERNELS);
     first().worker().await(onMasked);
     holder().worker().await(onMasks);
     profile.lap(Phase.WAIT);
     LayerCheck checked = checkNow();
+    if (checked != null) {
+      checked.weights(own.weight()); // where they stay at the workers
+    }
     unmask(
         slots.y(),
         shape.outputAxes(),
@@ -150,20 +157,23 @@ public final class MaskedLinearOp implements RemoteOp {
 
   @Override
   public void backward() throws ProtocolException {
+    WeightGradient weights = Gradients.require(weightGradient);
+    Tensor dy = Gradients.require(outputGradient);
     @Nullable Masked masked = null;
     @Nullable Ticket onMasked = null;
     @Nullable Ticket onMasks = null;
     @Nullable LayerCheck checked = checkNow();
     if (dx != null) {
       Slot slot = slots.dy();
-      Mask mask = context.newMask(gradientRelease, dy.length(0));
+      Release release = Gradients.require(gradientRelease);
+      Mask mask = context.newMask(release, dy.length(0));
       Released masks = holder().door().masks(mask, slot);
       profile.lap(Phase.SEND);
       masked =
           first()
               .door()
               .masked(
-                  gradientRelease,
+                  release,
                   slot,
                   mask,
                   (i, _) -> dy.examples(i, 1),
@@ -179,13 +189,13 @@ public final class MaskedLinearOp implements RemoteOp {
       // The gradient goes nowhere else any more.
       guard.limit(dy, own.gain(shape, i -> Elementwise.sumOfSquares(x.examples(i, 1))));
     }
-    weightGradient.compute(x, dy, step, Gradients.require(own.weightGradient()));
-    if (!weightGradient.withBias()) {
+    weights.compute(x, dy, step, Gradients.require(own.weightGradient()));
+    if (!weights.withBias()) {
       own.biasBackward(dy);
     }
     profile.lap(Phase.KERNELS);
     if (guard != null) {
-      guard.perturb(weightGradient.rounding(), addedHere());
+      guard.perturb(weights.rounding(), addedHere());
       profile.lap(Phase.DOOR);
     }
     if (masked != null && onMasked != null && onMasks != null && dx != null) {
@@ -225,7 +235,10 @@ public final class MaskedLinearOp implements RemoteOp {
       throw new ProtocolException(
           "a worker returned values that are not finite for layer "
               + name
-              + ": it is faulty or hostile, or training diverged; the last checkpoint is intact");
+              + (weightGradient == null
+                  ? ": it is faulty or hostile, or training of this model diverged"
+                  : ": it is faulty or hostile, or training diverged; the last checkpoint is"
+                      + " intact"));
     }
   }
 
@@ -256,7 +269,9 @@ public final class MaskedLinearOp implements RemoteOp {
     if (check != null) {
       check.close();
     }
-    weightGradient.close();
+    if (weightGradient != null) {
+      weightGradient.close();
+    }
     if (lowRank != null) {
       lowRank.close();
     }

@@ -181,6 +181,9 @@ public final class SplitContext implements AutoCloseable {
   /// the step's masked releases. Weights are not sent again, and the sum of all batches gets its
   /// noise once.
   public void beginFurtherBatch() {
+    if (first == null) {
+      verifier.begin(); // at inference a batch is a step
+    }
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(i > 0 && toOthers != null ? List.of() : masked);
     }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// @param node its number
 /// @param shape on the whole batch
 /// @param weights the release of the weights
-/// @param outputGradient the release of the gradient of the output
+/// @param outputGradient the release of the gradient of the output; null if it is not sent
 /// @param guard of the parameter gradients; null if they are not protected
 /// @param own the parameters
 /// @param slots where its tensors stand in the region shared with workers
@@ -24,7 +24,7 @@ public record SplitLayer(
     int node,
     ConvShape shape,
     Release weights,
-    Release outputGradient,
+    @Nullable Release outputGradient,
     @Nullable GradientGuard guard,
     LinearParameters own,
     SplitRegion.Places slots,

@@ -76,6 +76,9 @@ public final class SplitLinearOp implements RemoteOp {
   /// @param dx where its part of the input's gradient goes; null if none flows on
   private record Piece(Shard.Chunk chunk, ConvShape shape, int opId, Slot y, @Nullable Slot dx) {}
 
+  /// What is sent of the output's gradient.
+  private record OutputGradient(Tensor dy, Release release, NoiseStrength noise, ClipBound bound) {}
+
   /// A request for a piece.
   private record Asked(Part part, Piece piece, Ticket ticket) {}
 
@@ -86,20 +89,18 @@ public final class SplitLinearOp implements RemoteOp {
   private final StepProfile profile;
   private final List<Part> parts;
   private final Release weightRelease;
-  private final Release gradientRelease;
-  private final NoiseStrength gradientNoise;
-  private final ClipBound gradientBound;
+  private final @Nullable OutputGradient gradient; // in training
   private final @Nullable GradientGuard guard;
   private final SplitInput input;
   private final LinearParameters own;
   private final SplitRegion.Places slots;
   private final SplitRegion region;
   private final Tensor y;
-  private final Tensor dy;
   private final @Nullable GradientTarget dx;
   private final @Nullable LowRankLayer lowRank;
   private final @Nullable GradientBlocks blocks; // with both a guard and a low-rank part
   private final List<Ticket> weightGradients = new ArrayList<>();
+  private boolean newWeights = true;
 
   /// Plans it, and defines it at the workers.
   ///
@@ -124,16 +125,21 @@ public final class SplitLinearOp implements RemoteOp {
     this.context = context;
     this.profile = profile;
     this.weightRelease = layer.weights();
-    this.gradientRelease = layer.outputGradient();
-    this.gradientNoise = context.gradientNoise(gradientRelease);
-    this.gradientBound = context.gradientBound(gradientRelease);
+    @Nullable Release sent = layer.outputGradient();
+    this.gradient =
+        sent == null
+            ? null
+            : new OutputGradient(
+                layer.tensors().outputGradient(),
+                sent,
+                context.gradientNoise(sent),
+                context.gradientBound(sent));
     this.guard = layer.guard();
     this.input = input;
     this.own = layer.own();
     this.slots = layer.slots();
     this.region = region;
     this.y = layer.tensors().y();
-    this.dy = layer.tensors().outputGradient();
     this.dx = layer.tensors().dx();
     this.parts = parts(shards);
     this.lowRank = input.lowRank(shape);
@@ -183,6 +189,7 @@ public final class SplitLinearOp implements RemoteOp {
   @Override
   public void sendWeights() throws ProtocolException {
     profile.at(node);
+    newWeights = true;
     for (Part part : parts) {
       Released weights = part.door().exact(weightRelease, own.weight(), slots.weights());
       profile.lap(Phase.WEIGHTS);
@@ -210,12 +217,16 @@ public final class SplitLinearOp implements RemoteOp {
           asked.add(new Asked(part, piece, part.worker().forward(piece.opId, x, piece.y)));
         });
     if (lowRank != null) {
-      lowRank.forward(own.weight(), y);
+      lowRank.forward(own.weight(), newWeights, y);
+      newWeights = false;
     }
     profile.lap(Phase.KERNELS);
     List<@Nullable Projection> outputs = new ArrayList<>();
     for (int i = 0; i < parts.size(); i++) {
       LayerCheck check = parts.get(i).checkNow();
+      if (check != null) {
+        check.weights(own.weight()); // where they stay at the worker
+      }
       outputs.add(check == null ? null : check.output(input.watched(i)));
     }
     for (Asked each : asked) {
@@ -225,7 +236,13 @@ public final class SplitLinearOp implements RemoteOp {
       Piece piece = each.piece;
       Tensor result = worker.result(piece.y, piece.shape.outputAxes());
       Tensor target = piece.chunk.of(each.part.shard.of(y));
-      take(worker, result, target, lowRank != null, outputs.get(parts.indexOf(each.part)), piece);
+      Projection checked = outputs.get(parts.indexOf(each.part));
+      if (checked == null && lowRank != null && own.bias() != null) {
+        requireFinite(worker, own.addFiniteAndBias(result, target));
+      } else {
+        take(worker, result, target, lowRank != null, checked, piece);
+        own.addBias(target);
+      }
       profile.lap(Phase.MERGE);
     }
     for (int i = 0; i < parts.size(); i++) {
@@ -235,8 +252,6 @@ public final class SplitLinearOp implements RemoteOp {
         profile.lap(Phase.VERIFY);
       }
     }
-    own.addBias(y);
-    profile.lap(Phase.MERGE);
   }
 
   /// Takes a worker's result for a chunk, each value of it read once.
@@ -265,24 +280,30 @@ public final class SplitLinearOp implements RemoteOp {
           worker.name()
               + " returned values that are not finite for layer "
               + name
-              + ": it is faulty or hostile, or training diverged; the last checkpoint is intact");
+              + (gradient == null
+                  ? ": it is faulty or hostile, or training of this model diverged"
+                  : ": it is faulty or hostile, or training diverged; the last checkpoint is"
+                      + " intact"));
     }
   }
 
   @Override
   public void backward() throws ProtocolException {
+    OutputGradient sent = Gradients.require(gradient);
+    Tensor dy = sent.dy;
     region.awaitEarlier();
     List<Asked> asked = new ArrayList<>();
     for (int i = 0; i < parts.size(); i++) {
       Part part = parts.get(i);
       LayerCheck check = part.checkNow();
-      Released gradient =
+      Released released =
           releaseGradient(
+              sent,
               part,
               check == null ? ReleaseWitness.NONE : check.watchGradient(input.watched(i)),
               asked);
       Ticket weights =
-          part.worker().backwardWeights(part.opId, input.current(i), gradient, slots.weights());
+          part.worker().backwardWeights(part.opId, input.current(i), released, slots.weights());
       region.readUntil(part.worker(), weights);
       weightGradients.add(weights);
       profile.lap(Phase.SEND);
@@ -345,27 +366,28 @@ public final class SplitLinearOp implements RemoteOp {
   /// @param witness sees what is released
   /// @param asked gets the requests
   /// @return the whole part
-  private Released releaseGradient(Part part, ReleaseWitness witness, List<Asked> asked)
+  private Released releaseGradient(
+      OutputGradient sent, Part part, ReleaseWitness witness, List<Asked> asked)
       throws ProtocolException {
     Shard shard = part.shard;
-    Tensor gradient = shard.of(dy);
-    int values = Math.toIntExact(gradient.size() / shard.count());
+    Tensor dy = shard.of(sent.dy);
+    int values = Math.toIntExact(dy.size() / shard.count());
     NoisyRelease release =
         part.door()
             .noisy(
-                gradientRelease,
+                sent.release,
                 shard.place(slots.dy(), values),
                 shard.count(),
-                gradientNoise,
-                gradientBound)
+                sent.noise,
+                sent.bound)
             .seenBy(witness);
     if (release.needsMeasuring()) {
-      release.measure(0, gradient);
+      release.measure(0, dy);
       release.measured();
     }
     for (Piece piece : part.pieces) {
       Shard.Chunk chunk = piece.chunk;
-      release.write(chunk.from(), chunk.of(gradient), shard.of(context.nullExamples()));
+      release.write(chunk.from(), chunk.of(dy), shard.of(context.nullExamples()));
       Released some = release.publish(chunk.from(), chunk.count());
       profile.lap(Phase.DOOR);
       if (piece.dx != null) {

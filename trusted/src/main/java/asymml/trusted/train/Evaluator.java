@@ -18,8 +18,8 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Runs a network on images, wholly on the trusted side: nothing is sent to a worker, and no noise
-/// is added.
+/// Runs a network on images, wholly on the trusted side unless a [Classifier] says otherwise:
+/// nothing is sent to a worker, and no noise is added.
 public final class Evaluator implements AutoCloseable {
   private final Graph graph;
   private final Parameters parameters;
@@ -96,12 +96,57 @@ public final class Evaluator implements AutoCloseable {
   ///   any more
   public Score score(ImageSet images, Normalization normalization, Progress progress)
       throws TrainingException {
+    return score(
+        images, normalization, batchSize, features(images, normalization), progress, this::logits);
+  }
+
+  /// Gives the logits of a batch, here or together with workers.
+  ///
+  /// @param <E> what can go wrong
+  public interface Classifier<E extends Exception> {
+    /// The logits of a batch.
+    ///
+    /// @param images `[n, H, W, C]`, normalised
+    /// @return `[n, classes]`, valid until the next call
+    /// @throws E if that fails
+    Tensor logits(Tensor images) throws E;
+  }
+
+  /// Evaluates labelled images by a classifier of its own.
+  ///
+  /// @param images at least one
+  /// @param normalization of pixels
+  /// @param batchSize examples at a time
+  /// @param progress hears how far it is
+  /// @param classifier gives the logits
+  /// @param <E> what it can fail with
+  /// @return loss and accuracy
+  /// @throws TrainingException if the outputs are not finite
+  /// @throws E if the classifier fails
+  public static <E extends Exception> Score score(
+      ImageSet images,
+      Normalization normalization,
+      int batchSize,
+      Progress progress,
+      Classifier<E> classifier)
+      throws TrainingException, E {
+    return score(images, normalization, batchSize, null, progress, classifier);
+  }
+
+  private static <E extends Exception> Score score(
+      ImageSet images,
+      Normalization normalization,
+      int batchSize,
+      @Nullable FeatureCache features,
+      Progress progress,
+      Classifier<E> classifier)
+      throws TrainingException, E {
     int[] order = IntStream.range(0, images.size()).toArray();
     double loss = 0;
     long correct = 0;
     int done = 0;
-    Confusion confusion = new Confusion(graph.classes());
-    RocAreas areas = new RocAreas(graph.classes(), images.size());
+    Confusion confusion = new Confusion(images.classNames().size());
+    RocAreas areas = new RocAreas(images.classNames().size(), images.size());
     try (BatchLoader loader =
         new BatchLoader(
             images,
@@ -111,10 +156,10 @@ public final class Evaluator implements AutoCloseable {
             Math.min(batchSize, images.size()),
             0,
             0,
-            features(images, normalization))) {
+            features)) {
       while (loader.hasNext()) {
         Batch batch = loader.next();
-        Tensor logits = logits(batch.images());
+        Tensor logits = classifier.logits(batch.images());
         if (!Elementwise.allFinite(logits)) {
           throw TrainingException.diverged(
               "the outputs on the test images are not finite: training of this model diverged",

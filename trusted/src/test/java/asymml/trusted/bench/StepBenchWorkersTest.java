@@ -88,6 +88,24 @@ class StepBenchWorkersTest {
   }
 
   @Test
+  void a_batch_of_inference_sends_inputs_and_weights_only_before_the_first() throws Exception {
+    try (OpenDoor open = open("one");
+        StepBench bench =
+            StepBench.ofInference(
+                GRAPH, plan("2"), BATCH, EXACT, Workers.one(open.worker(), open.door()))) {
+      long x = BATCH * 36 * 4;
+      long y = BATCH * 36 * 8;
+      long w = 8 * 9 * 4;
+      assertThat(bench.run(1).bytesToWorker()).isEqualTo(4 * (x + w));
+      StepCost cost = bench.run(11);
+      assertThat(cost.bytesToWorker()).isEqualTo(4 * x);
+      assertThat(cost.bytesFromWorker()).isEqualTo(4 * y);
+      assertThat(bench.profile().nanos(3, Phase.WEIGHTS)).isZero();
+      assertThat(bench.profile().nanos(3, Phase.DOOR)).isPositive();
+    }
+  }
+
+  @Test
   void workers_that_share_a_batch_get_one_batch_and_the_weights_each() throws Exception {
     try (OpenDoor one = open("one");
         OpenDoor two = open("two");

@@ -225,6 +225,37 @@ class LowRankLayerTest {
     }
   }
 
+  /// What was folded is used again; a basis that was renewed is folded anew, and a backward pass
+  /// between, which works on the same memory, changes nothing.
+  @ParameterizedTest
+  @EnumSource
+  void weights_that_have_not_changed_need_not_be_given_again(Kind kind) {
+    ConvShape s = new ConvShape(2, 6, 6, 12, 8, 3, 3, 1, 1);
+    Tensor weights = Tensor.allocate(arena, s.weightAxes());
+    Tensor others = Tensor.allocate(arena, s.weightAxes());
+    Tensor y = Tensor.allocate(arena, s.outputAxes());
+    Tensor expected = Tensor.allocate(arena, s.outputAxes());
+    Tensor dw = Tensor.allocate(arena, s.weightAxes());
+    for (long i = 0; i < weights.size(); i++) {
+      weights.set(i, (float) random.nextGaussian());
+    }
+    try (Decomposer decomposer = kind.create(2, shape(s), new Fixed(3));
+        LowRankLayer layer = decomposer.layer(s);
+        LowRankLayer fresh = decomposer.layer(s)) {
+      for (int step = 0; step < 3; step++) {
+        decomposer.fit(input(s), step);
+        for (int again = 0; again < 2; again++) {
+          layer.forward(weights, step == 0 && again == 0, y);
+          fresh.forward(weights, expected);
+          assertThat(y.toArray()).as("step %s", step).isEqualTo(expected.toArray());
+          layer.backwardWeights(y, dw);
+        }
+      }
+      layer.forward(others, true, y);
+      assertThat(y.toArray()).containsOnly(0f);
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void close_is_idempotent(Kind kind) {

@@ -23,7 +23,10 @@ import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.trusted.memory.Lifetimes.Flow;
 import asymml.trusted.memory.SlabLayout.Span;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -340,6 +343,33 @@ class LifetimesTest {
         assertThat(lifetimes.flow(i, input)).isNull();
       }
     }
+  }
+
+  @Test
+  void at_inference_a_norm_is_folded_into_a_layer_at_the_workers_alone() {
+    Graph graph =
+        chain(
+            new Conv2d(4, 3, 1, 1),
+            new BatchNorm(1e-5f, 0.1f),
+            new Relu(),
+            new Conv2d(4, 3, 1, 1),
+            new BatchNorm(1e-5f, 0.1f),
+            new GlobalAvgPool());
+    Plan plan =
+        Plan.of(
+            graph,
+            Mode.DP_ONLY,
+            Decomposition.SHARED,
+            new RankPolicy.Fixed(0),
+            List.of(Plan.FIRST));
+    Lifetimes inference = new Lifetimes(graph, plan, 1, Purpose.INFERENCE, false);
+    assertThat(inference.fused(1)).isFalse();
+    assertThat(inference.fused(2)).isTrue();
+    assertThat(inference.fused(4)).isTrue();
+    assertThat(inference.output(4)).isEqualTo(inference.output(3));
+    assertThat(inference.output(1)).isNotEqualTo(inference.output(0));
+    Lifetimes training = new Lifetimes(graph, plan, 1, Purpose.TRAINING, false);
+    assertThat(training.fused(4)).isFalse();
   }
 
   private static Graph chain(Layer... layers) {
