@@ -11,6 +11,7 @@ import asymml.session.TrainingSpec;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.WorkerProcess;
+import asymml.trusted.check.Verification;
 import asymml.trusted.inference.SplitInference;
 import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.Parameters;
@@ -91,7 +92,12 @@ class SplitInferenceTest {
     try (LocalWorker worker = new LocalWorker();
         Parameters parameters = Inference.parameters(graph);
         SplitInference split =
-            new SplitInference(config, graph, parameters, Workers.of(worker.party()), null)) {
+            new SplitInference(
+                config,
+                graph,
+                parameters,
+                Workers.of(worker.party()).verified(Verification.EVERY),
+                null)) {
       compare(split, graph, parameters, counts, ROUNDING);
     }
   }
@@ -107,7 +113,7 @@ class SplitInferenceTest {
                 Inference.exact(Decomposition.SHARED, "1/8", 9),
                 graph,
                 parameters,
-                new Workers(List.of(first.party(), second.party()), 2),
+                new Workers(List.of(first.party(), second.party()), 2, Verification.EVERY),
                 null)) {
       compare(split, graph, parameters, new int[] {9, 4, 9}, ROUNDING);
       assertThat(second.remote.bytesFromWorker()).isPositive();
@@ -131,7 +137,11 @@ class SplitInferenceTest {
         Parameters parameters = Inference.parameters(graph);
         SplitInference split =
             new SplitInference(
-                config, graph, parameters, Workers.of(first.party(), second.party()), null)) {
+                config,
+                graph,
+                parameters,
+                Workers.of(first.party(), second.party()).verified(Verification.EVERY),
+                null)) {
       compare(split, graph, parameters, new int[] {3, 2, 3}, MASK_ROUNDING);
       assertThat(split.statement(8, "a model").epsilon().isFinite()).isTrue();
     }
