@@ -148,8 +148,8 @@ final class OwnedTrainingRun {
             .formatted(
                 Build.command(),
                 ShellWord.of(layout.directory()),
-                owner.arguments().stream()
-                    .map(argument -> ShellWord.of(Path.of(argument)))
+                owner.given().entrySet().stream()
+                    .map(option -> option.getKey() + " " + ShellWord.of(Path.of(option.getValue())))
                     .collect(Collectors.joining(" ")))
         : "";
   }

@@ -180,6 +180,26 @@ class OwnerServeCommandTest {
   }
 
   @Test
+  void steps_are_counted_if_and_only_if_the_policy_says_so() throws Exception {
+    assertThat(Outcome.of(serve("--leases", at("leases"))).err())
+        .isEqualTo(
+            "asymml: policy key run.rollback is none: no steps are counted, and no file is"
+                + " needed\n");
+    assertThat(Outcome.of("owner", "policy", at("policy.yaml")).out())
+        .contains("rollback: none (dangerous: who resumes an old copy of a run spends its budget");
+    Files.writeString(folder.resolve("policy.yaml"), POLICY + "  rollback: owner\n");
+    assertThat(Outcome.of(serve()).err())
+        .isEqualTo(
+            "asymml: policy key run.rollback is owner: name the file in which steps are counted\n");
+    assertThat(Outcome.of("owner", "policy", at("policy.yaml")).out())
+        .contains("rollback: the owner counts steps");
+    Files.writeString(folder.resolve("leases"), "no lease\n");
+    assertThat(Outcome.of(serve("--leases", at("leases"))).err())
+        .startsWith("asymml: %s: line 1 is no lease".formatted(at("leases")))
+        .hasLineCount(1);
+  }
+
+  @Test
   void a_policy_says_which_runs_get_the_key_and_what_their_epsilon_covers() throws IOException {
     Outcome outcome = Outcome.of("owner", "policy", at("policy.yaml"));
     assertThat(outcome.out())

@@ -7,8 +7,8 @@ import asymml.session.owner.OwnerAccess;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -100,9 +100,9 @@ public final class OwnerOptions {
 
   /// The options as they were given, to repeat them.
   ///
-  /// @return one argument each
-  public List<String> arguments() {
-    List<String> arguments = new ArrayList<>();
+  /// @return values by name
+  public Map<String, String> given() {
+    Map<String, String> arguments = new LinkedHashMap<>();
     add(arguments, "--owner", owner);
     add(arguments, "--owner-key", ownerKey);
     add(arguments, "--require-tee", tee == null ? null : tee.label());
@@ -111,9 +111,9 @@ public final class OwnerOptions {
     return arguments;
   }
 
-  private static void add(List<String> arguments, String name, @Nullable Object value) {
+  private static void add(Map<String, String> arguments, String name, @Nullable Object value) {
     if (value != null) {
-      arguments.addAll(List.of(name, value.toString()));
+      arguments.put(name, value.toString());
     }
   }
 }
