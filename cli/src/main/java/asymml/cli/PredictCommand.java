@@ -13,7 +13,6 @@ import asymml.session.InvalidSpecException;
 import asymml.session.TrainedRun;
 import asymml.session.TrainedRun.Prediction;
 import asymml.trusted.data.DataException;
-import asymml.trusted.data.ImageFiles;
 import asymml.trusted.data.Progress;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -209,9 +208,7 @@ final class PredictCommand implements Callable<Integer> {
         List<byte[]> pixels = new ArrayList<>();
         for (Path image : images) {
           try {
-            pixels.add(
-                ImageFiles.decode(
-                    image, run.model().description().input(), run.spec().data().decoding()));
+            pixels.add(run.pixels(image));
             good.add(image);
           } catch (DataException e) {
             report(e);

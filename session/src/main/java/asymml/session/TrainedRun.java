@@ -209,13 +209,22 @@ public final class TrainedRun implements AutoCloseable {
     }
   }
 
+  /// Decodes an image as the run's own were decoded.
+  ///
+  /// @param image a JPEG or PNG file of the model's size, or of any if the run scaled its images
+  /// @return pixels `[H, W, C]`, 0 to 255 each
+  /// @throws DataException if it is no such image
+  public byte[] pixels(Path image) throws DataException {
+    return ImageFiles.decode(image, model.description().input(), spec.data().decoding());
+  }
+
   /// Classifies an image.
   ///
-  /// @param image a JPEG or PNG file of the model's size
+  /// @param image a JPEG or PNG file of the model's size, or of any if the run scaled its images
   /// @return every class, the likeliest first
   /// @throws DataException if it is no such image
   public List<Prediction> predict(Path image) throws DataException {
-    return predict(ImageFiles.decode(image, model.description().input(), spec.data().decoding()));
+    return predict(pixels(image));
   }
 
   /// Classifies an image.

@@ -12,7 +12,7 @@ import asymml.wire.Encoding;
 ///
 /// @param factors by how much the rounding of factors may change a result
 record Rounding(double factors) {
-  private static final double SUM = 4 * 0x1p-24;
+  private static final double SUM = 8 * 0x1p-24;
   private static final int FEWEST_TERMS = 64;
 
   /// That of a worker.

@@ -78,7 +78,7 @@ class VerificationTest {
     double strict = Rounding.of("float32", Encoding.FLOAT32).relative(576);
     double tf32 = Rounding.of("tf32 products, float32 sums", Encoding.FLOAT32).relative(576);
     double other = Rounding.of("analog", Encoding.FLOAT32).relative(576);
-    assertThat(strict).isCloseTo(4 * 24 * 0x1p-24, within(1e-9));
+    assertThat(strict).isCloseTo(8 * 24 * 0x1p-24, within(1e-9));
     assertThat(tf32).isBetween(2e-3, 4e-3);
     assertThat(other).isBetween(2e-2, 3e-2);
     assertThat(Rounding.of("float32", Encoding.BFLOAT16).relative(576)).isEqualTo(other);
