@@ -28,6 +28,15 @@ final class Declaration {
     if (source.equals("generated") || source.startsWith("generated:")) {
       found.add(contradiction("data", "must name a file that the owner has sealed"));
     }
+    String publicSource = spec.data().publicSource();
+    if (!publicSource.equals("generated") && !publicSource.startsWith("generated:")) {
+      // A run whose public images are private ones is refused.
+      found.add(
+          contradiction(
+              "public-data",
+              "must be generated: whether the operator's images are among the private ones would"
+                  + " show"));
+    }
     if (spec.analyzeEvery() > 0) {
       found.add(
           contradiction(

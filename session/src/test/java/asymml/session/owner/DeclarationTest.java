@@ -76,6 +76,11 @@ class DeclarationTest {
     Declaration.requireSealable(
         TrainingSpec.defaults().withData("images.sealed").withMode(Mode.TRUSTED_ONLY));
     assertRefused(SPEC.withData("generated:3"), "data", "must name a file that the owner has");
+    assertRefused(
+        SPEC.withData(SPEC.data().withPublicSource("theirs.zip")),
+        "public-data",
+        "whether the operator's images are among the private ones would show");
+    Declaration.requireSealable(SPEC.withData(SPEC.data().withPublicSource("generated:7")));
     assertRefused(SPEC.withRankAnalysisEvery(1), "analyze-every", "in clear");
     assertRefused(
         SPEC.withInit(new InitSpec(Path.of("start.safetensors"), false)),
