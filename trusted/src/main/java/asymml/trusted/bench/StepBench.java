@@ -5,6 +5,7 @@ import asymml.kernels.ProcessorTime;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
+import asymml.trusted.decompose.Refresh;
 import asymml.trusted.network.Network;
 import asymml.trusted.network.SplitNetwork;
 import asymml.trusted.network.TrustedNetwork;
@@ -151,7 +152,7 @@ public final class StepBench implements AutoCloseable {
       }
       network.forward(0);
     } else {
-      network.forwardFurther(step);
+      network.forwardFurther(Refresh.DEFAULT.ofInference(step));
     }
     step++;
   }

@@ -31,6 +31,16 @@ public record Refresh(int earlyEvery, int earlySteps, int laterEvery) {
     return step % (step < earlySteps ? earlyEvery : laterEvery) == 0;
   }
 
+  /// The step that stands for a batch of inference: the network does not change, and refreshes are
+  /// as far apart as they come to be in training.
+  ///
+  /// @param batch from 0
+  /// @return 0 for the first; else a later step, at which a refresh is due every [#laterEvery]
+  ///   batches
+  public long ofInference(long batch) {
+    return batch == 0 ? 0 : Math.ceilDiv(earlySteps, laterEvery) * (long) laterEvery + batch;
+  }
+
   /// How many refreshes a run has had.
   ///
   /// @param steps done, at least 0

@@ -5,6 +5,7 @@ import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.privacy.QueryStatement;
 import asymml.privacy.Release;
+import asymml.trusted.decompose.Refresh;
 import asymml.trusted.network.SplitNetwork;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.passes.InferencePass;
@@ -35,6 +36,7 @@ public final class SplitInference implements AutoCloseable {
   private final SplitNetwork network;
   private final Closer owned = new Closer();
   private long batches;
+  private boolean full; // whether a batch without null examples was there
 
   /// Plans the network and defines its operations at the workers; nothing is released yet.
   ///
@@ -126,11 +128,14 @@ public final class SplitInference implements AutoCloseable {
       network.input().examples(count, batch - count).fill(0);
     }
     context.nullExamples(place -> place >= count);
+    // A basis that was fitted to null examples does not serve a full batch.
+    boolean renews = count == batch && !full;
     if (batches == 0) {
       network.forward(0);
     } else {
-      network.forwardFurther(batches);
+      network.forwardFurther(renews ? 0 : Refresh.DEFAULT.ofInference(batches));
     }
+    full |= count == batch;
     batches++;
     return network.logits().examples(0, count);
   }

@@ -3,6 +3,7 @@ package asymml.trusted.decompose;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
@@ -55,6 +56,17 @@ class RefreshTest {
       assertThatThrownBy(() -> new Refresh(bad[0], bad[1], bad[2]))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining(bad[0] + ", " + bad[1] + ", " + bad[2]);
+    }
+  }
+
+  @Test
+  void inference_refreshes_with_its_first_batch_and_as_seldom_as_late_training() {
+    for (Refresh refresh : List.of(Refresh.DEFAULT, new Refresh(3, 10, 7), new Refresh(1, 0, 4))) {
+      for (long batch = 0; batch < 60; batch++) {
+        assertThat(refresh.due(refresh.ofInference(batch)))
+            .as("%s at %s", refresh, batch)
+            .isEqualTo(batch % refresh.laterEvery() == 0);
+      }
     }
   }
 }
