@@ -238,7 +238,7 @@ final class TradeoffCommand implements Callable<Integer> {
       throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     out.println();
-    new TradeoffTable(tradeoff).print(out);
+    new TradeoffTable(tradeoff, inference).print(out);
     List<String> written = new ArrayList<>();
     written.add(study.write(tradeoff, Build.version()).toString());
     if (Charts.hasFonts()) {

@@ -11,13 +11,19 @@ import java.util.OptionalDouble;
 import java.util.function.ToDoubleFunction;
 
 /// A trade-off as text.
-public record TradeoffTable(Tradeoff tradeoff) {
+///
+/// @param tradeoff what it shows
+/// @param inference whether one model was tested under the noise, in place of models that were
+///   trained under it
+public record TradeoffTable(Tradeoff tradeoff, boolean inference) {
   /// Prints a grid of accuracies for each sweep, and what it took.
   public void print(PrintWriter out) {
     out.printf(
-        "accuracy on %s test images, noise off, running statistics recalibrated"
-            + " (standard error of the test set)%n",
-        tradeoff.testImages());
+        "accuracy on %s test images, %s (standard error of the test set)%n",
+        tradeoff.testImages(),
+        inference
+            ? "of one model through the split, noise on"
+            : "noise off, running statistics recalibrated");
     for (Tradeoff.Sweep sweep : tradeoff.sweeps()) {
       out.println();
       printSweep(sweep, out);

@@ -42,7 +42,7 @@ class TradeoffTableTest {
 
   private static String table(Tradeoff tradeoff) {
     StringWriter text = new StringWriter();
-    new TradeoffTable(tradeoff).print(new PrintWriter(text, true));
+    new TradeoffTable(tradeoff, false).print(new PrintWriter(text, true));
     return text.toString();
   }
 
@@ -55,6 +55,17 @@ class TradeoffTableTest {
         .contains("+8.0 points (standard error 3.5) over dp-only: more than the error")
         .contains("40.0 % (2.4)", "48.0 % (2.5)")
         .contains("time: 4 cells, 4:00 of steps and 0:12 of evaluation", "1:20 worker");
+  }
+
+  @Test
+  void inference_is_told_from_training_under_noise() {
+    Tradeoff tradeoff = tradeoff(List.of(1.0), List.of(), 0.2, 0.4);
+    assertThat(table(tradeoff)).contains("noise off, running statistics recalibrated");
+    StringWriter text = new StringWriter();
+    new TradeoffTable(tradeoff, true).print(new PrintWriter(text, true));
+    assertThat(text.toString())
+        .contains("of one model through the split, noise on")
+        .doesNotContain("noise off");
   }
 
   @Test
