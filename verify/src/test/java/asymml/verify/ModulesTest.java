@@ -2,9 +2,11 @@ package asymml.verify;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.lang.module.ModuleDescriptor;
 import java.lang.module.ModuleFinder;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
@@ -12,6 +14,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// What each module shows of itself and which others it reads, as compiled.
 class ModulesTest {
@@ -59,6 +62,32 @@ class ModulesTest {
         .filteredOn(e -> !e.isQualified())
         .extracting(ModuleDescriptor.Exports::source)
         .containsExactlyInAnyOrderElementsOf(words(exports));
+  }
+
+  /// The asymml command builds without tests, so that there are no jars of tests: only a profile
+  /// that such a build does not have may ask for one.
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "wire",
+        "kernels",
+        "model",
+        "interop",
+        "privacy",
+        "attest",
+        "trusted",
+        "untrusted",
+        "session",
+        "analysis",
+        "study",
+        "report",
+        "cli"
+      })
+  void the_command_builds_without_jars_of_tests(String module) throws IOException {
+    String pom = Files.readString(Path.of("").toAbsolutePath().resolveSibling(module + "/pom.xml"));
+    assertThat(pom.replaceAll("(?s)<profiles>.*</profiles>", "")).doesNotContain("<type>test-jar");
+    assertThat(pom.contains("<type>test-jar"))
+        .isEqualTo(pom.contains("<name>!maven.test.skip</name>"));
   }
 
   @Test
