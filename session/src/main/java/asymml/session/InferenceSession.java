@@ -103,7 +103,7 @@ public final class InferenceSession implements AutoCloseable {
 
   private static ImageSet publicImages(TrainedRun run, InferenceSpec spec, Progress progress)
       throws DataException {
-    DataSpec data = spec.settings().data();
+    DataSpec data = spec.settings().data().withDecoding(run.spec().data().decoding());
     ImageSet images =
         data.publicImages()
             .withLimits(new Limit(SplitInference.PUBLIC_IMAGES), new Limit(1))
