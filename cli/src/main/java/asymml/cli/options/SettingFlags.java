@@ -28,8 +28,8 @@ public final class SettingFlags {
             "DATA",
             "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of"
                 + " generated shapes; a folder or zip of train/<class>/*.jpg|png and"
-                + " test/<class>/*; a folder of CIFAR-10/100 binary files or of the IDX files of"
-                + " the MNIST family.")
+                + " test/<class>/*; a .csv or .tsv file with the columns path, label and split; a"
+                + " folder of CIFAR-10/100 binary files or of the IDX files of the MNIST family.")
         .flag(
             "limit-train",
             "N",

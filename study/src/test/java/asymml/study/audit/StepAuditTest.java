@@ -83,7 +83,8 @@ class StepAuditTest {
           assertThat(view.observer()).isEqualTo("released model");
           assertThat(view.claimed()).isCloseTo(MU, within(1e-9));
           assertThat(view.found().canaries()).isEqualTo(STEPS * 1024);
-          assertThat(view.found().lower()).isBetween(0.7 * MU, MU);
+          // Expected are 0.76 mu with a deviation of 0.035 mu: below 0.5 mu once in 1e12 runs.
+          assertThat(view.found().lower()).isBetween(0.5 * MU, MU);
           assertThat(view.holds()).isTrue();
         });
   }
