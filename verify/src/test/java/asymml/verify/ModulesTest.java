@@ -64,8 +64,8 @@ class ModulesTest {
         .containsExactlyInAnyOrderElementsOf(words(exports));
   }
 
-  /// The asymml command builds without tests, so that there are no jars of tests: only a profile
-  /// that such a build does not have may ask for one.
+  /// The asymml command and `mvn install` as the README has it build without tests, so that there
+  /// are no jars of tests: only a profile that such a build does not have may ask for one.
   @ParameterizedTest
   @ValueSource(
       strings = {
