@@ -111,9 +111,16 @@ public final class TrainedRun implements AutoCloseable {
   /// What the run has cost so far.
   ///
   /// @return null if it has no ledger: then it has released nothing
-  /// @throws IOException if the ledger is damaged
+  /// @throws IOException if the ledger is damaged, or is an older one than the model: it would
+  ///   state too small an epsilon
   public @Nullable PrivacyStatement statement() throws IOException {
-    return RunRecord.statement(layout);
+    @Nullable PrivacyStatement statement = RunRecord.statement(layout);
+    if (statement != null && statement.ledger().steps() < model.step()) {
+      throw new IOException(
+          "the ledger of %s is behind its checkpoint (%s steps of %s): it is not the one of this model, and what that has cost is not known"
+              .formatted(layout.directory(), statement.ledger().steps(), model.step()));
+    }
+    return statement;
   }
 
   /// What the run claims of its model, which is all that may be said of a file that [#export]

@@ -5,6 +5,7 @@ import asymml.attest.seal.SealKind;
 import asymml.attest.seal.SealedReader;
 import asymml.attest.seal.SealedTree;
 import asymml.model.PrivateFiles;
+import asymml.session.TrainedRun;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -127,7 +128,19 @@ final class OwnerOpenCommand implements Callable<Integer> {
     if (Files.exists(settings)) {
       Files.copy(settings, new RunLayout(out).config());
     }
+    requireLedger();
     return files.size();
+  }
+
+  /// Each file of a run is genuine, but the host may have kept an old one: a ledger that is older
+  /// than the model states too small an epsilon.
+  private void requireLedger() throws IOException {
+    if (Files.exists(new RunLayout(out).checkpoint())
+        && Files.exists(new RunLayout(out).config())) {
+      try (TrainedRun run = TrainedRun.open(out)) {
+        run.modelStatement();
+      }
+    }
   }
 
   private int said(long files) {

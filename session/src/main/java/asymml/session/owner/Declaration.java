@@ -37,6 +37,10 @@ final class Declaration {
               "must be generated: whether the operator's images are among the private ones would"
                   + " show"));
     }
+    if (spec.data().decoding().cacheBytes() != Long.MAX_VALUE) {
+      found.add(
+          contradiction("image-cache", "keeps fewer than all images: with an owner all are kept"));
+    }
     if (spec.analyzeEvery() > 0) {
       found.add(
           contradiction(

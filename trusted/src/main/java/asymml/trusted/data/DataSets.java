@@ -157,7 +157,9 @@ public final class DataSets {
   public static DataSet open(String spec, Decoding decoding, Progress progress)
       throws DataException {
     try {
-      return source(spec, decoding).load(name(spec), progress);
+      DataSet data = source(spec, decoding).load(name(spec), progress);
+      requireSize(spec, decoding, data.train().shape());
+      return data;
     } catch (IOException e) {
       throw FileKind.unreadable(path(spec), e);
     }
@@ -229,18 +231,18 @@ public final class DataSets {
     }
   }
 
-  private static Source source(String spec, Decoding decoding) throws DataException {
-    Source found = find(spec, decoding);
-    if (decoding.scales() && !(found instanceof Source.Images)) {
+  /// Other kinds than files of images are not scaled: they have the size that is asked for, or not.
+  private static void requireSize(String spec, Decoding decoding, Shape shape)
+      throws DataException {
+    int size = decoding.imageSize();
+    if (decoding.scales() && (shape.height() != size || shape.width() != size)) {
       throw new DataException(
-          spec
-              + " has images of one size, which are not scaled: leave the image size as stored, or"
-              + " give a folder or zip file of images");
+          "%s has images of %s x %s pixels, which are not scaled to %s: leave the image size as stored, or give a folder or zip file of images"
+              .formatted(spec, shape.width(), shape.height(), size));
     }
-    return found;
   }
 
-  private static Source find(String spec, Decoding decoding) throws DataException {
+  private static Source source(String spec, Decoding decoding) throws DataException {
     if (spec.equals(GENERATED) || spec.startsWith(GENERATED + ":")) {
       return new Source.Generated(seed(spec));
     }

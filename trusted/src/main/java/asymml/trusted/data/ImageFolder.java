@@ -153,7 +153,21 @@ final class ImageFolder {
       throws DataException, ColourFoundException, IOException {
     int kept = Math.min(keep, sources.size());
     Pixels pixels =
-        new Pixels(sources.size(), shape.size(), kept, index -> decodeAgain(sources.get(index)));
+        new Pixels(
+            sources.size(),
+            shape.size(),
+            kept,
+            new Pixels.Decoder() {
+              @Override
+              public String describe(int index) {
+                return tree.describe(sources.get(index).path());
+              }
+
+              @Override
+              public byte[] decode(int index) throws DataException {
+                return decodeAgain(sources.get(index));
+              }
+            });
     AtomicBoolean colour = new AtomicBoolean();
     NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
     ExecutorService workers =

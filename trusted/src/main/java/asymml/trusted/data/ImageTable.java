@@ -62,7 +62,6 @@ final class ImageTable {
         MappingIterator<Map<String, String>> rows =
             CsvMapper.builder()
                 .enable(CsvReadFeature.TRIM_SPACES)
-                .enable(CsvReadFeature.SKIP_EMPTY_LINES)
                 .build()
                 .readerForMapOf(String.class)
                 .with(schema)
@@ -93,13 +92,16 @@ final class ImageTable {
     String splitColumn = "";
     for (int row = 0; rows.hasNextValue(); row++) {
       Map<String, String> values = rows.nextValue();
-      if (row == 0) {
+      if (values.values().stream().allMatch(value -> value == null || value.isBlank())) {
+        continue;
+      }
+      int line = row + 2;
+      if (lines.isEmpty()) {
         pathColumn = column(file, values, PATHS, "the path of each image");
         labelColumn = column(file, values, LABELS, "the class of each image");
         splitColumn =
             column(file, values, SPLITS, "the split of each image: train, or test (or val)");
       }
-      int line = row + 2;
       String text = value(file, values, pathColumn, line);
       String label = value(file, values, labelColumn, line);
       String given = value(file, values, splitColumn, line);

@@ -18,6 +18,11 @@ final class Pixels {
 
   /// Decodes an image that is not kept.
   interface Decoder {
+    /// How to call it in errors.
+    ///
+    /// @param index of the image
+    String describe(int index);
+
     /// Decodes it.
     ///
     /// @param index of the image
@@ -38,8 +43,16 @@ final class Pixels {
         count,
         imageBytes,
         count,
-        index -> {
-          throw new IllegalStateException("image " + index + " is in memory");
+        new Decoder() {
+          @Override
+          public String describe(int index) {
+            return "image " + index;
+          }
+
+          @Override
+          public byte[] decode(int index) {
+            throw new IllegalStateException("image " + index + " is in memory");
+          }
         });
   }
 
@@ -123,7 +136,7 @@ final class Pixels {
         byte[] image = decoder.decode(index);
         Fingerprint before = fingerprints[index];
         if (before != null && !before.equals(Fingerprint.of(image))) {
-          throw new DataException("image " + index + " has other pixels than before");
+          throw new DataException(decoder.describe(index) + " has other pixels than before");
         }
         System.arraycopy(image, 0, destination, 0, imageBytes);
       } catch (DataException e) {

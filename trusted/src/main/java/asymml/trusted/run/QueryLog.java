@@ -34,15 +34,29 @@ public final class QueryLog {
     byte[] line = (JSON.writeValueAsString(facts) + "\n").getBytes(StandardCharsets.UTF_8);
     try (FileChannel channel =
         PrivateFiles.open(
-            file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND)) {
+            file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      channel.position(endOfLines(channel));
       ByteBuffer bytes = ByteBuffer.wrap(line);
       while (bytes.hasRemaining()) {
         channel.write(bytes);
       }
+      channel.truncate(channel.position());
       channel.force(true);
     } catch (IOException e) {
       throw new IOException("cannot write " + file + ": " + FileReason.of(e), e);
     }
+  }
+
+  /// Behind the last whole line: what a killed process began to write was not sent.
+  private static long endOfLines(FileChannel channel) throws IOException {
+    ByteBuffer one = ByteBuffer.allocate(1);
+    for (long end = channel.size(); end > 0; end--) {
+      one.clear();
+      if (channel.read(one, end - 1) == 1 && one.get(0) == '\n') {
+        return end;
+      }
+    }
+    return 0;
   }
 
   /// Counts the queries of all lines.

@@ -68,6 +68,7 @@ class ImageTableTest {
           path,file,label,split      ; x,y,a,train            | has 2 columns for the path of each image
           path,label,split           ; x.png,,train           | line 2 has nothing in the column label
           path,label,split           ; x.png,a,later          | line 2: the split is train, test, val, valid or validation, not later
+          path,label,split           ; ; x.png,a,never        | line 3: the split is
           path,label,split           ; x.png,a/b,train        | line 2: a/b cannot be the name of a class
           path,label,split           ; x.png,.a,train         | line 2: .a cannot be the name of a class
           path,label,split           ; x.png,a,train;x.png,b,test | lists x.png twice, in lines 2 and 3

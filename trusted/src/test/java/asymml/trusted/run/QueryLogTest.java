@@ -56,4 +56,17 @@ class QueryLogTest {
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith("cannot write " + file);
   }
+
+  /// A process that was killed while it wrote had not sent anything of what the line counts.
+  @Test
+  void a_line_that_was_cut_off_is_replaced() throws Exception {
+    Path file = folder.resolve("queries.jsonl");
+    Files.writeString(file, "{\"queries\":1}\n{\"quer");
+    QueryLog.append(file, Map.of("queries", 5));
+    assertThat(QueryLog.queries(file)).isEqualTo(6);
+    assertThat(Files.readString(file)).isEqualTo("{\"queries\":1}\n{\"queries\":5}\n");
+    Files.writeString(file, "{\"queries\":1");
+    QueryLog.append(file, Map.of("queries", 2));
+    assertThat(QueryLog.queries(file)).isEqualTo(2);
+  }
 }
