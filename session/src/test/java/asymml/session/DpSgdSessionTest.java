@@ -334,4 +334,30 @@ class DpSgdSessionTest {
             "tiny: 24 training and 10 test images of 8x8x3, 2 classes"
                 + (one ? "; an epoch is one step, since the batch size of 25 is more" : ""));
   }
+
+  /// A ledger of an earlier moment is genuine, and states too small an epsilon.
+  @Test
+  void a_ledger_that_is_older_than_the_model_states_nothing() throws Exception {
+    train(NOISED, "whole");
+    Path directory = folder.resolve("whole");
+    Ledger all = ledger(directory);
+    Ledger.Entry entry = all.entries().getFirst();
+    Ledger old =
+        new Ledger(
+            all.sampling(),
+            all.delta(),
+            List.of(new Ledger.Entry(entry.releases(), STEPS - 1)),
+            all.workers());
+    try (TrainedRun run = TrainedRun.open(directory)) {
+      assertThat(run.modelStatement()).startsWith("released model: epsilon ");
+      LedgerFile.write(new RunLayout(directory).ledger(), old);
+      assertThatThrownBy(run::statement)
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("is behind its checkpoint (8 steps of 9)");
+      assertThatThrownBy(() -> run.export(ModelFormat.SAFETENSORS, folder.resolve("m.safetensors")))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("is behind its checkpoint");
+    }
+    assertThat(folder.resolve("m.safetensors")).doesNotExist();
+  }
 }
