@@ -25,9 +25,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Workers that return finite but wrong results of one layer, under either shield: with results
-/// checked the first wrong one ends the step, without it goes unnoticed. A check misses a lie of a
-/// percent with a probability of about 1e-3, so that the suite may fail once in some ten thousand
-/// runs.
+/// checked the first wrong one ends the step, without it goes unnoticed. Directions are secret, so
+/// that a lie can be missed: of those tried here, a single spike under masks once in some ten
+/// thousand runs, the others more rarely.
 class LyingWorkerTest {
   private static final ConvShape SMALL = new ConvShape(4, 6, 5, 3, 5, 3, 3, 1, 1);
 
