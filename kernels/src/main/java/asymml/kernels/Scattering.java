@@ -4,7 +4,8 @@ import java.lang.foreign.Arena;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /// The scattering transform of images: moduli of wavelet transforms, once and twice, averaged over
-/// small neighbourhoods (Bruna and Mallat 2013, arXiv 1203.1513). It has no parameters.
+/// small neighbourhoods (Bruna and Mallat 2013, arXiv 1203.1513), then normalised for each image
+/// ([PathNorm]). It has no parameters.
 ///
 /// With Morlet wavelets `psi` ([Morlet]) on two scales in eight orientations `t pi / 8`, and a
 /// Gaussian `phi` of standard deviation 1.6 pixels and sum 1, the paths of a colour x are, in this
@@ -55,13 +56,18 @@ public final class Scattering implements AutoCloseable {
     plan = new ScatteringPlan(height, width, Operands.atLeastOne("channels", channels));
   }
 
-  /// Transforms a batch.
+  /// Transforms a batch and normalises its features.
   ///
   /// @param images `[N, H, W, C]`
   /// @param features `[N, H / 4, W / 4, 81 C]`, the paths of a colour together; overwritten
   /// @throws IllegalArgumentException if a shape differs
   /// @throws IllegalStateException if closed
   public void forward(Tensor images, Tensor features) {
+    transform(images, features, true);
+  }
+
+  /// Transforms a batch.
+  void transform(Tensor images, Tensor features, boolean normalize) {
     Primitive.requireOpen(!arena.scope().isAlive(), "scattering transform");
     int batch = images.length(0);
     int height = plan.height;
@@ -81,6 +87,10 @@ public final class Scattering implements AutoCloseable {
               free == null ? new ScatteringWorkspace(plan, arena) : free;
           workspace.transform(in + example * imageBytes, out + example * featureBytes);
           idle.add(workspace);
+          if (normalize) {
+            PathNorm.normalize(
+                out + example * featureBytes, features.length(1) * features.length(2), channels);
+          }
         });
   }
 

@@ -24,7 +24,7 @@ class ScatteringTest {
               images.length(1) / 4,
               images.length(2) / 4,
               PATHS * images.length(3));
-      scattering.forward(images, features);
+      scattering.transform(images, features, false);
       return features;
     }
   }
@@ -83,6 +83,66 @@ class ScatteringTest {
       float[] again = new float[features.length];
       Scattering.mirror(mirrored, width / 4, channels, again);
       assertThat(again).isEqualTo(features);
+    }
+  }
+
+  private static Tensor normalized(Arena arena, Tensor images) {
+    int height = images.length(1);
+    int width = images.length(2);
+    int channels = images.length(3);
+    try (Scattering scattering = new Scattering(height, width, channels)) {
+      Tensor features =
+          Randoms.unset(arena, images.length(0), height / 4, width / 4, PATHS * channels);
+      scattering.forward(images, features);
+      return features;
+    }
+  }
+
+  /// The group of a channel: path 0 of all colours is one.
+  private static int group(int channel) {
+    int path = channel % PATHS;
+    return path == 0 ? 0 : 1 + channel / PATHS * 10 + (path - 1) / 8;
+  }
+
+  @ParameterizedTest
+  @CsvSource({"8, 12, 3", "32, 32, 1", "4, 4, 2"})
+  void features_are_normalised_over_paths_of_one_kind(int height, int width, int channels) {
+    try (Arena arena = Arena.ofShared()) {
+      Tensor images = new Randoms(35).tensor(arena, 1, height, width, channels);
+      float[] raw = transform(arena, images).toArray();
+      double[] count = new double[1 + 10 * channels];
+      double[] mean = new double[count.length];
+      double[] variance = new double[count.length];
+      for (int i = 0; i < raw.length; i++) {
+        int group = group(i % (PATHS * channels));
+        count[group]++;
+        mean[group] += raw[i];
+      }
+      Arrays.setAll(mean, group -> mean[group] / count[group]);
+      for (int i = 0; i < raw.length; i++) {
+        int group = group(i % (PATHS * channels));
+        variance[group] += Math.pow(raw[i] - mean[group], 2) / count[group];
+      }
+      double[] expected = new double[raw.length];
+      Arrays.setAll(
+          expected,
+          i -> {
+            int group = group(i % (PATHS * channels));
+            return (raw[i] - mean[group]) / Math.sqrt(variance[group] + 1e-5);
+          });
+      Expect.close("normalised", normalized(arena, images), expected, 1e-6);
+    }
+  }
+
+  @Test
+  void a_constant_image_is_normalised_to_zeros() {
+    try (Arena arena = Arena.ofShared()) {
+      Tensor images = Tensor.allocate(arena, 1, 8, 8, 1);
+      images.fill(3);
+      Tensor features = normalized(arena, images);
+      for (long i = 0; i < features.size(); i++) {
+        assertThat(features.get(i)).isCloseTo(0, within(1e-2f));
+      }
     }
   }
 

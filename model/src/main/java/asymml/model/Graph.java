@@ -266,6 +266,9 @@ public final class Graph {
   /// @return weights first
   public List<Parameter> parameters(int index) {
     List<Parameter> all = trainable(index);
+    if (nodes.stream().anyMatch(node -> node.layer() instanceof Tanh)) {
+      all = all.stream().map(p -> p.from(Parameter.Initial.SMALL_UNIFORM)).toList();
+    }
     return nodes.get(index).frozen() ? all.stream().map(Parameter::asFrozen).toList() : all;
   }
 

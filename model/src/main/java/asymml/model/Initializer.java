@@ -26,10 +26,9 @@ public final class Initializer {
     this.given = Map.copyOf(given);
   }
 
-  /// Initial values of one parameter: weights He-normal (He et al. 2015, arXiv 1502.01852; fan-out
-  /// for windows above 1x1 as in residual networks, fan-in for 1x1 and linear layers), scales and
-  /// running variances 1, the rest 0. They depend on the seed and the parameter's name and shape
-  /// only. Values that were given take their place.
+  /// Initial values of one parameter: weights as [Parameter.Initial] says, scales and running
+  /// variances 1, the rest 0. They depend on the seed and the parameter's name and shape only.
+  /// Values that were given take their place.
   ///
   /// @param parameter which
   /// @return new array of its size
@@ -46,13 +45,22 @@ public final class Initializer {
         // already zero
       }
       case WEIGHT, STANDARDIZED_WEIGHT -> {
+        SplittableRandom random = new SplittableRandom(seed ^ mix(parameter.name()));
         int[] axes = parameter.shape();
         int window = axes[1] * axes[2];
-        int fan = window == 1 ? axes[3] : window * axes[0];
-        double deviation = Math.sqrt(2.0 / fan);
-        SplittableRandom random = new SplittableRandom(seed ^ mix(parameter.name()));
-        for (int i = 0; i < values.length; i++) {
-          values[i] = (float) (deviation * random.nextGaussian());
+        switch (parameter.initial()) {
+          case HE -> {
+            double deviation = Math.sqrt(2.0 / (window == 1 ? axes[3] : window * axes[0]));
+            for (int i = 0; i < values.length; i++) {
+              values[i] = (float) (deviation * random.nextGaussian());
+            }
+          }
+          case SMALL_UNIFORM -> {
+            double bound = 1 / Math.sqrt((double) window * axes[3]);
+            for (int i = 0; i < values.length; i++) {
+              values[i] = (float) random.nextDouble(-bound, bound);
+            }
+          }
         }
       }
     }

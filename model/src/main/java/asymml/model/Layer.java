@@ -96,8 +96,9 @@ public sealed interface Layer {
   /// The scattering transform of the image: fixed wavelets, no parameters (Bruna and Mallat 2013,
   /// arXiv 1203.1513; in front of a classifier trained with differential privacy: Tramer and Boneh
   /// 2021, arXiv 2011.11660). Morlet wavelets on [#SCALES] scales in [#ORIENTATIONS] orientations,
-  /// orders 0 to 2: `[H, W, C]` to `[H / 4, W / 4, 81 C]`, the paths of one colour together. Reads
-  /// the image itself: no gradient flows through it.
+  /// orders 0 to 2: `[H, W, C]` to `[H / 4, W / 4, 81 C]`, the paths of one colour together, and
+  /// normalised for each image: means of all colours together, the other paths of one colour, scale
+  /// and first orientation together. Reads the image itself: no gradient flows through it.
   record Scattering() implements Layer {
     /// The number of scales, J.
     public static final int SCALES = 2;

@@ -8,8 +8,21 @@ import java.util.List;
 /// @param name node name and role, for example `conv1.weight`
 /// @param kind its role
 /// @param axes axis lengths; convolution weights are `[O, kH, kW, C]`
+/// @param initial what its initial values are drawn from, if it is a linear layer's weights
 /// @param frozen whether training leaves it as it is
-public record Parameter(String name, Kind kind, List<Integer> axes, boolean frozen) {
+public record Parameter(
+    String name, Kind kind, List<Integer> axes, Initial initial, boolean frozen) {
+  /// What initial weights are drawn from.
+  public enum Initial {
+    /// Normal with variance 2 / fan, in front of rectifiers (He et al. 2015, arXiv 1502.01852):
+    /// fan-out for windows above 1x1 as in residual networks, fan-in for 1x1 and linear layers.
+    HE,
+    /// Uniform with variance 1 / (3 fan-in), in front of functions that saturate: inputs of
+    /// variance 1 stay where the function is steep (LeCun et al. 1998, with the range that PyTorch
+    /// takes for all layers).
+    SMALL_UNIFORM
+  }
+
   /// What a parameter is for.
   public enum Kind {
     /// Weights of a linear layer: trained, decayed.
@@ -54,7 +67,12 @@ public record Parameter(String name, Kind kind, List<Integer> axes, boolean froz
   /// @param axes axis lengths
   /// @return a new parameter
   public static Parameter of(String name, Kind kind, int... axes) {
-    return new Parameter(name, kind, Arrays.stream(axes).boxed().toList(), false);
+    return new Parameter(name, kind, Arrays.stream(axes).boxed().toList(), Initial.HE, false);
+  }
+
+  /// The same parameter with other initial weights.
+  Parameter from(Initial other) {
+    return new Parameter(name, kind, axes, other, frozen);
   }
 
   /// Whether the optimiser updates it.
@@ -66,7 +84,7 @@ public record Parameter(String name, Kind kind, List<Integer> axes, boolean froz
 
   /// The same parameter, which training leaves as it is.
   Parameter asFrozen() {
-    return new Parameter(name, kind, axes, true);
+    return new Parameter(name, kind, axes, initial, true);
   }
 
   /// The axis lengths as an array.

@@ -98,12 +98,10 @@ public final class Zoo {
 
     private final GraphBuilder graph;
     private final Norm norm;
-    private final int colours;
     private final boolean large;
 
     Builder(Shape input, Norm norm) {
       this.graph = new GraphBuilder(input);
-      this.colours = input.channels();
       this.norm = norm;
       this.large = Math.min(input.height(), input.width()) >= IMAGENET_STEM_FROM;
     }
@@ -122,8 +120,6 @@ public final class Zoo {
     /// no statistics and has nothing to train.
     void scatterCnn(int classes) {
       graph.add("scattering", new Scattering());
-      int groups = colours * Scattering.PATHS / 9;
-      graph.add("norm", new GroupNorm(groups, EPSILON, false));
       graph.add("conv1", new Conv2d(64, 3, 2, 1));
       graph.add("tanh1", new Tanh());
       graph.add("conv2", new Conv2d(64, 3, 1, 1));

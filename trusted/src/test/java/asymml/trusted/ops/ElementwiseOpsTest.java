@@ -111,9 +111,10 @@ class ElementwiseOpsTest {
     assertThatThrownBy(() -> op.forward(2)).isInstanceOf(IllegalStateException.class);
   }
 
-  /// A constant image has no wavelet coefficients: path 0 is its value, all others are 0.
+  /// A constant image has no wavelet coefficients, and no contrast: normalised features are 0, but
+  /// for rounding.
   @Test
-  void a_constant_image_scatters_into_its_value_alone() {
+  void a_constant_image_scatters_into_nothing() {
     OpTensors tensors =
         harness.tensors(Target.NONE, new int[] {2, 4, 4, 1}, new int[] {2, 1, 1, Scattering.PATHS});
     tensors.x().examples(0, 1).fill(3);
@@ -121,10 +122,8 @@ class ElementwiseOpsTest {
     try (ScatteringOp op = new ScatteringOp(tensors)) {
       op.forward(0);
     }
-    for (int path = 0; path < Scattering.PATHS; path++) {
-      assertThat(tensors.y().get(path)).isCloseTo(path == 0 ? 3 : 0, within(1e-5f));
-      assertThat(tensors.y().get(Scattering.PATHS + path))
-          .isCloseTo(path == 0 ? -5 : 0, within(1e-5f));
+    for (float value : tensors.y().toArray()) {
+      assertThat(value).isCloseTo(0, within(1e-2f));
     }
   }
 
