@@ -42,7 +42,8 @@ class TrainSettingsTest {
         "--schedule step --milestones 3,5 --step-factor 0.2 --epochs 7",
         "--weight-decay 0.0001 --learning-rate 1 --label-smoothing 0.1 --warm-up-epochs 1.5",
         "--limit-train 200 --limit-test 10 --seed -5 --data generated:3",
-        "--worker tls:localhost:4433 --tls-trust w.pem --worker-timeout 7 --chunks 2 --out runs/mine",
+        "--worker tls:localhost:4433 --tls-trust w.pem --worker-timeout 7 --chunks 2 --out"
+            + " runs/mine",
         "--worker unix:/tmp/w.sock",
         "--norm group --protect all --target-epsilon 8",
         "--protect residuals --noise-multiplier 2 --basis dp --clip 20:0.01 --delta 1e-6",
@@ -63,7 +64,7 @@ class TrainSettingsTest {
                 .filter(key ->
                     !key.matches(
                         "noise-multiplier|gradient-noise-ratio|target-epsilon|out"
-                            + "|logical-batch-size|max-grad-norm|weight-average|masks-share"
+                            + "|logical-batch-size|max-grad-norm|augmentation-multiplicity|weight-average|masks-share"
                             + "|per-example|per-example-memory|init|init-public|freeze"
                             + "|tls-trust|tls-keystore|tls-password-file|tls-allow-expired"))
                 .toList());

@@ -20,7 +20,8 @@ public final class GhostNorms implements AutoCloseable {
   private static final int COLUMNS = 2;
 
   private final ConvShape shape;
-  private final int positions;
+  private final int views;
+  private final int positions; // of one view
   private final int window;
   private final Arena arena = Arena.ofShared(); // used by worker threads of the kernels
   private final MemorySegment[] lanes;
@@ -29,38 +30,34 @@ public final class GhostNorms implements AutoCloseable {
   /// Plans the windows of as many examples as there are threads.
   ///
   /// @param shape the layer's, on the whole batch
-  public GhostNorms(ConvShape shape) {
+  /// @param views how many consecutive places an example has, whose gradients are added; at least 1
+  public GhostNorms(ConvShape shape, int views) {
     this.shape = shape;
+    this.views = Operands.atLeastOne("views", views);
     positions = Math.multiplyExact(shape.outHeight(), shape.outWidth());
     window = Windows.size(shape);
-    lanes = new MemorySegment[Math.min(Kernels.threads(), shape.batch())];
+    lanes = new MemorySegment[Math.min(Kernels.threads(), shape.batch() / views)];
     for (int i = 0; i < lanes.length; i++) {
-      lanes[i] = arena.allocate((long) positions * window * Float.BYTES, Tensor.ALIGNMENT_BYTES);
+      lanes[i] =
+          arena.allocate((long) views * positions * window * Float.BYTES, Tensor.ALIGNMENT_BYTES);
     }
-  }
-
-  /// Memory for the windows of one example.
-  ///
-  /// @param shape the layer's
-  /// @return float32 values
-  public static long floats(ConvShape shape) {
-    return (long) shape.outHeight() * shape.outWidth() * Windows.size(shape);
   }
 
   /// Computes them.
   ///
-  /// @param x `[N, H, W, C]`
+  /// @param x `[N, H, W, C]`, the places of an example together
   /// @param dy `[N, OH, OW, O]`
   /// @param squares for each example its squared norm, at least the true one, and off by at most
-  ///   `(K + O + P P + 16) 2^-52` times its squared magnitude; not finite where values are not;
-  ///   overwritten
+  ///   `(K + O + P P + 16) 2^-52` times its squared magnitude, with P the positions of all of its
+  ///   places; not finite where values are not; overwritten
   /// @param magnitudes for each example the norm of U times the norm of dY, which bounds the norm
   ///   of the magnitudes of the terms of its gradient; overwritten
   /// @throws IllegalArgumentException if a shape differs
   public void compute(Tensor x, Tensor dy, double[] squares, double[] magnitudes) {
     Operands.address("x", x, shape.inputAxes());
     long gradients = Operands.address("dy", dy, shape.outputAxes());
-    int batch = shape.batch();
+    int batch = shape.batch() / views;
+    int all = views * positions;
     int channels = shape.outChannels();
     Parallel.run(
         lanes.length,
@@ -68,15 +65,19 @@ public final class GhostNorms implements AutoCloseable {
           Gram gram = new Gram(window, channels);
           int end = (int) ((long) (lane + 1) * batch / lanes.length);
           for (int i = (int) ((long) lane * batch / lanes.length); i < end; i++) {
-            for (int p = 0; p < positions; p++) {
-              Windows.gather(shape, x.segment(), i, p, lanes[lane], (long) p * window);
+            for (int p = 0; p < all; p++) {
+              Windows.gather(
+                  shape,
+                  x.segment(),
+                  i * views + p / positions,
+                  p % positions,
+                  lanes[lane],
+                  (long) p * window);
             }
             gram.compute(
-                lanes[lane].address(),
-                gradients + (long) i * positions * channels * Float.BYTES,
-                positions);
+                lanes[lane].address(), gradients + (long) i * all * channels * Float.BYTES, all);
             double product = gram.inputs * gram.outputs;
-            double unsure = ((double) positions * positions + window + channels + 16) * 0x1p-53;
+            double unsure = ((double) all * all + window + channels + 16) * 0x1p-53;
             squares[i] = Math.max(0, gram.product) + unsure * product;
             magnitudes[i] = Math.sqrt(product);
           }

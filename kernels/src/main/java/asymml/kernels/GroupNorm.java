@@ -238,19 +238,26 @@ public final class GroupNorm implements AutoCloseable {
     return norms;
   }
 
-  /// One example's part in the last gradients of scale and shift, before any limit, rounded to
-  /// float32.
+  /// The part of some places together in the last gradients of scale and shift, before any limit,
+  /// rounded to float32.
   ///
-  /// @param example its place in the batch
+  /// @param first place in the batch
+  /// @param places how many
   /// @param dScale `[C]`, overwritten
   /// @param dShift `[C]`, overwritten
-  public void exampleGradients(int example, Tensor dScale, Tensor dShift) {
-    Objects.checkIndex(example, batch);
+  public void partialGradients(int first, int places, Tensor dScale, Tensor dShift) {
+    Objects.checkFromIndexSize(first, places, batch);
     Operands.address("dScale", dScale, channels);
     Operands.address("dShift", dShift, channels);
     for (int c = 0; c < channels; c++) {
-      dScale.set(c, (float) scaleParts[example * channels + c]);
-      dShift.set(c, (float) shiftParts[example * channels + c]);
+      double scale = 0;
+      double shift = 0;
+      for (int i = first; i < first + places; i++) {
+        scale += scaleParts[i * channels + c];
+        shift += shiftParts[i * channels + c];
+      }
+      dScale.set(c, (float) scale);
+      dShift.set(c, (float) shift);
     }
   }
 

@@ -78,7 +78,7 @@ final class Defaults {
         .withNoise(noise(privacy, shield))
         .withEpochs(30)
         .withBatchSize(128)
-        .withOptimizer(new Optimizer(1, 0.9f, 0, Schedule.COSINE, 0, List.of(), 0.1f))
+        .withOptimizer(new Optimizer(2, 0.9f, 0, Schedule.COSINE, 0, List.of(), 0.1f))
         .withAugment(false)
         .withPrivacy(privacy);
   }

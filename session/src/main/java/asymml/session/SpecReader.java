@@ -56,6 +56,7 @@ final class SpecReader {
   static final String DP_SGD = "dp-sgd";
   static final String LOGICAL_BATCH_SIZE = "logical-batch-size";
   static final String MAX_GRAD_NORM = "max-grad-norm";
+  static final String AUGMENTATION_MULTIPLICITY = "augmentation-multiplicity";
   static final String WEIGHT_AVERAGE = "weight-average";
   static final String MASKS_SHARE = "masks-share";
   static final String PER_EXAMPLE = "per-example";
@@ -66,6 +67,7 @@ final class SpecReader {
       List.of(
           LOGICAL_BATCH_SIZE,
           MAX_GRAD_NORM,
+          AUGMENTATION_MULTIPLICITY,
           WEIGHT_AVERAGE,
           MASKS_SHARE,
           PER_EXAMPLE,
@@ -191,7 +193,7 @@ final class SpecReader {
         given("batch-size", SpecReader::integer, defaults.batchSize()),
         optimizer(optimizer),
         given("label-smoothing", SpecReader::decimal, defaults.labelSmoothing()),
-        given("augment", SpecReader::flag, defaults.augment()),
+        augment(defaults.augment(), privacy.dpSgd()),
         given("seed", SpecReader::seed, defaults.seed()),
         privacy,
         shield,
@@ -301,6 +303,7 @@ final class SpecReader {
             new DpSgd(
                 given(LOGICAL_BATCH_SIZE, SpecReader::integer, defaults.logicalBatchSize()),
                 given(MAX_GRAD_NORM, SpecReader::number, defaults.maxGradNorm()),
+                given(AUGMENTATION_MULTIPLICITY, SpecReader::integer, defaults.views()),
                 given(WEIGHT_AVERAGE, SpecReader::number, defaults.weightAverage()),
                 given(MASKS_SHARE, SpecReader::number, defaults.masksShare()),
                 perExample(),
@@ -312,6 +315,20 @@ final class SpecReader {
     requireImplied("basis", choice(Basis.values(), Basis::label), privacy.basis());
     requireImplied("clip", Clip::parse, privacy.clip());
     return privacy;
+  }
+
+  /// Several views of an image are of use where they differ.
+  private boolean augment(boolean otherwise, @Nullable DpSgd dpSgd) {
+    boolean several = dpSgd != null && dpSgd.views() > 1;
+    boolean augment = given("augment", SpecReader::flag, otherwise || several);
+    if (several && !augment) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              AUGMENTATION_MULTIPLICITY,
+              "above 1 needs augmentation: without it, all views of an image are alike"));
+    }
+    return augment;
   }
 
   /// The method asked for, null for the fastest.

@@ -105,6 +105,7 @@ final class SpecWriter {
     if (privacy.dpSgd() != null) {
       values.put(SpecReader.LOGICAL_BATCH_SIZE, privacy.dpSgd().logicalBatchSize());
       values.put(SpecReader.MAX_GRAD_NORM, privacy.dpSgd().maxGradNorm());
+      values.put(SpecReader.AUGMENTATION_MULTIPLICITY, privacy.dpSgd().views());
       values.put(SpecReader.WEIGHT_AVERAGE, privacy.dpSgd().weightAverage());
       values.put(SpecReader.MASKS_SHARE, privacy.dpSgd().masksShare());
       PerExampleMethod method = privacy.dpSgd().perExample();

@@ -229,6 +229,7 @@ class DpSgdSessionTest {
   @CsvSource({
     "logical-batch-size: 9, logical-batch-size was 8 and is 9",
     "max-grad-norm: 2, max-grad-norm was 1.0 and is 2.0",
+    "augmentation-multiplicity: 2, augmentation-multiplicity was 1 and is 2",
     "weight-average: 0, weight-average was 0.95 and is 0.0",
     "noise-multiplier: 3, noise-multiplier was 2.0 and is 3.0",
     "delta: 1.0e-4, delta was 0.001 and is 1.0E-4",

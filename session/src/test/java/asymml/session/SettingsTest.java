@@ -135,12 +135,18 @@ class SettingsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "x: 1                                   | residuals=[]                             | SHUFFLE",
-        "target-epsilon: 5                      | residuals=[RESIDUALS]                    | SHUFFLE",
-        "protect: gradients                     | residuals=[RESIDUALS, GRADIENTS]         | SHUFFLE",
-        "protect: [weights]                     | residuals=[RESIDUALS, GRADIENTS, WEIGHTS] | POISSON",
-        "protect: all                           | residuals=[RESIDUALS, GRADIENTS, WEIGHTS] | POISSON",
-        "shield: shares                         | residuals=[RESIDUALS, GRADIENTS]         | SHUFFLE",
+        "x: 1                                   | residuals=[]                             |"
+            + " SHUFFLE",
+        "target-epsilon: 5                      | residuals=[RESIDUALS]                    |"
+            + " SHUFFLE",
+        "protect: gradients                     | residuals=[RESIDUALS, GRADIENTS]         |"
+            + " SHUFFLE",
+        "protect: [weights]                     | residuals=[RESIDUALS, GRADIENTS, WEIGHTS] |"
+            + " POISSON",
+        "protect: all                           | residuals=[RESIDUALS, GRADIENTS, WEIGHTS] |"
+            + " POISSON",
+        "shield: shares                         | residuals=[RESIDUALS, GRADIENTS]         |"
+            + " SHUFFLE",
       })
   void what_is_protected_follows_from_target_and_shield(
       String yaml, String channels, Drawing drawing) {
@@ -178,6 +184,9 @@ class SettingsTest {
         "dp-sgd: true; protect: residuals      | does not go with DP-SGD",
         "dp-sgd: true; clip: '3:1:1'           | does not go with DP-SGD",
         "dp-sgd: true; max-grad-norm: 0        | the largest gradient norm must be above 0",
+        "dp-sgd: true; augmentation-multiplicity: 0 | an example has at least 1 view",
+        "dp-sgd: true; augmentation-multiplicity: 2; augment: false | all views of an image are"
+            + " alike",
         "dp-sgd: true; weight-average: 1       | the weight average must keep from 0 to below 1",
         "dp-sgd: true; masks-share: -1         | the masks' share must be above 0",
         "dp-sgd: true; logical-batch-size: 0   | a logical batch has at least 1 example",
@@ -263,7 +272,10 @@ class SettingsTest {
         "'tls-keystore: t.p12\ntls-password-file: p' | CONTRADICTION",
         "'wire: bfloat16'                           | NOTHING_TO_ROUND",
         "'wire: bfloat16\nworker: tls:a:1\ntls-trust: w\nmode: trusted-only' | NOTHING_TO_ROUND",
-        "'wire: bfloat16\nworker: [tls:a:1, tls:b:1]\ntls-trust: w\nshield: shares' | MASKS_ROUNDED",
+        "'wire: bfloat16\n"
+            + "worker: [tls:a:1, tls:b:1]\n"
+            + "tls-trust: w\n"
+            + "shield: shares' | MASKS_ROUNDED",
         "'chunks: 2\nshield: shares'                | MASKS_IN_CHUNKS",
         "'chunks: 0'                                | OUT_OF_RANGE",
         "'chunks: 17'                               | OUT_OF_RANGE",

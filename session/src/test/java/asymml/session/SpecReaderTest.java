@@ -96,6 +96,10 @@ class SpecReaderTest {
         set("dp-sgd: false", s -> s.training().privacy(), PrivacyConfig.NONE),
         set("dp-sgd: true\nlogical-batch-size: 9", s -> dpSgd(s).logicalBatchSize(), 9),
         set("dp-sgd: true\nmax-grad-norm: 0.5", s -> dpSgd(s).maxGradNorm(), 0.5),
+        set(
+            "dp-sgd: true\naugmentation-multiplicity: 3",
+            s -> List.of(dpSgd(s).views(), s.training().augment()),
+            List.of(3, true)),
         set("dp-sgd: true\nweight-average: 0.5", s -> dpSgd(s).weightAverage(), 0.5),
         set("dp-sgd: true\nmasks-share: 0.25", s -> dpSgd(s).masksShare(), 0.25),
         set(

@@ -60,6 +60,8 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Training on two workers under masks: what each of them gets, what it costs, and that a stopped
 /// run goes on.
@@ -287,22 +289,26 @@ class SharesTest {
 
   /// Logical batches of 64, in physical ones of 16: what workers get is masked anew for each,
   /// weights are sent once a step, and one joint release covers them.
-  @Test
-  void dp_sgd_under_masks_covers_any_one_workers_whole_view_and_the_released_model()
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void dp_sgd_under_masks_covers_any_one_workers_whole_view_and_the_released_model(int imageViews)
       throws Exception {
     TrainConfig config =
         config(Mode.ASYMML, 1)
             .withBatchSize(16)
             .withPrivacy(
                 PrivacyConfig.of(
-                    new DpSgd(64, 1, 0.9, 0.02, 1L << 30), new Epsilon(EPSILON), new Delta(1e-4)));
-    RunLayout layout = layout("dp-sgd");
+                    new DpSgd(64, 1, imageViews, 0.9, 0.02, null, 1L << 30),
+                    new Epsilon(EPSILON),
+                    new Delta(1e-4)));
+    RunLayout layout = layout("dp-sgd-" + imageViews);
     Views views = run(config, layout, false, Integer.MAX_VALUE);
     Ledger ledger = LedgerFile.read(layout.ledger());
     Sampling.Poisson poisson = (Sampling.Poisson) ledger.sampling();
-    int batches = poisson.slots() / 16;
+    int physical = 16 / imageViews;
+    int batches = poisson.slots() / physical;
     long steps = ledger.steps();
-    assertThat(poisson.slots() % 16).isZero();
+    assertThat(poisson.slots() % physical).isZero();
     assertThat(steps).isEqualTo((long) EPOCHS * Math.ceilDiv(DATA.train().size(), 64));
 
     List<Release> releases = ledger.entries().getFirst().releases();
@@ -314,8 +320,16 @@ class SharesTest {
     List<Release> masked = noised.subList(1, noised.size());
     assertThat(masked).hasSize(4).noneMatch(r -> r.channel() == Channel.WEIGHTS);
     assertThat(masked)
-        .allSatisfy(
-            r -> assertThat(multiplier(r)).isCloseTo(z * Math.sqrt(4 / 0.02), within(1e-9 * z)));
+        .allSatisfy(r -> {
+          assertThat(multiplier(r)).isCloseTo(z * Math.sqrt(4 / 0.02), within(1e-9 * z));
+          // An image has a part of norm 1 in each of its places.
+          assertThat(((Release.Gaussian) r.mechanism()).clipNorm().value())
+              .isEqualTo(Math.sqrt(imageViews));
+          assertThat(r.values() % imageViews).isZero();
+        });
+    double deviation = z * Math.sqrt(imageViews * 4 / 0.02);
+    assertThat(views.keys())
+        .allSatisfy(key -> assertThat(key.deviation()).isCloseTo(deviation, within(1e-9 * z)));
 
     PrivacyStatement statement = PrivacyStatement.of(ledger, new PldAccountant());
     assertThat(statement.view().value()).isBetween(0.99 * EPSILON, EPSILON);

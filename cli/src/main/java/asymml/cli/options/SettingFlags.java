@@ -173,6 +173,12 @@ public final class SettingFlags {
             "C",
             "With --dp-sgd: clip norm of one image's gradient by all parameters (default: 1).")
         .flag(
+            "augmentation-multiplicity",
+            "K",
+            "With --dp-sgd: views of each image in a step, mirrored and shifted at random; an"
+                + " image's gradient is the mean of theirs. Costs K times the time, and no budget."
+                + " Above 1, --augment is on (default: 1).")
+        .flag(
             "weight-average",
             "A",
             "With --dp-sgd: decay of the moving average of weights that is evaluated and saved, 0"

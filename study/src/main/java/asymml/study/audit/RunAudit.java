@@ -203,6 +203,7 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
                 new DpSgd(
                     batch,
                     dpSgd.maxGradNorm(),
+                    dpSgd.views(),
                     0,
                     dpSgd.masksShare(),
                     dpSgd.perExample(),

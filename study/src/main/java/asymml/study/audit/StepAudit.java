@@ -159,6 +159,7 @@ public record StepAudit(TrainingSpec spec, NoiseMultiplier noise, int steps, dou
         new DpSgd(
             Canaries.COUNT,
             own.maxGradNorm(),
+            own.views(),
             0,
             own.masksShare(),
             own.perExample(),

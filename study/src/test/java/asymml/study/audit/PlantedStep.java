@@ -74,6 +74,7 @@ final class PlantedStep implements StepObserver, AutoCloseable {
             new PerExamplePlan(
                 canaries.graph(),
                 PHYSICAL,
+                1,
                 Map.of(
                     Canaries.HIDDEN, PerExampleMethod.STORED,
                     Canaries.CLASSIFIER, PerExampleMethod.STORED)));

@@ -164,7 +164,7 @@ public final class PerExampleBench {
       alone.add("flatten", new Flatten());
     }
     PerExamplePlan own =
-        new PerExamplePlan(alone.build("layer"), plan.examples(), Map.of(node.name(), method));
+        new PerExamplePlan(alone.build("layer"), plan.examples(), 1, Map.of(node.name(), method));
     try (PerExampleGradients gradients = new PerExampleGradients(own)) {
       DoubleSum sum = gradients.newSum();
       double[] weights = weights();

@@ -167,7 +167,8 @@ public final class ReleaseDoor implements AutoCloseable {
   /// that nothing is clipped away, and to this worker the masks are the noise of a Gaussian
   /// mechanism whose bound that norm is.
   ///
-  /// @param what is released; noise for that norm, of at most the masks' deviation
+  /// @param what is released; noise for that norm, of at most the masks' deviation. An example may
+  ///   have several places: then it is of the values of all of them, and for their joint norm
   /// @param slot where the worker reads it; float32 `[n, ...]`
   /// @param mask fresh masks of this door, of the slot's size
   /// @param source of the examples' values
@@ -190,8 +191,9 @@ public final class ReleaseDoor implements AutoCloseable {
       throw new IllegalArgumentException("a masked release is accounted for: " + what);
     }
     int dim = mask.values();
-    requireValues(what, dim);
-    if (clipNorm.value() != Shield.Shares.NORM
+    long views = Math.max(1, what.values() / dim);
+    requireValues(what, views * dim);
+    if (clipNorm.value() != Shield.Shares.norm(views)
         || mask.deviation() < clipNorm.noiseDeviation(noise)
         || slot.floats() != (long) mask.examples() * dim) {
       throw new IllegalArgumentException("the masks are not those that are accounted for: " + what);

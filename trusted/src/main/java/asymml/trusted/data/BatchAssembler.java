@@ -72,8 +72,8 @@ final class BatchAssembler {
     return features == null ? shape : features.shape();
   }
 
-  /// Fills `target [n, H, W, C]` with the examples of n indices; returns early on interruption,
-  /// when the batch will not be read.
+  /// Fills `target [n, H, W, C]` with the examples of n indices, each as often in a row as there
+  /// are views; returns early on interruption, when the batch will not be read.
   void assemble(int[] indices, Tensor target) {
     if (features != null) {
       features.prepare(indices);
@@ -89,6 +89,12 @@ final class BatchAssembler {
       int down = random.nextInt(2 * padding + 1) - padding;
       int right = random.nextInt(2 * padding + 1) - padding;
       boolean mirrored = augmentation.flip() && random.nextBoolean();
+      int view = n % augmentation.views();
+      for (int i = 0; i < view; i++) {
+        down = random.nextInt(2 * padding + 1) - padding;
+        right = random.nextInt(2 * padding + 1) - padding;
+        mirrored ^= augmentation.flip();
+      }
       if (features != null) {
         features.copy(indices[n], mirrored, target.examples(n, 1));
         continue;

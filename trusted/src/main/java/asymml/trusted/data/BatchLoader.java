@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
 
 /// Assembles the batches of one pass over an image set, two ahead of the reader on a thread of its
 /// own. The reader is one thread. Same arguments, same batches, to the bit: an example's
-/// augmentation depends on the augmentation seed and its index alone.
+/// augmentation depends on the augmentation seed and its index alone. Where there are several views
+/// of each image, an example has as many places in a batch, one after the other.
 ///
 /// The buffers are planned once and used in turn. They lie in a shared arena, because the
 /// assembling thread writes what the reader reads; [#close] zeroes them.
@@ -30,6 +31,7 @@ public final class BatchLoader implements AutoCloseable {
   private final ImageSet images;
   private final int[] order;
   private final int batchSize;
+  private final int views;
   private final int batches;
   private final BatchAssembler assembler;
   private final Arena arena = Arena.ofShared();
@@ -100,6 +102,7 @@ public final class BatchLoader implements AutoCloseable {
     this.images = images;
     this.order = order.clone();
     this.batchSize = batchSize;
+    views = augmentation.views();
     batches = Math.ceilDiv(order.length, batchSize);
     if (firstBatch < 0 || firstBatch > batches) {
       throw new IllegalArgumentException(
@@ -111,7 +114,8 @@ public final class BatchLoader implements AutoCloseable {
     Shape shape = assembler.shape();
     int largest = Math.max(1, Math.min(batchSize, order.length));
     for (int b = 0; b < BUFFERS; b++) {
-      buffers[b] = Tensor.allocate(arena, largest, shape.height(), shape.width(), shape.channels());
+      buffers[b] =
+          Tensor.allocate(arena, largest * views, shape.height(), shape.width(), shape.channels());
     }
     for (int b = 0; b < BUFFERS; b++) {
       assembleAhead();
@@ -163,7 +167,9 @@ public final class BatchLoader implements AutoCloseable {
 
   private Batch assemble(int number) {
     int from = number * batchSize;
-    int[] indices = Arrays.copyOfRange(order, from, Math.min(order.length, from + batchSize));
+    int[] examples = Arrays.copyOfRange(order, from, Math.min(order.length, from + batchSize));
+    int[] indices = new int[examples.length * views];
+    Arrays.setAll(indices, i -> examples[i / views]);
     int[] labels =
         Arrays.stream(indices)
             .map(

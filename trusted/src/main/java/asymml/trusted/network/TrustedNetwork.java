@@ -88,13 +88,13 @@ public final class TrustedNetwork extends Network {
   /// @param graph the network
   /// @param parameters with gradients
   /// @param seed of dropout masks
-  /// @param rows where each example's gradients are put; as many examples as the network has
+  /// @param rows where each example's gradients are put; the network has as many places
   /// @return the planned network
   public static TrustedNetwork forPrivateTraining(
       Graph graph, Parameters parameters, long seed, PerExampleGradients rows) {
     return of(
         graph,
-        rows.examples(),
+        rows.places(),
         parameters,
         seed,
         Purpose.TRAINING,

@@ -75,8 +75,10 @@ public final class GroupNormOp implements TrustedOp {
         guard == null ? Double.POSITIVE_INFINITY : guard.clip());
     target.done();
     if (rows != null && trained()) {
+      int views = rows.plan().views();
       for (int i = 0; i < rows.examples(); i++) {
-        norm.exampleGradients(i, rows.of(i, name + ".weight"), rows.of(i, name + ".bias"));
+        norm.partialGradients(
+            i * views, views, rows.of(i, name + ".weight"), rows.of(i, name + ".bias"));
       }
     }
     if (guard != null) {

@@ -7,11 +7,13 @@ import asymml.privacy.Release;
 import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.boundary.SumNoise;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /// The mechanism of DP-SGD (Abadi et al., arXiv 1607.00133; normalised as by De et al., arXiv
 /// 2204.13650): the gradient of each example's loss by all trained parameters is one vector, scaled
-/// by `min(1/C, 1/norm)`, so that it has at most the norm 1 in the sum; the sum over a logical
-/// batch gets Gaussian noise of standard deviation z once, and is divided by the expected number of
+/// by `min(1/C, 1/norm)`, so that it has at most the norm 1 in the sum. Of an example with several
+/// views it is the sum of theirs, of losses divided by their number. The sum over a logical batch
+/// gets Gaussian noise of standard deviation z once, and is divided by the expected number of
 /// examples.
 ///
 /// A logical batch is any number of physical ones: [#begin], [#add] after the backward pass of
@@ -44,6 +46,13 @@ public final class JointClip {
     this.sum = rows.newSum();
   }
 
+  /// How many places an example has.
+  ///
+  /// @return at least 1
+  public int views() {
+    return rows.plan().views();
+  }
+
   /// Begins a logical batch.
   public void begin() {
     sum.clear();
@@ -52,7 +61,8 @@ public final class JointClip {
 
   /// Adds what a backward pass gave.
   ///
-  /// @param none which places hold no example, or one that does not count
+  /// @param none which places hold no example, or one that does not count: in none of its places,
+  ///   if not in all
   public void add(NullExamples none) {
     rows.addTo(sum, factors(none));
     slots += rows.examples();
@@ -63,9 +73,13 @@ public final class JointClip {
     double[] norms = rows.norms();
     double[] least = rows.leastNorms();
     double[] factors = new double[norms.length];
+    int views = views();
     for (int i = 0; i < norms.length; i++) {
       double norm = Math.max(norms[i], least[i]);
-      factors[i] = none.isNull(i) || !Double.isFinite(norm) ? 0 : BELOW / Math.max(maxNorm, norm);
+      int first = i * views;
+      boolean counts =
+          IntStream.range(first, first + views).noneMatch(none::isNull) && Double.isFinite(norm);
+      factors[i] = counts ? BELOW / Math.max(maxNorm, norm) : 0;
     }
     return factors;
   }

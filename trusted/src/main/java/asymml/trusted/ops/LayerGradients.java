@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /// The gradients of single examples by one layer's weight that are not kept: their norms come out
 /// of the backward pass, and their weighted sum is formed afterwards, from input and output
@@ -19,8 +20,8 @@ import java.util.TreeMap;
 sealed interface LayerGradients extends AutoCloseable {
   /// Takes up a batch.
   ///
-  /// @param x `[N, H, W, C]`
-  /// @param dy `[N, OH, OW, O]`
+  /// @param x `[N K, H, W, C]`, of N examples with K views each
+  /// @param dy `[N K, OH, OW, O]`
   /// @param squares each example's squared norm, at least the true one; overwritten
   /// @param limits what an example's norm must at least be taken for, so that rounding stays within
   ///   [#rounding]; left alone where it does in any case
@@ -44,10 +45,30 @@ sealed interface LayerGradients extends AutoCloseable {
   @Override
   void close();
 
-  /// Of a fully connected layer: outer products, in float64.
-  record Product(ConvShape shape) implements LayerGradients {
+  /// The weights of examples, for each of their places.
+  private static double[] ofPlaces(double[] weights, int views) {
+    double[] places = new double[weights.length * views];
+    Arrays.setAll(places, i -> weights[i / views]);
+    return places;
+  }
+
+  /// Of a fully connected layer: outer products, in float64. The norm of a sum of several comes
+  /// from Gram matrices.
+  ///
+  /// @param shape the layer's, on all places
+  /// @param views of an example
+  /// @param norms of sums of outer products; null for single ones
+  record Product(ConvShape shape, int views, @Nullable GhostNorms norms) implements LayerGradients {
+    static Product of(ConvShape shape, int views) {
+      return new Product(shape, views, views == 1 ? null : new GhostNorms(shape, views));
+    }
+
     @Override
     public void measure(Tensor x, Tensor dy, double[] squares, double[] limits) {
+      if (norms != null) {
+        norms.compute(x, dy, squares, new double[limits.length]);
+        return;
+      }
       for (int i = 0; i < squares.length; i++) {
         squares[i] =
             Elementwise.sumOfSquares(x.examples(i, 1))
@@ -58,9 +79,9 @@ sealed interface LayerGradients extends AutoCloseable {
     @Override
     public void addTo(Tensor x, Tensor dy, double[] weights, DoubleSum sum, int at) {
       sum.addProducts(
-          dy.reshape(weights.length, shape.outChannels()),
-          x.reshape(weights.length, shape.inChannels()),
-          weights,
+          dy.reshape(shape.batch(), shape.outChannels()),
+          x.reshape(shape.batch(), shape.inChannels()),
+          ofPlaces(weights, views),
           at);
     }
 
@@ -70,7 +91,11 @@ sealed interface LayerGradients extends AutoCloseable {
     }
 
     @Override
-    public void close() {}
+    public void close() {
+      if (norms != null) {
+        norms.close();
+      }
+    }
   }
 
   /// Each example by itself, twice. The second time gives the same values as the first, to the bit,
@@ -81,21 +106,26 @@ sealed interface LayerGradients extends AutoCloseable {
 
     private final Arena arena = Arena.ofShared(); // written by worker threads of the kernels
     private final ExampleGradients gradients;
+    private final int views;
     private final int[] axes;
     private final Tensor rows;
     private boolean closed;
 
-    Recomputed(ConvShape shape) {
+    Recomputed(ConvShape shape, int views) {
+      this.views = views;
       axes = shape.weightAxes();
-      int count = Math.min(BLOCK, shape.batch());
-      gradients = new ExampleGradients(shape.withBatch(count));
+      int count = Math.min(BLOCK, shape.batch() / views);
+      gradients = new ExampleGradients(shape.withBatch(count * views), views);
       rows = Tensor.allocate(arena, count, PerExampleGradients.aligned(Tensor.sizeOf(axes)));
     }
 
     /// The gradients of the examples from `from` on, as many as there is room for.
     private Tensor compute(Tensor x, Tensor dy, int from) {
-      int count = Math.min(rows.length(0), x.length(0) - from);
-      gradients.compute(x.examples(from, count), dy.examples(from, count), this::row);
+      int count = Math.min(rows.length(0), x.length(0) / views - from);
+      gradients.compute(
+          x.examples(from * views, count * views),
+          dy.examples(from * views, count * views),
+          this::row);
       return rows.examples(0, count);
     }
 
@@ -147,6 +177,7 @@ sealed interface LayerGradients extends AutoCloseable {
     static final double MAGNITUDE = 32;
 
     private final ConvShape shape;
+    private final int views;
     private final GhostNorms norms;
     private final int block;
     private final double rounding;
@@ -158,15 +189,17 @@ sealed interface LayerGradients extends AutoCloseable {
 
     /// Plans it.
     ///
-    /// @param shape the layer's, on the whole batch
+    /// @param shape the layer's, on all places
+    /// @param views of an example
     /// @param most what rounding may add where that leaves blocks of several examples
-    Ghost(ConvShape shape, double most) {
+    Ghost(ConvShape shape, int views, double most) {
       this.shape = shape;
-      norms = new GhostNorms(shape);
-      long positions = (long) shape.outHeight() * shape.outWidth();
-      block = GradientBlocks.block(shape.batch(), positions, MAGNITUDE, most);
+      this.views = views;
+      norms = new GhostNorms(shape, views);
+      long positions = (long) views * shape.outHeight() * shape.outWidth();
+      block = GradientBlocks.block(shape.batch() / views, positions, MAGNITUDE, most);
       rounding = GradientBlocks.inside(block, positions, MAGNITUDE);
-      scaled = Tensor.allocate(arena, shape.withBatch(block).outputAxes());
+      scaled = Tensor.allocate(arena, shape.withBatch(block * views).outputAxes());
       part = Tensor.allocate(arena, shape.weightAxes());
     }
 
@@ -183,12 +216,12 @@ sealed interface LayerGradients extends AutoCloseable {
       for (int from = 0; from < weights.length; from += block) {
         int count = Math.min(block, weights.length - from);
         for (int i = 0; i < count; i++) {
-          Tensor target = scaled.examples(i, 1);
+          Tensor target = scaled.examples(i * views, views);
           if (weights[from + i] == 0) {
             target.fill(0);
-            x.examples(from + i, 1).fill(0);
+            x.examples((from + i) * views, views).fill(0);
           } else {
-            target.copyFrom(dy.examples(from + i, 1));
+            target.copyFrom(dy.examples((from + i) * views, views));
             Elementwise.scale((float) weights[from + i], target);
           }
         }
@@ -197,8 +230,10 @@ sealed interface LayerGradients extends AutoCloseable {
                 count,
                 _ ->
                     new Convolution(
-                        shape.withBatch(count), EnumSet.of(Convolution.Pass.BACKWARD_WEIGHTS)))
-            .backwardWeights(x.examples(from, count), scaled.examples(0, count), part);
+                        shape.withBatch(count * views),
+                        EnumSet.of(Convolution.Pass.BACKWARD_WEIGHTS)))
+            .backwardWeights(
+                x.examples(from * views, count * views), scaled.examples(0, count * views), part);
         sum.add(part, at);
       }
     }

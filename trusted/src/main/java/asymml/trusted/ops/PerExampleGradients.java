@@ -86,16 +86,16 @@ public final class PerExampleGradients implements AutoCloseable {
           continue; // frozen
         }
         String name = graph.nodes().get(i).name();
-        ConvShape shape = PerExamplePlan.shape(graph, i, examples);
+        ConvShape shape = PerExamplePlan.shape(graph, i, plan.places());
         LayerGradients layer =
             switch (plan.method(name)) {
-              case PRODUCT -> new LayerGradients.Product(shape);
-              case GHOST -> new LayerGradients.Ghost(shape, MOST / Math.sqrt(ghosts));
-              case RECOMPUTED -> new LayerGradients.Recomputed(shape);
+              case PRODUCT -> LayerGradients.Product.of(shape, plan.views());
+              case GHOST -> new LayerGradients.Ghost(shape, plan.views(), MOST / Math.sqrt(ghosts));
+              case RECOMPUTED -> new LayerGradients.Recomputed(shape, plan.views());
               case STORED -> null;
             };
         if (layer == null) {
-          ExampleGradients gradients = opened.own(new ExampleGradients(shape));
+          ExampleGradients gradients = opened.own(new ExampleGradients(shape, plan.views()));
           kept.put(name, gradients);
           owned.own(gradients);
         } else {
@@ -133,11 +133,18 @@ public final class PerExampleGradients implements AutoCloseable {
     return parameters.stream().mapToLong(p -> aligned(p.size())).sum();
   }
 
-  /// How many places there are.
+  /// How many examples there are.
   ///
   /// @return at least 1
   public int examples() {
     return examples;
+  }
+
+  /// How many places they have, each example its views one after the other.
+  ///
+  /// @return at least 1
+  public int places() {
+    return plan.places();
   }
 
   /// How each layer's gradients are found.
@@ -149,9 +156,9 @@ public final class PerExampleGradients implements AutoCloseable {
 
   /// One example's gradient by a parameter that is kept.
   ///
-  /// @param example its place
+  /// @param example its number
   /// @param parameter its name
-  /// @return a view, to be written by the layer
+  /// @return a view of it, to be written by the layer
   /// @throws IllegalArgumentException if it is not kept
   public Tensor of(int example, String parameter) {
     Part part = part(parameter);
@@ -170,8 +177,9 @@ public final class PerExampleGradients implements AutoCloseable {
   /// one.
   ///
   /// @param name the node's
-  /// @param x `[N, H, W, C]`; where the plan says so, it must stay until [#addTo] is done
-  /// @param dy `[N, OH, OW, O]`, likewise
+  /// @param x `[N K, H, W, C]`, K views of each example; where the plan says so, it must stay until
+  ///   [#addTo] is done
+  /// @param dy `[N K, OH, OW, O]`, likewise
   public void linear(String name, Tensor x, Tensor dy) {
     ExampleGradients own = kept.get(name);
     Layer layer = layers.get(name);
@@ -189,7 +197,7 @@ public final class PerExampleGradients implements AutoCloseable {
     if (parts.containsKey(bias)) {
       int channels = dy.length(3);
       for (int i = 0; i < examples; i++) {
-        Tensor one = dy.examples(i, 1);
+        Tensor one = dy.examples(i * plan.views(), plan.views());
         Elementwise.columnSums(
             one.reshape(Math.toIntExact(one.size() / channels), channels), of(i, bias));
       }
@@ -198,7 +206,7 @@ public final class PerExampleGradients implements AutoCloseable {
 
   /// The norm of each example's gradient by all parameters together, of the last backward pass.
   ///
-  /// @return one for each place, at least the true one; NaN or infinite where the gradient is not
+  /// @return one for each example, at least the true one; NaN or infinite where the gradient is not
   ///   finite
   public double[] norms() {
     double[] norms = new double[examples];
@@ -215,7 +223,7 @@ public final class PerExampleGradients implements AutoCloseable {
   /// What each example's norm must at least be taken for, of the last backward pass: its weight in
   /// a sum may be at most the clip norm of 1 over that, or [#rounding] would not hold.
   ///
-  /// @return one for each place, at least 0; NaN or infinite where the gradient is not finite
+  /// @return one for each example, at least 0; NaN or infinite where the gradient is not finite
   public double[] leastNorms() {
     double[] least = new double[examples];
     for (Layer layer : layers.values()) {
@@ -248,7 +256,7 @@ public final class PerExampleGradients implements AutoCloseable {
   /// Adds the gradients of the last backward pass to a sum; those of weight 0 are not counted,
   /// whatever they hold. To be called once for each pass.
   ///
-  /// @param weights one for each place
+  /// @param weights one for each example
   /// @param sum of [#newSum]
   public void addTo(DoubleSum sum, double[] weights) {
     if (keptWidth > 0) {

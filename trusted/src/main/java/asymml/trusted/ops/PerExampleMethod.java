@@ -5,11 +5,12 @@ import java.util.Locale;
 
 /// How a linear layer's part in each example's gradient is measured, and added up.
 ///
-/// Costs are multiply-adds of an example, with P output positions, windows of K values and O output
-/// channels; the gradient of a batch has `P K O` of them, and `rho` is what that of a batch of one
-/// costs over it.
+/// Costs are multiply-adds of an example, with P output positions of all its views, windows of K
+/// values and O output channels; the gradient of a batch has `P K O` of them, and `rho` is what
+/// that of a batch of one costs over it.
 public enum PerExampleMethod {
-  /// Of one position alone the gradient is an outer product, and its norm the product of two.
+  /// Of one position alone the gradient is an outer product, and its norm the product of two; of
+  /// few positions, one in each view, Gram matrices cost little.
   PRODUCT,
   /// Each example's gradient is computed by itself and kept: `rho P K O`.
   STORED,
@@ -33,12 +34,13 @@ public enum PerExampleMethod {
   /// The method that takes the least time, memory aside.
   ///
   /// @param shape a layer's
+  /// @param views how many views of an example there are
   /// @return [#PRODUCT], [#GHOST] or [#STORED]
-  static PerExampleMethod fastest(ConvShape shape) {
+  static PerExampleMethod fastest(ConvShape shape, int views) {
     if (shape.isLinear()) {
       return PRODUCT;
     }
-    double positions = (double) shape.outHeight() * shape.outWidth();
+    double positions = (double) views * shape.outHeight() * shape.outWidth();
     double window = (double) shape.kernelHeight() * shape.kernelWidth() * shape.inChannels();
     double outputs = shape.outChannels();
     boolean few = positions * (window + outputs) < ONE_BY_ONE * window * outputs;

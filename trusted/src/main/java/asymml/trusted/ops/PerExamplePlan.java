@@ -23,13 +23,19 @@ import org.jspecify.annotations.Nullable;
 /// All other trained parameters, biases and those of group norm, are few and are kept.
 ///
 /// @param graph the network
-/// @param examples places of a physical batch, at least 1
+/// @param examples of a physical batch, at least 1
+/// @param views K, how many places an example has, one after the other, at least 1; its gradient is
+///   the sum of theirs
 /// @param methods of the linear layers that are trained, by name
-public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMethod> methods) {
+public record PerExamplePlan(
+    Graph graph, int examples, int views, Map<String, PerExampleMethod> methods) {
   /// Copies the methods.
   public PerExamplePlan {
     if (examples < 1) {
       throw new IllegalArgumentException("a batch has at least one example: " + examples);
+    }
+    if (views < 1) {
+      throw new IllegalArgumentException("an example has at least 1 view: " + views);
     }
     methods = Map.copyOf(methods);
   }
@@ -37,13 +43,16 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
   /// Chooses the methods.
   ///
   /// @param graph the network
-  /// @param wanted places of a physical batch, at least 1
+  /// @param places of a physical batch that are wanted, at least 1
+  /// @param views of an example, at least 1
   /// @param asked what all layers but fully connected ones get; null for the fastest that fit
   /// @param memoryBytes for what is kept of all examples
-  /// @return of as many places as are wanted, or as fit where the method is given
+  /// @return of as many examples as have the places that are wanted, at least 1; or as fit where
+  ///   the method is given
   /// @throws IllegalArgumentException if what must be kept of one example does not fit
   public static PerExamplePlan of(
-      Graph graph, int wanted, @Nullable PerExampleMethod asked, long memoryBytes) {
+      Graph graph, int places, int views, @Nullable PerExampleMethod asked, long memoryBytes) {
+    int wanted = Math.max(1, places / views);
     Map<String, PerExampleMethod> methods = new LinkedHashMap<>();
     List<Integer> kept = new ArrayList<>();
     for (int i : graph.linearLayers()) {
@@ -51,7 +60,7 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
         continue; // frozen
       }
       ConvShape shape = shape(graph, i, 1);
-      PerExampleMethod fastest = PerExampleMethod.fastest(shape);
+      PerExampleMethod fastest = PerExampleMethod.fastest(shape, views);
       PerExampleMethod method =
           asked == null || fastest == PerExampleMethod.PRODUCT ? fastest : asked;
       methods.put(graph.nodes().get(i).name(), method);
@@ -60,14 +69,14 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
       }
     }
     kept.sort(Comparator.comparingLong(i -> -weights(graph, i)));
-    PerExamplePlan plan = new PerExamplePlan(graph, wanted, methods);
+    PerExamplePlan plan = new PerExamplePlan(graph, wanted, views, methods);
     if (asked == null) {
       for (int i : kept) {
         if (plan.keptBytes(wanted) <= memoryBytes) {
           return plan;
         }
         methods.put(graph.nodes().get(i).name(), PerExampleMethod.RECOMPUTED);
-        plan = new PerExamplePlan(graph, wanted, methods);
+        plan = new PerExamplePlan(graph, wanted, views, methods);
       }
     }
     long one = plan.keptBytes(1);
@@ -79,7 +88,15 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
                   memoryBytes,
                   asked == PerExampleMethod.STORED ? ", or another method than stored" : ""));
     }
-    return new PerExamplePlan(graph, Math.toIntExact(Math.min(wanted, memoryBytes / one)), methods);
+    return new PerExamplePlan(
+        graph, Math.toIntExact(Math.min(wanted, memoryBytes / one)), views, methods);
+  }
+
+  /// The places of a physical batch.
+  ///
+  /// @return all views of all examples
+  public int places() {
+    return Math.multiplyExact(examples, views);
   }
 
   /// A layer's method.
@@ -123,9 +140,9 @@ public record PerExamplePlan(Graph graph, int examples, Map<String, PerExampleMe
   }
 
   /// The memory that kept gradients take.
-  private long keptBytes(int places) {
+  private long keptBytes(int count) {
     return Math.multiplyExact(
-        PerExampleGradients.width(keptParameters()), (long) places * Float.BYTES);
+        PerExampleGradients.width(keptParameters()), (long) count * Float.BYTES);
   }
 
   /// The trained parameters whose gradients are kept for each example.

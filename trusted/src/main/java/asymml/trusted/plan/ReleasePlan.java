@@ -239,7 +239,7 @@ public final class ReleasePlan {
   /// @return its release
   public Release residual(DataFlow.Input input) {
     String name = input.name();
-    long dim = graph.shape(input.key().source()).size();
+    long dim = views() * graph.shape(input.key().source()).size();
     return new Release(
         Channel.RESIDUALS,
         name,
@@ -312,7 +312,7 @@ public final class ReleasePlan {
   /// @return its release
   public Release outputGradient(DataFlow.Layer layer) {
     String name = layer.name();
-    long values = graph.shape(layer.node()).size();
+    long values = views() * graph.shape(layer.node()).size();
     return new Release(
         Channel.GRADIENTS,
         name,
@@ -343,12 +343,21 @@ public final class ReleasePlan {
         : null;
   }
 
-  /// Masks of DP-SGD: of each masked tensor an example has a part of the norm [Shield.Shares#NORM].
+  /// How many places of a batch an example has.
+  ///
+  /// @return 1 but for DP-SGD on several views of each image
+  public long views() {
+    return terms instanceof ReleaseTerms.DpSgd dpSgd ? dpSgd.views() : 1;
+  }
+
+  /// Masks of DP-SGD: of each masked tensor an example has a part of the norm [Shield.Shares#NORM]
+  /// in each of its places.
   private Release.Mechanism masks(ReleaseTerms.DpSgd terms) {
     int tensors =
         flow.inputs().size()
             + (int) flow.layers().stream().filter(DataFlow.Layer::sendsGradient).count();
-    return new Release.Gaussian(new ClipNorm(Shield.Shares.NORM), terms.masks(tensors));
+    return new Release.Gaussian(
+        new ClipNorm(Shield.Shares.norm(terms.views())), terms.masks(tensors));
   }
 
   /// The noise on what the trusted side adds to the gradients of a layer's parameters; null if they

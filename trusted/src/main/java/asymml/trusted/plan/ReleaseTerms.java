@@ -74,15 +74,20 @@ public sealed interface ReleaseTerms {
   /// masks cover what workers receive. Batches are drawn by Poisson sampling.
   ///
   /// @param noise z of the sum of all gradients, each of norm at most 1
+  /// @param views K, how many places of a batch an example has, at least 1; each masked tensor has
+  ///   a part of norm 1 in each of them
   /// @param masksShare s, what masks may cost beside that noise: with n masked tensors of an
   ///   example in a step, their noise multiplier is `z sqrt(n / s)`, so that all releases of the
   ///   step compose to `z / sqrt(1 + s)`; above 0
   /// @param basis what shared bases are fitted to, where there are any; [Basis#PUBLIC], if so
   /// @param shield what hides the data from workers, where there are any; [Shield.Shares], if so
-  record DpSgd(NoiseMultiplier noise, double masksShare, Basis basis, Shield shield)
+  record DpSgd(NoiseMultiplier noise, int views, double masksShare, Basis basis, Shield shield)
       implements ReleaseTerms {
-    /// Checks the share.
+    /// Checks views and share.
     public DpSgd {
+      if (views < 1) {
+        throw new IllegalArgumentException("an example has at least 1 view: " + views);
+      }
       if (!(masksShare > 0) || Double.isInfinite(masksShare)) {
         throw new IllegalArgumentException("the masks' share must be above 0: " + masksShare);
       }

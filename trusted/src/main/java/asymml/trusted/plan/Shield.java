@@ -61,6 +61,14 @@ public sealed interface Shield {
     /// mechanism that they are. Its value is of no matter, since masks are in proportion.
     public static final double NORM = 1;
 
+    /// The norm of all parts of a masked tensor that an example has.
+    ///
+    /// @param views how many places of a batch it has, each with a part of norm [#NORM]
+    /// @return at least [#NORM]
+    public static double norm(long views) {
+      return NORM * Math.sqrt(views);
+    }
+
     /// Checks the range.
     public Shares {
       if (!(positions > 0 && positions <= 1)) {

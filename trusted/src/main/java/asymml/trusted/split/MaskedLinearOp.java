@@ -96,7 +96,7 @@ public final class MaskedLinearOp implements RemoteOp {
             ? LayerCheck.ofPair(context.verifier(), first().worker(), name, shape)
             : null;
     this.inputMasking = input.masking();
-    this.gradientMasking = gradientRelease == null ? 1 : SplitInput.masking(gradientRelease);
+    this.gradientMasking = gradientRelease == null ? 1 : context.masking(gradientRelease);
   }
 
   private @Nullable LayerCheck checkNow() {

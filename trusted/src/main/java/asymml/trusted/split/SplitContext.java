@@ -292,14 +292,26 @@ public final class SplitContext implements AutoCloseable {
   }
 
   /// Fresh masks for a release that is accounted for.
-  Mask newMask(Release release, int examples) {
+  Mask newMask(Release release, int places) {
     if (!(release.mechanism() instanceof Release.Gaussian(var norm, var noise))) {
       throw new IllegalStateException("masks are accounted for: " + release);
     }
     return workers
         .first()
         .door()
-        .newMask(examples, Math.toIntExact(release.values()), norm.noiseDeviation(noise));
+        .newMask(
+            places,
+            Math.toIntExact(release.values() / releases.views()),
+            norm.noiseDeviation(noise));
+  }
+
+  /// By how much the masks of a release make the sum of squares of what is computed on larger.
+  ///
+  /// @param release of parts of norm 1, with masks of that many deviations in each value
+  double masking(Release release) {
+    return release.mechanism() instanceof Release.Gaussian(var norm, var noise)
+        ? 1 + release.values() / releases.views() * Math.pow(norm.noiseDeviation(noise), 2)
+        : 1;
   }
 
   /// What lasts from step to step at a place.

@@ -94,16 +94,7 @@ public final class SplitInput implements AutoCloseable {
 
   /// By how much masks make the sum of squares of the input larger.
   double masking() {
-    return masking(site.residual());
-  }
-
-  /// By how much the masks of a release make the sum of squares of what is computed on larger.
-  ///
-  /// @param release of values of norm 1, with masks of that many deviations in each value
-  static double masking(Release release) {
-    return release.mechanism() instanceof Release.Gaussian(var norm, var noise)
-        ? 1 + release.values() * Math.pow(norm.noiseDeviation(noise), 2)
-        : 1;
+    return context.masking(site.residual());
   }
 
   private ReleaseWitness witness(int shard) {

@@ -150,7 +150,7 @@ record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long ste
               ? new ReleaseTerms.Accounted(
                   noise, privacy.protect(), privacy.basis(), bounds, shield)
               : new ReleaseTerms.DpSgd(
-                  multiplier(noise), dpSgd.masksShare(), privacy.basis(), shield);
+                  multiplier(noise), dpSgd.views(), dpSgd.masksShare(), privacy.basis(), shield);
       return new Accounting(new ReleasePlan(graph, plan, terms), sampling, privacy.delta(), steps);
     }
 

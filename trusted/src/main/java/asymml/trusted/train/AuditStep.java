@@ -105,7 +105,7 @@ public final class AuditStep implements AutoCloseable {
         new BatchLoader(
             run.data().train(),
             run.normalization(),
-            Augmentation.none(),
+            Augmentation.none().withViews(run.augmentation().views()),
             places,
             execution.physicalBatch(),
             0,

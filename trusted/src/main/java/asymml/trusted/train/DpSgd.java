@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 /// @param logicalBatchSize B, the expected number of examples of a step, at least 1; at most the
 ///   training images count
 /// @param maxGradNorm C, the largest norm of one example's gradient, above 0
+/// @param views K, how many augmented views of an example there are in a step, at least 1
+///   (augmentation multiplicity): its gradient is the mean of theirs, before its norm is taken
 /// @param weightAverage how much of the moving average of weights stays in a step, 0 (no average)
 ///   to below 1; the average is what is evaluated and released
 /// @param masksShare what masks may cost, as a share of the inverse square of the noise multiplier;
@@ -26,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 public record DpSgd(
     int logicalBatchSize,
     double maxGradNorm,
+    int views,
     double weightAverage,
     double masksShare,
     @Nullable PerExampleMethod perExample,
@@ -33,7 +36,8 @@ public record DpSgd(
   /// The default settings.
   public static final DpSgd DEFAULT = new DpSgd(4096, 1, 0.95, 0.02, 512L << 20);
 
-  /// Settings with the fastest method for each layer that fits into memory.
+  /// Settings with one view of an example, and the fastest method for each layer that fits into
+  /// memory.
   ///
   /// @param logicalBatchSize B
   /// @param maxGradNorm C
@@ -46,7 +50,7 @@ public record DpSgd(
       double weightAverage,
       double masksShare,
       long memoryBytes) {
-    this(logicalBatchSize, maxGradNorm, weightAverage, masksShare, null, memoryBytes);
+    this(logicalBatchSize, maxGradNorm, 1, weightAverage, masksShare, null, memoryBytes);
   }
 
   /// Checks the ranges above.
@@ -58,6 +62,7 @@ public record DpSgd(
         maxGradNorm > 0 && Double.isFinite(maxGradNorm) && Double.isFinite(1 / maxGradNorm),
         "the largest gradient norm must be above 0 and finite",
         maxGradNorm);
+    check(views >= 1, "an example has at least 1 view", views);
     check(
         weightAverage >= 0 && weightAverage < 1,
         "the weight average must keep from 0 to below 1",
@@ -82,11 +87,11 @@ public record DpSgd(
   /// as asked for, or as fit into memory.
   ///
   /// @param graph the network
-  /// @param wanted examples of a physical batch, at least 1
-  /// @return of 1 to `wanted` examples
+  /// @param places of a physical batch that are wanted, at least 1
+  /// @return of at least 1 example, with its views
   /// @throws IllegalArgumentException if what must be kept of one example does not fit
-  public PerExamplePlan plan(Graph graph, int wanted) {
-    return PerExamplePlan.of(graph, wanted, perExample, memoryBytes);
+  public PerExamplePlan plan(Graph graph, int places) {
+    return PerExamplePlan.of(graph, places, views, perExample, memoryBytes);
   }
 
   /// How much of the moving average stays in a step: less in the first ones, so that it does not
@@ -100,7 +105,7 @@ public record DpSgd(
 
   @Override
   public String toString() {
-    return "DP-SGD of %s examples, norm %s, average %s, masks %s"
-        .formatted(logicalBatchSize, maxGradNorm, weightAverage, masksShare);
+    return "DP-SGD of %s examples, %s views, norm %s, average %s, masks %s"
+        .formatted(logicalBatchSize, views, maxGradNorm, weightAverage, masksShare);
   }
 }

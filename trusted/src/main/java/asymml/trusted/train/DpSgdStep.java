@@ -11,6 +11,7 @@ import asymml.trusted.data.BatchLoader;
 import asymml.trusted.network.Network;
 import asymml.trusted.ops.JointClip;
 import asymml.wire.ProtocolException;
+import java.util.Arrays;
 
 /// One step of DP-SGD: a logical batch in physical ones, whose clipped gradients are summed, noised
 /// once and divided by the expected number of examples.
@@ -47,7 +48,7 @@ record DpSgdStep(
   /// @param loader gives physical batches
   /// @param step from 0
   /// @param hooks what surrounds the physical batches
-  /// @return loss and hits of all of them; PRIVATE
+  /// @return loss and hits of all of them, means over their views, hits rounded down; PRIVATE
   /// @throws ProtocolException if a worker fails
   SoftmaxCrossEntropy.Result run(BatchLoader loader, long step, Hooks hooks)
       throws ProtocolException {
@@ -57,7 +58,7 @@ record DpSgdStep(
     clip.begin();
     for (int i = 0; i < batches; i++) {
       Batch batch = loader.next();
-      Places places = new Places(batch.labels());
+      Places places = new Places(batch.labels(), clip.views());
       hooks.begin(places, i == 0);
       network.load(batch.images());
       if (i == 0) {
@@ -68,7 +69,11 @@ record DpSgdStep(
       places.dropUnlessFinite(network.logits());
       SoftmaxCrossEntropy.Result result =
           SoftmaxCrossEntropy.evaluate(
-              network.logits(), places.labels, labelSmoothing, 1, network.logitsGradient());
+              network.logits(),
+              places.labels,
+              labelSmoothing,
+              clip.views(),
+              network.logitsGradient());
       network.backward();
       clip.add(places);
       loss += result.lossSum();
@@ -77,16 +82,19 @@ record DpSgdStep(
     }
     hooks.beforeNoise();
     clip.finish(release, noise, expected);
-    return new SoftmaxCrossEntropy.Result(loss, examples, correct);
+    int views = clip.views();
+    return new SoftmaxCrossEntropy.Result(loss / views, examples / views, correct / views);
   }
 
-  /// The labels of the examples that count. Those whose values are not finite count as null
-  /// examples: that the run goes on is no information about them.
+  /// The labels of the examples that count, in each of their places. Those with values that are not
+  /// finite count as null examples: that the run goes on is no information about them.
   private static final class Places implements NullExamples {
     private final int[] labels;
+    private final int views;
 
-    Places(int[] labels) {
+    Places(int[] labels, int views) {
       this.labels = labels.clone();
+      this.views = views;
     }
 
     @Override
@@ -96,7 +104,8 @@ record DpSgdStep(
 
     @Override
     public boolean drop(int place) {
-      labels[place] = SoftmaxCrossEntropy.NO_LABEL;
+      int first = place - place % views;
+      Arrays.fill(labels, first, first + views, SoftmaxCrossEntropy.NO_LABEL);
       return true;
     }
 

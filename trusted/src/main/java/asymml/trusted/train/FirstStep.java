@@ -39,7 +39,8 @@ public final class FirstStep implements AutoCloseable {
   ///
   /// @param config of the run
   /// @param data of the run
-  /// @throws IllegalArgumentException if it does not, or model and images do not fit together
+  /// @throws IllegalArgumentException if it does not, a step has several views of each image, or
+  ///   model and images do not fit together
   /// @throws asymml.trusted.boundary.NonFiniteException if an activation is NaN or infinite
   public FirstStep(TrainConfig config, DataSet data) {
     this(config, data, List.of());
@@ -62,6 +63,11 @@ public final class FirstStep implements AutoCloseable {
               + " cannot be repeated");
     }
     run = RunPlan.of(config, data);
+    if (run.augmentation().views() > 1) {
+      throw new IllegalArgumentException(
+          "its steps have several views of each image (augmentation multiplicity %s); only steps with one can be repeated"
+              .formatted(run.augmentation().views()));
+    }
     order =
         poisson
             ? drawn.stream().mapToInt(i -> i).toArray()

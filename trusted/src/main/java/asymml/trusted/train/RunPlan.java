@@ -70,7 +70,7 @@ record RunPlan(
     return dpSgd == null ? config.batchSize() : dpSgd.logicalBatchSize();
   }
 
-  /// The examples that are computed at a time.
+  /// The examples that are computed at a time, with all of their views.
   int physicalBatch() {
     DpSgd dpSgd = config.privacy().dpSgd();
     return dpSgd == null ? batchSize() : perExample(dpSgd).examples();
@@ -79,6 +79,12 @@ record RunPlan(
   /// How the gradients of single examples are found.
   PerExamplePlan perExample(DpSgd dpSgd) {
     return dpSgd.plan(graph, Math.min(config.batchSize(), batchSize()));
+  }
+
+  /// How many views of an example there are in a step.
+  private int views() {
+    DpSgd dpSgd = config.privacy().dpSgd();
+    return dpSgd == null ? 1 : dpSgd.views();
   }
 
   /// Steps of an epoch.
@@ -100,9 +106,10 @@ record RunPlan(
   /// image would have to be computed anew.
   Augmentation augmentation() {
     if (!config.augment()) {
-      return Augmentation.none();
+      return Augmentation.none().withViews(views());
     }
-    return graph.beginsWithScattering() ? data.augmentation().flipsOnly() : data.augmentation();
+    return (graph.beginsWithScattering() ? data.augmentation().flipsOnly() : data.augmentation())
+        .withViews(views());
   }
 
   /// What order and augmentation of an epoch follow from.

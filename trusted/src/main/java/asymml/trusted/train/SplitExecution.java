@@ -90,13 +90,13 @@ final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks
       PerExampleGradients rows =
           dpSgd == null ? null : opened.own(new PerExampleGradients(run.perExample(dpSgd)));
       physicalBatch = rows == null ? slots() : rows.examples();
-      split =
-          opened.own(new SplitContext(run.graph(), physicalBatch, accounting.releases(), workers));
+      int places = rows == null ? physicalBatch : rows.places();
+      split = opened.own(new SplitContext(run.graph(), places, accounting.releases(), workers));
       owned.own(split);
       PlannedSizes networks =
           PlannedSizes.of(
               run,
-              physicalBatch,
+              places,
               size ->
                   opened.own(
                       SplitNetwork.forTraining(
@@ -110,7 +110,7 @@ final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks
         owned.own(rows);
         jointStep =
             new DpSgdStep(
-                networks.of(physicalBatch),
+                networks.of(places),
                 new JointClip(rows, parameters, dpSgd.maxGradNorm()),
                 joint,
                 workers.first().door().sums(),

@@ -90,6 +90,35 @@ class MaskedReleaseTest {
     assertThat(masked.scales()).containsExactly(new float[] {norm, 0, 3 * norm}, within(0.01f));
   }
 
+  /// An image with two places has parts of norm 1 in both, so sqrt(2) in all.
+  @Test
+  void of_two_views_of_an_image_masks_cover_the_norm_of_both() throws Exception {
+    Release both =
+        new Release(
+            Channel.RESIDUALS,
+            "conv",
+            2L * VALUES,
+            new Release.Gaussian(new ClipNorm(Math.sqrt(2)), new NoiseMultiplier(NOISE)));
+    Release oneNorm =
+        new Release(
+            Channel.RESIDUALS,
+            "conv",
+            2L * VALUES,
+            new Release.Gaussian(new ClipNorm(1), new NoiseMultiplier(NOISE)));
+    first.log().begin(List.of(both, both, oneNorm));
+    double deviation = Math.sqrt(2) * NOISE;
+    Mask enough = first.door().newMask(EXAMPLES, VALUES, deviation);
+    assertThat(masked(both, enough, NullExamples.NONE).scales()).hasSize(EXAMPLES);
+    Mask little = first.door().newMask(EXAMPLES, VALUES, 0.999 * deviation);
+    assertThatThrownBy(() -> masked(both, little, NullExamples.NONE))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("the masks are not those that are accounted for");
+    Mask other = first.door().newMask(EXAMPLES, VALUES, deviation);
+    assertThatThrownBy(() -> masked(oneNorm, other, NullExamples.NONE))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("the masks are not those that are accounted for");
+  }
+
   @Test
   void masks_are_used_once_on_each_side() throws Exception {
     Mask mask = mask();

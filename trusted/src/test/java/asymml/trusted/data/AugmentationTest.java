@@ -128,6 +128,37 @@ class AugmentationTest {
     assertThat(farthest).isEqualTo(padding);
   }
 
+  /// The first view is what there is where there is but one.
+  @Test
+  void every_second_view_of_an_image_is_mirrored_and_shifts_differ() {
+    int count = 60;
+    Augmentation one = new Augmentation(true, 2);
+    float[][] single = vary(copies(count, 6, 7), one, 22);
+    ImageSet images = copies(count, 6, 7);
+    int[] order = IntStream.range(0, count).toArray();
+    int different = 0;
+    try (BatchLoader loader =
+        new BatchLoader(images, IDENTITY, one.withViews(3), order, count, 22, 0)) {
+      Batch batch = loader.next();
+      assertThat(batch.labels()).hasSize(3 * count);
+      for (int n = 0; n < count; n++) {
+        Variation[] views = new Variation[3];
+        for (int k = 0; k < 3; k++) {
+          assertThat(batch.indices()[3 * n + k]).isEqualTo(n);
+          assertThat(batch.labels()[3 * n + k]).isEqualTo(images.label(n));
+          views[k] = read(batch.images().examples(3 * n + k, 1).toArray(), 6, 7);
+        }
+        assertThat(views[0]).isEqualTo(read(single[n], 6, 7));
+        assertThat(views[1].mirrored).isNotEqualTo(views[0].mirrored);
+        assertThat(views[2].mirrored).isEqualTo(views[0].mirrored);
+        different += views[2].equals(views[0]) ? 0 : 1;
+      }
+      assertThat(loader.hasNext()).isFalse();
+    }
+    // Of 25 shifts, two are the same in one image of 25.
+    assertThat(different).isGreaterThan(count / 2);
+  }
+
   @Test
   void without_variation_images_are_what_they_are_whatever_the_seed() {
     for (long seed : new long[] {0, -1, Long.MIN_VALUE}) {

@@ -51,9 +51,9 @@ class DpSgdNetworkTest {
     return graph.parameters().stream().filter(p -> p.kind().trained()).toList();
   }
 
-  private static PerExampleGradients rows(Graph graph, int examples) {
+  private static PerExampleGradients rows(Graph graph, int places, int views) {
     return new PerExampleGradients(
-        PerExamplePlan.of(graph, examples, PerExampleMethod.STORED, 1L << 30));
+        PerExamplePlan.of(graph, places, views, PerExampleMethod.STORED, 1L << 30));
   }
 
   private static Release joint(Graph graph, NoiseMultiplier noise) {
@@ -95,7 +95,7 @@ class DpSgdNetworkTest {
       double maxNorm,
       NoiseMultiplier noise)
       throws Exception {
-    try (PerExampleGradients rows = rows(graph, physical);
+    try (PerExampleGradients rows = rows(graph, physical, 1);
         TrustedNetwork network = TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows);
         SumNoise sumNoise = new SumNoise(new SeededSecureRandom(SEED), 2)) {
       ReleaseLog log = new ReleaseLog();
@@ -176,6 +176,43 @@ class DpSgdNetworkTest {
     }
   }
 
+  /// Places 2 and 3 are of one image, and one of them is not to be counted: then neither is.
+  @Test
+  void an_example_counts_with_all_of_its_views_or_not_at_all() throws Exception {
+    Graph graph = graph("cnn");
+    float[][] images = images(graph, 6);
+    int[] labels = {0, 0, 1, 1, 2, 2};
+    int[] whole = {0, 0, NONE, NONE, 2, 2};
+    try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);
+        PerExampleGradients rows = rows(graph, 6, 2);
+        TrustedNetwork network = TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows);
+        SumNoise noise = new SumNoise(new SeededSecureRandom(SEED), 1)) {
+      ReleaseLog log = new ReleaseLog();
+      noise.log(log);
+      double[] expected = sum(graph, parameters, images, whole, 2, 1);
+      for (int i = 0; i < images.length; i++) {
+        network.input().examples(i, 1).copyFrom(images[i]);
+      }
+      network.forward(0);
+      SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, 1, network.logitsGradient());
+      network.backward();
+      JointClip clip = new JointClip(rows, parameters, 1);
+      assertThat(clip.views()).isEqualTo(2);
+      clip.begin();
+      clip.add(place -> place == 3);
+      log.begin(List.of(joint(graph, SILENT)));
+      clip.finish(joint(graph, SILENT), noise, 1);
+      // Standardised weights have another gradient: those of the classifier are compared.
+      double[] found = vector(graph, parameters, 1);
+      int from = found.length - plainValues(graph);
+      assertThat(
+              distance(
+                  Arrays.copyOfRange(found, from, found.length),
+                  Arrays.copyOfRange(expected, from, expected.length)))
+          .isLessThan(1e-4);
+    }
+  }
+
   @Test
   void the_size_of_physical_batches_changes_nothing() throws Exception {
     Graph graph = graph("cnn");
@@ -192,19 +229,21 @@ class DpSgdNetworkTest {
   }
 
   /// Unstandardised weights, so that the gradients are the sums themselves.
-  @Test
-  void one_example_changes_the_sum_by_at_most_one_and_by_one_where_it_is_clipped()
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4})
+  void one_example_changes_the_sum_by_at_most_one_and_by_one_where_it_is_clipped(int views)
       throws Exception {
     Graph graph = graph("cnn");
     float[][] images = images(graph, 8);
-    int[] labels = random.ints(8, 0, 5).toArray();
+    int[] drawn = random.ints(8, 0, 5).toArray();
+    int[] labels = IntStream.range(0, 8).map(i -> drawn[i / views]).toArray();
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true)) {
       for (double maxNorm : new double[] {1e-3, 1, 1e3}) {
-        double[] all = sum(graph, parameters, images, labels, maxNorm);
-        for (int i = 0; i < images.length; i++) {
+        double[] all = sum(graph, parameters, images, labels, views, maxNorm);
+        for (int i = 0; i < images.length; i += views) {
           int[] without = labels.clone();
-          without[i] = NONE;
-          double change = distance(all, sum(graph, parameters, images, without, maxNorm));
+          Arrays.fill(without, i, i + views, NONE);
+          double change = distance(all, sum(graph, parameters, images, without, views, maxNorm));
           assertThat(change).isLessThanOrEqualTo(1);
           if (maxNorm == 1e-3) {
             assertThat(change).isGreaterThan(1 - 1e-5);
@@ -216,13 +255,10 @@ class DpSgdNetworkTest {
 
   /// The sum of clipped gradients by the weights that layers compute with.
   private static double[] sum(
-      Graph graph, Parameters parameters, float[][] images, int[] labels, double maxNorm)
+      Graph graph, Parameters parameters, float[][] images, int[] labels, int views, double maxNorm)
       throws Exception {
-    try (PerExampleGradients rows = rows(graph, images.length);
-        TrustedNetwork network = TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows);
-        SumNoise noise = new SumNoise(new SeededSecureRandom(SEED), 1)) {
-      ReleaseLog log = new ReleaseLog();
-      noise.log(log);
+    try (PerExampleGradients rows = rows(graph, images.length, views);
+        TrustedNetwork network = TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows)) {
       for (int i = 0; i < images.length; i++) {
         network.input().examples(i, 1).copyFrom(images[i]);
       }
@@ -230,10 +266,10 @@ class DpSgdNetworkTest {
       SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, 1, network.logitsGradient());
       network.backward();
       double[] norms = rows.norms();
-      double[] weights = new double[images.length];
-      for (int i = 0; i < images.length; i++) {
+      double[] weights = new double[norms.length];
+      for (int i = 0; i < weights.length; i++) {
         double norm = Math.max(norms[i], rows.leastNorms()[i]);
-        weights[i] = labels[i] == NONE ? 0 : (1 - 0x1p-20) / Math.max(maxNorm, norm);
+        weights[i] = labels[i * views] == NONE ? 0 : (1 - 0x1p-20) / Math.max(maxNorm, norm);
       }
       DoubleSum sum = rows.newSum();
       rows.addTo(sum, weights);
@@ -291,7 +327,7 @@ class DpSgdNetworkTest {
   void batch_norm_has_no_gradients_of_single_examples() {
     Graph graph = Zoo.build("cnn", new Shape(8, 8, 3), 5, Zoo.Norm.BATCH);
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);
-        PerExampleGradients rows = rows(graph, 2)) {
+        PerExampleGradients rows = rows(graph, 2, 1)) {
       assertThatThrownBy(
               () -> TrustedNetwork.forPrivateTraining(graph, parameters, SEED, rows).close())
           .isInstanceOf(IllegalArgumentException.class)

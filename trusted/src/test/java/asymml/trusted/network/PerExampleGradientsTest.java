@@ -203,7 +203,7 @@ class PerExampleGradientsTest {
           bound += weights[n] * norm(alone[n]);
         }
         double most = bound;
-        PerExamplePlan plan = PerExamplePlan.of(graph, EXAMPLES, asked, PLENTY);
+        PerExamplePlan plan = PerExamplePlan.of(graph, EXAMPLES, 1, asked, PLENTY);
         pass(
             graph,
             parameters,
@@ -222,6 +222,51 @@ class PerExampleGradientsTest {
               assertThat(norm(off)).isLessThan(1e-5 * most);
             });
       }
+    }
+  }
+
+  /// Two images with two views each, of different size, as if they were four.
+  @ParameterizedTest
+  @NullSource
+  @ValueSource(strings = {"STORED", "GHOST", "RECOMPUTED"})
+  void views_of_an_example_are_added_before_its_norm_is_taken(@Nullable String method)
+      throws Exception {
+    PerExampleMethod asked = method == null ? null : PerExampleMethod.valueOf(method);
+    int[] labels = {1, 1, 2, 2};
+    double[] weights = {0.5, 2};
+    Graph graph = graph(true);
+    float[][] images = Arrays.copyOfRange(images(graph), 1, 5);
+    try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true)) {
+      disturb(graph, parameters);
+      double[][] places = bruteForce(graph, parameters, images, labels);
+      double[][] examples = new double[2][places[0].length];
+      double[] expected = new double[places[0].length];
+      for (int k = 0; k < expected.length; k++) {
+        for (int n = 0; n < 4; n++) {
+          examples[n / 2][k] += places[n][k];
+          expected[k] += weights[n / 2] * places[n][k];
+        }
+      }
+      pass(
+          graph,
+          parameters,
+          images,
+          labels,
+          PerExamplePlan.of(graph, 4, 2, asked, PLENTY),
+          gradients -> {
+            assertThat(gradients.examples()).isEqualTo(2);
+            assertThat(gradients.places()).isEqualTo(4);
+            double[] norms = gradients.norms();
+            double most = 0;
+            for (int n = 0; n < 2; n++) {
+              assertThat(norms[n] / norm(examples[n]) - 1).isBetween(-1e-6, 1e-5);
+              most += weights[n] * norm(examples[n]);
+            }
+            double[] sum = sum(graph, gradients, weights);
+            double[] off =
+                IntStream.range(0, sum.length).mapToDouble(k -> sum[k] - expected[k]).toArray();
+            assertThat(norm(off)).isLessThan(1e-5 * most);
+          });
     }
   }
 
@@ -256,7 +301,7 @@ class PerExampleGradientsTest {
             parameters,
             images,
             new int[] {0},
-            PerExamplePlan.of(graph, 1, methods[m], PLENTY),
+            PerExamplePlan.of(graph, 1, 1, methods[m], PLENTY),
             gradients -> found[at] = gradients.norms()[0]);
       }
       // dy = -+ (1, 2, 3, 4) at the two positions, and the inputs differ by (1/8, 1/4, 0).
@@ -276,7 +321,7 @@ class PerExampleGradientsTest {
     float[][] images = images(graph);
     int[] labels = {0, 1, 2, 1, 0};
     double[] weights = {1, 1, 0, 1, 1};
-    PerExamplePlan plan = PerExamplePlan.of(graph, EXAMPLES, asked, PLENTY);
+    PerExamplePlan plan = PerExamplePlan.of(graph, EXAMPLES, 1, asked, PLENTY);
     try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true)) {
       double[][] sums = new double[2][];
       pass(
@@ -321,7 +366,7 @@ class PerExampleGradientsTest {
             parameters,
             images,
             labels,
-            PerExamplePlan.of(graph, count, methods[m], PLENTY),
+            PerExamplePlan.of(graph, count, 1, methods[m], PLENTY),
             gradients -> {
               double[] norms = gradients.norms();
               double[] least = gradients.leastNorms();
@@ -345,23 +390,23 @@ class PerExampleGradientsTest {
   @Test
   void methods_follow_the_shape_and_the_memory() {
     Graph scatter = Zoo.build("scatter-cnn", new Shape(32, 32, 3), 10, Zoo.Norm.GROUP);
-    assertThat(PerExamplePlan.of(scatter, 128, null, PLENTY).methods())
+    assertThat(PerExamplePlan.of(scatter, 128, 1, null, PLENTY).methods())
         .isEqualTo(
             Map.of(
                 "conv1", PerExampleMethod.GHOST,
                 "conv2", PerExampleMethod.GHOST,
                 "fc", PerExampleMethod.PRODUCT));
     Graph resnet = Zoo.build("resnet20", new Shape(32, 32, 3), 10, Zoo.Norm.GROUP);
-    PerExamplePlan plenty = PerExamplePlan.of(resnet, 128, null, PLENTY);
+    PerExamplePlan plenty = PerExamplePlan.of(resnet, 128, 1, null, PLENTY);
     assertThat(plenty.method("conv1")).isEqualTo(PerExampleMethod.STORED);
     assertThat(plenty.method("fc")).isEqualTo(PerExampleMethod.PRODUCT);
-    PerExamplePlan scarce = PerExamplePlan.of(resnet, 128, null, 40L << 20);
+    PerExamplePlan scarce = PerExamplePlan.of(resnet, 128, 1, null, 40L << 20);
     assertThat(scarce.examples()).isEqualTo(128);
     assertThat(scarce.method("layer3.2.conv2")).isEqualTo(PerExampleMethod.RECOMPUTED);
     assertThat(scarce.method("layer1.0.conv1")).isEqualTo(PerExampleMethod.STORED);
-    assertThat(PerExamplePlan.of(resnet, 128, PerExampleMethod.STORED, 40L << 20).examples())
+    assertThat(PerExamplePlan.of(resnet, 128, 1, PerExampleMethod.STORED, 40L << 20).examples())
         .isBetween(1, 127);
-    assertThatThrownBy(() -> PerExamplePlan.of(resnet, 128, PerExampleMethod.STORED, 1 << 10))
+    assertThatThrownBy(() -> PerExamplePlan.of(resnet, 128, 1, PerExampleMethod.STORED, 1 << 10))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("or another method than stored");
   }

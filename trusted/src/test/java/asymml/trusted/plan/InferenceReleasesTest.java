@@ -147,7 +147,7 @@ class InferenceReleasesTest {
     refused(
         graph,
         split,
-        new ReleaseTerms.DpSgd(new NoiseMultiplier(1), 0.1, Basis.PUBLIC, new Shield.Shares(1)),
+        new ReleaseTerms.DpSgd(new NoiseMultiplier(1), 1, 0.1, Basis.PUBLIC, new Shield.Shares(1)),
         "DP-SGD trains");
   }
 

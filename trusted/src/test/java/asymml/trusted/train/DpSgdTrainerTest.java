@@ -193,7 +193,7 @@ class DpSgdTrainerTest {
     DpSgd little = new DpSgd(60, 1, 0.9, 0.02, 1 << 18);
     assertThat(little.plan(graph, 16).examples()).isEqualTo(16);
     assertThat(little.plan(graph, 16).methods()).containsValue(PerExampleMethod.RECOMPUTED);
-    DpSgd stored = new DpSgd(60, 1, 0.9, 0.02, PerExampleMethod.STORED, 1 << 20);
+    DpSgd stored = new DpSgd(60, 1, 1, 0.9, 0.02, PerExampleMethod.STORED, 1 << 20);
     assertThat(stored.plan(graph, 16).examples()).isBetween(1, 15);
     assertThatThrownBy(() -> new DpSgd(60, 1, 0.9, 0.02, 1 << 6).plan(graph, 16))
         .isInstanceOf(IllegalArgumentException.class)
