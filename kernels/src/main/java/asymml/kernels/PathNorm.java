@@ -32,7 +32,7 @@ final class PathNorm {
     double squares = 0;
     for (int p = 0; p < pixels; p++) {
       for (int i = 0; i < paths; i++) {
-        double value = Lanes.get(features, (long) p * row + first + i * step);
+        double value = Lanes.get(features, (long) p * row + first + (long) i * step);
         sum += value;
         squares += value * value;
       }
@@ -43,7 +43,7 @@ final class PathNorm {
     double scale = 1 / Math.sqrt(variance + EPSILON);
     for (int p = 0; p < pixels; p++) {
       for (int i = 0; i < paths; i++) {
-        long at = (long) p * row + first + i * step;
+        long at = (long) p * row + first + (long) i * step;
         Lanes.set(features, at, (float) ((Lanes.get(features, at) - mean) * scale));
       }
     }

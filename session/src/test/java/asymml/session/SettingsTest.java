@@ -166,7 +166,7 @@ class SettingsTest {
     assertThat(config.batchSize()).isEqualTo(128);
     assertThat(config.epochs()).isEqualTo(30);
     assertThat(config.augment()).isFalse();
-    assertThat(config.optimizer().learningRate()).isEqualTo(1f);
+    assertThat(config.optimizer().learningRate()).isEqualTo(2);
     assertThat(config.optimizer().weightDecay()).isZero();
     assertThat(config.noise()).isEqualTo(new NoiseStrength.None());
     assertThat(config.privacy().protect())

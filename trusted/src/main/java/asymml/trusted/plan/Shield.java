@@ -66,7 +66,7 @@ public sealed interface Shield {
     /// @param views how many places of a batch it has, each with a part of norm [#NORM]
     /// @return at least [#NORM]
     public static double norm(long views) {
-      return NORM * Math.sqrt(views);
+      return NORM * Math.sqrt((double) views);
     }
 
     /// Checks the range.

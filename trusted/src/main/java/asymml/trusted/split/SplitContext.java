@@ -309,9 +309,11 @@ public final class SplitContext implements AutoCloseable {
   ///
   /// @param release of parts of norm 1, with masks of that many deviations in each value
   double masking(Release release) {
-    return release.mechanism() instanceof Release.Gaussian(var norm, var noise)
-        ? 1 + release.values() / releases.views() * Math.pow(norm.noiseDeviation(noise), 2)
-        : 1;
+    if (!(release.mechanism() instanceof Release.Gaussian(var norm, var noise))) {
+      return 1;
+    }
+    long values = release.values() / releases.views();
+    return 1 + (double) values * Math.pow(norm.noiseDeviation(noise), 2);
   }
 
   /// What lasts from step to step at a place.
