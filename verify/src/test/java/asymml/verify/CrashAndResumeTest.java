@@ -10,6 +10,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -36,7 +37,8 @@ class CrashAndResumeTest {
   /// A process that hangs must not hang the tests.
   private static final long LIMIT_MINUTES = 10;
 
-  /// Kills come at moments up to this: about as many while a run trains as while it begins.
+  /// Kills come at moments up to this, which adapts to the machine: some of them must come while a
+  /// run trains, and not all while it begins.
   private static double rangeMillis = 4000;
 
   private static byte[] undisturbedCheckpoint;
@@ -188,25 +190,35 @@ class CrashAndResumeTest {
     killAndResume(Victim.WORKER);
   }
 
+  /// @param whileTraining how many came after the attempt had written a checkpoint
+  private record Kills(int all, int whileTraining) {
+    Kills plus(Kills more) {
+      return new Kills(all + more.all, whileTraining + more.whileTraining);
+    }
+  }
+
   private static void killAndResume(Victim victim) throws Exception {
     SplittableRandom random = new SplittableRandom(SEED);
-    int kills = 0;
+    Kills kills = new Kills(0, 0);
     int runs = 0;
-    while (kills < KILLS) {
+    while (kills.all < KILLS) {
       Path run = folder.resolve(victim + "-" + runs++);
-      kills += disturb(victim, run, KILLS - kills, random);
+      kills = kills.plus(disturb(victim, run, KILLS - kills.all, random));
       assertEndsAsUndisturbed(run);
-      System.out.printf("%s: %d kills in %d runs%n", victim, kills, runs);
+      System.out.printf(
+          "%s: %d kills, %d of them after a new checkpoint, in %d runs%n",
+          victim, kills.all, kills.whileTraining, runs);
     }
-    assertThat(kills).isEqualTo(KILLS);
+    assertThat(kills.all).isEqualTo(KILLS);
   }
 
   /// Kills a run again and again until it has come to its end all the same, or often enough.
   ///
   /// @return how often
-  private static int disturb(Victim victim, Path run, int most, SplittableRandom random)
+  private static Kills disturb(Victim victim, Path run, int most, SplittableRandom random)
       throws Exception {
     int kills = 0;
+    int whileTraining = 0;
     while (true) {
       // What was killed before its first checkpoint has nothing to resume.
       boolean begun = Files.exists(run.resolve("checkpoint.safetensors"));
@@ -214,10 +226,13 @@ class CrashAndResumeTest {
         assertThat(run.resolve("metrics.jsonl")).doesNotExist();
         delete(run);
       }
+      byte[] before = checkpoint(run);
       Attempt attempt = new Attempt(begun ? resumed(run) : fresh(run));
       if (kills < most && attempt.kill(victim, (long) random.nextDouble(rangeMillis))) {
+        boolean trained = !Arrays.equals(before, checkpoint(run));
         kills++;
-        rangeMillis *= Files.exists(run.resolve("checkpoint.safetensors")) ? 1 : 1.1;
+        whileTraining += trained ? 1 : 0;
+        rangeMillis *= trained ? 1 : 1.1;
         int code = attempt.end();
         if (victim == Victim.WORKER) {
           assertThat(code).as(attempt.said()).isIn(0, 1);
@@ -226,9 +241,15 @@ class CrashAndResumeTest {
       } else {
         assertThat(attempt.end()).as(attempt.said()).isZero();
         rangeMillis *= 0.8;
-        return kills;
+        return new Kills(kills, whileTraining);
       }
     }
+  }
+
+  /// Empty before the first.
+  private static byte[] checkpoint(Path run) throws IOException {
+    Path file = run.resolve("checkpoint.safetensors");
+    return Files.exists(file) ? Files.readAllBytes(file) : new byte[0];
   }
 
   private static void assertEndsAsUndisturbed(Path run) throws IOException {
