@@ -12,6 +12,8 @@ import asymml.wire.TlsTransport;
 import asymml.wire.Transport;
 import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -141,6 +143,14 @@ public final class Main implements Callable<Integer> {
       paramLabel = "N",
       description = "Exit if no trainer has connected after this time (default: wait for ever).")
   private @Nullable Integer acceptSeconds;
+
+  @Option(
+      names = "--until-stdin-ends",
+      description = {
+        "Exit if standard input ends before a trainer has connected: the process that started this"
+            + " one, and holds the other end, is gone. With unix:PATH."
+      })
+  private boolean untilStdinEnds;
 
   @Mixin private MemoryOptions memory = new MemoryOptions();
 
@@ -275,6 +285,9 @@ public final class Main implements Callable<Integer> {
     if (selfTest && record.asked()) {
       throw usage("--record goes with --listen ADDRESS: a self-test sees no view to record");
     }
+    if (untilStdinEnds && !(address instanceof WorkerAddress.Unix)) {
+      throw usage("--until-stdin-ends goes with --listen unix:PATH");
+    }
     if (!device.offers(usedPrecision())) {
       throw usage(
           "--precision %s is not offered by --device %s, which computes in fp32"
@@ -312,7 +325,14 @@ public final class Main implements Callable<Integer> {
     return switch (address) {
       case WorkerAddress.Unix(Path path) ->
           UnixTransport.accept(
-              path, deadline, () -> announce(ready, new WorkerAddress.Unix(path), backend));
+              path,
+              deadline,
+              (Runnable stop) -> {
+                announce(ready, new WorkerAddress.Unix(path), backend);
+                if (untilStdinEnds) {
+                  Thread.ofPlatform().daemon().name("stdin").start(() -> awaitStdin(stop));
+                }
+              });
       case WorkerAddress.Tls tls -> {
         if (keystore == null || passwordFile == null) {
           throw new IllegalStateException("usage was not checked");
@@ -329,6 +349,15 @@ public final class Main implements Callable<Integer> {
       }
       case null -> throw new IllegalStateException("not run by picocli");
     };
+  }
+
+  private static void awaitStdin(Runnable ended) {
+    try {
+      System.in.transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      // Nobody can write there any more: ended as well.
+    }
+    ended.run();
   }
 
   private static void announce(PrintWriter ready, WorkerAddress where, Backend backend) {

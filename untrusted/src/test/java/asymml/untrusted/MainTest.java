@@ -43,6 +43,7 @@ class MainTest {
         "--listen unix:/tmp/w --memory-limit 0",
         "--listen unix:/tmp/w --memory-limit much",
         "--listen unix:/tmp/w --tls-clients c.pem",
+        "--listen tls:localhost:0 --tls-keystore w --tls-password-file pw --until-stdin-ends",
         "--listen unix:/tmp/w --frobnicate",
         "--self-test --listen unix:/tmp/w",
         "--self-test --record f",

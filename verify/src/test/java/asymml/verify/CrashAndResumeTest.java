@@ -160,10 +160,7 @@ class CrashAndResumeTest {
       if (victim == Victim.WORKER) {
         return worker.isPresent() && worker.get().destroyForcibly();
       }
-      // A worker that its trainer has not reached yet would wait for it for a minute.
-      List<ProcessHandle> orphans = trainer.descendants().toList();
       trainer.destroyForcibly();
-      orphans.forEach(ProcessHandle::destroyForcibly);
       return true;
     }
 

@@ -49,8 +49,8 @@ class ReleaseFlowTest {
       }
     }
     System.out.printf(
-        "release flow: %d plans run, %d refused (of %d combinations accepted, many are the same plan);"
-            + " %d with a finite whole view%n",
+        "release flow: %d plans run, %d refused (of %d combinations accepted, many are the same"
+            + " plan); %d with a finite whole view%n",
         done.size(), refused, combinations, finite);
     assertThat(done).hasSizeGreaterThan(300);
     assertThat(refused).isGreaterThan(1000);

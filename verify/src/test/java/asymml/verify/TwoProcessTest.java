@@ -16,6 +16,7 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -152,6 +153,22 @@ class TwoProcessTest {
       LocalWorker.awaitEnd(process);
     }
     assertThat(Files.readString(log)).contains("asymml worker: the trainer went away");
+  }
+
+  /// Without a limit of time: the end of its standard input is all that ends it.
+  @Test
+  void a_worker_whose_trainer_dies_before_it_connects_exits() throws Exception {
+    List<String> command = new ArrayList<>(LocalWorker.command());
+    Path socket = folder.resolve("socket");
+    command.addAll(List.of("--listen", "unix:" + socket, "--until-stdin-ends"));
+    Process worker = new ProcessBuilder(command).redirectError(log.toFile()).start();
+    assertThat(worker.inputReader().readLine()).startsWith("worker listening on");
+    assertThat(worker.isAlive()).isTrue();
+    worker.getOutputStream().close();
+    assertThat(worker.waitFor(5, TimeUnit.MINUTES)).isTrue();
+    assertThat(worker.exitValue()).isZero();
+    assertThat(Files.readString(log)).contains("asymml worker: the trainer went away");
+    assertThat(socket).doesNotExist();
   }
 
   @Test

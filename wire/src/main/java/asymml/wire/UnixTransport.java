@@ -2,11 +2,13 @@ package asymml.wire;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.PublicKey;
 import java.util.Optional;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// A Unix domain socket to a process on the same machine, over which the side that connects can
@@ -61,6 +63,20 @@ public final class UnixTransport implements Transport {
   /// @throws ProtocolException if the socket cannot be opened or nobody came
   public static UnixTransport accept(Path path, Deadline deadline, Runnable listening)
       throws ProtocolException {
+    return accept(path, deadline, (Runnable _) -> listening.run());
+  }
+
+  /// Listens as the other method does, until a peer has come or the wait is ended.
+  ///
+  /// @param path the socket's file, which must not exist; removed before this returns
+  /// @param deadline by when the peer must have come
+  /// @param listening run once a peer can connect; gets what ends the wait, on any thread and at
+  ///   any time: nothing happens if the peer has come
+  /// @return a new connection; the caller closes it
+  /// @throws ProtocolException if the socket cannot be opened or nobody came; as of a peer that
+  ///   left if the wait was ended
+  public static UnixTransport accept(Path path, Deadline deadline, Consumer<Runnable> listening)
+      throws ProtocolException {
     checkLength(path);
     Posix.Call call = new Posix.Call();
     try {
@@ -73,7 +89,7 @@ public final class UnixTransport implements Transport {
           if (Posix.listen(call, fd, 1) < 0) {
             throw call.failure("listen");
           }
-          listening.run();
+          listening.accept(server::close);
           return new UnixTransport(server.accept(deadline), true);
         } finally {
           Files.deleteIfExists(path);
@@ -81,6 +97,9 @@ public final class UnixTransport implements Transport {
       }
     } catch (ProtocolException e) {
       throw e;
+    } catch (ClosedChannelException e) {
+      throw new ProtocolException(
+          ProtocolException.Reason.CLOSED, "the wait for it was ended before it connected", e);
     } catch (IOException e) {
       throw new ProtocolException(
           "cannot listen on unix:"

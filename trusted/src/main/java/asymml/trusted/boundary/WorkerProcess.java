@@ -116,7 +116,8 @@ public final class WorkerProcess implements AutoCloseable {
             "--threads",
             Integer.toString(threads),
             "--accept-seconds",
-            Long.toString(Math.max(1, timeout.toSeconds()))));
+            Long.toString(Math.max(1, timeout.toSeconds())),
+            "--until-stdin-ends"));
     return full;
   }
 
@@ -132,9 +133,7 @@ public final class WorkerProcess implements AutoCloseable {
     builder.environment().putIfAbsent("OMP_WAIT_POLICY", "PASSIVE");
     PrivateFiles.open(logFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE).close();
     builder.redirectError(ProcessBuilder.Redirect.appendTo(logFile.toFile()));
-    Process process = builder.start();
-    process.getOutputStream().close();
-    return process;
+    return builder.start();
   }
 
   // The worker prints one line once it listens; a connection to try would be the only one it takes.
@@ -227,6 +226,11 @@ public final class WorkerProcess implements AutoCloseable {
   /// killed after that. Idempotent.
   @Override
   public void close() {
+    try {
+      process.getOutputStream().close();
+    } catch (IOException e) {
+      // It has ended.
+    }
     try {
       if (!process.waitFor(LEAVE_LIMIT.toMillis(), TimeUnit.MILLISECONDS)) {
         process.destroyForcibly();

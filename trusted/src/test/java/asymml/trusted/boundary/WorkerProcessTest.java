@@ -70,7 +70,11 @@ class WorkerProcessTest {
     try (WorkerProcess worker =
         start("env > " + env + "; echo \"$@\" > " + args + "; echo ready", LIMIT)) {
       assertThat(Files.readString(args))
-          .isEqualTo("--listen " + worker.address() + " --threads 3 --accept-seconds 300\n");
+          .isEqualTo(
+              "--listen "
+                  + worker.address()
+                  + " --threads 3 --accept-seconds 300"
+                  + " --until-stdin-ends\n");
       assertThat(Files.readAllLines(env))
           .extracting(line -> line.substring(0, line.indexOf('=')))
           .contains("PATH")
@@ -139,6 +143,16 @@ class WorkerProcessTest {
 
   private static void run(String command) throws Exception {
     assertThat(new ProcessBuilder("/bin/sh", "-c", command).start().waitFor()).isZero();
+  }
+
+  @Test
+  void the_standard_input_of_a_worker_ends_with_its_trainer() throws Exception {
+    Path end = folder.resolve("end");
+    try (WorkerProcess worker = start("echo ready; cat; : > " + end, LIMIT)) {
+      assertThat(worker.isAlive()).isTrue();
+      assertThat(end).doesNotExist();
+    }
+    assertThat(end).exists();
   }
 
   @Test
