@@ -9,6 +9,7 @@ import asymml.cli.terminal.EscapingWriter;
 import asymml.cli.terminal.Screen;
 import asymml.cli.terminal.StandardOutput;
 import asymml.kernels.NativeLibraryException;
+import asymml.model.PrintableText;
 import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
 import asymml.trusted.train.TrainingException;
@@ -172,7 +173,9 @@ public final class Main implements Callable<Integer> {
     line.getErr()
         .println(
             "asymml: %s (see '%s --help')"
-                .formatted(e.getMessage(), line.getCommandSpec().qualifiedName()));
+                .formatted(
+                    PrintableText.of(String.valueOf(e.getMessage())),
+                    line.getCommandSpec().qualifiedName()));
     return ExitCode.USAGE;
   }
 
@@ -191,7 +194,7 @@ public final class Main implements Callable<Integer> {
           case UncheckedIOException io -> causeOf(io).getMessage();
           default -> "internal error (" + e + "): run again with --debug and report it";
         };
-    line.getErr().println("asymml: " + message);
+    line.getErr().println("asymml: " + PrintableText.of(String.valueOf(message)));
     if (debug) {
       e.printStackTrace(line.getErr());
     }

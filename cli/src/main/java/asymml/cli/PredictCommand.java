@@ -6,6 +6,7 @@ import asymml.cli.options.ThreadOptions;
 import asymml.cli.options.WorkerRecord;
 import asymml.cli.terminal.DataOpening;
 import asymml.model.AtomicFile;
+import asymml.model.PrintableText;
 import asymml.report.Figures;
 import asymml.session.InferenceSession;
 import asymml.session.InferenceSpec;
@@ -247,7 +248,7 @@ final class PredictCommand implements Callable<Integer> {
             .limit(top)
             .map(p -> p.className() + " " + Figures.percent(p.probability()))
             .collect(Collectors.joining(", "));
-    out.println(image + ": " + best);
+    out.println(PrintableText.of(image.toString()) + ": " + best);
     out.flush();
   }
 }

@@ -4,6 +4,7 @@ import asymml.attest.EvidenceException;
 import asymml.cli.options.OwnerOptions;
 import asymml.cli.options.ProgressOptions;
 import asymml.cli.options.SettingFlags;
+import asymml.cli.options.Values;
 import asymml.cli.options.WorkerRecord;
 import asymml.cli.terminal.ProgressKind;
 import asymml.session.InvalidSpecException;
@@ -132,12 +133,12 @@ final class TrainCommand implements Callable<Integer> {
       if (given.values().containsKey(Settings.OUT)) {
         throw new IllegalArgumentException("--resume DIR continues in DIR: omit --out");
       }
-      return Path.of(resume);
+      return Values.path(resume);
     }
     if (!given.values().containsKey(Settings.OUT)) {
       throw new IllegalArgumentException("--resume needs the run's directory: --resume runs/NAME");
     }
-    return Path.of(given.text(Settings.OUT));
+    return Values.path(given.text(Settings.OUT));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package asymml.session;
 
+import asymml.model.PrintableText;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.privacy.Delta;
@@ -105,6 +106,7 @@ final class SpecReader {
   }
 
   TrainingSpec spec() {
+    requirePrintable();
     TrainConfig training;
     try {
       training = training();
@@ -120,6 +122,20 @@ final class SpecReader {
         workers(),
         given("threads", SpecReader::integer, DEFAULTS.threads()),
         given("analyze-every", SpecReader::integer, DEFAULTS.analyzeEvery()));
+  }
+
+  /// Names of files and directories appear in lines, reports and logs.
+  private void requirePrintable() {
+    for (String key : settings.values().keySet()) {
+      String text = settings.text(key);
+      if (!PrintableText.isPrintable(text)) {
+        throw new InvalidSpecException(
+            Finding.of(
+                Finding.Kind.UNREADABLE,
+                key,
+                "must not have line ends or other control characters: " + PrintableText.of(text)));
+      }
+    }
   }
 
   private DataSpec data() {

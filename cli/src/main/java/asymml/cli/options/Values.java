@@ -1,6 +1,7 @@
 package asymml.cli.options;
 
 import asymml.attest.release.RequiredTee;
+import asymml.model.PrintableText;
 import asymml.model.Zoo;
 import asymml.privacy.AccountantKind;
 import asymml.privacy.Delta;
@@ -16,6 +17,7 @@ import asymml.trusted.data.DataLimits;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -42,6 +44,7 @@ public final class Values {
             AccountantKind.class, oneOf(AccountantKind.values(), AccountantKind::label))
         .registerConverter(ModelFormat.class, oneOf(ModelFormat.values(), ModelFormat::label))
         .registerConverter(RequiredTee.class, oneOf(RequiredTee.values(), RequiredTee::label))
+        .registerConverter(Path.class, read(Values::path))
         .registerConverter(RankPolicy.class, read(RankPolicy::parse))
         .registerConverter(MaskedTensors.class, read(MaskedTensors::parse))
         .registerConverter(Limit.class, read(Limit::parse))
@@ -52,6 +55,19 @@ public final class Values {
         .registerConverter(Epsilon.class, number(Values::epsilon))
         .registerConverter(NoiseMultiplier.class, number(NoiseMultiplier::new))
         .registerConverter(SamplingRate.class, number(SamplingRate::new));
+  }
+
+  /// A path: what is named here is named again in lines, reports and logs.
+  ///
+  /// @param text as given
+  /// @return the path
+  /// @throws IllegalArgumentException if it holds a control character, or is no path
+  public static Path path(String text) {
+    if (!PrintableText.isPrintable(text)) {
+      throw new IllegalArgumentException(
+          "a path must not have line ends or other control characters: " + PrintableText.of(text));
+    }
+    return Path.of(text);
   }
 
   private static <T> ITypeConverter<T> read(Function<String, T> parse) {

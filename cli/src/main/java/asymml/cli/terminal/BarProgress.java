@@ -1,5 +1,6 @@
 package asymml.cli.terminal;
 
+import asymml.model.PrintableText;
 import asymml.trusted.data.Progress;
 import java.util.function.LongSupplier;
 import me.tongfei.progressbar.ProgressBar;
@@ -40,7 +41,7 @@ final class BarProgress implements Progress {
     if (bar == null && nanoClock.getAsLong() - began >= MOMENT_NANOS) {
       bar =
           new ProgressBarBuilder()
-              .setTaskName(what)
+              .setTaskName(PrintableText.of(what))
               .setInitialMax(total)
               .setStyle(ProgressBarStyle.UNICODE_BLOCK)
               .setUpdateIntervalMillis(UPDATE_MILLIS)

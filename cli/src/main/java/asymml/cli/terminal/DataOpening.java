@@ -1,5 +1,6 @@
 package asymml.cli.terminal;
 
+import asymml.model.PrintableText;
 import asymml.trusted.data.Progress;
 import java.io.PrintWriter;
 import java.util.function.LongSupplier;
@@ -26,7 +27,8 @@ public final class DataOpening {
       long now = nanoClock.getAsLong();
       if (now - shown[0] >= EVERY_NANOS) {
         shown[0] = now;
-        out.println(total < 0 ? what + ": " + done : "%s: %s/%s".formatted(what, done, total));
+        String line = PrintableText.of(what);
+        out.println(total < 0 ? line + ": " + done : "%s: %s/%s".formatted(line, done, total));
         out.flush();
       }
     };

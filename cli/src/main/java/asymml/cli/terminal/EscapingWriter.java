@@ -1,12 +1,13 @@
 package asymml.cli.terminal;
 
+import asymml.model.PrintableText;
 import java.io.IOException;
 import java.io.Writer;
-import java.util.Locale;
 
 /// Passes text on with control characters and those that change the direction of writing as their
 /// code: names of classes and files come from data, and must neither command the terminal nor show
-/// something else than what they are. Line ends and tabs pass.
+/// something else than what they are. Line ends and tabs pass: [PrintableText] takes them out of
+/// names.
 public final class EscapingWriter extends Writer {
   private final Writer out;
 
@@ -16,12 +17,7 @@ public final class EscapingWriter extends Writer {
   }
 
   private static boolean isUnsafe(char c) {
-    return (Character.isISOControl(c) && c != '\n' && c != '\t')
-        || c == '\u061c' // Arabic letter mark
-        || c == '\u200e' // left-to-right mark
-        || c == '\u200f' // right-to-left mark
-        || (c >= '\u2028' && c <= '\u202e') // separators, embeddings and overrides
-        || (c >= '\u2066' && c <= '\u2069'); // isolates
+    return !PrintableText.isPrintable(c) && c != '\n' && c != '\t';
   }
 
   @Override
@@ -31,7 +27,7 @@ public final class EscapingWriter extends Writer {
     for (int i = offset; i < end; i++) {
       if (isUnsafe(characters[i])) {
         out.write(characters, plain, i - plain);
-        out.write(String.format(Locale.ROOT, "\\u%04x", (int) characters[i]));
+        out.write(PrintableText.code(characters[i]));
         plain = i + 1;
       }
     }

@@ -2,6 +2,7 @@ package asymml.cli.terminal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.model.PrintableText;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,12 @@ class EscapingWriterTest {
   void what_commands_a_terminal_or_turns_text_round_is_spelled_out(String hex) {
     char c = (char) Integer.parseInt(hex, 16);
     assertThat(written("cat" + c + "[31mdog" + c)).isEqualTo("cat\\u" + hex + "[31mdog\\u" + hex);
+  }
+
+  @Test
+  void line_ends_of_names_are_taken_out_before() {
+    assertThat(written(PrintableText.of("two\nlines\tand a tab")))
+        .isEqualTo("two\\u000alines\\u0009and a tab");
   }
 
   @Test

@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.model.PrintableText;
 import asymml.model.Shape;
 import java.io.IOException;
 import java.io.InputStream;
@@ -320,7 +321,7 @@ public final class DataSets {
       return GENERATED + ":" + seed(spec);
     }
     Path last = path(spec).toAbsolutePath().normalize();
-    return last.getFileName() == null ? spec : TreeNames.of(last);
+    return PrintableText.of(last.getFileName() == null ? spec : TreeNames.of(last));
   }
 
   private static long seed(String spec) throws DataException {
@@ -342,8 +343,8 @@ public final class DataSets {
       throw new DataException(
           locale
               ? "'%s' is no file name in the locale's encoding (%s); set a UTF-8 locale, such as LC_ALL=C.UTF-8"
-                  .formatted(TreeNames.shown(spec), System.getProperty("sun.jnu.encoding"))
-              : "'" + TreeNames.shown(spec) + "' is not a path; " + ACCEPTED,
+                  .formatted(PrintableText.of(spec), System.getProperty("sun.jnu.encoding"))
+              : "'" + PrintableText.of(spec) + "' is not a path; " + ACCEPTED,
           e);
     }
   }

@@ -1,6 +1,7 @@
 package asymml.trusted.data;
 
 import asymml.model.FileReason;
+import asymml.model.PrintableText;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -78,7 +79,7 @@ final class FileKind {
     String link = Files.isSymbolicLink(file) ? " through a symbolic link" : "";
     return new DataException(
         "%s cannot be read%s: %s; mend or remove it"
-            .formatted(TreeNames.shown(file.toString()), link, FileReason.of(e)),
+            .formatted(PrintableText.of(file.toString()), link, FileReason.of(e)),
         e);
   }
 

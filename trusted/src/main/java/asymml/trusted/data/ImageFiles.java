@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.model.PrintableText;
 import asymml.model.Shape;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -66,7 +67,7 @@ public final class ImageFiles {
   public static byte[] decode(Path file, Shape expected, Decoding decoding) throws DataException {
     if (FileKind.isMissing(file)) {
       throw new DataException(
-          TreeNames.shown(file.toString())
+          PrintableText.of(file.toString())
               + " does not exist; give the path of a JPEG or PNG file");
     }
     DataLimits limits =

@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.model.PrintableText;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.InvalidPathException;
@@ -109,20 +110,20 @@ final class ImageTable {
       if (split == null) {
         throw new DataException(
             "%s, line %s: the split is train, test, val, valid or validation, not %s"
-                .formatted(file, line, TreeNames.shown(given)));
+                .formatted(file, line, PrintableText.of(given)));
       }
       Path image;
       try {
         image = folder == null ? Path.of(text) : folder.resolve(text).normalize();
       } catch (InvalidPathException e) {
         throw new DataException(
-            "%s, line %s: %s is not a path".formatted(file, line, TreeNames.shown(text)), e);
+            "%s, line %s: %s is not a path".formatted(file, line, PrintableText.of(text)), e);
       }
       Integer before = lines.putIfAbsent(image, line);
       if (before != null) {
         throw new DataException(
             "%s lists %s twice, in lines %s and %s; remove one"
-                .formatted(file, TreeNames.shown(text), before, line));
+                .formatted(file, PrintableText.of(text), before, line));
       }
       // By line, so that two folders may hold images of one name.
       String path =
@@ -133,9 +134,9 @@ final class ImageTable {
       if (normal.split("/", -1).length != 3 || files.place(normal) == null) {
         throw new DataException(
             "%s, line %s: %s cannot be the name of a class: it has a separator or begins with a dot"
-                .formatted(file, line, TreeNames.shown(label)));
+                .formatted(file, line, PrintableText.of(label)));
       }
-      shown.put(normal, "%s, line %s: %s".formatted(file, line, TreeNames.shown(text)));
+      shown.put(normal, "%s, line %s: %s".formatted(file, line, PrintableText.of(text)));
     }
     if (lines.isEmpty()) {
       throw new DataException(file + " lists no images");
@@ -164,7 +165,7 @@ final class ImageTable {
                   found.isEmpty() ? "no column" : found.size() + " columns",
                   what,
                   String.join(", ", names.stream().sorted().toList()),
-                  TreeNames.shown(String.join(", ", row.keySet()))));
+                  PrintableText.of(String.join(", ", row.keySet()))));
     }
     return found.getFirst();
   }

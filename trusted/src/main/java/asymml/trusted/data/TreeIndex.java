@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.model.PrintableText;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,12 +33,12 @@ final class TreeIndex<T> {
     TreeNames.require(tree, path);
     Found<T> before = files.putIfAbsent(path, new Found<>(name, place));
     if (before != null && !path.endsWith("/")) {
-      String shown = TreeNames.shown(name);
+      String shown = PrintableText.of(name);
       throw new DataException(
           before.name.equals(name)
               ? "%s has two files called %s; remove one".formatted(tree, path)
               : "%s: \"%s\" and \"%s\" are one name, %s; rename or remove one"
-                  .formatted(tree, TreeNames.shown(before.name), shown, path));
+                  .formatted(tree, PrintableText.of(before.name), shown, path));
     }
   }
 

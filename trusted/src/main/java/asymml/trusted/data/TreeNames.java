@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.model.PrintableText;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.Charset;
@@ -40,10 +41,6 @@ final class TreeNames {
 
   /// Alternate data streams of Windows that were copied as files.
   private static final Set<String> STREAMS = Set.of(":zone.identifier", ":encryptable");
-
-  /// What terminals take for commands, or what turns the order of letters around.
-  private static final Pattern UNPRINTABLE =
-      Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u200E\\u200F\\u202A-\\u202E\\u2066-\\u2069]");
 
   private static final Pattern DRIVE = Pattern.compile("[A-Za-z]:");
 
@@ -125,21 +122,15 @@ final class TreeNames {
   /// @param where the tree, for the message
   /// @param name a path or a class
   static void require(String where, String name) throws DataException {
-    if (UNPRINTABLE.matcher(name).find()) {
+    if (!PrintableText.isPrintable(name)) {
       throw new DataException(
-          "%s: the name \"%s\" has a control character; rename it".formatted(where, shown(name)));
+          "%s: the name \"%s\" has a control character; rename it"
+              .formatted(where, PrintableText.of(name)));
     }
     if (List.of(name.split("/", -1)).contains("..")) {
       throw new DataException(
           "%s: the name \"%s\" leads out of the data set (..); pack it again"
-              .formatted(where, shown(name)));
+              .formatted(where, PrintableText.of(name)));
     }
-  }
-
-  /// A name for a message: control characters in hexadecimal digits.
-  static String shown(String name) {
-    return UNPRINTABLE
-        .matcher(name)
-        .replaceAll(found -> "\\\\u%04x".formatted((int) found.group().charAt(0)));
   }
 }

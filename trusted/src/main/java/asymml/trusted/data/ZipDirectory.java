@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.model.PrintableText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -148,7 +149,7 @@ final class ZipDirectory {
     offset = offset == UNSET_INT && wide.remaining() >= 8 ? wide.getLong() : offset;
     String name = name(flags, rawName, extra);
     if (size < 0 || packed < 0 || offset < 0 || offset > Long.MAX_VALUE - shift - (1 << 20)) {
-      throw damaged("the sizes of " + TreeNames.shown(name) + " are negative");
+      throw damaged("the sizes of " + PrintableText.of(name) + " are negative");
     }
     int system = header.get(5) & 0xFF;
     int mode = header.getInt(38) >>> 16;

@@ -6,6 +6,7 @@ import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.NamedTensor;
 import asymml.model.Parameter;
+import asymml.model.PrintableText;
 import asymml.model.PrivateStore;
 import asymml.model.SafeTensors;
 import asymml.model.Shape;
@@ -90,6 +91,11 @@ public final class TrainedModel implements AutoCloseable {
       checkFormat(metadata);
       try {
         int[] axes = parse(metadata, "input", int[].class);
+        List<String> classNames =
+            Stream.of(parse(metadata, "classes", String[].class)).map(String::valueOf).toList();
+        if (!classNames.stream().allMatch(PrintableText::isPrintable)) {
+          throw metadata.broken("names a class with a control character");
+        }
         if (axes.length != 3) {
           throw metadata.broken("has no image shape in 'input'");
         }
@@ -97,7 +103,7 @@ public final class TrainedModel implements AutoCloseable {
             metadata.text("model"),
             Zoo.Norm.valueOf(metadata.text("norm").toUpperCase(Locale.ROOT)),
             new Shape(axes[0], axes[1], axes[2]),
-            Stream.of(parse(metadata, "classes", String[].class)).map(String::valueOf).toList(),
+            classNames,
             new Normalization(
                 parse(metadata, "mean", float[].class),
                 parse(metadata, "standardDeviation", float[].class)));
