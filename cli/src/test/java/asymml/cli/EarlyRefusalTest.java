@@ -50,6 +50,7 @@ class EarlyRefusalTest {
         "--protect all --norm group --noise-multiplier 1 --clip 1e38:1e38:1e38 | from 1e-12 to"
             + " 1e12",
         "--threads 2147483647                           | --threads must be 1 to 4096",
+        "--rank 1000                                    | give at most 32",
         "--trusted-layers conv9                         | is no linear layer of cnn",
         "--model vgg16 --trusted-layers fc3             | is no linear layer of vgg16",
         "--mode trusted-only --rank 8                   | --rank has no effect in mode"

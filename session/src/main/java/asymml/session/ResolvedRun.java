@@ -9,7 +9,10 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.Progress;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
@@ -148,12 +151,8 @@ public final class ResolvedRun {
     for (int side : SIDES) {
       try {
         var _ =
-            Plan.of(
-                Zoo.build(config.model(), new Shape(side, side, 3), 2, config.norm()),
-                config.mode(),
-                config.decomposition(),
-                config.rank(),
-                config.trustedLayers());
+            reachable(
+                config, Zoo.build(config.model(), new Shape(side, side, 3), 2, config.norm()));
         return;
       } catch (IllegalArgumentException e) {
         refused = e;
@@ -166,11 +165,31 @@ public final class ResolvedRun {
 
   private static Plan plan(TrainConfig config, Graph graph) {
     try {
-      return Plan.of(
-          graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+      return reachable(config, graph);
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }
+  }
+
+  /// The plan; a rank that no layer reaches is a mistake, and not what the run would have.
+  private static Plan reachable(TrainConfig config, Graph graph) {
+    Plan plan =
+        Plan.of(
+            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+    int most =
+        plan.layers().values().stream()
+            .mapToInt(layer -> layer instanceof Placement.Split split ? split.rank().most() : 0)
+            .max()
+            .orElse(0);
+    if (config.mode() == Mode.ASYMML
+        && config.rank() instanceof RankPolicy.Fixed(int value)
+        && most > 0
+        && value > most) {
+      throw new IllegalArgumentException(
+          "rank %s is above the directions of every layer that is split: give at most %s"
+              .formatted(value, most));
+    }
+    return plan;
   }
 
   private static void requirePublic(DataSpec spec, DataSet data, DataSet opened) {

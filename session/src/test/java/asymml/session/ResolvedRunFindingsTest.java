@@ -263,9 +263,21 @@ class ResolvedRunFindingsTest {
 
   @Test
   void a_rank_is_no_larger_than_the_channels_that_there_are() {
-    ResolvedRun run = ResolvedRun.of(PLAIN.withRank(new RankPolicy.Fixed(1000)), DATA, null);
+    ResolvedRun run = ResolvedRun.of(PLAIN.withRank(new RankPolicy.Fixed(32)), DATA, null);
     assertThat(run.plan().placement("conv2")).hasToString("split shared 16");
     assertThat(run.plan().placement("conv3")).hasToString("split shared 32");
+  }
+
+  @Test
+  void a_rank_that_no_layer_reaches_is_refused() {
+    assertThat(findings(PLAIN.withRank(new RankPolicy.Fixed(33)), null))
+        .singleElement()
+        .satisfies(finding -> {
+          assertThat(finding.kind()).isEqualTo(Finding.Kind.MISFIT);
+          assertThat(finding.problem())
+              .isEqualTo(
+                  "rank 33 is above the directions of every layer that is split: give at most 32");
+        });
   }
 
   @ParameterizedTest

@@ -37,8 +37,9 @@ class CrashAndResumeTest {
   /// A process that hangs must not hang the tests.
   private static final long LIMIT_MINUTES = 10;
 
-  /// Kills come at moments up to this, which adapts to the machine: some of them must come while a
-  /// run trains, and not all while it begins.
+  /// Kills come at moments up to this, which adapts to the machine such that a run is killed some
+  /// ten times before it ends: it grows with each kill that came too early for a new checkpoint,
+  /// and is halved by a run that ended.
   private static double rangeMillis = 4000;
 
   private static byte[] undisturbedCheckpoint;
@@ -229,7 +230,7 @@ class CrashAndResumeTest {
         boolean trained = !Arrays.equals(before, checkpoint(run));
         kills++;
         whileTraining += trained ? 1 : 0;
-        rangeMillis *= trained ? 1 : 1.1;
+        rangeMillis *= trained ? 1 : 1.07;
         int code = attempt.end();
         if (victim == Victim.WORKER) {
           assertThat(code).as(attempt.said()).isIn(0, 1);
@@ -237,7 +238,7 @@ class CrashAndResumeTest {
         assertThat(attempt.said()).doesNotContain("Exception");
       } else {
         assertThat(attempt.end()).as(attempt.said()).isZero();
-        rangeMillis *= 0.8;
+        rangeMillis *= 0.5;
         return new Kills(kills, whileTraining);
       }
     }

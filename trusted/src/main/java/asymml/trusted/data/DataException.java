@@ -10,7 +10,8 @@ public final class DataException extends Exception {
     NONE,
     LIMIT,
     SIZE,
-    RANGE
+    RANGE,
+    MEMORY
   }
 
   private final Kind kind;
@@ -64,6 +65,18 @@ public final class DataException extends Exception {
   /// Samples of 16 bits that use a small part of their range.
   static DataException ofNarrowRange(String message) {
     return new DataException(message, Kind.RANGE);
+  }
+
+  /// More images than the Java heap can hold. The message names no file but the data set itself.
+  static DataException ofTooMuchMemory(String message) {
+    return new DataException(message, Kind.MEMORY);
+  }
+
+  /// Whether more memory, or fewer or smaller images, would do.
+  ///
+  /// @return false if the data themselves are to be mended
+  public boolean isOfTooMuchMemory() {
+    return kind == Kind.MEMORY;
   }
 
   /// Whether a window of samples ([Decoding#window]) would do, so that a program can say how to set

@@ -184,14 +184,32 @@ public final class DataSets {
     try (ImageTree tree = ImageTree.Archive.open(archive)) {
       return ImageFolder.load(tree, archive.name(), decoding, progress);
     } catch (DataException e) {
-      throw withheld(archive, e);
+      throw withheld(archive, decoding, e);
     } catch (IOException e) {
       throw new DataException(archive.name() + " cannot be read: " + e.getMessage(), e);
     }
   }
 
-  /// What the archive itself says of a damaged part names no file. All else may.
-  private static DataException withheld(DataArchive archive, DataException e) {
+  /// What a setting would mend is said without the file that it was found in, and what the archive
+  /// itself says of a damaged part names none. All else may name files or classes.
+  private static DataException withheld(DataArchive archive, Decoding decoding, DataException e) {
+    if (e.isOfTooMuchMemory()) {
+      return e;
+    }
+    if (e.isAboveLimit()) {
+      return DataException.tooLarge(
+          "%s holds an image of more than %s pixels, or a file that is larger than such an image"
+              .formatted(archive.name(), decoding.limits().imagePixels()));
+    }
+    if (e.isOfAnotherSize()) {
+      return DataException.ofAnotherSize(
+          archive.name() + " holds images of several sizes, which are not scaled to one");
+    }
+    if (e.isOfNarrowRange()) {
+      return DataException.ofNarrowRange(
+          archive.name()
+              + " holds an image of 16-bit samples that use a small part of their range");
+    }
     for (@Nullable Throwable cause = e; cause != null; cause = cause.getCause()) {
       if (cause instanceof ImageTree.Archive.Fault fault) {
         return new DataException(String.valueOf(fault.getMessage()));

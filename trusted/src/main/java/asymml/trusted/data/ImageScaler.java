@@ -4,7 +4,9 @@ import asymml.model.Shape;
 
 /// Scales images so that the shorter side has a given length, and cuts the middle out: with a
 /// triangle filter that is as wide as the pixels of the result, so that nothing aliases (what
-/// Pillow calls bilinear resizing, in one step with the cut).
+/// Pillow calls bilinear resizing). The sizes and the place of the cut are those of `Resize` and
+/// `CenterCrop` of torchvision 0.20, in one step: the longer side is rounded down, and half of an
+/// odd difference to the even number, so that an image that is only cut keeps its pixels.
 final class ImageScaler {
   private ImageScaler() {}
 
@@ -15,14 +17,16 @@ final class ImageScaler {
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
   private record Taps(int[] first, float[][] weights) {
     /// @param length of the source
-    /// @param scale source pixels for one of the result
-    /// @param size of the result, from the middle of the source
-    static Taps of(int length, double scale, int size) {
+    /// @param scaled its length after scaling
+    /// @param size of the result, from the middle of that
+    static Taps of(int length, int scaled, int size) {
+      double scale = length / (double) scaled;
+      double before = Math.rint((scaled - size) / 2.0);
       double support = Math.max(1, scale);
       int[] first = new int[size];
       float[][] weights = new float[size][];
       for (int i = 0; i < size; i++) {
-        double centre = length / 2.0 + (i + 0.5 - size / 2.0) * scale;
+        double centre = (before + i + 0.5) * scale;
         int from = Math.max(0, (int) Math.ceil(centre - support - 0.5));
         int to = Math.min(length - 1, (int) Math.floor(centre + support - 0.5));
         float[] taps = new float[to - from + 1];
@@ -42,6 +46,10 @@ final class ImageScaler {
     }
   }
 
+  private static int scaled(int length, int shorter, int size) {
+    return Math.toIntExact((long) size * length / shorter);
+  }
+
   /// Scales and cuts.
   ///
   /// @param image of any size
@@ -55,9 +63,9 @@ final class ImageScaler {
     if (height == size && width == size) {
       return image;
     }
-    double scale = Math.min(height, width) / (double) size;
-    Taps columns = Taps.of(width, scale, size);
-    Taps rows = Taps.of(height, scale, size);
+    int shorter = Math.min(height, width);
+    Taps columns = Taps.of(width, scaled(width, shorter, size), size);
+    Taps rows = Taps.of(height, scaled(height, shorter, size), size);
     int line = size * channels;
     int top = rows.first[0];
     int bottom = rows.first[size - 1] + rows.weights[size - 1].length;

@@ -91,12 +91,13 @@ final class ImageTable {
     String pathColumn = "";
     String labelColumn = "";
     String splitColumn = "";
-    for (int row = 0; rows.hasNextValue(); row++) {
+    while (rows.hasNextValue()) {
+      // Where it begins: quoted values may have line breaks.
+      int line = rows.currentLocation().getLineNr();
       Map<String, String> values = rows.nextValue();
       if (values.values().stream().allMatch(value -> value == null || value.isBlank())) {
         continue;
       }
-      int line = row + 2;
       if (lines.isEmpty()) {
         pathColumn = column(file, values, PATHS, "the path of each image");
         labelColumn = column(file, values, LABELS, "the class of each image");

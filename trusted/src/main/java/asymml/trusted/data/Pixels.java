@@ -84,7 +84,7 @@ final class Pixels {
       throws DataException {
     double needed = (double) images * shape.height() * shape.width() * shape.channels();
     if (needed > heapBytes * HEAP_SHARE) {
-      throw new DataException(
+      throw DataException.ofTooMuchMemory(
           source
               + ": "
               + images

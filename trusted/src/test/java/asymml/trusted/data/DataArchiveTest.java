@@ -4,6 +4,9 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.model.Shape;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -87,6 +91,39 @@ class DataArchiveTest {
     assertThat(fromArchive.train().digest()).isEqualTo(fromFolder.train().digest());
     assertThat(fromArchive.test().digest()).isEqualTo(fromFolder.test().digest());
     assertThat(fromArchive.normalization()).isEqualTo(fromFolder.normalization());
+  }
+
+  private static byte[] png(int size, int type, int level) throws IOException {
+    BufferedImage image = new BufferedImage(size, size, type);
+    for (int i = 0; i < size * size; i++) {
+      image.getRaster().setSample(i % size, i / size, 0, level + i % 2);
+    }
+    ByteArrayOutputStream file = new ByteArrayOutputStream();
+    ImageIO.write(image, "png", file);
+    return file.toByteArray();
+  }
+
+  @Test
+  void what_a_setting_would_mend_is_said_without_the_file() throws Exception {
+    Memory archive = pets();
+    archive.files().put("train/cat/aa.png", png(64, BufferedImage.TYPE_BYTE_GRAY, 9));
+    assertRefused(archive, NAME + " holds images of several sizes, which are not scaled to one");
+    assertThatThrownBy(() -> open(archive))
+        .matches(e -> e instanceof DataException data && data.isOfAnotherSize());
+    Decoding small = new Decoding(new DataLimits(1000), 16, Decoding.DEFAULT.cacheBytes(), null);
+    assertThatThrownBy(() -> DataSets.open(archive, small, SampleFiles.SILENT))
+        .hasMessage(
+            NAME
+                + " holds an image of more than 1000 pixels, or a file that is larger than such an"
+                + " image")
+        .matches(e -> e instanceof DataException data && data.isAboveLimit());
+    Memory narrow = pets();
+    byte[] dark = png(64, BufferedImage.TYPE_USHORT_GRAY, 1000);
+    narrow.files().replaceAll((_, _) -> dark);
+    assertRefused(narrow, NAME + " holds an image of 16-bit samples that use a small part");
+    assertThatThrownBy(() -> Pixels.requireMemory(NAME, 1000, new Shape(32, 32, 3), 1 << 20))
+        .hasMessageStartingWith(NAME + ": 1000 images of 32x32x3 need ")
+        .matches(e -> e instanceof DataException data && data.isOfTooMuchMemory());
   }
 
   @Test

@@ -19,17 +19,20 @@ class ImageScalerTest {
   /// The definition, in double precision and without separating the axes.
   private static double expected(DecodedImage image, int size, int row, int column, int channel) {
     Shape shape = image.shape();
-    double scale = Math.min(shape.height(), shape.width()) / (double) size;
-    double support = Math.max(1, scale);
-    double centreY = shape.height() / 2.0 + (row + 0.5 - size / 2.0) * scale;
-    double centreX = shape.width() / 2.0 + (column + 0.5 - size / 2.0) * scale;
+    int shorter = Math.min(shape.height(), shape.width());
+    int scaledHeight = size * shape.height() / shorter;
+    int scaledWidth = size * shape.width() / shorter;
+    double scaleY = shape.height() / (double) scaledHeight;
+    double scaleX = shape.width() / (double) scaledWidth;
+    double centreY = (Math.rint((scaledHeight - size) / 2.0) + row + 0.5) * scaleY;
+    double centreX = (Math.rint((scaledWidth - size) / 2.0) + column + 0.5) * scaleX;
     double sum = 0;
     double weights = 0;
     for (int y = 0; y < shape.height(); y++) {
       for (int x = 0; x < shape.width(); x++) {
         double weight =
-            Math.max(0, 1 - Math.abs(y + 0.5 - centreY) / support)
-                * Math.max(0, 1 - Math.abs(x + 0.5 - centreX) / support);
+            Math.max(0, 1 - Math.abs(y + 0.5 - centreY) / Math.max(1, scaleY))
+                * Math.max(0, 1 - Math.abs(x + 0.5 - centreX) / Math.max(1, scaleX));
         int place = (y * shape.width() + x) * shape.channels() + channel;
         sum += weight * (image.pixels()[place] & 0xFF);
         weights += weight;
@@ -48,6 +51,22 @@ class ImageScalerTest {
       double expected =
           expected(image, size, i / channels / size, i / channels % size, i % channels);
       assertThat(Math.abs((fitted.pixels()[i] & 0xFF) - expected)).isLessThan(0.51);
+    }
+  }
+
+  /// Where `CenterCrop` of torchvision 0.20 cuts: `int(round((length - size) / 2.0))`, and Python
+  /// rounds halves to even numbers.
+  @ParameterizedTest
+  @CsvSource({"9,8,0", "10,8,1", "11,8,2", "12,8,2", "13,8,2", "15,8,4"})
+  void an_image_that_is_only_cut_keeps_its_pixels(int length, int size, int before) {
+    DecodedImage tall = random(length, size, 3);
+    assertThat(ImageScaler.fit(tall, size).pixels())
+        .isEqualTo(
+            Arrays.copyOfRange(tall.pixels(), before * size * 3, (before + size) * size * 3));
+    DecodedImage wide = random(size, length, 1);
+    byte[] cut = ImageScaler.fit(wide, size).pixels();
+    for (int i = 0; i < cut.length; i++) {
+      assertThat(cut[i]).isEqualTo(wide.pixels()[i / size * length + before + i % size]);
     }
   }
 

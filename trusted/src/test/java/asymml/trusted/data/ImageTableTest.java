@@ -84,6 +84,21 @@ class ImageTableTest {
   }
 
   @Test
+  void lines_are_counted_where_quoted_values_have_line_breaks() {
+    assertThatThrownBy(() ->
+            open(
+                "notes.csv",
+                "path,label,split,\"a note",
+                "of two lines\"",
+                "pets/train/cat/1.png,a,train,\"one",
+                "",
+                "three\"",
+                "",
+                "pets/train/dog/1.png,b,never,"))
+        .hasMessageContaining("notes.csv, line 7: the split is");
+  }
+
+  @Test
   void a_table_without_lines_and_one_that_is_none_are_refused() {
     assertThatThrownBy(() -> open("empty.csv", "path,label,split"))
         .hasMessageEndingWith("lists no images");
