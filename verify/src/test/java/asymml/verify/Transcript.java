@@ -35,7 +35,7 @@ record Transcript(List<Part> parts) {
 
   /// Takes the bytes of one direction apart.
   ///
-  /// @param encoding how tensors crossed, null if none did
+  /// @param encoding how tensors crossed, if any did
   static Transcript of(byte[] stream, Encoding encoding) throws ProtocolException {
     List<Part> parts = new ArrayList<>();
     ByteBuffer in = ByteBuffer.wrap(stream).order(ByteOrder.LITTLE_ENDIAN);

@@ -48,6 +48,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -184,7 +185,7 @@ class TranscriptFuzzTest {
   }
 
   private static void delete(Path directory) throws IOException {
-    try (var files = Files.walk(directory)) {
+    try (Stream<Path> files = Files.walk(directory)) {
       for (Path file : files.sorted((a, b) -> b.compareTo(a)).toList()) {
         Files.delete(file);
       }
@@ -205,10 +206,7 @@ class TranscriptFuzzTest {
 
   private static Transcript mutated(Recording recording, boolean fromWorker, Random random) {
     List<Transcript> others =
-        RECORDINGS.stream().map(r -> random.nextInt(4) == 0 ? r.toWorker : r.fromWorker).toList();
-    if (!fromWorker) {
-      others = RECORDINGS.stream().map(Recording::toWorker).toList();
-    }
+        RECORDINGS.stream().flatMap(r -> Stream.of(r.toWorker, r.fromWorker)).toList();
     return (fromWorker ? recording.fromWorker : recording.toWorker)
         .mutated(random, others, random.nextInt(MOST_CHANGES + 1));
   }
