@@ -129,7 +129,8 @@ class EvidenceSourcesTest {
   @Test
   void a_folder_that_is_none_of_configfs_is_left_as_it_was() throws Exception {
     Files.createDirectories(root.resolve("sys/kernel/config/tsm/report"));
-    assertThatThrownBy(() -> tsm().get(DATA)).hasMessageContaining("is no folder of configfs");
+    assertThatThrownBy(() -> tsm().get(DATA))
+        .hasMessageContaining("its folder is none of configfs");
     assertRemoved();
   }
 
@@ -180,7 +181,7 @@ class EvidenceSourcesTest {
     assertThatThrownBy(() -> source.get(DATA)).hasMessageContaining("quoting service");
     served.get();
     Files.writeString(root.resolve("dev/attestation/attestation_type"), "none\n");
-    assertThatThrownBy(() -> source.get(DATA)).hasMessageContaining("says 'none', expected dcap");
+    assertThatThrownBy(() -> source.get(DATA)).hasMessageContaining("is 'none', expected dcap");
   }
 
   @Test
@@ -197,7 +198,7 @@ class EvidenceSourcesTest {
   void report_data_of_another_size_is_the_callers_mistake() {
     assertThatThrownBy(() -> new ConfigfsTsm(root, LONG).get(new byte[63]))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> new Gramine(root).get(new byte[65]))
+    assertThatThrownBy(() -> new Gramine(root, LONG).get(new byte[65]))
         .isInstanceOf(IllegalArgumentException.class);
   }
 }

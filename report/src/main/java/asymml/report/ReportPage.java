@@ -211,7 +211,10 @@ public record ReportPage(
         ("A trusted process, %s, holds the images and a small low-rank part of each split layer's"
                 + " input; an untrusted worker computes on the rest. This page shows what was trained,"
                 + " what the worker was sent, and what it reveals.")
-            .formatted(RunRecord.NOT_PROTECTED));
+            .formatted(
+                !runs.isEmpty() && runs.stream().allMatch(ReportedRun::isProtected)
+                    ? "in a TEE whose evidence the owner has accepted"
+                    : RunRecord.NOT_PROTECTED));
     PageSection warning = page.box("warning");
     warning.text(
         pictures() == 0

@@ -4,8 +4,10 @@ import asymml.model.Graph;
 import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
+import asymml.session.RunRecord;
 import asymml.session.Settings;
 import asymml.session.TrainingSpec;
+import asymml.session.owner.OwnedRun;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.rank.RankFile;
@@ -20,6 +22,7 @@ import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -37,6 +40,7 @@ import org.jspecify.annotations.Nullable;
 /// @param ledger what was released; null if there is none
 /// @param statement what that comes to; null without a ledger
 /// @param ranks analyses by rising epoch; may be empty
+/// @param evidence folders in the directory with evidence that an owner has accepted
 public record ReportedRun(
     Path directory,
     Map<String, Object> facts,
@@ -47,7 +51,8 @@ public record ReportedRun(
     List<EpochMetrics> epochs,
     @Nullable Ledger ledger,
     @Nullable PrivacyStatement statement,
-    List<RankReport> ranks) {
+    List<RankReport> ranks,
+    List<String> evidence) {
   /// The outcome of a run under way.
   static final String RUNNING = "running";
 
@@ -89,7 +94,8 @@ public record ReportedRun(
         Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of(),
         ledger,
         ledger == null ? null : PrivacyStatement.of(ledger, new PldAccountant()),
-        RankFile.read(layout.rank()).reports());
+        RankFile.read(layout.rank()).reports(),
+        evidence(directory));
   }
 
   private static @Nullable Graph graph(Path checkpoint) throws IOException {
@@ -110,6 +116,37 @@ public record ReportedRun(
   /// A fact of `run.json` as text.
   Optional<String> fact(String key) {
     return Optional.ofNullable(facts.get(key)).map(Object::toString);
+  }
+
+  /// What protected its trusted process: the TEE that its owner has accepted, where the record says
+  /// so and the evidence is beside it.
+  String trustedProcess() {
+    String said = fact("trustedProcess").orElse(RunRecord.NOT_PROTECTED);
+    if (said.equals(RunRecord.NOT_PROTECTED)) {
+      return said;
+    }
+    return evidence.isEmpty()
+        ? said + "; " + RunRecord.NOT_PROTECTED
+        : said + "; evidence and decision in " + String.join(", ", evidence);
+  }
+
+  /// Whether an owner has accepted its evidence, and it was no simulation.
+  boolean isProtected() {
+    String said = trustedProcess();
+    return !said.contains(RunRecord.NOT_PROTECTED) && !said.startsWith(OwnedRun.SIMULATION);
+  }
+
+  /// Folders of a run directory with evidence, in order.
+  private static List<String> evidence(Path directory) {
+    List<String> folders = new ArrayList<>();
+    for (int i = 1; Files.isRegularFile(directory.resolve(evidence(i) + "/evidence.bin")); i++) {
+      folders.add(evidence(i));
+    }
+    return folders;
+  }
+
+  private static String evidence(int request) {
+    return "evidence/" + request;
   }
 
   /// Where and with what it was made.

@@ -4,7 +4,6 @@ import asymml.model.Graph;
 import asymml.privacy.Channel;
 import asymml.privacy.Ledger;
 import asymml.privacy.PrivacyStatement;
-import asymml.session.RunRecord;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Placement.Split;
@@ -52,12 +51,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
         graph == null
             ? run.config().mode().label()
             : RunDescription.plan(graph, run.config(), run.plan(graph)));
-    facts.put(
-        "Trusted process",
-        run.fact("trustedProcess")
-            .filter(said -> !said.equals(RunRecord.NOT_PROTECTED))
-            .map(said -> said + "; " + RunRecord.NOT_PROTECTED)
-            .orElse(RunRecord.NOT_PROTECTED));
+    facts.put("Trusted process", run.trustedProcess());
     facts.put(
         "Worker",
         run.needsWorker() ? "UNTRUSTED: " + setting("worker") : "none: nothing is released");

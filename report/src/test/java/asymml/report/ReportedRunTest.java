@@ -71,4 +71,36 @@ class ReportedRunTest {
     assertThat(run.placements()).isEmpty();
     assertThat(new RunCosts(run).trainingSeconds()).isEmpty();
   }
+
+  /// What the record of a run says of its protection, with or without evidence beside it.
+  private ReportedRun of(String protection, int requests) throws IOException {
+    PlantedRun planted = new PlantedRun(folder, Mode.TRUSTED_ONLY, 1).write();
+    Map<String, Object> facts = new LinkedHashMap<>(RunFile.read(folder.resolve("run.json")));
+    facts.put("trustedProcess", protection);
+    RunFile.write(folder.resolve("run.json"), facts);
+    for (int i = 1; i <= requests; i++) {
+      Path evidence = Files.createDirectories(folder.resolve("evidence/" + i));
+      Files.write(evidence.resolve("evidence.bin"), new byte[] {1});
+    }
+    return planted.read();
+  }
+
+  @Test
+  void accepted_evidence_in_the_directory_is_named_and_nothing_else_counts() throws Exception {
+    String accepted = "TDX domain 91eb, TCB UpToDate, accepted by the owner";
+    ReportedRun claimed = of(accepted, 0);
+    assertThat(claimed.trustedProcess())
+        .isEqualTo(accepted + "; not running in a TEE (simulation, not protected)");
+    assertThat(claimed.isProtected()).isFalse();
+    ReportedRun shown = of(accepted, 2);
+    assertThat(shown.trustedProcess())
+        .isEqualTo(accepted + "; evidence and decision in evidence/1, evidence/2");
+    assertThat(shown.isProtected()).isTrue();
+    ReportedRun simulated = of("SIMULATION: not protected: " + accepted, 2);
+    assertThat(simulated.trustedProcess()).startsWith("SIMULATION: not protected: TDX");
+    assertThat(simulated.isProtected()).isFalse();
+    ReportedRun plain = of("not running in a TEE (simulation, not protected)", 2);
+    assertThat(plain.isProtected()).isFalse();
+    assertThat(plain.trustedProcess()).doesNotContain("evidence");
+  }
 }

@@ -28,6 +28,7 @@ class SealedCommandsTest {
         shields: any
         leastNoiseMultiplier: any
         releaseModel: false
+        rollback: owner
       """;
 
   @TempDir Path folder;
@@ -106,11 +107,33 @@ class SealedCommandsTest {
     done("owner", "open", at("model.onnx.sealed"), at("model.onnx"), "--key", at("data.key"));
     assertThat(Files.readString(folder.resolve("model.onnx"), StandardCharsets.ISO_8859_1))
         .contains("canary-class-wren");
-    assertThat(done("owner", "open", at("run"), at("opened"), "--key", at("data.key")).out())
-        .contains("3 files, in clear");
+    assertThat(done(open("opened", "leases")).out()).contains("3 files, in clear");
+    assertReport();
+    Files.writeString(folder.resolve("others"), "");
+    Said old = run(List.of(open("old", "others")));
+    assertThat(old.code()).isEqualTo(1);
+    assertThat(old.err())
+        .isEqualTo(
+            "asymml: %s is not the newest of the run: its ledger lists 2 steps, and 0 are counted in %s; it is an old copy, or was killed and not resumed, or that file is an old one\n"
+                .formatted(at("run"), at("others")));
     assertThat(done("eval", "--run", at("opened"), "--data", at("images")).out())
         .contains("canary-class-finch");
     assertThat(images.canaries()).isNotEmpty();
+  }
+
+  private String[] open(String out, String leases) {
+    return new String[] {
+      "owner", "open", at("run"), at(out), "--key", at("data.key"), "--leases", at(leases)
+    };
+  }
+
+  /// The page names the evidence that the directory has.
+  private void assertReport() throws Exception {
+    done("report", "--run", at("opened"), "--out", at("report.html"));
+    assertThat(Files.readString(folder.resolve("report.html")))
+        .contains(
+            "SIMULATION: not protected: SEV-SNP guest " + "51".repeat(48),
+            "accepted by the owner; evidence and decision in evidence/1");
   }
 
   @Test

@@ -13,6 +13,7 @@ import asymml.attest.seal.DataKey;
 import asymml.attest.seal.SealKind;
 import asymml.attest.seal.SealedReader;
 import asymml.attest.seal.SealedTree;
+import asymml.session.ModelFormat;
 import asymml.session.ResolvedRun;
 import asymml.session.SessionListener;
 import asymml.session.TrainedRun;
@@ -306,6 +307,16 @@ class SealedTrainingTest {
             .hasMessage(
                 "this is an old copy of the run: its ledger lists 4 steps, and the owner has"
                     + " counted 9");
+        // Nor is its model exported, though its ledger fits it.
+        Path model = own.resolve("model.sealed");
+        assertThatThrownBy(() -> owned.export(copy, ModelFormat.SAFETENSORS, model))
+            .isInstanceOf(IOException.class)
+            .hasMessage(
+                "%s is an old copy of the run, or the run was killed: its ledger lists 4 steps, and the owner has counted 9; resume the newest copy, and export that",
+                copy);
+        assertThat(model).doesNotExist();
+        owned.export(directory, ModelFormat.SAFETENSORS, model).close();
+        assertThat(model).exists();
       }
       // Another process has gone on meanwhile.
       try (OwnedRun owned =

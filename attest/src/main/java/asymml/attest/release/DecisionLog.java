@@ -2,21 +2,14 @@ package asymml.attest.release;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.ClosedChannelException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -31,12 +24,10 @@ public final class DecisionLog implements AutoCloseable {
   private static final JsonMapper JSON =
       JsonMapper.builder().enable(JsonWriteFeature.ESCAPE_NON_ASCII).build();
 
-  private final Path file;
-  private final FileChannel channel;
+  private final OwnerFile file;
 
-  private DecisionLog(Path file, FileChannel channel) {
+  private DecisionLog(OwnerFile file) {
     this.file = file;
-    this.channel = channel;
   }
 
   /// Opens a log to append to it.
@@ -45,50 +36,7 @@ public final class DecisionLog implements AutoCloseable {
   /// @return the log, which the caller closes
   /// @throws IOException one line, if it cannot be written, or another process writes to it
   public static DecisionLog open(Path file) throws IOException {
-    FileChannel channel;
-    try {
-      channel =
-          FileChannel.open(
-              file,
-              Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    } catch (NoSuchFileException e) {
-      throw new ReleaseException("no such folder: " + file.toAbsolutePath().getParent(), e);
-    } catch (IOException e) {
-      throw new ReleaseException("cannot write " + file + ": " + e.getMessage(), e);
-    }
-    try {
-      if (channel.tryLock() == null) {
-        throw new ReleaseException(file + " is in use by another process: name another log");
-      }
-      DecisionLog log = new DecisionLog(file, channel);
-      log.end();
-      return log;
-    } catch (OverlappingFileLockException e) {
-      channel.close();
-      throw new ReleaseException(file + " is in use already: name another log", e);
-    } catch (IOException e) {
-      channel.close();
-      throw e;
-    }
-  }
-
-  /// Goes to the end, and begins a new line if the last one was cut short.
-  private void end() throws IOException {
-    long size = channel.size();
-    channel.position(size);
-    ByteBuffer last = ByteBuffer.allocate(1);
-    if (size > 0 && channel.read(last, size - 1) == 1 && last.get(0) != '\n') {
-      write("\n");
-    }
-  }
-
-  private void write(String text) throws IOException {
-    ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
-    }
-    channel.force(false);
+    return new DecisionLog(OwnerFile.open(file));
   }
 
   /// Appends a decision; returns when it is on the disk.
@@ -108,14 +56,7 @@ public final class DecisionLog implements AutoCloseable {
     line.put("configurationDigest", decision.configurationDigest());
     line.put("keyId", decision.keyId());
     decision.reasons().forEach(line.putArray("reasons")::add);
-    try {
-      end();
-      write(JSON.writeValueAsString(line) + "\n");
-    } catch (ClosedChannelException e) {
-      throw new ReleaseException(file + " is closed", e);
-    } catch (IOException e) {
-      throw new ReleaseException("%s: %s".formatted(file, e.getMessage()), e);
-    }
+    file.append(JSON.writeValueAsString(line));
   }
 
   /// Reads a log.
@@ -167,6 +108,6 @@ public final class DecisionLog implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    file.close();
   }
 }

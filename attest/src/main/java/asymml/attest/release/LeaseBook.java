@@ -1,20 +1,16 @@
 package asymml.attest.release;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -26,13 +22,12 @@ import tools.jackson.databind.node.ObjectNode;
 public final class LeaseBook implements AutoCloseable {
   private static final JsonMapper JSON = new JsonMapper();
 
-  private final Path file;
-  private final FileChannel channel;
-  private final Map<String, Long> steps = new HashMap<>();
+  private final OwnerFile file;
+  private final Map<String, Long> steps;
 
-  private LeaseBook(Path file, FileChannel channel) {
+  private LeaseBook(OwnerFile file, Map<String, Long> steps) {
     this.file = file;
-    this.channel = channel;
+    this.steps = steps;
   }
 
   /// Opens a book.
@@ -41,58 +36,56 @@ public final class LeaseBook implements AutoCloseable {
   /// @return the book, which the caller closes
   /// @throws IOException one line, if it cannot be used, another process uses it, or it is damaged
   public static LeaseBook open(Path file) throws IOException {
-    FileChannel channel;
-    try {
-      channel =
-          FileChannel.open(
-              file,
-              Set.of(StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE),
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    } catch (NoSuchFileException e) {
-      throw new ReleaseException("no such folder: " + file.toAbsolutePath().getParent(), e);
-    } catch (IOException e) {
-      throw new ReleaseException("cannot write " + file + ": " + e.getMessage(), e);
-    }
+    OwnerFile opened = OwnerFile.open(file);
     boolean complete = false;
     try {
-      if (channel.tryLock() == null) {
-        throw new ReleaseException(file + " is in use by another process: name another file");
-      }
-      LeaseBook book = new LeaseBook(file, channel);
-      book.load();
+      String text = opened.text();
+      int whole = text.lastIndexOf('\n') + 1;
+      LeaseBook book = new LeaseBook(opened, counted(file, text.substring(0, whole)));
+      // What was cut short was not answered.
+      opened.cut(whole);
       complete = true;
       return book;
-    } catch (OverlappingFileLockException e) {
-      throw new ReleaseException(file + " is in use already: name another file", e);
     } finally {
       if (!complete) {
-        channel.close();
+        opened.close();
       }
     }
   }
 
-  private void load() throws IOException {
-    ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(channel.size()));
-    while (all.hasRemaining() && channel.read(all) >= 0) {
-      // Until all is read.
+  /// How many steps of a run a book has counted, whoever writes to it.
+  ///
+  /// @param file as written by [#change]
+  /// @param run its id
+  /// @return 0 if it does not know the run
+  /// @throws IOException one line, if it cannot be read, or is damaged
+  public static long counted(Path file, byte[] run) throws IOException {
+    String text;
+    try {
+      text = Files.readString(file, StandardCharsets.ISO_8859_1);
+    } catch (NoSuchFileException e) {
+      throw new ReleaseException("no such file: " + file, e);
     }
-    String text = new String(all.array(), StandardCharsets.US_ASCII);
-    int whole = text.lastIndexOf('\n') + 1;
-    // What was cut short was not answered.
-    channel.truncate(whole);
-    channel.position(whole);
-    List<String> lines = text.substring(0, whole).lines().toList();
+    return counted(file, text.substring(0, text.lastIndexOf('\n') + 1))
+        .getOrDefault(HexFormat.of().formatHex(run), 0L);
+  }
+
+  /// The last number of each run.
+  private static Map<String, Long> counted(Path file, String text) throws ReleaseException {
+    Map<String, Long> steps = new HashMap<>();
+    List<String> lines = text.lines().toList();
     for (int i = 0; i < lines.size(); i++) {
       try {
         JsonNode line = JSON.readTree(lines.get(i));
         Instant.parse(line.required("at").stringValue());
         steps.put(line.required("run").stringValue(), line.required("steps").longValue());
-      } catch (JacksonException | java.time.DateTimeException e) {
+      } catch (JacksonException | DateTimeException e) {
         throw new ReleaseException(
             "%s: line %s is no lease: without it steps would not be counted".formatted(file, i + 1),
             e);
       }
     }
+    return steps;
   }
 
   /// The answer to a request.
@@ -120,19 +113,7 @@ public final class LeaseBook implements AutoCloseable {
     if (wanted != counted) {
       ObjectNode line = JSON.createObjectNode();
       line.put("at", at.toString()).put("run", id).put("steps", wanted);
-      ByteBuffer bytes =
-          ByteBuffer.wrap(
-              (JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.US_ASCII));
-      long before = channel.position();
-      try {
-        while (bytes.hasRemaining()) {
-          channel.write(bytes);
-        }
-        channel.force(false);
-      } catch (IOException e) {
-        channel.truncate(before);
-        throw new ReleaseException("%s: %s".formatted(file, e.getMessage()), e);
-      }
+      file.append(JSON.writeValueAsString(line));
       steps.put(id, wanted);
     }
     return new Answer(true, wanted);
@@ -140,6 +121,6 @@ public final class LeaseBook implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    channel.close();
+    file.close();
   }
 }

@@ -14,10 +14,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /// The kernel's file interface to the TEE of a confidential VM (Linux 6.7 and later,
 /// `Documentation/ABI/testing/configfs-tsm-report`), which needs root.
@@ -57,28 +54,8 @@ public final class ConfigfsTsm implements EvidenceSource {
     if (reportData.length != REPORT_DATA) {
       throw new IllegalArgumentException("report data has 64 bytes: " + reportData.length);
     }
-    // The kernel can block without end, where nothing interrupts it: the thread is left behind.
     byte[] data = reportData.clone();
-    FutureTask<RawEvidence> task = new FutureTask<>(() -> ask(data));
-    Thread thread = Thread.ofPlatform().daemon().name("configfs-tsm").start(task);
-    try {
-      return task.get(deadline.toMillis(), TimeUnit.MILLISECONDS);
-    } catch (TimeoutException e) {
-      throw new IOException(
-          "%s gave no evidence within %s s: the kernel or its host does not answer"
-              .formatted(reports, deadline.toSeconds()),
-          e);
-    } catch (ExecutionException e) {
-      switch (e.getCause()) {
-        case IOException io -> throw new IOException(io.getMessage(), io);
-        case EvidenceException evidence ->
-            throw new EvidenceException(String.valueOf(evidence.getMessage()), evidence);
-        case InterruptedException _ -> throw new InterruptedException();
-        case null, default -> throw new IllegalStateException(e);
-      }
-    } finally {
-      thread.interrupt();
-    }
+    return TimeLimit.ask(deadline, reports.toString(), () -> ask(data));
   }
 
   private RawEvidence ask(byte[] reportData)
@@ -87,21 +64,21 @@ public final class ConfigfsTsm implements EvidenceSource {
     try {
       Files.createDirectory(entry);
     } catch (NoSuchFileException e) {
-      throw new IOException(
-          reports + " is missing: mount configfs (mount -t configfs none /sys/kernel/config)", e);
+      throw new FileSystemException(
+          reports.toString(),
+          null,
+          "no such folder: mount configfs (mount -t configfs none /sys/kernel/config)");
     } catch (AccessDeniedException e) {
-      throw new IOException(reports + ": permission denied: evidence needs root", e);
+      throw e;
     } catch (FileSystemException e) {
-      throw new IOException(
-          "%s cannot be made: %s (the kernel has no driver of a TEE)"
-              .formatted(entry, e.getReason()),
-          e);
+      throw new FileSystemException(
+          entry.toString(),
+          null,
+          "cannot be made: %s (the kernel has no driver of a TEE)".formatted(e.getReason()));
     }
     // Removed on every path; attributes go with their folder.
     try (Closeable _ = () -> Files.delete(entry)) {
       return exchange(entry, reportData);
-    } catch (AccessDeniedException e) {
-      throw new IOException(e.getFile() + ": permission denied: evidence needs root", e);
     }
   }
 
@@ -135,8 +112,8 @@ public final class ConfigfsTsm implements EvidenceSource {
   private static void appears(Path file) throws IOException, InterruptedException {
     for (long waited = 0; !Files.exists(file); waited += POLL_MILLIS) {
       if (waited >= APPEARS_MILLIS) {
-        throw new IOException(
-            file + " does not appear: " + file.getParent() + " is no folder of configfs");
+        throw new FileSystemException(
+            file.toString(), null, "does not appear: its folder is none of configfs");
       }
       TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
     }

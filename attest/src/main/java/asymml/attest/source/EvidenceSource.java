@@ -15,11 +15,11 @@ public sealed interface EvidenceSource permits ConfigfsTsm, Gramine, None {
   /// What this process has: Gramine's files, else those of the kernel, else none.
   ///
   /// @param root of the file tree, `/` but in tests
-  /// @param deadline how long the kernel may take for an answer
+  /// @param deadline how long it may take for an answer
   /// @return one that is there
   /// @throws IOException if a file of the machine cannot be read
   static EvidenceSource find(Path root, Duration deadline) throws IOException {
-    Gramine gramine = new Gramine(root);
+    Gramine gramine = new Gramine(root, deadline);
     if (gramine.isPresent()) {
       return gramine;
     }

@@ -1,17 +1,21 @@
 package asymml.cli.owner;
 
+import asymml.attest.release.LeaseBook;
 import asymml.attest.seal.DataKey;
 import asymml.attest.seal.SealKind;
 import asymml.attest.seal.SealedReader;
 import asymml.attest.seal.SealedTree;
 import asymml.model.PrivateFiles;
+import asymml.privacy.Ledger;
 import asymml.session.TrainedRun;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -23,6 +27,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -38,11 +44,13 @@ import picocli.CommandLine.Spec;
     footer = {
       "  asymml owner open images.sealed opened --key data.key",
       "  asymml owner open images.zip.sealed images.zip --key data.key",
-      "  asymml owner open runs/sealed opened --key data.key"
+      "  asymml owner open runs/sealed opened --key data.key --leases owner.leases"
     })
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class OwnerOpenCommand implements Callable<Integer> {
   private static final int BUFFER = 1 << 16;
+  private static final List<String> EVIDENCE =
+      List.of("evidence.bin", "certificates.bin", "configuration.json", "decision.json");
 
   @Spec private CommandSpec spec;
 
@@ -60,6 +68,14 @@ final class OwnerOpenCommand implements Callable<Integer> {
 
   @Mixin private KeyOptions key;
 
+  @Option(
+      names = "--leases",
+      paramLabel = "FILE",
+      description =
+          "The file in which 'asymml owner serve' has counted the steps of runs: a run whose ledger"
+              + " lists others is refused, as an old copy or one that was killed.")
+  private @Nullable Path leases;
+
   /// Reads a part of what is sealed.
   private interface Part {
     byte[] read(long position, int size) throws IOException;
@@ -74,6 +90,10 @@ final class OwnerOpenCommand implements Callable<Integer> {
     try (DataKey read = DataKey.read(key.file())) {
       if (Files.isDirectory(sealed)) {
         return said(openRun(read));
+      }
+      if (leases != null) {
+        throw new ParameterException(
+            spec.commandLine(), "--leases is for the directory of a run, which counts steps");
       }
       boolean tree;
       try (SealedReader reader = new SealedReader(sealed, read)) {
@@ -128,8 +148,39 @@ final class OwnerOpenCommand implements Callable<Integer> {
     if (Files.exists(settings)) {
       Files.copy(settings, new RunLayout(out).config());
     }
+    copyEvidence();
+    if (leases != null) {
+      requireNewest(leases, run);
+    }
     requireLedger();
     return files.size();
+  }
+
+  /// What the run was accepted with, for its report. It lies in clear: the host can have changed
+  /// it, and a verifier would notice.
+  private void copyEvidence() throws IOException {
+    for (int i = 1; Files.isDirectory(sealed.resolve("evidence/" + i)); i++) {
+      Path from = sealed.resolve("evidence/" + i);
+      Path to = out.resolve("evidence/" + i);
+      PrivateFiles.createDirectories(to);
+      for (String name : EVIDENCE) {
+        if (Files.isRegularFile(from.resolve(name), LinkOption.NOFOLLOW_LINKS)) {
+          Files.copy(from.resolve(name), to.resolve(name));
+        }
+      }
+    }
+  }
+
+  /// Ledger and model may both be old.
+  private void requireNewest(Path book, byte[] run) throws IOException {
+    long counted = LeaseBook.counted(book, run);
+    @Nullable Ledger ledger = LedgerFile.readIfAny(new RunLayout(out));
+    long listed = ledger == null ? 0 : ledger.steps();
+    if (counted != listed) {
+      throw new IOException(
+          "%s is not the newest of the run: its ledger lists %s steps, and %s are counted in %s; it is an old copy, or was killed and not resumed, or that file is an old one"
+              .formatted(sealed, listed, counted, book));
+    }
   }
 
   /// Each file of a run is genuine, but the host may have kept an old one: a ledger that is older

@@ -10,6 +10,7 @@ import asymml.attest.source.EvidenceSource;
 import asymml.attest.source.None;
 import asymml.model.ClearStore;
 import asymml.model.PrivateFiles;
+import asymml.privacy.Ledger;
 import asymml.session.InvalidSpecException;
 import asymml.session.ModelFormat;
 import asymml.session.ResolvedRun;
@@ -18,6 +19,7 @@ import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.Progress;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;
@@ -30,6 +32,7 @@ import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// A run whose owner has released the key to its data. The images are read from the sealed folder
 /// that the specification names; checkpoint, ledger, metrics and record are sealed under the same
@@ -173,11 +176,14 @@ public final class OwnedRun implements AutoCloseable {
   /// @param format of the plaintext
   /// @param file the sealed file; its directory must exist
   /// @return the run that was exported, which the caller closes
-  /// @throws IOException one line, if there is no model, or it cannot be written
+  /// @throws IOException one line, if there is no model, it is not the newest that the owner knows
+  ///   of, or it cannot be written
   /// @throws IllegalArgumentException one line, if the format cannot express the model
   public TrainedRun export(Path directory, ModelFormat format, Path file) throws IOException {
     SealedStore store = SealedStore.resume(grant.key(), random, directory);
-    TrainedRun trained = TrainedRun.open(new RunLayout(directory, store));
+    RunLayout layout = layout(directory, store);
+    requireNewest(layout);
+    TrainedRun trained = TrainedRun.open(layout);
     boolean written = false;
     try {
       trained.export(format, store.ofModels(), file);
@@ -187,6 +193,19 @@ public final class OwnedRun implements AutoCloseable {
       if (!written) {
         trained.close();
       }
+    }
+  }
+
+  /// A ledger and a checkpoint that were put back together fit each other: an owner who counts
+  /// steps knows more.
+  private static void requireNewest(RunLayout layout) throws IOException {
+    @Nullable Ledger ledger = LedgerFile.readIfAny(layout);
+    long listed = ledger == null ? 0 : ledger.steps();
+    long counted = layout.lease().counted(listed, Long.MAX_VALUE);
+    if (counted != listed) {
+      throw new IOException(
+          "%s is an old copy of the run, or the run was killed: its ledger lists %s steps, and the owner has counted %s; resume the newest copy, and export that"
+              .formatted(layout.directory(), listed, counted));
     }
   }
 
