@@ -105,7 +105,7 @@ for jar in "$tree"/lib/dnnl-*-linux-x86_64.jar "$tree"/lib/javacpp-*-linux-x86_6
   unzip -q -o -j "$jar" '*.so*' -d "$native"
 done
 for library in libstdc++.so.6 libgcc_s.so.1; do
-  found=$(LD_LIBRARY_PATH=$native ldd "$native/libjnidnnl.so" | awk -v name="$library" '$1 == name { print $3 }')
+  found=$(LD_LIBRARY_PATH=$native ldd "$native/libjnijavacpp.so" | awk -v name="$library" '$1 == name { print $3 }')
   [ -f "$found" ] || fail "$library is missing: install the C++ runtime"
   cp -L "$found" "$native/$library"
 done

@@ -8,9 +8,6 @@ import asymml.cli.terminal.SealedDisplay;
 import asymml.cli.terminal.StopSignals;
 import asymml.privacy.Ledger;
 import asymml.report.Figures;
-import asymml.report.PrivacyForecast;
-import asymml.report.PrivacySummary;
-import asymml.report.RunDescription;
 import asymml.session.ResolvedRun;
 import asymml.session.SessionListener;
 import asymml.session.TrainingResult;
@@ -53,6 +50,10 @@ final class OwnedTrainingRun {
   /// A writer whose lines say that nothing is protected.
   static PrintWriter marked(PrintWriter writer) {
     return new PrintWriter(new PrefixWriter(writer, OwnedRun.SIMULATION + ": "), true);
+  }
+
+  private RunLines lines() {
+    return new RunLines(out, spec);
   }
 
   /// Trains.
@@ -112,11 +113,7 @@ final class OwnedTrainingRun {
   }
 
   private int ended(TrainingResult result, Duration time, StopSignals signals) {
-    if (result.statement() != null) {
-      new PrivacySummary(result.statement())
-          .lines()
-          .forEach(line -> out.println("privacy  " + line));
-    }
+    lines().statement(result);
     int code =
         switch (result.outcome()) {
           case FINISHED -> {
@@ -168,26 +165,12 @@ final class OwnedTrainingRun {
 
     @Override
     public void workersConnected(List<String> workers, RunLayout layout) {
-      out.println("data     " + run.describeSizes());
-      out.println("model    " + RunDescription.model(run.graph(), spec.training()));
-      out.println("plan     " + RunDescription.plan(run.graph(), spec.training(), run.plan()));
-      out.println(
-          "trusted  this process, %s threads; %s".formatted(spec.threads(), owned.protection()));
-      (workers.isEmpty() ? List.of("none") : workers)
-          .forEach(worker -> out.println("worker   " + worker));
-      out.println("run      " + layout.directory());
-      if (!run.needsWorker() && !spec.training().privacy().accounted()) {
-        RunDescription.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
-      }
-      out.flush();
+      lines().begun(run, run.describeSizes(), owned.protection(), workers, layout);
     }
 
     @Override
     public void forecast(Ledger ledger) {
-      new PrivacyForecast(spec.training(), ledger)
-          .lines()
-          .forEach(line -> out.println("privacy  " + line));
-      out.flush();
+      lines().forecast(ledger);
     }
 
     @Override

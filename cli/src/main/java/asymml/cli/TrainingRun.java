@@ -6,11 +6,8 @@ import asymml.cli.terminal.TrainDisplay;
 import asymml.interop.InitialWeights;
 import asymml.privacy.Ledger;
 import asymml.report.Figures;
-import asymml.report.PrivacyForecast;
-import asymml.report.PrivacySummary;
 import asymml.report.RankBounds;
 import asymml.report.RankFiles;
-import asymml.report.RunDescription;
 import asymml.session.ResolvedRun;
 import asymml.session.RunRecord;
 import asymml.session.SessionListener;
@@ -46,12 +43,14 @@ final class TrainingRun {
   private final CommandLine command;
   private final TrainDisplay display;
   private final PrintWriter out;
+  private final RunLines lines;
 
   TrainingRun(TrainingSpec spec, CommandLine command, TrainDisplay display) {
     this.spec = spec;
     this.command = command;
     this.display = display;
     this.out = command.getOut();
+    this.lines = new RunLines(out, spec);
   }
 
   /// Trains.
@@ -83,7 +82,7 @@ final class TrainingRun {
           yield finished(result, time);
         }
         case STOPPED -> {
-          showStatement(result);
+          lines.statement(result);
           out.println("stopped and saved" + goOn(result.layout()));
           out.flush();
           yield signals.exitCode();
@@ -122,7 +121,7 @@ final class TrainingRun {
         Figures.percent(last.testAccuracy()),
         Figures.loss(last.testLoss()),
         last.epoch());
-    showStatement(result);
+    lines.statement(result);
     String word = ShellWord.of(directory);
     out.printf("The run is in %s. Next:%n", directory);
     out.printf("  %s eval --run %s%n", asymml, word);
@@ -133,15 +132,6 @@ final class TrainingRun {
     out.printf("  tensorboard --logdir %s%n", ShellWord.of(result.layout().events()));
     out.flush();
     return ExitCode.OK;
-  }
-
-  /// What the run has cost so far.
-  private void showStatement(TrainingResult result) {
-    if (result.statement() != null) {
-      new PrivacySummary(result.statement())
-          .lines()
-          .forEach(line -> out.println("privacy  " + line));
-    }
   }
 
   /// How to go on with a run that has a checkpoint: the end of a line.
@@ -172,18 +162,7 @@ final class TrainingRun {
 
     @Override
     public void workersConnected(List<String> workers, RunLayout layout) {
-      out.println("data     " + run.describeData());
-      out.println("model    " + RunDescription.model(run.graph(), spec.training()));
-      out.println("plan     " + RunDescription.plan(run.graph(), spec.training(), run.plan()));
-      out.printf(
-          "trusted  this process, %s threads; %s%n", spec.threads(), RunRecord.NOT_PROTECTED);
-      (workers.isEmpty() ? List.of("none") : workers)
-          .forEach(worker -> out.println("worker   " + worker));
-      out.println("run      " + layout.directory());
-      if (!run.needsWorker() && !spec.training().privacy().accounted()) {
-        RunDescription.privacyOfTrustedOnly().forEach(line -> out.println("privacy  " + line));
-      }
-      out.flush();
+      lines.begun(run, run.describeData(), RunRecord.NOT_PROTECTED, workers, layout);
     }
 
     @Override
@@ -194,10 +173,7 @@ final class TrainingRun {
 
     @Override
     public void forecast(Ledger ledger) {
-      new PrivacyForecast(spec.training(), ledger)
-          .lines()
-          .forEach(line -> out.println("privacy  " + line));
-      out.flush();
+      lines.forecast(ledger);
     }
 
     @Override

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import asymml.attest.SimulatedOwner;
 import asymml.attest.SimulatedTee;
 import asymml.attest.seal.DataKey;
+import asymml.attest.seal.SealedReader;
 import asymml.verify.SealedImagesFolder;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -109,12 +111,19 @@ class SealedCommandsTest {
         .contains("canary-class-wren");
     assertThat(done(open("opened", "leases")).out()).contains("3 files, in clear");
     assertReport();
-    Files.writeString(folder.resolve("others"), "");
+    try (DataKey key = DataKey.read(folder.resolve("data.key"));
+        SealedReader checkpoint =
+            new SealedReader(folder.resolve("run/checkpoint.safetensors.sealed"), key)) {
+      Files.writeString(
+          folder.resolve("others"),
+          "{\"at\":\"2026-01-01T00:00:00Z\",\"run\":\"%s\",\"steps\":7}\n"
+              .formatted(HexFormat.of().formatHex(checkpoint.metadata())));
+    }
     Said old = run(List.of(open("old", "others")));
     assertThat(old.code()).isEqualTo(1);
     assertThat(old.err())
         .isEqualTo(
-            "asymml: %s is not the newest of the run: its ledger lists 2 steps, and 0 are counted in %s; it is an old copy, or was killed and not resumed, or that file is an old one\n"
+            "asymml: %s is not the newest of the run: its ledger lists 0 steps, and 7 are counted in %s; it is an old copy, or was killed and not resumed, or that file is an old one\n"
                 .formatted(at("run"), at("others")));
     assertThat(done("eval", "--run", at("opened"), "--data", at("images")).out())
         .contains("canary-class-finch");

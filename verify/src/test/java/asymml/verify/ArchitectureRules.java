@@ -100,6 +100,7 @@ record ArchitectureRules(String root) {
     rules.put("model files of other programs know models alone", knowOnly("interop", "model"));
     rules.put("privacy knows nothing of ours", knowOnly("privacy"));
     rules.put("attest knows nothing of ours", knowOnly("attest"));
+    rules.put("the owner's commands know evidence and sealed files alone", ownersKnowNoTraining());
     rules.put("only commands parse command lines", onlyCommandsParse());
     rules.put("only the release door makes a Released", onlyTheDoorMakesReleased());
     rules.put("only the release door writes the worker's memory", onlyTheDoorWrites());
@@ -137,6 +138,25 @@ record ArchitectureRules(String root) {
         .resideInAPackage(tree(module))
         .should()
         .dependOnClassesThat(resideInAPackage(root + "..").and(not(resideInAnyPackage(allowed))));
+  }
+
+  /// The owner is a party of its own. Only who opens a run's directory knows what is in it.
+  private ArchRule ownersKnowNoTraining() {
+    return noClasses()
+        .that()
+        .resideInAnyPackage(tree("cli.owner"), tree("cli.evidence"))
+        .and(not(nameMatching(Pattern.quote(root) + "\\.cli\\.owner\\.OpenedRun")))
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage(root + "..")
+                .and(
+                    not(
+                        resideInAnyPackage(
+                            tree("attest"),
+                            tree("cli.owner"),
+                            tree("cli.evidence"),
+                            tree("cli.options"),
+                            tree("cli.terminal")))));
   }
 
   /// Library code takes records. What the worker's main parses is that and what to record.

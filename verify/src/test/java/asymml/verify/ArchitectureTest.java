@@ -59,6 +59,9 @@ class ArchitectureTest {
           breaches("privacy knows nothing of ours", "privacy.Breaches$LooksAtTheData"),
           breaches("attest knows nothing of ours", "attest.Breaches$LooksAtTheData"),
           breaches(
+              "the owner's commands know evidence and sealed files alone",
+              "cli.owner.Breaches$LooksAtTheData"),
+          breaches(
               "only commands parse command lines",
               "study.Breaches$ParsesOptions",
               "untrusted.Breaches$ParsesOptions"),

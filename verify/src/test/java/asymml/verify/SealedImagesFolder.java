@@ -65,7 +65,10 @@ public record SealedImagesFolder(Path images, Map<String, byte[]> canaries) {
   }
 
   /// The names of those that are in bytes.
-  Stream<String> in(byte[] bytes) {
+  ///
+  /// @param bytes to search
+  /// @return what was found
+  public Stream<String> in(byte[] bytes) {
     // Bytes as characters: a search without a copy of each window.
     String text = new String(bytes, StandardCharsets.ISO_8859_1);
     return canaries.entrySet().stream()
@@ -74,7 +77,11 @@ public record SealedImagesFolder(Path images, Map<String, byte[]> canaries) {
   }
 
   /// Files below a folder that hold one of them.
-  List<String> foundBelow(Path folder) throws IOException {
+  ///
+  /// @param folder or a file
+  /// @return the files, and what was found
+  /// @throws IOException if one cannot be read
+  public List<String> foundBelow(Path folder) throws IOException {
     try (Stream<Path> all = Files.walk(folder)) {
       return all.filter(Files::isRegularFile)
           .flatMap(file -> {

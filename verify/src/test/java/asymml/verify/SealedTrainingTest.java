@@ -312,7 +312,8 @@ class SealedTrainingTest {
         assertThatThrownBy(() -> owned.export(copy, ModelFormat.SAFETENSORS, model))
             .isInstanceOf(IOException.class)
             .hasMessage(
-                "%s is an old copy of the run, or the run was killed: its ledger lists 4 steps, and the owner has counted 9; resume the newest copy, and export that",
+                "%s is an old copy of the run, or the run was killed: its ledger lists 4 steps, and"
+                    + " the owner has counted 9; resume the newest copy, and export that",
                 copy);
         assertThat(model).doesNotExist();
         owned.export(directory, ModelFormat.SAFETENSORS, model).close();
