@@ -132,10 +132,11 @@ mount --bind "$work/asymml/runs" var/lib/asymml/runs
 mount -o remount,bind,ro .
 # All variables are the unit's, and its command is one line of words.
 set -f
+strace=$(command -v strace) unshare=$(command -v unshare)
 set -- $(sed -n 's/^Environment=//p' "$unit")
-exec env -i "$@" strace -f --seccomp-bpf -o "$trace" \
+exec env -i "$@" "$strace" -f --seccomp-bpf -o "$trace" \
   -e trace=execve,execveat,fork,vfork,clone,clone3,socket,socketpair,connect,memfd_create,shmget,openat,open,creat,mkdir,rename,unlink,unlinkat \
-  unshare --root="$root" --wd=/ $(sed -n 's/^ExecStart=//p' "$unit")
+  "$unshare" --root="$root" --wd=/ $(sed -n 's/^ExecStart=//p' "$unit")
 END
 mkdir "$work/root"
 
