@@ -168,7 +168,7 @@ examine() {
     fail "$1: it uses Unix sockets"
   fi
   grep -E 'O_WRONLY|O_RDWR|O_CREAT|creat\(|mkdir|rename|unlink' "$trace.java" | grep -v ' = -1 ' |
-    sed -e 's/[^"]*"\([^"]*\)".*/\1/' -e 's/[0-9a-f-]\{36\}/UUID/' -e 's/-[0-9]\{6,\}/-N/' | sort | uniq -c >"$trace.written"
+    sed -e 's/[^"]*"\([^"]*\)".*/\1/' -e 's/asymml-[0-9a-f-]\{36\}/asymml-UUID/' -e 's/-[0-9]\{6,\}/-N/' | sort | uniq -c >"$trace.written"
   if grep -v -e ' /var/lib/asymml/runs/' -e ' /sys/kernel/config/tsm/report/' -e ' /proc/self/coredump_filter' \
     -e ' /dev/null' "$trace.written" >&2; then
     fail "$1: it writes elsewhere"

@@ -56,7 +56,7 @@ await() {
   tries=0
   until grep -qs -e "$2" "$1"; do
     tries=$((tries + 1))
-    [ $tries -lt 600 ] || fail "no '$2' in $1 after a minute"
+    [ $tries -lt 3000 ] || fail "no '$2' in $1 after five minutes"
     sleep 0.1
   done
 }
@@ -132,7 +132,7 @@ await "$work/resume.out" 'metrics sealed'
 tries=0
 until [ "$(grep -c 'metrics sealed' "$work/resume.out")" -ge 4 ]; do
   tries=$((tries + 1))
-  [ $tries -lt 600 ] || fail "the resumed run does not go on"
+  [ $tries -lt 3000 ] || fail "the resumed run does not go on"
   sleep 0.1
 done
 kill -TERM "$trainer"
