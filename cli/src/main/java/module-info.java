@@ -5,6 +5,7 @@ module asymml.cli {
   requires asymml.attest;
   requires asymml.privacy;
   requires asymml.report;
+  requires asymml.serve;
   requires asymml.session;
   requires asymml.study;
   requires asymml.trusted;

@@ -72,6 +72,28 @@ final class InferenceFlags {
         });
   }
 
+  /// The same for a command whose batch size has an effect only with a worker.
+  ///
+  /// @param given images at a time; null for the default
+  /// @param usual that default
+  static @Nullable InferenceSpec spec(
+      CommandSpec command,
+      @Nullable Integer given,
+      int usual,
+      int threads,
+      WorkerRecord record) {
+    if (given != null && given < 1) {
+      throw new ParameterException(
+          command.commandLine(), "--batch-size must be at least 1: " + given);
+    }
+    @Nullable InferenceSpec split = spec(command, given == null ? usual : given, threads, record);
+    if (split == null && given != null) {
+      throw new ParameterException(
+          command.commandLine(), "--batch-size has no effect without --worker");
+    }
+    return split;
+  }
+
   /// Refuses flags that would be ignored.
   private static void requireEffect(Map<String, Object> given, TrainingSpec settings) {
     Map<String, String> ignored = new LinkedHashMap<>(Settings.withoutEffect(settings));

@@ -42,6 +42,7 @@ import picocli.CommandLine.Spec;
       TrainCommand.class,
       EvalCommand.class,
       PredictCommand.class,
+      ServeCommand.class,
       ExportCommand.class,
       AnalyzeCommand.class,
       AttackCommand.class,

@@ -103,7 +103,8 @@ final class PredictCommand implements Callable<Integer> {
   public Integer call() throws DataException, IOException {
     threads.apply();
     boolean csv = isCsv(file);
-    @Nullable InferenceSpec split = split();
+    @Nullable InferenceSpec split =
+        InferenceFlags.spec(spec, batchSize, BATCH, threads.number(), workerRecord);
     ImagePaths found = new ImagePaths(arguments);
     List<Path> images = found.images();
     PrintWriter out = spec.commandLine().getOut();
@@ -169,21 +170,6 @@ final class PredictCommand implements Callable<Integer> {
     default int atATime() {
       return 1;
     }
-  }
-
-  private @Nullable InferenceSpec split() {
-    if (batchSize != null && batchSize < 1) {
-      throw new ParameterException(
-          spec.commandLine(), "--batch-size must be at least 1: " + batchSize);
-    }
-    @Nullable InferenceSpec split =
-        InferenceFlags.spec(
-            spec, batchSize == null ? BATCH : batchSize, threads.number(), workerRecord);
-    if (split == null && batchSize != null) {
-      throw new ParameterException(
-          spec.commandLine(), "--batch-size has no effect without --worker");
-    }
-    return split;
   }
 
   private Predictor one(TrainedRun run) {

@@ -153,6 +153,13 @@ public final class InferenceSession implements AutoCloseable {
     return pool.describe();
   }
 
+  /// How many images are classified together.
+  ///
+  /// @return at least 1
+  public int batchSize() {
+    return spec.batchSize();
+  }
+
   /// Where the model's linear layers run.
   ///
   /// @return a placement for each

@@ -225,6 +225,16 @@ public final class TrainedRun implements AutoCloseable {
     return ImageFiles.decode(image, model.description().input(), spec.data().decoding());
   }
 
+  /// Decodes the bytes of an image file as the run's own images were decoded.
+  ///
+  /// @param name how to call it in errors
+  /// @param content a JPEG or PNG file of the model's size, or of any if the run scaled its images
+  /// @return pixels `[H, W, C]`, 0 to 255 each
+  /// @throws DataException if it is no such image
+  public byte[] pixels(String name, byte[] content) throws DataException {
+    return ImageFiles.decode(name, content, model.description().input(), spec.data().decoding());
+  }
+
   /// Classifies an image.
   ///
   /// @param image a JPEG or PNG file of the model's size, or of any if the run scaled its images

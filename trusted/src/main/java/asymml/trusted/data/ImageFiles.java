@@ -70,20 +70,34 @@ public final class ImageFiles {
           PrintableText.of(file.toString())
               + " does not exist; give the path of a JPEG or PNG file");
     }
-    DataLimits limits =
-        new DataLimits(Math.max(decoding.limits().imagePixels(), expected.pixels()));
-    byte[] content = ImageTree.readFile(file, limits);
-    try (ImageDecoder decoder = new ImageDecoder(limits, decoding.window())) {
-      String name = file.toString();
+    byte[] content = ImageTree.readFile(file, limits(expected, decoding));
+    return decode(file.toString(), content, expected, decoding);
+  }
+
+  /// The same for the bytes of a file.
+  ///
+  /// @param name how to call it in errors
+  /// @param content its bytes
+  /// @param expected the network's input shape
+  /// @param decoding that of the network's training images
+  /// @return unsigned bytes `[H, W, C]`
+  /// @throws DataException if they are corrupt, no image, or one of another shape
+  public static byte[] decode(String name, byte[] content, Shape expected, Decoding decoding)
+      throws DataException {
+    try (ImageDecoder decoder = new ImageDecoder(limits(expected, decoding), decoding.window())) {
       DecodedImage image =
           decoding.scales()
               ? ImageScaler.fit(decoder.decode(name, content), expected.height())
               : decoder.decode(name, content, expected, "the network takes");
       if (image.shape().channels() > expected.channels()) {
         throw new DataException(
-            file + " has colour, but the network takes gray images; convert it to gray");
+            name + " has colour, but the network takes gray images; convert it to gray");
       }
       return image.spread(expected.channels());
     }
+  }
+
+  private static DataLimits limits(Shape expected, Decoding decoding) {
+    return new DataLimits(Math.max(decoding.limits().imagePixels(), expected.pixels()));
   }
 }
