@@ -53,8 +53,7 @@ final class BatchQueue {
   /// @throws Refusal if there are not so many
   Place reserve(int images) throws Refusal {
     if (images > capacity) {
-      throw Refusal.badRequest(
-          "a request has at most %s images: %s".formatted(capacity, images));
+      throw Refusal.badRequest("a request has at most %s images: %s".formatted(capacity, images));
     }
     lock.lock();
     try {
@@ -219,7 +218,10 @@ final class BatchQueue {
   /// One of the requests has images that are not to be classified: each is asked alone.
   private void refused(Model model, List<Job> batch, InvalidSpecException e) throws IOException {
     if (batch.size() == 1) {
-      batch.getFirst().answer.completeExceptionally(Refusal.badRequest(String.valueOf(e.getMessage())));
+      batch
+          .getFirst()
+          .answer
+          .completeExceptionally(Refusal.badRequest(String.valueOf(e.getMessage())));
       return;
     }
     for (Job job : batch) {

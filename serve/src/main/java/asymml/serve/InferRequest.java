@@ -202,20 +202,16 @@ record InferRequest(@Nullable String id, List<byte[]> pixels, Set<String> output
 
     List<byte[]> images(Shape expected) throws Refusal {
       if (!name.equals(INPUT)) {
-        throw Refusal.badRequest(
-            "the model's one input is '%s', not '%s'".formatted(INPUT, name));
+        throw Refusal.badRequest("the model's one input is '%s', not '%s'".formatted(INPUT, name));
       }
       if (!type.equals(TYPE)) {
-        throw Refusal.badRequest(
-            "'%s' has the datatype %s, not '%s'".formatted(INPUT, TYPE, type));
+        throw Refusal.badRequest("'%s' has the datatype %s, not '%s'".formatted(INPUT, TYPE, type));
       }
       if (shape == null || data == null) {
         throw Refusal.badRequest("'%s' has no 'shape' or no 'data'".formatted(INPUT));
       }
       long[] rest = {expected.height(), expected.width(), expected.channels()};
-      if (shape.length != 4
-          || shape[0] < 1
-          || !Arrays.equals(shape, 1, 4, rest, 0, 3)) {
+      if (shape.length != 4 || shape[0] < 1 || !Arrays.equals(shape, 1, 4, rest, 0, 3)) {
         throw Refusal.badRequest(
             "'%s' has the shape [n, %s, %s, %s] with n at least 1: height, width, channels"
                 .formatted(INPUT, rest[0], rest[1], rest[2]));

@@ -26,10 +26,14 @@ final class JsonErrors extends ErrorHandler {
       @Nullable String message,
       @Nullable Throwable cause,
       Callback callback) {
+    // What has no version of HTTP that is known is seldom HTTP at all: the client's fault.
+    int status = code == HttpStatus.HTTP_VERSION_NOT_SUPPORTED_505 ? Refusal.BAD_REQUEST : code;
+    response.setStatus(status);
     if (request.getAttribute(Routes.COUNTED) == null) {
-      metrics.answered(Endpoint.OTHER, code, 0);
+      metrics.answered(Endpoint.OTHER, status, 0);
     }
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
-    response.write(true, ByteBuffer.wrap(InferAnswer.error(HttpStatus.getMessage(code))), callback);
+    response.write(
+        true, ByteBuffer.wrap(InferAnswer.error(HttpStatus.getMessage(status))), callback);
   }
 }

@@ -92,8 +92,7 @@ public final class ModelServer implements AutoCloseable {
       ssl.setIncludeProtocols("TLSv1.3", "TLSv1.2");
       ssl.setNeedClientAuth(spec.https().clients() != null);
     }
-    ServerConnector connector =
-        new ServerConnector(server, ssl, new HttpConnectionFactory(http));
+    ServerConnector connector = new ServerConnector(server, ssl, new HttpConnectionFactory(http));
     connector.setHost(spec.host());
     connector.setPort(spec.port());
     // Beyond that of the watch, which answers with 408; for clients that do not read their answer.
@@ -116,7 +115,8 @@ public final class ModelServer implements AutoCloseable {
       return opened;
     } catch (Exception e) { // Jetty declares no less
       opened.close();
-      @Nullable Throwable cause = e instanceof IOException && e.getCause() != null ? e.getCause() : e;
+      @Nullable Throwable cause =
+          e instanceof IOException && e.getCause() != null ? e.getCause() : e;
       throw new IOException(
           "cannot listen on %s:%s: %s".formatted(spec.host(), spec.port(), cause.getMessage()), e);
     }

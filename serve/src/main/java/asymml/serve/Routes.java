@@ -142,8 +142,7 @@ final class Routes extends Handler.Abstract {
                 "there is no such path here; the model is %s%s".formatted(MODELS, model.name()));
       };
     } catch (Refusal refusal) {
-      return BodyReader.discard(request, limits, share, refusal)
-          .thenApply(_ -> Reply.of(refusal));
+      return BodyReader.discard(request, limits, share, refusal).thenApply(_ -> Reply.of(refusal));
     }
   }
 
@@ -212,8 +211,8 @@ final class Routes extends Handler.Abstract {
       InferRequest asked = InferRequest.parse(body, model.input());
       return place(request, asked.pixels().size())
           .submit(asked.pixels())
-          .thenApply(all ->
-              Reply.json(InferAnswer.outputs(model, asked.id(), asked.outputs(), all)));
+          .thenApply(
+              all -> Reply.json(InferAnswer.outputs(model, asked.id(), asked.outputs(), all)));
     } catch (Refusal refusal) {
       return CompletableFuture.failedFuture(refusal);
     }

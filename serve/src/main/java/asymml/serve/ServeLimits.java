@@ -12,11 +12,7 @@ import java.time.Duration;
 ///   long a connection may be silent
 /// @param batchWait how long a batch that is not full waits for further images, 0 to 1000 ms
 public record ServeLimits(
-    int queuedImages,
-    int bodyBytes,
-    int connections,
-    Duration requestTimeout,
-    Duration batchWait) {
+    int queuedImages, int bodyBytes, int connections, Duration requestTimeout, Duration batchWait) {
   private static final int MOST = 65536;
   private static final int LEAST_BODY = 1 << 10;
   private static final int MOST_BODY = 1 << 30;

@@ -70,7 +70,6 @@ public final class ServedModel {
     return session == null ? 1 : session.batchSize();
   }
 
-
   /// Decodes an image as `predict` does.
   ///
   /// @return `[H, W, C]`, 0 to 255 each

@@ -76,8 +76,9 @@ final class ServerMetrics {
     StringBuilder text = new StringBuilder();
     text.append("# TYPE asymml_requests_total counter\n");
     answered.forEach((key, count) ->
-        text.append("asymml_requests_total{endpoint=\"%s\",status=\"%s\"} %s\n"
-            .formatted(key.endpoint.label(), key.status, count.sum())));
+        text.append(
+            "asymml_requests_total{endpoint=\"%s\",status=\"%s\"} %s\n"
+                .formatted(key.endpoint.label(), key.status, count.sum())));
     text.append("# TYPE asymml_request_seconds histogram\n");
     times.forEach((endpoint, all) -> append(text, endpoint.label(), all));
     append(text, "asymml_images_total", "counter", images.sum());
@@ -94,11 +95,13 @@ final class ServerMetrics {
     long sum = 0;
     for (int i = 0; i <= BUCKETS.length; i++) {
       sum += all.counts.get(i);
-      text.append("asymml_request_seconds_bucket{endpoint=\"%s\",le=\"%s\"} %s\n"
-          .formatted(endpoint, i < BUCKETS.length ? BUCKETS[i] : "+Inf", sum));
+      text.append(
+          "asymml_request_seconds_bucket{endpoint=\"%s\",le=\"%s\"} %s\n"
+              .formatted(endpoint, i < BUCKETS.length ? BUCKETS[i] : "+Inf", sum));
     }
-    text.append("asymml_request_seconds_sum{endpoint=\"%s\"} %s\n"
-        .formatted(endpoint, all.nanos.get() / NANOS));
+    text.append(
+        "asymml_request_seconds_sum{endpoint=\"%s\"} %s\n"
+            .formatted(endpoint, all.nanos.get() / NANOS));
     text.append("asymml_request_seconds_count{endpoint=\"%s\"} %s\n".formatted(endpoint, sum));
   }
 }
