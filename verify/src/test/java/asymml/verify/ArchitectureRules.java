@@ -77,6 +77,7 @@ record ArchitectureRules(String root) {
         "cli does not know untrusted",
         knowOnly(
             "cli",
+            "serve",
             "report",
             "study",
             "session",
@@ -91,6 +92,9 @@ record ArchitectureRules(String root) {
     rules.put(
         "sessions know neither untrusted nor commands",
         knowOnly("session", "attest", "trusted", "interop", "privacy", "wire", "kernels", "model"));
+    rules.put(
+        "the server of models knows sessions", knowOnly("serve", "session", "trusted", "model"));
+    rules.put("only the server of models uses Jetty", onlyTheServerUsesJetty());
     rules.put(
         "studies know neither untrusted nor commands",
         knowOnly("study", "session", "analysis", "trusted", "privacy", "wire", "kernels", "model"));
@@ -229,7 +233,12 @@ record ArchitectureRules(String root) {
     return noClasses()
         .that()
         .resideInAnyPackage(
-            tree("trusted"), tree("session"), tree("study"), tree("report"), tree("cli"))
+            tree("trusted"),
+            tree("session"),
+            tree("study"),
+            tree("report"),
+            tree("serve"),
+            tree("cli"))
         .and()
         .resideOutsideOfPackage(tree("trusted.boundary"))
         .should()
@@ -306,6 +315,14 @@ record ArchitectureRules(String root) {
                         && call.getName().startsWith("open")));
   }
 
+  private ArchRule onlyTheServerUsesJetty() {
+    return noClasses()
+        .that()
+        .resideOutsideOfPackage(tree("serve"))
+        .should()
+        .dependOnClassesThat(resideInAPackage("org.eclipse.jetty.."));
+  }
+
   private ArchRule onlyWorkerProcessStartsProcesses() {
     return noClasses()
         .that(not(name(boundary("WorkerProcess"))))
@@ -323,7 +340,7 @@ record ArchitectureRules(String root) {
   private ArchRule nothingIsPrinted() {
     return noClasses()
         .that()
-        .resideInAnyPackage(tree("trusted"), tree("session"), tree("study"))
+        .resideInAnyPackage(tree("trusted"), tree("session"), tree("study"), tree("serve"))
         .should()
         .accessTargetWhere(describe("it prints", ArchitectureRules::prints));
   }
@@ -341,7 +358,7 @@ record ArchitectureRules(String root) {
   private ArchRule nothingIsLogged() {
     return noClasses()
         .that()
-        .resideInAnyPackage(tree("trusted"), tree("session"), tree("study"))
+        .resideInAnyPackage(tree("trusted"), tree("session"), tree("study"), tree("serve"))
         .should()
         .dependOnClassesThat(LOGGING);
   }

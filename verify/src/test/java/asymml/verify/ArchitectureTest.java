@@ -49,6 +49,8 @@ class ArchitectureTest {
               "sessions know neither untrusted nor commands",
               "session.Breaches$CallsACommand",
               "session.Breaches$LinksTheWorker"),
+          breaches("the server of models knows sessions", "serve.Breaches$AsksTheCommand"),
+          breaches("only the server of models uses Jetty", "trusted.data.Breaches$ServesHttp"),
           breaches("studies know neither untrusted nor commands", "study.Breaches$CallsACommand"),
           breaches("cli does not know untrusted", "cli.Breaches$LinksTheWorker"),
           breaches("wire knows nothing of ours", "wire.Breaches$NamesItsModel"),
@@ -107,6 +109,7 @@ class ArchitectureTest {
               "trusted.split.Breaches$PrintsToOut",
               "trusted.split.Breaches$PrintsToErr",
               "session.Breaches$PrintsToOut",
+              "serve.Breaches$PrintsToOut",
               "trusted.split.Breaches$PrintsAStack"),
           breaches(
               "where private data live nothing is logged",
@@ -150,6 +153,7 @@ class ArchitectureTest {
             "analysis",
             "study",
             "report",
+            "serve",
             "cli")) {
       assertThat(PRODUCT)
           .anyMatch(c -> (c.getPackageName() + ".").startsWith("asymml." + module + "."));

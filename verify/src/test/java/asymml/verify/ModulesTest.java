@@ -52,6 +52,7 @@ class ModulesTest {
     "session, TrainingSpec, asymml.session asymml.session.owner",
     "analysis, WorkerView, asymml.analysis asymml.analysis.score",
     "report, ReportPage, asymml.report",
+    "serve, ModelServer, asymml.serve",
     "study, NoiseAlone, asymml.study asymml.study.attack asymml.study.audit asymml.study.bench"
         + " asymml.study.compare asymml.study.plan asymml.study.tradeoff",
     "cli, Main, -",
@@ -81,6 +82,7 @@ class ModulesTest {
         "analysis",
         "study",
         "report",
+        "serve",
         "cli"
       })
   void the_command_builds_without_jars_of_tests(String module) throws IOException {
@@ -116,8 +118,9 @@ class ModulesTest {
     "analysis, WorkerView, asymml.kernels asymml.model asymml.wire",
     "study, NoiseAlone, asymml.analysis asymml.privacy asymml.session asymml.trusted",
     "report, ReportPage, asymml.privacy asymml.session asymml.study asymml.trusted",
-    "cli, Main, asymml.analysis asymml.attest asymml.privacy asymml.report asymml.session"
-        + " asymml.study asymml.trusted",
+    "serve, ModelServer, asymml.session",
+    "cli, Main, asymml.analysis asymml.attest asymml.privacy asymml.report asymml.serve"
+        + " asymml.session asymml.study asymml.trusted",
   })
   void a_module_reads_no_others_of_ours_than_it_should(String module, String type, String reads)
       throws ReflectiveOperationException {
@@ -140,6 +143,7 @@ class ModulesTest {
     "untrusted, Main, static:org.bytedeco.cuda org.bytedeco.javacpp",
     "session, TrainingSpec, -",
     "report, ReportPage, -",
+    "serve, ModelServer, -",
     "cli, Main, -",
   })
   void bindings_are_read_by_the_kernels_and_the_worker_alone(
@@ -169,6 +173,7 @@ class ModulesTest {
     "session, TrainingSpec, -",
     "analysis, WorkerView, -",
     "report, ReportPage, -",
+    "serve, ModelServer, -",
     "study, NoiseAlone, -",
     "cli, Main, info.picocli",
   })

@@ -39,6 +39,12 @@ final class Breaches {
     }
   }
 
+  static final class ServesHttp {
+    org.eclipse.jetty.server.Server server() {
+      return new org.eclipse.jetty.server.Server();
+    }
+  }
+
   static final class StartsAProcess {
     void send() throws IOException {
       new ProcessBuilder("true").start().destroy();
