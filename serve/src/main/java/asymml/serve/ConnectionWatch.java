@@ -25,6 +25,12 @@ final class ConnectionWatch extends AbstractLifeCycle implements Connection.List
     volatile long since = System.nanoTime();
     volatile long bytes;
     volatile boolean answering;
+
+    /// @param bytes that had come when the last request was answered; -1 before the first, so that
+    ///   whoever never asks hears why the connection ends
+    Watched(long bytes) {
+      this.bytes = bytes;
+    }
   }
 
   private final Scheduler scheduler;
@@ -45,8 +51,9 @@ final class ConnectionWatch extends AbstractLifeCycle implements Connection.List
 
   @Override
   public void onOpened(Connection connection) {
-    if (connection instanceof ConnectionMetaData) {
-      all.put(connection, new Watched());
+    if (connection instanceof ConnectionMetaData http) {
+      // Before the handshake of TLS is done nothing can be said.
+      all.put(connection, new Watched(http.isSecure() ? 0 : -1));
     }
   }
 

@@ -171,7 +171,7 @@ class AbuseTest {
   @Test
   void requests_that_are_wrong_are_refused_with_a_status_of_the_client_in_bounded_memory()
       throws Exception {
-    ServeLimits limits = new ServeLimits(64, 1 << 16, 64, Duration.ofSeconds(1), Duration.ZERO);
+    ServeLimits limits = new ServeLimits(64, 1 << 16, 64, Duration.ofSeconds(2), Duration.ZERO);
     Map<String, AtomicInteger> counts = new ConcurrentHashMap<>();
     Map<String, AtomicInteger> unexpected = new ConcurrentHashMap<>();
     try (Serving serving = Serving.of(trained, limits)) {
