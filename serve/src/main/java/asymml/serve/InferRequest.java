@@ -270,7 +270,7 @@ record InferRequest(@Nullable String id, List<byte[]> pixels, Set<String> output
     }
 
     private void number(@Nullable JsonToken token, int depth) throws Refusal {
-      if (leaves >= 0 && leaves != depth || lengths.size() > depth + 1) {
+      if ((leaves >= 0 && leaves != depth) || lengths.size() > depth + 1) {
         throw ragged();
       }
       leaves = depth;
