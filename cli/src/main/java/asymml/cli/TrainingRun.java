@@ -11,6 +11,7 @@ import asymml.report.RankFiles;
 import asymml.session.ResolvedRun;
 import asymml.session.RunRecord;
 import asymml.session.SessionListener;
+import asymml.session.Settings;
 import asymml.session.TrainingResult;
 import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
@@ -19,6 +20,7 @@ import asymml.trusted.rank.RankFile;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainConfig.Schedule;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.TrainingException;
@@ -64,12 +66,16 @@ final class TrainingRun {
       spec.workers().requireTrust();
     }
     ResolvedRun run = ResolvedRun.open(spec, DataOpening.reporter(out));
+    int begun = resumed == null ? spec.training().epochs() : begunWith(resumed);
     try (TrainingSession session = session(run, resumed, directory);
         StopSignals signals = new StopSignals(command.getErr())) {
       session
           .arguments(command.getParseResult().originalArgs())
           .listener(new Shown(run))
           .stopWhen(signals::received);
+      if (begun < spec.training().epochs()) {
+        out.println(longer(begun));
+      }
       long began = System.nanoTime();
       TrainingResult result = train(session);
       Duration time = Duration.ofNanos(System.nanoTime() - began);
@@ -89,6 +95,23 @@ final class TrainingRun {
         }
       };
     }
+  }
+
+  /// How many epochs a run has had until now.
+  private int begunWith(Path resumed) throws IOException {
+    Path config = new RunLayout(resumed).config();
+    return Files.isRegularFile(config)
+        ? Settings.read(config).spec().training().epochs()
+        : spec.training().epochs();
+  }
+
+  private String longer(int begun) {
+    String line = "epochs   %s in place of %s".formatted(spec.training().epochs(), begun);
+    return spec.training().optimizer().schedule() == Schedule.COSINE
+        ? line
+            + ": the learning rate follows the cosine of the longer run from here on, so that this"
+            + " is not the run that would have begun with it"
+        : line;
   }
 
   private static TrainingSession session(ResolvedRun run, @Nullable Path resumed, String directory)

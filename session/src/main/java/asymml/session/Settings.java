@@ -35,6 +35,8 @@ public record Settings(Map<String, Object> values) {
   /// The setting that names the run directory. It is no part of a [TrainingSpec].
   public static final String OUT = "out";
 
+  private static final String EPOCHS = "epochs";
+
   /// Settings that a resumed run may change: they do not change what it computes, but for rounding.
   public static final List<String> FREE_ON_RESUME =
       List.of(
@@ -279,13 +281,20 @@ public record Settings(Map<String, Object> values) {
     return found;
   }
 
-  /// Checks that a run with these settings may be resumed with a specification.
+  /// Checks that a run with these settings may be resumed with a specification. It may be given
+  /// more epochs than it had, unless it is accounted for: then its noise was chosen for their
+  /// number.
   ///
   /// @param resumed what it is told now
   /// @throws InvalidSpecException if it would compute something else
   public void requireUnchangedBy(TrainingSpec resumed) {
-    List<String> changed =
-        of(spec()).without(FREE_ON_RESUME).differences(of(resumed).without(FREE_ON_RESUME));
+    TrainingSpec begun = spec();
+    List<String> free = new ArrayList<>(FREE_ON_RESUME);
+    if (resumed.training().epochs() > begun.training().epochs()
+        && !begun.training().privacy().accounted()) {
+      free.add(EPOCHS);
+    }
+    List<String> changed = of(begun).without(free).differences(of(resumed).without(free));
     if (!changed.isEmpty()) {
       throw new InvalidSpecException(
           Finding.of(

@@ -123,7 +123,8 @@ public final class TrainingSession implements AutoCloseable {
   /// A run that was stopped, on data that is open.
   ///
   /// @param run with the settings of the directory, but for those that do not change what is
-  ///   computed ([Settings#FREE_ON_RESUME])
+  ///   computed ([Settings#FREE_ON_RESUME]); with more epochs if it is neither accounted for nor
+  ///   sealed
   /// @param directory of the run
   /// @return the session, which the caller closes
   /// @throws InvalidSpecException if other settings have changed
@@ -143,13 +144,28 @@ public final class TrainingSession implements AutoCloseable {
     RunDirectory locked = RunDirectory.resume(layout);
     boolean same = false;
     try {
-      Settings.read(locked.layout().config()).requireUnchangedBy(run.spec());
+      Settings begun = Settings.read(locked.layout().config());
+      begun.requireUnchangedBy(run.spec());
+      if (layout.store().isSealed()) {
+        requireEpochs(begun.spec().training().epochs(), run.spec().training().epochs());
+      }
       same = true;
       return new TrainingSession(run, locked, true);
     } finally {
       if (!same) {
         locked.close();
       }
+    }
+  }
+
+  /// The owner has released the key to a run with so many.
+  private static void requireEpochs(int begun, int resumed) {
+    if (begun != resumed) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CHANGED_ON_RESUME,
+              "a sealed run has the epochs that its owner was told: it began with %s and is to have %s"
+                  .formatted(begun, resumed)));
     }
   }
 

@@ -228,6 +228,7 @@ class DpSgdSessionTest {
   @ParameterizedTest
   @CsvSource({
     "logical-batch-size: 9, logical-batch-size was 8 and is 9",
+    "epochs: 99, and is 99",
     "max-grad-norm: 2, max-grad-norm was 1.0 and is 2.0",
     "augmentation-multiplicity: 2, augmentation-multiplicity was 1 and is 2",
     "weight-average: 0, weight-average was 0.95 and is 0.0",

@@ -18,6 +18,7 @@ import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.EpochTotals;
+import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.Trainer.Outcome;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -172,7 +173,8 @@ class TrainingSessionTest {
     try (TrainingSession session = TrainingSession.create(resolved(brief), directory)) {
       session.train();
     }
-    assertThatThrownBy(() -> TrainingSession.resume(resolved(TRUSTED), directory))
+    TrainingSpec other = brief.withBatchSize(brief.training().batchSize() + 1);
+    assertThatThrownBy(() -> TrainingSession.resume(resolved(other), directory))
         .isInstanceOfSatisfying(
             InvalidSpecException.class,
             e ->
@@ -180,6 +182,44 @@ class TrainingSessionTest {
                     .isEqualTo(Finding.Kind.CHANGED_ON_RESUME));
     // The refusal gives the directory free again.
     TrainingSession.resume(resolved(brief), directory).close();
+  }
+
+  @Test
+  void a_run_that_is_done_goes_on_to_more_epochs_as_one_that_had_them_from_the_start()
+      throws Exception {
+    TrainConfig.Optimizer cosine = TRUSTED.training().optimizer();
+    TrainingSpec constant =
+        TRUSTED.withOptimizer(
+            new TrainConfig.Optimizer(
+                cosine.learningRate(),
+                cosine.momentum(),
+                cosine.weightDecay(),
+                TrainConfig.Schedule.CONSTANT,
+                cosine.warmUpEpochs(),
+                cosine.milestones(),
+                cosine.factor()));
+    Path whole = folder.resolve("whole");
+    Path parts = folder.resolve("parts");
+    TrainingResult expected;
+    try (TrainingSession session = TrainingSession.create(resolved(constant), whole)) {
+      expected = session.train();
+    }
+    try (TrainingSession session =
+        TrainingSession.create(resolved(constant.withEpochs(1)), parts)) {
+      assertThat(session.train().outcome()).isEqualTo(Outcome.FINISHED);
+    }
+    try (TrainingSession session = TrainingSession.resume(resolved(constant), parts)) {
+      TrainingResult longer = session.train();
+      assertThat(longer.epochs()).hasSameSizeAs(expected.epochs());
+      assertThat(longer.lastEpoch().trainLoss()).isEqualTo(expected.lastEpoch().trainLoss());
+      assertThat(longer.lastEpoch().testLoss()).isEqualTo(expected.lastEpoch().testLoss());
+    }
+    // The directory has the new number: it can be resumed without saying it again, and not with
+    // fewer.
+    TrainingSession.resume(resolved(constant), parts).close();
+    assertThatThrownBy(() -> TrainingSession.resume(resolved(constant.withEpochs(1)), parts))
+        .isInstanceOf(InvalidSpecException.class)
+        .hasMessageContaining("epochs was 2 and is 1");
   }
 
   @Test

@@ -126,6 +126,10 @@ class OwnedRunTest {
       try (TrainingSession session = owned.create(run, directory)) {
         session.stopWhen(() -> ++asked[0] > 2).train();
       }
+      ResolvedRun longer = ResolvedRun.of(spec().withEpochs(3), run.data(), null);
+      assertThatThrownBy(() -> owned.resume(longer, directory))
+          .isInstanceOf(InvalidSpecException.class)
+          .hasMessageContaining("it began with 2 and is to have 3");
       try (TrainingSession session = owned.resume(run, directory)) {
         assertThat(losses(session.train())).isEqualTo(clear);
         RunLayout layout = session.layout();

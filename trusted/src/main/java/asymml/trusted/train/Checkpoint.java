@@ -24,6 +24,10 @@ final class Checkpoint {
   private static final String TRAINED = "trained/";
   private static final String VELOCITY = "velocity/";
   private static final String SPLIT = "split/";
+
+  /// How many epochs the run has, where that must not change: earlier checkpoints all have it.
+  static final String EPOCHS = "epochs";
+
   private static final String EPOCH = "epoch";
   private static final String STEP = "step";
 
@@ -144,6 +148,9 @@ final class Checkpoint {
   }
 
   private static boolean isProgress(String key) {
-    return key.equals(EPOCH) || key.equals(STEP) || key.startsWith(EPOCH + ".");
+    return key.equals(EPOCH)
+        || key.equals(STEP)
+        || key.equals(EPOCHS)
+        || key.startsWith(EPOCH + ".");
   }
 }

@@ -133,13 +133,13 @@ record RunPlan(
     }
     if (config.privacy().accounted()) {
       identity.put("privacy", config.privacy().toString());
+      identity.put(Checkpoint.EPOCHS, Integer.toString(config.epochs()));
     }
     identity.put("seed", Long.toString(config.seed()));
     identity.put("batchSize", Integer.toString(batchSize()));
     if (config.privacy().dpSgd() != null) {
       identity.put("physicalBatch", Integer.toString(physicalBatch()));
     }
-    identity.put("epochs", Integer.toString(config.epochs()));
     identity.put("optimizer", config.optimizer().toString());
     identity.put("labelSmoothing", Float.toString(config.labelSmoothing()));
     identity.put("augmentation", augmentation().toString());
