@@ -332,9 +332,13 @@ class SettingsTest {
     TrainingSpec same = saved.spec().withThreads(2).withRankAnalysisEvery(1);
     saved.requireUnchangedBy(
         same.withWorkers(WorkerSpec.of(WorkerChoice.parse("unix:/w")).withChunks(2)));
-    assertThatThrownBy(() -> saved.requireUnchangedBy(same.withEpochs(4)))
+    saved.requireUnchangedBy(same.withEpochs(4));
+    assertThatThrownBy(() -> saved.requireUnchangedBy(same.withEpochs(2)))
         .isInstanceOf(InvalidSpecException.class)
-        .hasMessageContaining("epochs was 3 and is 4");
+        .hasMessageContaining("epochs was 3 and is 2");
+    assertThatThrownBy(() -> saved.requireUnchangedBy(same.withEpochs(4).withBatchSize(7)))
+        .hasMessageContaining("batch-size was ")
+        .hasMessageNotContaining("epochs");
     assertThatThrownBy(
             () -> saved.requireUnchangedBy(same.withNoise(new NoiseStrength.Multiplier(1))))
         .hasMessageContaining("noise-ratio was 0.1 and is not given")
