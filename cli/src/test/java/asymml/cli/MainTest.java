@@ -150,13 +150,16 @@ class MainTest {
     Outcome outcome = Outcome.of();
     assertThat(outcome.code()).isEqualTo(2);
     assertThat(outcome.err())
-        .contains("train", "eval", "predict", "analyze", "worker", "models", "privacy", "env")
+        .contains(
+            "train", "eval", "predict", "serve", "analyze", "worker", "models", "privacy", "env")
         .contains("Examples:");
   }
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"train", "eval", "predict", "analyze", "report", "models", "privacy", "env"})
+      strings = {
+        "train", "eval", "predict", "serve", "analyze", "report", "models", "privacy", "env"
+      })
   void the_help_of_each_command_has_an_example(String command) {
     Outcome outcome = Outcome.of(command, "--help");
     assertThat(outcome.code()).isZero();

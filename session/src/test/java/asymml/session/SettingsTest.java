@@ -135,18 +135,12 @@ class SettingsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "x: 1                                   | residuals=[]                             |"
-            + " SHUFFLE",
-        "target-epsilon: 5                      | residuals=[RESIDUALS]                    |"
-            + " SHUFFLE",
-        "protect: gradients                     | residuals=[RESIDUALS, GRADIENTS]         |"
-            + " SHUFFLE",
-        "protect: [weights]                     | residuals=[RESIDUALS, GRADIENTS, WEIGHTS] |"
-            + " POISSON",
-        "protect: all                           | residuals=[RESIDUALS, GRADIENTS, WEIGHTS] |"
-            + " POISSON",
-        "shield: shares                         | residuals=[RESIDUALS, GRADIENTS]         |"
-            + " SHUFFLE",
+        "x: 1                                   | residuals=[]                             | SHUFFLE",
+        "target-epsilon: 5                      | residuals=[RESIDUALS]                    | SHUFFLE",
+        "protect: gradients                     | residuals=[RESIDUALS, GRADIENTS]         | SHUFFLE",
+        "protect: [weights]                     | residuals=[RESIDUALS, GRADIENTS, WEIGHTS] | POISSON",
+        "protect: all                           | residuals=[RESIDUALS, GRADIENTS, WEIGHTS] | POISSON",
+        "shield: shares                         | residuals=[RESIDUALS, GRADIENTS]         | SHUFFLE",
       })
   void what_is_protected_follows_from_target_and_shield(
       String yaml, String channels, Drawing drawing) {
@@ -272,10 +266,7 @@ class SettingsTest {
         "'tls-keystore: t.p12\ntls-password-file: p' | CONTRADICTION",
         "'wire: bfloat16'                           | NOTHING_TO_ROUND",
         "'wire: bfloat16\nworker: tls:a:1\ntls-trust: w\nmode: trusted-only' | NOTHING_TO_ROUND",
-        "'wire: bfloat16\n"
-            + "worker: [tls:a:1, tls:b:1]\n"
-            + "tls-trust: w\n"
-            + "shield: shares' | MASKS_ROUNDED",
+        "'wire: bfloat16\nworker: [tls:a:1, tls:b:1]\ntls-trust: w\nshield: shares' | MASKS_ROUNDED",
         "'chunks: 2\nshield: shares'                | MASKS_IN_CHUNKS",
         "'chunks: 0'                                | OUT_OF_RANGE",
         "'chunks: 17'                               | OUT_OF_RANGE",
