@@ -35,12 +35,15 @@ final class ConnectionWatch extends AbstractLifeCycle implements Connection.List
 
   private final Scheduler scheduler;
   private final long most;
+  private final boolean https;
   private final Map<Connection, Watched> all = new ConcurrentHashMap<>();
 
   /// @param scheduler runs the checks
   /// @param most how long a connection may be without a whole header
-  ConnectionWatch(Scheduler scheduler, Duration most) {
+  /// @param https whether connections are TLS
+  ConnectionWatch(Scheduler scheduler, Duration most, boolean https) {
     this.scheduler = scheduler;
+    this.https = https;
     this.most = most.toNanos();
   }
 
@@ -51,9 +54,10 @@ final class ConnectionWatch extends AbstractLifeCycle implements Connection.List
 
   @Override
   public void onOpened(Connection connection) {
-    if (connection instanceof ConnectionMetaData http) {
-      // Before the handshake of TLS is done nothing can be said.
-      all.put(connection, new Watched(http.isSecure() ? 0 : -1));
+    if (connection instanceof ConnectionMetaData) {
+      // Before the handshake of TLS is done nothing can be said. Asking Jetty here whether this
+      // is TLS would ask for a session that is not there yet, and break it.
+      all.put(connection, new Watched(https ? 0 : -1));
     }
   }
 

@@ -59,7 +59,8 @@ public final class ModelServer implements AutoCloseable {
     threads.setDaemon(true);
     ScheduledExecutorScheduler scheduler = new ScheduledExecutorScheduler("http-timer", true);
     server = new Server(threads, scheduler, null);
-    ConnectionWatch watch = new ConnectionWatch(scheduler, limits.requestTimeout());
+    ConnectionWatch watch =
+        new ConnectionWatch(scheduler, limits.requestTimeout(), spec.https() != null);
     connector = connector(server, spec, watch);
     server.addConnector(connector);
     server.addBean(watch);

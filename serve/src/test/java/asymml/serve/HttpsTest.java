@@ -99,7 +99,8 @@ class HttpsTest {
     try (Serving serving = new Serving(trained, Serving.LIMITS, files);
         HttpClient with = Party.trusting(server.keys.getCertificate("it"), client.keys)) {
       serving.compute();
-      assertThat(classify(with, serving).statusCode()).isEqualTo(200);
+      HttpResponse<String> answer = classify(with, serving);
+      assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
       String plain =
           serving.raw(
               "GET /v2 HTTP/1.1\r\nHost: a\r\n\r\n".getBytes(StandardCharsets.US_ASCII), false);
