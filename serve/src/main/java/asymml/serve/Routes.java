@@ -80,21 +80,28 @@ final class Routes extends Handler.Abstract {
           share.close();
           metrics.answered(endpoint, response.getStatus(), System.nanoTime() - began);
         });
-    answer(request, path, share)
-        .whenComplete((reply, failure) -> {
-          Reply written = failure == null ? reply : Reply.of(refusal(failure));
-          response.setStatus(written.status());
-          response.getHeaders().put(HttpHeader.CONTENT_TYPE, written.contentType());
-          response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
-          if (written.status() == Refusal.UNAVAILABLE) {
-            response.getHeaders().put(HttpHeader.RETRY_AFTER, "1");
-          }
-          if (written.status() == Refusal.METHOD_NOT_ALLOWED) {
-            response.getHeaders().put(HttpHeader.ALLOW, method(endpoint));
-          }
-          response.write(true, ByteBuffer.wrap(written.body()), callback);
-        });
+    var _ =
+        answer(request, path, share)
+            .handle((reply, failure) -> failure == null ? reply : Reply.of(refusal(failure)))
+            .thenAccept(reply -> write(reply, endpoint, response, callback))
+            .exceptionally(failure -> {
+              callback.failed(failure);
+              return null;
+            });
     return true;
+  }
+
+  private static void write(Reply reply, Endpoint endpoint, Response response, Callback callback) {
+    response.setStatus(reply.status());
+    response.getHeaders().put(HttpHeader.CONTENT_TYPE, reply.contentType());
+    response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-store");
+    if (reply.status() == Refusal.UNAVAILABLE) {
+      response.getHeaders().put(HttpHeader.RETRY_AFTER, "1");
+    }
+    if (reply.status() == Refusal.METHOD_NOT_ALLOWED) {
+      response.getHeaders().put(HttpHeader.ALLOW, method(endpoint));
+    }
+    response.write(true, ByteBuffer.wrap(reply.body()), callback);
   }
 
   private static Refusal refusal(Throwable failure) {

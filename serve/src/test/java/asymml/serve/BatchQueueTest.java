@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.stream.IntStream;
@@ -47,7 +48,7 @@ class BatchQueueTest {
     try {
       throw new AssertionError("not refused: " + answer.join());
     } catch (CompletionException e) {
-      return (Refusal) e.getCause();
+      return (Refusal) Objects.requireNonNull(e.getCause());
     }
   }
 

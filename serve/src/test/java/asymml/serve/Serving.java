@@ -11,6 +11,7 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import org.jspecify.annotations.Nullable;
 
@@ -113,11 +114,15 @@ final class Serving implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() throws IOException, ExecutionException {
     client.shutdownNow();
     server.close();
     if (computing != null) {
-      computing.get();
+      try {
+        computing.get();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
     }
     run.close();
   }

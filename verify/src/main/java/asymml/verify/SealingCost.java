@@ -46,10 +46,6 @@ public final class SealingCost {
     return millis[REPEATS / 2];
   }
 
-  private static void say(String text, Object... values) {
-    System.out.println(String.format(Locale.ROOT, text, values));
-  }
-
   /// Measures in a temporary folder, and removes it.
   ///
   /// @param arguments bytes of a checkpoint, bytes of a ledger
@@ -71,7 +67,7 @@ public final class SealingCost {
                 Files.deleteIfExists(sealed);
                 SealedTree.seal(tree, sealed, key, random);
               });
-      say("seal      %.0f MB/s", LARGE / seal / 1e3);
+      System.out.printf(Locale.ROOT, "seal      %.0f MB/s%n", LARGE / seal / 1e3);
       try (SealedTree opened = SealedTree.open(sealed, key)) {
         double read =
             millis(
@@ -81,7 +77,7 @@ public final class SealingCost {
                     opened.read("large", at, PART);
                   }
                 });
-        say("read      %.0f MB/s", LARGE / read / 1e3);
+        System.out.printf(Locale.ROOT, "read      %.0f MB/s%n", LARGE / read / 1e3);
       }
       for (String argument : arguments) {
         byte[] content = new byte[Integer.parseInt(argument)];
@@ -98,7 +94,8 @@ public final class SealingCost {
                   }
                 });
         double clear = millis(50, () -> ClearStore.CLEAR.replace(file, content));
-        say("%s bytes: sealed %.2f ms, in clear %.2f ms", argument, hidden, clear);
+        System.out.printf(
+            Locale.ROOT, "%s bytes: sealed %.2f ms, in clear %.2f ms%n", argument, hidden, clear);
         Files.delete(file);
       }
     }
