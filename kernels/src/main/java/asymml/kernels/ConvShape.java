@@ -2,7 +2,9 @@ package asymml.kernels;
 
 /// The shape of one linear operation on a batch: `Y [N, OH, OW, O] = W [O, kH, kW, C] * X [N, H, W,
 /// C]`, with one stride and one zero padding for both axes. A fully connected layer is the case `H
-/// = W = kH = kW = 1`.
+/// = W = kH = kW = 1`. In a grouped convolution the channels of input and output are in as many
+/// equal parts; those of an output part see those of the same input part alone, and `W` is `[O, kH,
+/// kW, C / groups]`. With `groups = C` it is depthwise.
 ///
 /// The bounds are those within which oneDNN's generated code keeps its offsets in 32 bits: beyond
 /// them it writes elsewhere (stride 65536, backward data: SIGSEGV). `ConvolutionTest` computes at
@@ -17,6 +19,7 @@ package asymml.kernels;
 /// @param kernelWidth kW, 1 to [#MAX_WINDOW]
 /// @param stride step between windows, 1 to [#MAX_WINDOW]
 /// @param padding zeros on each side, at least 0 and below the kernel's size
+/// @param groups a divisor of C and of O
 public record ConvShape(
     int batch,
     int height,
@@ -26,7 +29,8 @@ public record ConvShape(
     int kernelHeight,
     int kernelWidth,
     int stride,
-    int padding) {
+    int padding,
+    int groups) {
   /// The longest axis of a tensor.
   public static final int MAX_LENGTH = 1 << 24;
 
@@ -54,13 +58,52 @@ public record ConvShape(
       throw new IllegalArgumentException(
           "kernel " + kernelHeight + "x" + kernelWidth + " is larger than the padded map");
     }
+    if (groups < 1 || inChannels % groups != 0 || outChannels % groups != 0) {
+      throw new IllegalArgumentException(
+          "%s groups do not divide %s input and %s output channels"
+              .formatted(groups, inChannels, outChannels));
+    }
     checkValues("one example's input", height, width, inChannels);
-    checkValues("the weights", outChannels, kernelHeight * kernelWidth, inChannels);
+    checkValues("the weights", outChannels, kernelHeight * kernelWidth, inChannels / groups);
     checkValues(
         "one example's output",
         outLength(height, kernelHeight, stride, padding),
         outLength(width, kernelWidth, stride, padding),
         outChannels);
+  }
+
+  /// An operation without groups.
+  ///
+  /// @param batch N
+  /// @param height H
+  /// @param width W
+  /// @param inChannels C
+  /// @param outChannels O
+  /// @param kernelHeight kH
+  /// @param kernelWidth kW
+  /// @param stride step between windows
+  /// @param padding zeros on each side
+  public ConvShape(
+      int batch,
+      int height,
+      int width,
+      int inChannels,
+      int outChannels,
+      int kernelHeight,
+      int kernelWidth,
+      int stride,
+      int padding) {
+    this(
+        batch,
+        height,
+        width,
+        inChannels,
+        outChannels,
+        kernelHeight,
+        kernelWidth,
+        stride,
+        padding,
+        1);
   }
 
   private static void checkLength(String what, int value, int most) {
@@ -110,16 +153,30 @@ public record ConvShape(
 
   /// Whether this is a fully connected layer.
   ///
-  /// @return true if map and kernel are 1x1
+  /// @return true if map and kernel are 1x1, without groups
   public boolean isLinear() {
-    return height == 1 && width == 1 && kernelHeight == 1 && kernelWidth == 1 && padding == 0;
+    return height == 1
+        && width == 1
+        && kernelHeight == 1
+        && kernelWidth == 1
+        && padding == 0
+        && groups == 1;
+  }
+
+  /// The number of input channels that one output channel sees.
+  ///
+  /// @return `C / groups`
+  public int groupChannels() {
+    return inChannels / groups;
   }
 
   /// The same operation on another number of input channels.
   ///
   /// @param channels the new C
   /// @return a new shape
+  /// @throws IllegalArgumentException if this has groups
   public ConvShape withInChannels(int channels) {
+    requireWhole();
     return new ConvShape(
         batch, height, width, channels, outChannels, kernelHeight, kernelWidth, stride, padding);
   }
@@ -138,7 +195,19 @@ public record ConvShape(
         kernelHeight,
         kernelWidth,
         stride,
-        padding);
+        padding,
+        groups);
+  }
+
+  /// For what is not computed in groups.
+  ///
+  /// @return this
+  /// @throws IllegalArgumentException if this has groups
+  public ConvShape requireWhole() {
+    if (groups > 1) {
+      throw new IllegalArgumentException("not computed in groups of channels: " + this);
+    }
+    return this;
   }
 
   /// The axis lengths of X.
@@ -157,15 +226,15 @@ public record ConvShape(
 
   /// The axis lengths of W.
   ///
-  /// @return `[O, kH, kW, C]`
+  /// @return `[O, kH, kW, C / groups]`
   public int[] weightAxes() {
-    return new int[] {outChannels, kernelHeight, kernelWidth, inChannels};
+    return new int[] {outChannels, kernelHeight, kernelWidth, groupChannels()};
   }
 
   /// Multiply-adds of one pass (forward, backward data or backward weights), padding counted as if
   /// multiplied.
   ///
-  /// @return `N OH OW O kH kW C`
+  /// @return `N OH OW O kH kW C / groups`
   public long multiplyAdds() {
     return (long) batch
         * outHeight()
@@ -173,6 +242,6 @@ public record ConvShape(
         * outChannels
         * kernelHeight
         * kernelWidth
-        * inChannels;
+        * groupChannels();
   }
 }

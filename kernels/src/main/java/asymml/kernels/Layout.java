@@ -1,6 +1,7 @@
 package asymml.kernels;
 
 import static org.bytedeco.dnnl.global.dnnl.dnnl_ab;
+import static org.bytedeco.dnnl.global.dnnl.dnnl_abdec;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_acdb;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_f32;
 import static org.bytedeco.dnnl.global.dnnl.dnnl_format_tag_any;
@@ -29,6 +30,16 @@ final class Layout implements AutoCloseable {
   /// Weights `(O, C, kH, kW)` in the order that the primitive likes best.
   static Layout anyWeights(int out, int in, int height, int width) {
     return new Layout(dnnl_format_tag_any, out, in, height, width);
+  }
+
+  /// Memory `[groups, first, height, width, last]`: plain weights of a grouped convolution.
+  static Layout grouped(int groups, int first, int height, int width, int last) {
+    return new Layout(dnnl_abdec, groups, first, last, height, width);
+  }
+
+  /// Weights `(groups, O / groups, C / groups, kH, kW)` in the order that the primitive likes best.
+  static Layout anyGrouped(int groups, int out, int in, int height, int width) {
+    return new Layout(dnnl_format_tag_any, groups, out, in, height, width);
   }
 
   /// Memory `[rows, columns]`.

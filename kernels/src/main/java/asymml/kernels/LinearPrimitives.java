@@ -56,8 +56,14 @@ final class LinearPrimitives implements AutoCloseable {
         linear
             ? Layout.matrix(n, o)
             : Layout.channelsLast(n, shape.outHeight(), shape.outWidth(), o);
-    anyWeights = linear ? Layout.anyMatrix(o, c) : Layout.anyWeights(o, c, kh, kw);
-    plainWeights = linear ? Layout.matrix(o, c) : Layout.channelsLast(o, kh, kw, c);
+    int g = shape.groups();
+    if (g > 1) {
+      anyWeights = Layout.anyGrouped(g, o / g, c / g, kh, kw);
+      plainWeights = Layout.grouped(g, o / g, kh, kw, c / g);
+    } else {
+      anyWeights = linear ? Layout.anyMatrix(o, c) : Layout.anyWeights(o, c, kh, kw);
+      plainWeights = linear ? Layout.matrix(o, c) : Layout.channelsLast(o, kh, kw, c);
+    }
     strides = new long[] {shape.stride(), shape.stride()};
     padding = new long[] {shape.padding(), shape.padding()};
   }
@@ -163,7 +169,7 @@ final class LinearPrimitives implements AutoCloseable {
     if (shape.kernelHeight() == 1
         && shape.kernelWidth() == 1
         && shape.stride() > 1
-        && shape.inChannels() < WIDEST_BLOCK) {
+        && shape.groupChannels() < WIDEST_BLOCK) {
       skipImplementations(created, "jit_1x1");
     }
     return new Primitive(

@@ -307,6 +307,7 @@ public final class Projections {
   /// @param kernel `[kH, kW, C]`
   /// @param map `[OH, OW]`, overwritten
   public static void forward(ConvShape shape, Tensor x, Tensor kernel, Tensor map) {
+    shape.requireWhole();
     int channels = shape.inChannels();
     long in = Operands.addressOfSize("x", x, (long) shape.height() * shape.width() * channels);
     long weights =
@@ -344,6 +345,7 @@ public final class Projections {
   /// @param kernel `[kH, kW, O]`
   /// @param map `[H, W]`, overwritten
   public static void backward(ConvShape shape, Tensor dy, Tensor kernel, Tensor map) {
+    shape.requireWhole();
     int channels = shape.outChannels();
     long in =
         Operands.addressOfSize("dy", dy, (long) shape.outHeight() * shape.outWidth() * channels);

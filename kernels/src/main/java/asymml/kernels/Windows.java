@@ -9,6 +9,7 @@ final class Windows {
 
   /// The values of one window.
   static int size(ConvShape shape) {
+    shape.requireWhole();
     return shape.kernelHeight() * shape.kernelWidth() * shape.inChannels();
   }
 

@@ -44,11 +44,13 @@ class ConvolutionTest {
 
     private void window(Term term, int inPixel, int tap, int outPixel) {
       int taps = s.kernelHeight() * s.kernelWidth();
+      int seen = s.inChannels() / s.groups();
       for (int o = 0; o < s.outChannels(); o++) {
-        for (int c = 0; c < s.inChannels(); c++) {
+        int first = o / (s.outChannels() / s.groups()) * seen;
+        for (int c = 0; c < seen; c++) {
           term.at(
-              inPixel * s.inChannels() + c,
-              (o * taps + tap) * s.inChannels() + c,
+              inPixel * s.inChannels() + first + c,
+              (o * taps + tap) * seen + c,
               outPixel * s.outChannels() + o);
         }
       }
@@ -132,8 +134,26 @@ class ConvolutionTest {
         new ConvShape(1, 1, most, 2, 3, 1, most, 1, 0));
   }
 
+  /// Depthwise and others, strides and paddings, channels that fill no vector.
+  static List<ConvShape> groupedShapes() {
+    List<ConvShape> shapes = new ArrayList<>();
+    for (int stride = 1; stride <= 2; stride++) {
+      for (int c : new int[] {2, 3, 8, 13, 16, 32, 33, 96}) {
+        shapes.add(new ConvShape(2, 9, 7, c, c, 3, 3, stride, 1, c));
+        shapes.add(new ConvShape(1, 5, 5, c, 2 * c, 5, 5, stride, 2, c));
+      }
+      shapes.add(new ConvShape(3, 7, 7, 12, 20, 3, 3, stride, 1, 4));
+      shapes.add(new ConvShape(2, 6, 5, 64, 64, 3, 3, stride, 1, 2));
+      shapes.add(new ConvShape(2, 6, 5, 64, 128, 1, 1, stride, 0, 32));
+      shapes.add(new ConvShape(3, 1, 1, 8, 6, 1, 1, stride, 0, 2));
+      shapes.add(new ConvShape(2, 4, 4, 16, 16, 2, 2, stride, 0, 16));
+      shapes.add(new ConvShape(2, 4, 4, 16, 16, 3, 3, stride, 2, 16));
+    }
+    return shapes;
+  }
+
   @ParameterizedTest
-  @MethodSource({"awkwardShapes", "lowRankShapes", "shapesAtTheLimit"})
+  @MethodSource({"awkwardShapes", "lowRankShapes", "shapesAtTheLimit", "groupedShapes"})
   void every_pass_equals_its_definition(ConvShape shape) {
     try (Arena arena = Arena.ofConfined();
         Convolution convolution = new Convolution(shape, EnumSet.allOf(Pass.class))) {
@@ -152,8 +172,9 @@ class ConvolutionTest {
       Oracle oracle = new Oracle(shape, x, w, dy);
       int taps = shape.kernelHeight() * shape.kernelWidth();
       double positions = (double) shape.batch() * shape.outHeight() * shape.outWidth();
-      Expect.close("y", y, oracle.y(), Expect.ofSum(taps * shape.inChannels()));
-      Expect.close("dx", dx, oracle.dx(), Expect.ofSum(taps * shape.outChannels()));
+      Expect.close("y", y, oracle.y(), Expect.ofSum(taps * shape.groupChannels()));
+      Expect.close(
+          "dx", dx, oracle.dx(), Expect.ofSum(taps * shape.outChannels() / shape.groups()));
       Expect.close("dw", dw, oracle.dw(), Expect.ofSum(positions));
       assertThat(convolution.implementations()).hasSize(3).noneMatch(i -> i.startsWith("ref"));
     }
@@ -176,6 +197,21 @@ class ConvolutionTest {
     assertThatThrownBy(() -> new ConvShape(n, h, w, c, o, kh, kw, stride, padding))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(rule);
+  }
+
+  @Test
+  void groups_that_do_not_divide_the_channels_are_refused() {
+    assertThatThrownBy(() -> new ConvShape(1, 5, 5, 6, 8, 3, 3, 1, 1, 3))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("3 groups do not divide 6 input and 8 output channels");
+    assertThatThrownBy(() -> new ConvShape(1, 5, 5, 6, 8, 3, 3, 1, 1, 0))
+        .isInstanceOf(IllegalArgumentException.class);
+    ConvShape depthwise = new ConvShape(1, 5, 5, 8, 8, 3, 3, 1, 1, 8);
+    assertThat(depthwise.multiplyAdds()).isEqualTo(25 * 8 * 9);
+    assertThatThrownBy(depthwise::requireWhole).hasMessageContaining("not computed in groups");
+    assertThatThrownBy(() -> new GhostNorms(depthwise)).hasMessageContaining("not computed");
+    assertThatThrownBy(() -> SampledGradient.floats(depthwise, 1))
+        .hasMessageContaining("not computed");
   }
 
   @Test
