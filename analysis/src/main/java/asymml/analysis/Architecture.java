@@ -86,7 +86,7 @@ public final class Architecture {
   private static ConvShape shape(Graph graph, int node) {
     Shape in = graph.inputShape(node);
     return switch (layer(graph, node)) {
-      case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
+      case Conv2d(int out, int kernel, int stride, int padding, boolean _, boolean _) ->
           new ConvShape(
               1, in.height(), in.width(), in.channels(), out, kernel, kernel, stride, padding);
       case Linear(int out) -> ConvShape.linear(1, in.channels(), out);
@@ -111,7 +111,7 @@ public final class Architecture {
   /// @param node a linear layer
   /// @return true if so
   public boolean standardises(int node) {
-    return layer(graph, node) instanceof Conv2d(int _, int _, int _, int _, boolean standardised)
+    return layer(graph, node) instanceof Conv2d(int _, int _, int _, int _, boolean standardised, boolean _)
         && standardised;
   }
 

@@ -157,7 +157,8 @@ public record InitialWeights(
         }
       }
       for (int i = 0; i < graph.nodes().size(); i++) {
-        if (graph.nodes().get(i).layer() instanceof Layer.Conv2d) {
+        Layer layer = graph.nodes().get(i).layer();
+        if (layer instanceof Layer.WeightedLayer && graph.parameters(i).size() == 1) {
           foldBias(i);
         }
       }

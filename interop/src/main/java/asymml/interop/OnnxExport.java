@@ -165,8 +165,17 @@ public final class OnnxExport {
     int source = node.inputs().getFirst();
     String name = node.name();
     return switch (node.layer()) {
-      case Layer.Conv2d(int _, int kernel, int stride, int padding, boolean _) ->
+      case Layer.Conv2d(int _, int kernel, int stride, int padding, boolean _, boolean _) ->
           onnx.add("Conv", name, inputs(map(source), index), window(kernel, stride, padding));
+      case Layer.GroupedConv2d conv ->
+          onnx.add(
+              "Conv",
+              name,
+              inputs(map(source), index),
+              Stream.concat(
+                      Stream.of(window(conv.kernel(), conv.stride(), conv.padding())),
+                      Stream.of(integer("group", conv.groups())))
+                  .toArray(AttributeProto[]::new));
       case Layer.Linear _ -> {
         flat.set(index, true);
         yield onnx.add("Gemm", name, inputs(flat(source), index), integer("transB", 1));
@@ -178,6 +187,22 @@ public final class OnnxExport {
           groupNorm(index, groups, epsilon, affine);
       case Layer.Relu _ -> onnx.add("Relu", name, same(index));
       case Layer.Tanh _ -> onnx.add("Tanh", name, same(index));
+      case Layer.Clip(float low, float high) -> {
+        String input = same(index);
+        onnx.constant(name + ".min", new int[0], low);
+        onnx.constant(name + ".max", new int[0], high);
+        yield onnx.add("Clip", name, List.of(input, name + ".min", name + ".max"));
+      }
+      case Layer.LeakyRelu(float slope) ->
+          onnx.add("LeakyRelu", name, same(index), number("alpha", slope));
+      case Layer.Sigmoid _ -> onnx.add("Sigmoid", name, same(index));
+      case Layer.HardSwish _ -> onnx.add("HardSwish", name, same(index));
+      case Layer.Concat _ ->
+          onnx.add(
+              "Concat",
+              name,
+              node.inputs().stream().map(this::map).toList(),
+              integer("axis", 1));
       case Layer.MaxPool(int kernel, int stride, int padding) ->
           onnx.add("MaxPool", name, map(source), window(kernel, stride, padding));
       case Layer.AvgPool(int kernel, int stride, int padding) ->

@@ -35,7 +35,7 @@ final class TorchLayout {
       @Nullable Shape result =
           switch (node.layer()) {
             case Layer.Flatten _ -> map == null ? graph.shape(source) : map;
-            case Layer.Relu _, Layer.Tanh _, Layer.Dropout _ -> map;
+            case Layer.Relu _, Layer.Activation _, Layer.Dropout _ -> map;
             case Layer.Add _ -> {
               require(Objects.equals(map, flattened.get(node.inputs().getLast())), node);
               yield map;
@@ -44,9 +44,13 @@ final class TorchLayout {
               addLinear(graph, i, map == null ? graph.shape(source) : map);
               yield null;
             }
-            case Layer.Conv2d _ -> {
+            case Layer.Conv2d _, Layer.GroupedConv2d _ -> {
               require(map == null, node);
               addConvolution(graph, i);
+              yield null;
+            }
+            case Layer.Concat _ -> {
+              require(node.inputs().stream().noneMatch(flattened::containsKey), node);
               yield null;
             }
             case Layer.BatchNorm _,

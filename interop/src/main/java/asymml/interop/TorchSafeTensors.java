@@ -57,7 +57,8 @@ public final class TorchSafeTensors {
         tensors.add(
             NamedTensor.of(name, layout.axes(p), layout.toTorch(p, model.values().apply(p))));
         if (TorchNames.hasConvolutionBias(graph)
-            && graph.nodes().get(i).layer() instanceof Layer.Conv2d conv) {
+            && graph.nodes().get(i).layer() instanceof Layer.Conv2d conv
+            && !conv.bias()) {
           int[] axes = {conv.outChannels()};
           tensors.add(NamedTensor.of(bias(name), axes, new float[axes[0]]));
         }

@@ -84,7 +84,7 @@ public final class Elementwise {
 
   /// A rational approximation with the coefficients of Eigen's `ptanh`: the same results on all
   /// processors.
-  private static FloatVector tanh(FloatVector value) {
+  static FloatVector tanh(FloatVector value) {
     FloatVector x = value.max(-TANH_RANGE).min(TANH_RANGE);
     FloatVector square = x.mul(x);
     FloatVector odd = FloatVector.broadcast(Lanes.FLOATS, -2.7607684e-16f);

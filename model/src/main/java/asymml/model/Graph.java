@@ -1,18 +1,20 @@
 package asymml.model;
 
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -191,13 +193,15 @@ public final class Graph {
         && switch (nodes.get(index).layer()) {
           case BatchNorm _, GroupNorm _, Add _ -> true;
           case Conv2d _,
+              GroupedConv2d _,
               Linear _,
               Relu _,
-              Tanh _,
+              Activation _,
               Scattering _,
               MaxPool _,
               AvgPool _,
               GlobalAvgPool _,
+              Concat _,
               Flatten _,
               Dropout _ ->
               false;
@@ -249,6 +253,19 @@ public final class Graph {
     return found;
   }
 
+  /// The indices of the layers with weights, in order: the linear ones and grouped convolutions.
+  ///
+  /// @return indices of [Layer.WeightedLayer] nodes
+  public List<Integer> weightedLayers() {
+    List<Integer> found = new ArrayList<>();
+    for (int i = 0; i < nodes.size(); i++) {
+      if (nodes.get(i).layer() instanceof Layer.WeightedLayer) {
+        found.add(i);
+      }
+    }
+    return found;
+  }
+
   /// All parameters in node order.
   ///
   /// @return trained parameters and running statistics
@@ -277,15 +294,17 @@ public final class Graph {
     int in = inputShape(index).channels();
     String prefix = node.name() + ".";
     return switch (node.layer()) {
-      case Conv2d(int out, int kernel, int _, int _, boolean standardized) ->
-          List.of(
-              Parameter.of(
-                  prefix + "weight",
-                  standardized ? Parameter.Kind.STANDARDIZED_WEIGHT : Parameter.Kind.WEIGHT,
-                  out,
-                  kernel,
-                  kernel,
-                  in));
+      case Conv2d(int out, int kernel, int _, int _, boolean standardized, boolean bias) ->
+          convolution(prefix, out, kernel, in, standardized, bias);
+      case GroupedConv2d(
+              int out,
+              int kernel,
+              int _,
+              int _,
+              int groups,
+              boolean standardized,
+              boolean bias) ->
+          convolution(prefix, out, kernel, in / groups, standardized, bias);
       case Linear(int out) ->
           List.of(
               Parameter.of(prefix + "weight", Parameter.Kind.WEIGHT, out, 1, 1, in),
@@ -303,37 +322,51 @@ public final class Graph {
                   vector(prefix + "bias", Parameter.Kind.SHIFT, in))
               : List.of();
       case Relu _,
-          Tanh _,
+          Activation _,
           Scattering _,
           MaxPool _,
           AvgPool _,
           GlobalAvgPool _,
           Add _,
+          Concat _,
           Flatten _,
           Dropout _ ->
           List.of();
     };
   }
 
-  /// Multiply-adds of one example's forward pass through a linear layer.
+  private static List<Parameter> convolution(
+      String prefix, int out, int kernel, int seen, boolean standardized, boolean bias) {
+    Parameter.Kind kind =
+        standardized ? Parameter.Kind.STANDARDIZED_WEIGHT : Parameter.Kind.WEIGHT;
+    Parameter weight = Parameter.of(prefix + "weight", kind, out, kernel, kernel, seen);
+    return bias
+        ? List.of(weight, vector(prefix + "bias", Parameter.Kind.BIAS, out))
+        : List.of(weight);
+  }
+
+  /// Multiply-adds of one example's forward pass through a layer with weights.
   ///
-  /// @param index index of a linear layer
-  /// @return `OH OW O k k C`
+  /// @param index a node's index
+  /// @return `OH OW O k k C / groups`; 0 for layers of other kinds
   public long multiplyAdds(int index) {
     Shape out = shape(index);
     int in = inputShape(index).channels();
     return switch (nodes.get(index).layer()) {
       case Conv2d conv -> (long) out.size() * conv.kernel() * conv.kernel() * in;
+      case GroupedConv2d conv ->
+          (long) out.size() * conv.kernel() * conv.kernel() * (in / conv.groups());
       case Linear _ -> (long) out.size() * in;
       case BatchNorm _,
           GroupNorm _,
           Relu _,
-          Tanh _,
+          Activation _,
           Scattering _,
           MaxPool _,
           AvgPool _,
           GlobalAvgPool _,
           Add _,
+          Concat _,
           Flatten _,
           Dropout _ ->
           0;
@@ -345,9 +378,14 @@ public final class Graph {
   }
 
   private Shape infer(Node node) {
-    int wanted = node.layer() instanceof Add ? 2 : 1;
-    if (node.inputs().size() != wanted) {
-      throw misfit(node, "takes " + wanted + " input(s), not " + node.inputs().size());
+    int given = node.inputs().size();
+    if (node.layer() instanceof Concat) {
+      if (given < 2 || Set.copyOf(node.inputs()).size() < given) {
+        throw misfit(node, "takes two inputs or more, each once, not " + node.inputs());
+      }
+    } else if (given != (node.layer() instanceof Add ? 2 : 1)) {
+      throw misfit(
+          node, "takes %s input(s), not %s".formatted(node.layer() instanceof Add ? 2 : 1, given));
     }
     for (int source : node.inputs()) {
       if (source < INPUT || source >= shapes.size()) {
@@ -356,8 +394,21 @@ public final class Graph {
     }
     Shape in = shape(node.inputs().getFirst());
     return switch (node.layer()) {
-      case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
+      case Conv2d(int out, int kernel, int stride, int padding, boolean _, boolean _) ->
           window(node, in, kernel, stride, padding, out);
+      case GroupedConv2d(
+              int out,
+              int kernel,
+              int stride,
+              int padding,
+              int groups,
+              boolean _,
+              boolean _) -> {
+        if (in.channels() % groups != 0) {
+          throw misfit(node, groups + " groups do not divide " + in.channels() + " channels");
+        }
+        yield window(node, in, kernel, stride, padding, out);
+      }
       case MaxPool(int kernel, int stride, int padding) ->
           window(node, in, kernel, stride, padding, in.channels());
       case AvgPool(int kernel, int stride, int padding) ->
@@ -384,6 +435,17 @@ public final class Graph {
         }
         yield in;
       }
+      case Concat _ -> {
+        int channels = 0;
+        for (int source : node.inputs()) {
+          Shape one = shape(source);
+          if (one.height() != in.height() || one.width() != in.width()) {
+            throw misfit(node, "joins " + in + " and " + one + ", whose maps differ in size");
+          }
+          channels = Math.addExact(channels, one.channels());
+        }
+        yield new Shape(in.height(), in.width(), channels);
+      }
       case GlobalAvgPool _ -> new Shape(1, 1, in.channels());
       case Flatten _ -> new Shape(1, 1, in.size());
       case Scattering _ -> {
@@ -396,7 +458,7 @@ public final class Graph {
         }
         yield new Shape(in.height() / step, in.width() / step, in.channels() * Scattering.PATHS);
       }
-      case BatchNorm _, Relu _, Tanh _, Dropout _ -> in;
+      case BatchNorm _, Relu _, Activation _, Dropout _ -> in;
     };
   }
 

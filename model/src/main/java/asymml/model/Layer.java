@@ -4,11 +4,17 @@ package asymml.model;
 /// without a default, so that a new layer does not compile until it is handled everywhere.
 public sealed interface Layer {
 
-  /// A layer that is linear in its input and has weights: what a plan can split.
-  sealed interface LinearLayer extends Layer permits Conv2d, Linear {}
+  /// A layer that is linear in its input and has weights.
+  sealed interface WeightedLayer extends Layer permits LinearLayer, GroupedConv2d {}
 
-  /// Convolution with square kernel, without bias (a normalisation follows it in every model here).
-  /// Weights `[O, k, k, C]`.
+  /// What a plan can split.
+  sealed interface LinearLayer extends WeightedLayer permits Conv2d, Linear {}
+
+  /// A function of each value by itself.
+  sealed interface Activation extends Layer permits Tanh, Clip, LeakyRelu, Sigmoid, HardSwish {}
+
+  /// Convolution with square kernel. Weights `[O, k, k, C]`; bias `[O]`, where a normalisation does
+  /// not follow.
   ///
   /// @param outChannels O, at least 1
   /// @param kernel k, 1 to [#MAX_WINDOW]
@@ -16,27 +22,54 @@ public sealed interface Layer {
   /// @param padding zeros on each side, 0 to k - 1
   /// @param standardized whether each filter is brought to mean 0 and norm 1 before it is used
   ///   (weight standardisation: Qiao et al. 2019, arXiv 1903.10520)
-  record Conv2d(int outChannels, int kernel, int stride, int padding, boolean standardized)
+  /// @param bias whether a trained value is added to each output channel
+  record Conv2d(
+      int outChannels, int kernel, int stride, int padding, boolean standardized, boolean bias)
       implements LinearLayer {
     /// The largest kernel and stride: no kernel of this project computes more.
     public static final int MAX_WINDOW = 128;
 
     /// Checks the ranges above.
     public Conv2d {
-      require(outChannels >= 1, "output channels", outChannels);
-      require(kernel >= 1 && kernel <= MAX_WINDOW, "kernel", kernel);
-      require(stride >= 1 && stride <= MAX_WINDOW, "stride", stride);
-      require(padding >= 0 && padding < kernel, "padding", padding);
+      requireWindow(outChannels, kernel, stride, padding);
     }
 
-    /// A convolution that uses its weights as they are.
+    /// A convolution that uses its weights as they are, without bias.
     ///
     /// @param outChannels O, at least 1
     /// @param kernel k, at least 1
     /// @param stride at least 1
     /// @param padding zeros on each side, 0 to k - 1
     public Conv2d(int outChannels, int kernel, int stride, int padding) {
-      this(outChannels, kernel, stride, padding, false);
+      this(outChannels, kernel, stride, padding, false, false);
+    }
+  }
+
+  /// Convolution of groups of channels: input and output channels are in as many equal parts, and
+  /// an output part sees the same input part alone (Xie et al. 2017, arXiv 1611.05431); as many
+  /// groups as channels make it depthwise. Weights `[O, k, k, C / groups]`. No plan splits it: with
+  /// few channels to a group, its low-rank part would cost as much as the whole.
+  ///
+  /// @param outChannels O, a multiple of the groups
+  /// @param kernel k, 1 to [Conv2d#MAX_WINDOW]
+  /// @param stride 1 to [Conv2d#MAX_WINDOW]
+  /// @param padding zeros on each side, 0 to k - 1
+  /// @param groups at least 2, a divisor of the input channels
+  /// @param standardized whether each filter is brought to mean 0 and norm 1 before it is used
+  /// @param bias whether a trained value is added to each output channel
+  record GroupedConv2d(
+      int outChannels,
+      int kernel,
+      int stride,
+      int padding,
+      int groups,
+      boolean standardized,
+      boolean bias)
+      implements WeightedLayer {
+    /// Checks the ranges above.
+    public GroupedConv2d {
+      requireWindow(outChannels, kernel, stride, padding);
+      require(groups >= 2 && outChannels % groups == 0, "groups", groups);
     }
   }
 
@@ -91,7 +124,40 @@ public sealed interface Layer {
   record Relu() implements Layer {}
 
   /// `tanh(x)`.
-  record Tanh() implements Layer {}
+  record Tanh() implements Activation {}
+
+  /// `min(max(x, low), high)`; ReLU6 is a clip to 0 to 6. Where a value is clipped, or at an end, no
+  /// gradient flows.
+  ///
+  /// @param low finite
+  /// @param high above low, finite
+  record Clip(float low, float high) implements Activation {
+    /// Checks the range above.
+    public Clip {
+      if (!(low < high) || !Float.isFinite(low) || !Float.isFinite(high)) {
+        throw new IllegalArgumentException(
+            "a clip needs two finite ends, the lower first: " + low + ", " + high);
+      }
+    }
+  }
+
+  /// `x` where that is above 0, else `slope x`.
+  ///
+  /// @param slope above 0 and below 1
+  record LeakyRelu(float slope) implements Activation {
+    /// Checks the range above.
+    public LeakyRelu {
+      if (!(slope > 0 && slope < 1)) {
+        throw new IllegalArgumentException("leaky ReLU needs a slope in (0, 1): " + slope);
+      }
+    }
+  }
+
+  /// `1 / (1 + exp(-x))`.
+  record Sigmoid() implements Activation {}
+
+  /// `x min(max(x / 6 + 1 / 2, 0), 1)` (Howard et al. 2019, arXiv 1905.02244).
+  record HardSwish() implements Activation {}
 
   /// The scattering transform of the image: fixed wavelets, no parameters (Bruna and Mallat 2013,
   /// arXiv 1203.1513; in front of a classifier trained with differential privacy: Tramer and Boneh
@@ -147,6 +213,9 @@ public sealed interface Layer {
   /// Sum of two inputs of equal shape (a residual shortcut).
   record Add() implements Layer {}
 
+  /// The channels of two or more inputs of one height and width, one input behind the other.
+  record Concat() implements Layer {}
+
   /// `[H, W, C]` to `[1, 1, H W C]`; moves nothing.
   record Flatten() implements Layer {}
 
@@ -160,6 +229,13 @@ public sealed interface Layer {
         throw new IllegalArgumentException("dropout rate must be in [0, 1): " + rate);
       }
     }
+  }
+
+  private static void requireWindow(int outChannels, int kernel, int stride, int padding) {
+    require(outChannels >= 1, "output channels", outChannels);
+    require(kernel >= 1 && kernel <= Conv2d.MAX_WINDOW, "kernel", kernel);
+    require(stride >= 1 && stride <= Conv2d.MAX_WINDOW, "stride", stride);
+    require(padding >= 0 && padding < kernel, "padding", padding);
   }
 
   private static void require(boolean holds, String what, int value) {

@@ -1,19 +1,21 @@
 package asymml.trusted.bench;
 
 import asymml.model.Graph;
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Parameter;
 import asymml.trusted.plan.Placement;
@@ -71,6 +73,7 @@ public final class CostLowerBound {
             work = work.plus(release(i, placement));
           }
         }
+        case GroupedConv2d _ -> work = work.plus(linear(i, new Trusted()));
         case BatchNorm _, GroupNorm _ ->
             work = work.plus(Work.passes(NORM_PASSES, values(node.inputs().getFirst())));
         case Relu _ -> {
@@ -78,10 +81,11 @@ public final class CostLowerBound {
             work = work.plus(Work.passes(5, values(i)));
           }
         }
-        case Tanh _ -> work = work.plus(Work.passes(5, values(i)));
+        case Activation _ -> work = work.plus(Work.passes(5, values(i)));
         // The transform can be cached: its values are read and stored.
         case Scattering _ -> work = work.plus(Work.passes(2, values(i)));
         case Add _ -> work = work.plus(Work.passes(3 + 4, values(i)));
+        case Concat _ -> work = work.plus(Work.passes(4, values(i)));
         case MaxPool _, AvgPool _, GlobalAvgPool _ ->
             work =
                 work.plus(Work.passes(2, values(node.inputs().getFirst())))

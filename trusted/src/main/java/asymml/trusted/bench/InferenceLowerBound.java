@@ -1,19 +1,21 @@
 package asymml.trusted.bench;
 
 import asymml.model.Graph;
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Decomposition;
@@ -65,13 +67,14 @@ public final class InferenceLowerBound {
             work = work.plus(training.release(i, placement));
           }
         }
+        case GroupedConv2d _ -> work = work.plus(linear(i, new Trusted()));
         case GroupNorm _ -> work = work.plus(Work.passes(3, values(source)));
         case Relu _ -> {
           if (!graph.pairsWithRelu(source)) {
             work = work.plus(Work.passes(2, values(i)));
           }
         }
-        case Tanh _, Scattering _ -> work = work.plus(Work.passes(2, values(i)));
+        case Activation _, Scattering _, Concat _ -> work = work.plus(Work.passes(2, values(i)));
         case Add _ -> work = work.plus(Work.passes(3, values(i)));
         case MaxPool _, AvgPool _, GlobalAvgPool _ ->
             work = work.plus(Work.passes(1, values(source))).plus(Work.passes(1, values(i)));

@@ -11,6 +11,7 @@ import asymml.model.Graph;
 import asymml.model.GraphBuilder;
 import asymml.model.Initializer;
 import asymml.model.Layer.Flatten;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Node;
 import asymml.model.Shape;
@@ -125,7 +126,7 @@ public final class PerExampleBench {
   /// @throws ProtocolException never, as there are no workers
   public List<LayerCost> layers() throws ProtocolException {
     List<LayerCost> costs = new ArrayList<>();
-    for (int i : plan.graph().linearLayers()) {
+    for (int i : plan.graph().weightedLayers()) {
       costs.add(layer(i));
     }
     return costs;
@@ -151,9 +152,12 @@ public final class PerExampleBench {
   }
 
   private static List<PerExampleMethod> methods(Node node) {
-    return node.layer() instanceof Linear
-        ? List.of(PerExampleMethod.PRODUCT)
-        : List.of(PerExampleMethod.STORED, PerExampleMethod.GHOST, PerExampleMethod.RECOMPUTED);
+    return switch (node.layer()) {
+      case Linear _ -> List.of(PerExampleMethod.PRODUCT);
+      case GroupedConv2d _ -> List.of(PerExampleMethod.STORED, PerExampleMethod.RECOMPUTED);
+      default ->
+          List.of(PerExampleMethod.STORED, PerExampleMethod.GHOST, PerExampleMethod.RECOMPUTED);
+    };
   }
 
   private double layer(Node node, Shape in, PerExampleMethod method, Tensor x, Tensor dy)

@@ -1,18 +1,21 @@
 package asymml.trusted.memory;
 
 import asymml.model.Layer;
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
+import asymml.model.Layer.HardSwish;
 import asymml.model.Layer.LinearLayer;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Placement.Split;
 import asymml.trusted.plan.Placement.Trusted;
@@ -58,17 +61,20 @@ record BackwardNeeds(boolean input, boolean output, InputGradient inputGradient)
             // the weight gradient is computed here.
             case Split _, Untrusted _ -> new BackwardNeeds(shares, false, InputGradient.LAST);
           };
+      case GroupedConv2d _ -> new BackwardNeeds(true, false, InputGradient.APART);
       // Of a fused ReLU it keeps a mask.
       case BatchNorm _ -> new BackwardNeeds(true, false, InputGradient.IN_PLACE);
       // It finds a fused ReLU's mask in the output.
       case GroupNorm _ -> new BackwardNeeds(true, relu, InputGradient.IN_PLACE);
-      case Relu _, Tanh _ -> new BackwardNeeds(false, true, InputGradient.IN_PLACE);
+      case HardSwish _ -> new BackwardNeeds(true, false, InputGradient.IN_PLACE);
+      case Relu _, Activation _ -> new BackwardNeeds(false, true, InputGradient.IN_PLACE);
       // It reads the image: it has no backward pass.
       case Scattering _ -> new BackwardNeeds(false, false, InputGradient.APART);
       case Add _ -> new BackwardNeeds(false, relu, InputGradient.PASSED_ON);
       // It keeps which inputs won.
       case MaxPool _ -> new BackwardNeeds(false, false, InputGradient.APART);
       case AvgPool _, GlobalAvgPool _ -> new BackwardNeeds(false, false, InputGradient.APART);
+      case Concat _ -> new BackwardNeeds(false, false, InputGradient.APART);
       case Flatten _ -> new BackwardNeeds(false, false, InputGradient.PASSED_ON);
       // Its mask follows from the step.
       case Dropout _ -> new BackwardNeeds(false, false, InputGradient.IN_PLACE);

@@ -4,25 +4,28 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.Pooling;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
-import asymml.model.Layer;
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.memory.Purpose;
+import asymml.trusted.ops.ActivationOp;
 import asymml.trusted.ops.AddOp;
 import asymml.trusted.ops.BatchNormOp;
+import asymml.trusted.ops.ConcatOp;
 import asymml.trusted.ops.DropoutOp;
 import asymml.trusted.ops.FlattenOp;
 import asymml.trusted.ops.GradientGuard;
@@ -37,7 +40,6 @@ import asymml.trusted.ops.PoolingOp;
 import asymml.trusted.ops.ReluOp;
 import asymml.trusted.ops.RunningStatistics;
 import asymml.trusted.ops.ScatteringOp;
-import asymml.trusted.ops.TanhOp;
 import asymml.trusted.ops.TrustedLinearOp;
 import asymml.trusted.ops.TrustedOp;
 import org.jspecify.annotations.Nullable;
@@ -120,7 +122,7 @@ final class TrustedPlanner {
     OpTensors tensors = tensors(i);
     Tensor x = tensors.x();
     return switch (node.layer()) {
-      case Conv2d _, Linear _ ->
+      case Conv2d _, GroupedConv2d _, Linear _ ->
           new TrustedLinearOp(
               node.name(),
               shape(i),
@@ -151,7 +153,7 @@ final class TrustedPlanner {
               guards.of(i),
               guards.rows());
       case Relu _ -> new ReluOp(tensors);
-      case Tanh _ -> new TanhOp(tensors);
+      case Activation function -> new ActivationOp(function, tensors);
       case Scattering _ -> new ScatteringOp(tensors);
       case MaxPool(int kernel, int stride, int padding) ->
           pooling(Pooling.Kind.MAX, kernel, kernel, stride, padding, tensors);
@@ -164,6 +166,14 @@ final class TrustedPlanner {
         yield new AddOp(
             tensors, buffers.output(other), graph.pairsWithRelu(i), buffers.target(i, other));
       }
+      case Concat _ ->
+          new ConcatOp(
+              node.inputs().stream()
+                  .map(source ->
+                      new ConcatOp.Input(buffers.output(source), buffers.target(i, source)))
+                  .toList(),
+              tensors.y(),
+              tensors.dy());
       case Flatten _ -> new FlattenOp(tensors);
       case Dropout(float rate) ->
           training ? new DropoutOp(rate, seed * 31 + i, tensors) : new FlattenOp(tensors);
@@ -226,7 +236,7 @@ final class TrustedPlanner {
     Node node = graph.nodes().get(i);
     String weight = node.name() + ".weight";
     String bias = node.name() + ".bias";
-    boolean biased = node.layer() instanceof Layer.Linear;
+    boolean biased = graph.parameters(i).size() > 1;
     return new LinearParameters(
         parameters.used(weight),
         trains(i) ? parameters.gradient(weight) : null,

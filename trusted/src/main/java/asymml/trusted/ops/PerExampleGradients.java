@@ -81,7 +81,7 @@ public final class PerExampleGradients implements AutoCloseable {
     double ghosts = Collections.frequency(plan.methods().values(), PerExampleMethod.GHOST);
     try (Closer opened = new Closer()) {
       opened.own(arena);
-      for (int i : graph.linearLayers()) {
+      for (int i : graph.weightedLayers()) {
         if (!graph.takesGradient(i)) {
           continue; // frozen
         }

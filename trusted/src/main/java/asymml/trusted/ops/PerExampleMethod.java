@@ -40,6 +40,9 @@ public enum PerExampleMethod {
     if (shape.isLinear()) {
       return PRODUCT;
     }
+    if (shape.groups() > 1) {
+      return STORED;
+    }
     double positions = (double) views * shape.outHeight() * shape.outWidth();
     double window = (double) shape.kernelHeight() * shape.kernelWidth() * shape.inChannels();
     double outputs = shape.outChannels();

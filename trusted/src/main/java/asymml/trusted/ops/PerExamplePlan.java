@@ -3,6 +3,7 @@ package asymml.trusted.ops;
 import asymml.kernels.ConvShape;
 import asymml.model.Graph;
 import asymml.model.Layer.Conv2d;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Node;
 import asymml.model.Parameter;
@@ -18,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /// Which method each linear layer of a network gets for the gradients of single examples.
 ///
-/// Fully connected layers have outer products. Others have the method asked for, or else the
-/// fastest one, where those that are kept fit into memory: the largest layers are recomputed first.
+/// Fully connected layers have outer products, and grouped convolutions, which have no Gram matrices
+/// here, are never `ghost`. Others have the method asked for, or else the fastest one, where those that are kept fit into memory: the largest layers are recomputed first.
 /// All other trained parameters, biases and those of group norm, are few and are kept.
 ///
 /// @param graph the network
@@ -55,14 +56,17 @@ public record PerExamplePlan(
     int wanted = Math.max(1, places / views);
     Map<String, PerExampleMethod> methods = new LinkedHashMap<>();
     List<Integer> kept = new ArrayList<>();
-    for (int i : graph.linearLayers()) {
+    for (int i : graph.weightedLayers()) {
       if (!graph.takesGradient(i)) {
         continue; // frozen
       }
       ConvShape shape = shape(graph, i, 1);
       PerExampleMethod fastest = PerExampleMethod.fastest(shape, views);
-      PerExampleMethod method =
-          asked == null || fastest == PerExampleMethod.PRODUCT ? fastest : asked;
+      boolean given =
+          asked == null
+              || fastest == PerExampleMethod.PRODUCT
+              || (shape.groups() > 1 && asked == PerExampleMethod.GHOST);
+      PerExampleMethod method = given ? fastest : asked;
       methods.put(graph.nodes().get(i).name(), method);
       if (method == PerExampleMethod.STORED) {
         kept.add(i);
@@ -130,9 +134,28 @@ public record PerExamplePlan(
     Shape in = graph.inputShape(node);
     Node own = graph.nodes().get(node);
     return switch (own.layer()) {
-      case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
+      case Conv2d(int out, int kernel, int stride, int padding, boolean _, boolean _) ->
           new ConvShape(
               batch, in.height(), in.width(), in.channels(), out, kernel, kernel, stride, padding);
+      case GroupedConv2d(
+              int out,
+              int kernel,
+              int stride,
+              int padding,
+              int groups,
+              boolean _,
+              boolean _) ->
+          new ConvShape(
+              batch,
+              in.height(),
+              in.width(),
+              in.channels(),
+              out,
+              kernel,
+              kernel,
+              stride,
+              padding,
+              groups);
       case Linear(int out) -> ConvShape.linear(batch, in.channels(), out);
       default ->
           throw new IllegalArgumentException("node " + node + " is not linear: " + own.layer());

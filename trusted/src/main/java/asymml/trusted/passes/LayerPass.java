@@ -122,7 +122,7 @@ public final class LayerPass implements AutoCloseable {
   public ConvShape shape(int node) {
     Shape in = graph.inputShape(node);
     return switch (graph.nodes().get(node).layer()) {
-      case Conv2d(int out, int kernel, int stride, int padding, boolean _) ->
+      case Conv2d(int out, int kernel, int stride, int padding, boolean _, boolean _) ->
           new ConvShape(
               1, in.height(), in.width(), in.channels(), out, kernel, kernel, stride, padding);
       case Linear(int out) -> ConvShape.linear(1, in.channels(), out);

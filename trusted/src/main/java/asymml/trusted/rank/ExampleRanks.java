@@ -4,19 +4,21 @@ import asymml.kernels.ConvShape;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.Layer;
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.trusted.passes.LayerPass;
@@ -85,7 +87,15 @@ final class ExampleRanks {
       }
       case Add _ -> sum(node, source, it.inputs().getLast());
       // Without an algebraic bound, or nothing but a view.
-      case Relu _, Tanh _, Scattering _, MaxPool _, Flatten _, Dropout _ -> null;
+      case GroupedConv2d _,
+          Relu _,
+          Activation _,
+          Scattering _,
+          MaxPool _,
+          Concat _,
+          Flatten _,
+          Dropout _ ->
+          null;
     };
   }
 

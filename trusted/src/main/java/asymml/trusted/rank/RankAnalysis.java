@@ -1,19 +1,21 @@
 package asymml.trusted.rank;
 
 import asymml.model.Graph;
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
@@ -206,11 +208,13 @@ public record RankAnalysis(
             case AvgPool _, GlobalAvgPool _ -> "average: r";
             case Add _ -> "addition: r1 + r2";
             case Conv2d _,
+                GroupedConv2d _,
                 Linear _,
                 Relu _,
-                Tanh _,
+                Activation _,
                 Scattering _,
                 MaxPool _,
+                Concat _,
                 Flatten _,
                 Dropout _ ->
                 "";
