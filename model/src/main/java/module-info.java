@@ -2,6 +2,7 @@
 module asymml.model {
   requires static transitive org.jspecify;
   requires tools.jackson.databind;
+  requires tools.jackson.dataformat.yaml;
 
   exports asymml.model;
 }

@@ -3,19 +3,21 @@ package asymml.analysis;
 import asymml.kernels.ConvShape;
 import asymml.model.Graph;
 import asymml.model.Initializer;
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Parameter;
 import asymml.model.Shape;
@@ -127,7 +129,15 @@ final class NaiveEngine implements Engine {
           Arrays.setAll(sum, i -> x[i] + y[i]);
           yield sum;
         }
-        case GroupNorm _, Tanh _, Scattering _, MaxPool _, AvgPool _, GlobalAvgPool _, Dropout _ ->
+        case GroupedConv2d _,
+            GroupNorm _,
+            Activation _,
+            Scattering _,
+            MaxPool _,
+            AvgPool _,
+            GlobalAvgPool _,
+            Concat _,
+            Dropout _ ->
             throw new IllegalArgumentException("no test needs " + node.layer());
       };
     }
@@ -135,7 +145,7 @@ final class NaiveEngine implements Engine {
     private NaiveConvolution convolution(int index) {
       Shape in = graph.inputShape(index);
       if (!(graph.nodes().get(index).layer()
-          instanceof Conv2d(int out, int kernel, int stride, int padding, boolean _))) {
+          instanceof Conv2d(int out, int kernel, int stride, int padding, boolean _, boolean _))) {
         throw new IllegalArgumentException("no convolution: " + graph.nodes().get(index));
       }
       return new NaiveConvolution(
@@ -227,7 +237,15 @@ final class NaiveEngine implements Engine {
           yield dx;
         }
         case Flatten _, Add _ -> dy;
-        case GroupNorm _, Tanh _, Scattering _, MaxPool _, AvgPool _, GlobalAvgPool _, Dropout _ ->
+        case GroupedConv2d _,
+            GroupNorm _,
+            Activation _,
+            Scattering _,
+            MaxPool _,
+            AvgPool _,
+            GlobalAvgPool _,
+            Concat _,
+            Dropout _ ->
             throw new IllegalArgumentException("no test needs " + node.layer());
       };
     }

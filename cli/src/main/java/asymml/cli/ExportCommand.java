@@ -128,7 +128,7 @@ final class ExportCommand implements Callable<Integer> {
     out.printf(
         "%s: %s, %s classes, %s, after %s epochs, as %s%n",
         file,
-        model.model(),
+        model.model().name(),
         model.classNames().size(),
         Figures.bytes(Files.size(file)),
         run.model().epoch(),

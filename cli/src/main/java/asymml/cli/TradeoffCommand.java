@@ -242,7 +242,7 @@ final class TradeoffCommand implements Callable<Integer> {
     List<String> written = new ArrayList<>();
     written.add(study.write(tradeoff, Build.version()).toString());
     if (Charts.hasFonts()) {
-      String what = grid.common().training().model() + " on " + study.data().name();
+      String what = grid.common().training().model().name() + " on " + study.data().name();
       for (Tradeoff.Sweep sweep : tradeoff.sweeps()) {
         Path svg = directory.resolve(sweep.gradients() ? "tradeoff-gradients.svg" : "tradeoff.svg");
         TradeoffChart.write(tradeoff, sweep, what, svg);

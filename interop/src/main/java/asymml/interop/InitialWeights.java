@@ -212,7 +212,9 @@ public record InitialWeights(
       if (!ours && tensors.names().contains(theirs)) {
         return theirs;
       }
-      return tensors.names().contains(parameter.name()) ? parameter.name() : null;
+      return tensors.names().contains(parameter.name())
+          ? parameter.name()
+          : tensors.place(parameter.name());
     }
 
     /// Vectors may have axes of length 1 behind or before their own.
@@ -240,8 +242,10 @@ public record InitialWeights(
       if (name == null || !values.containsKey(weight.name())) {
         return;
       }
-      String bias = TorchSafeTensors.bias(name);
-      if (!tensors.names().contains(bias)
+      String own = tensors.place(TorchSafeTensors.bias(weight.name()));
+      String bias = own == null && name.contains(".") ? TorchSafeTensors.bias(name) : own;
+      if (bias == null
+          || !tensors.names().contains(bias)
           || !fits(tensors.shape(bias), new int[] {graph.shape(index).channels()})) {
         return;
       }

@@ -34,8 +34,12 @@ final class OnnxFile implements TensorFile {
   /// Matrices `[C, O]` where PyTorch has `[O, C]`.
   private final Set<String> transposed = new HashSet<>();
 
+  /// By our names of the parameters of the file's network, if that can be read.
+  private final Map<String, String> places;
+
   private OnnxFile(Path file, ModelProto model) {
     this.file = file;
+    this.places = places(model);
     model.getGraph().getInitializerList().forEach(tensor -> tensors.put(tensor.getName(), tensor));
     for (NodeProto node : model.getGraph().getNodeList()) {
       boolean plain =
@@ -55,10 +59,31 @@ final class OnnxFile implements TensorFile {
     }
   }
 
+  /// None for a network that cannot be trained here: its tensors are found by their names alone.
+  private static Map<String, String> places(ModelProto model) {
+    try {
+      return OnnxImport.of(model, "network").tensors();
+    } catch (IllegalArgumentException | ArithmeticException e) {
+      return Map.of();
+    }
+  }
+
+  @Override
+  public @Nullable String place(String parameter) {
+    return places.get(parameter);
+  }
+
   /// Reads a file, all of it.
   ///
   /// @throws IOException one line that names the file and what is wrong with it
   static OnnxFile open(Path file) throws IOException {
+    return new OnnxFile(file, parse(file));
+  }
+
+  /// Reads a file, all of it.
+  ///
+  /// @throws IOException one line that names the file and what is wrong with it
+  static ModelProto parse(Path file) throws IOException {
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new IOException("cannot read model file " + file + ": it is not a regular file");
     }
@@ -67,7 +92,7 @@ final class OnnxFile implements TensorFile {
       if (!model.hasGraph()) {
         throw new IOException("cannot use model file " + file + ": it is no ONNX model");
       }
-      return new OnnxFile(file, model);
+      return model;
     } catch (InvalidProtocolBufferException e) {
       throw new IOException(
           "cannot use model file " + file + ": it is damaged, or no ONNX model", e);

@@ -34,6 +34,17 @@ public sealed interface Layer {
       requireWindow(outChannels, kernel, stride, padding);
     }
 
+    /// A convolution without bias.
+    ///
+    /// @param outChannels O, at least 1
+    /// @param kernel k, at least 1
+    /// @param stride at least 1
+    /// @param padding zeros on each side, 0 to k - 1
+    /// @param standardized whether each filter is brought to mean 0 and norm 1 before it is used
+    public Conv2d(int outChannels, int kernel, int stride, int padding, boolean standardized) {
+      this(outChannels, kernel, stride, padding, standardized, false);
+    }
+
     /// A convolution that uses its weights as they are, without bias.
     ///
     /// @param outChannels O, at least 1
@@ -126,8 +137,8 @@ public sealed interface Layer {
   /// `tanh(x)`.
   record Tanh() implements Activation {}
 
-  /// `min(max(x, low), high)`; ReLU6 is a clip to 0 to 6. Where a value is clipped, or at an end, no
-  /// gradient flows.
+  /// `min(max(x, low), high)`; ReLU6 is a clip to 0 to 6. Where a value is clipped, or at an end,
+  /// no gradient flows.
   ///
   /// @param low finite
   /// @param high above low, finite

@@ -25,9 +25,9 @@ import java.util.List;
 /// MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381), a small CNN, and two convolutions on fixed
 /// scattering features (Tramer and Boneh 2021, arXiv 2011.11660), for training with differential
 /// privacy. Images below 64 pixels get the CIFAR stem (3x3, no pooling; VGG ends in one linear
-/// layer; MobileNetV2 has stride 1 in place of its first two strides), larger ones the ImageNet stem
-/// (7x7 stride 2 and pooling; VGG ends in three linear layers with dropout). Layers of MobileNetV2
-/// are called as in torchvision, those of WideResNet as in its authors' PyTorch code.
+/// layer; MobileNetV2 has stride 1 in place of its first two strides), larger ones the ImageNet
+/// stem (7x7 stride 2 and pooling; VGG ends in three linear layers with dropout). Layers of
+/// MobileNetV2 are called as in torchvision, those of WideResNet as in its authors' PyTorch code.
 public final class Zoo {
   /// The normalisation of a model; `scatter-cnn` has none but that of its features.
   public enum Norm {
@@ -96,11 +96,24 @@ public final class Zoo {
           b.vgg(
               classes, 64, 64, POOL, 128, 128, POOL, 256, 256, 256, 256, POOL, 512, 512, 512, 512,
               POOL, 512, 512, 512, 512);
-      default ->
-          throw new IllegalArgumentException(
-              "no model is called '" + name + "'; there are " + String.join(", ", names()));
+      default -> throw unknown(name);
     }
     return b.graph.build(name);
+  }
+
+  /// Refuses what is no name of a model.
+  ///
+  /// @param name one of [#names]
+  /// @throws IllegalArgumentException if it is not
+  static void requireName(String name) {
+    if (!names().contains(name)) {
+      throw unknown(name);
+    }
+  }
+
+  private static IllegalArgumentException unknown(String name) {
+    return new IllegalArgumentException(
+        "no model is called '" + name + "'; there are " + String.join(", ", names()));
   }
 
   private static final class Builder {
@@ -269,8 +282,7 @@ public final class Zoo {
       int block = 1;
       for (int[] stage : stages) {
         for (int i = 0; i < stage[2]; i++) {
-          inverted(
-              "features." + block + ".", channels, stage[0], stage[1], i == 0 ? stage[3] : 1);
+          inverted("features." + block + ".", channels, stage[0], stage[1], i == 0 ? stage[3] : 1);
           channels = stage[1];
           block++;
         }
@@ -332,7 +344,7 @@ public final class Zoo {
     }
 
     private Layer conv(int out, int kernel, int stride) {
-      return new Conv2d(out, kernel, stride, kernel / 2, norm == Norm.GROUP, false);
+      return new Conv2d(out, kernel, stride, kernel / 2, norm == Norm.GROUP);
     }
 
     private Layer norm(int channels) {

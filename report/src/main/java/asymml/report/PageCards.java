@@ -15,7 +15,7 @@ final class PageCards {
     ReportedRun run = section.run();
     card.text("name", section.name());
     Map<String, String> facts = new LinkedHashMap<>();
-    facts.put("model", run.config().model());
+    facts.put("model", run.config().model().name());
     facts.put("mode", run.config().mode().label());
     if (run.epochs().isEmpty()) {
       card.text("figure", "–").text("unit", "no epoch is complete");

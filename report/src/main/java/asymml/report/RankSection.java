@@ -34,7 +34,7 @@ record RankSection(ReportedRun run, String id, String program) {
             .formatted(last.epoch(), last.batch(), last.images()));
     if (fonts) {
       List<Chart<? extends AxesChartStyler, ?>> charts =
-          RankChart.charts(run.ranks(), run.config().model(), ReportCurves.WIDTH);
+          RankChart.charts(run.ranks(), run.config().model().name(), ReportCurves.WIDTH);
       section.chart(
           charts.getFirst(),
           id + "-effective",
@@ -45,7 +45,8 @@ record RankSection(ReportedRun run, String id, String program) {
           charts.get(1),
           id + "-spectra",
           "Singular spectra of the inputs, mean over images, each layer a line from the first"
-              + " (blue) to the last (orange): the faster it falls, the less energy in the residual");
+              + " (blue) to the last (orange): the faster it falls, the less energy in the"
+              + " residual");
       if (charts.size() > 2) {
         pair.chart(
             charts.get(2),
@@ -62,9 +63,9 @@ record RankSection(ReportedRun run, String id, String program) {
     PageTable table =
         new PageTable(
                 "Inputs X: effective channels, ranks that hold 90, 95 and 99 % of the energy"
-                    + " (medians), and the residual energy at rank r by the light SVD of each image and"
-                    + " by a shared basis, beside the exact optimum of each. dY: the same of output"
-                    + " gradients.")
+                    + " (medians), and the residual energy at rank r by the light SVD of each image"
+                    + " and by a shared basis, beside the exact optimum of each. dY: the same of"
+                    + " output gradients.")
             .words("layer")
             .numbers(
                 "2^μ",

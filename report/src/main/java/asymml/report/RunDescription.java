@@ -36,7 +36,7 @@ public final class RunDescription {
   /// @param config of its run
   /// @return its name, norm, parameters and multiply-adds
   public static String model(Graph graph, TrainConfig config) {
-    long macs = graph.linearLayers().stream().mapToLong(graph::multiplyAdds).sum();
+    long macs = graph.weightedLayers().stream().mapToLong(graph::multiplyAdds).sum();
     return "%s, %s norm, %s parameters, %s multiply-adds an image"
         .formatted(
             graph.name(),
@@ -92,8 +92,13 @@ public final class RunDescription {
               + " trusted"
               + (trusted.size() <= 3 ? " " + String.join(" ", trusted) : ""));
     }
-    return "%s: of %s linear layers %s"
-        .formatted(config.mode().label(), linear.size(), String.join(", ", parts));
+    int grouped = graph.weightedLayers().size() - linear.size();
+    return "%s: of %s linear layers %s%s"
+        .formatted(
+            config.mode().label(),
+            linear.size(),
+            String.join(", ", parts),
+            grouped == 0 ? "" : "; %s grouped convolutions, always trusted".formatted(grouped));
   }
 
   /// What is to be said where no worker is.

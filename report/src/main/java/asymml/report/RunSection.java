@@ -45,7 +45,8 @@ record RunSection(ReportedRun run, String id, String name, String program) {
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("Data", run.fact("data").orElse("not recorded"));
     facts.put(
-        "Model", graph == null ? run.config().model() : RunDescription.model(graph, run.config()));
+        "Model",
+        graph == null ? run.config().model().name() : RunDescription.model(graph, run.config()));
     facts.put(
         "Plan",
         graph == null

@@ -2,7 +2,6 @@ package asymml.session;
 
 import asymml.model.Graph;
 import asymml.model.Shape;
-import asymml.model.Zoo;
 import asymml.trusted.data.DataArchive;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
@@ -152,7 +151,7 @@ public final class ResolvedRun {
       try {
         var _ =
             reachable(
-                config, Zoo.build(config.model(), new Shape(side, side, 3), 2, config.norm()));
+                config, config.model().graph(new Shape(side, side, 3), 2, config.norm()));
         return;
       } catch (IllegalArgumentException e) {
         refused = e;

@@ -1,5 +1,6 @@
 package asymml.session;
 
+import asymml.model.Architecture;
 import asymml.model.PrintableText;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
@@ -188,10 +189,10 @@ final class SpecReader {
     TrainConfig defaults = privacy.dpSgd() == null ? DEFAULTS.training() : Defaults.dpSgd();
     Mode mode = given("mode", choice(Mode.values(), Mode::label), DEFAULTS.training().mode());
     requireProtected(mode, shield, privacy);
-    String model = given("model", SpecReader::model, defaults.model());
+    Architecture model = given("model", ModelFile::architecture, defaults.model());
     TrainConfig.Optimizer optimizer =
         privacy.dpSgd() == null
-            ? defaults.optimizer().withLearningRate(Defaults.learningRate(model))
+            ? defaults.optimizer().withLearningRate(Defaults.learningRate(model.name()))
             : defaults.optimizer();
     return new TrainConfig(
         model,
@@ -421,13 +422,6 @@ final class SpecReader {
   private static IllegalArgumentException none(String text, List<String> choices) {
     return new IllegalArgumentException(
         "'%s' is none of %s".formatted(text, String.join(", ", choices)));
-  }
-
-  private static String model(String text) {
-    if (!Zoo.names().contains(text)) {
-      throw none(text, Zoo.names());
-    }
-    return text;
   }
 
   private static List<String> layers(String text) {

@@ -50,7 +50,7 @@ final class SpecWriter {
   }
 
   private void network(TrainConfig training, InitSpec init) {
-    values.put("model", training.model());
+    values.put("model", training.model().text());
     values.put("norm", label(training.norm()));
     if (init.file() != null) {
       values.put("init", init.file().toString());

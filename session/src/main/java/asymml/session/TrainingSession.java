@@ -102,7 +102,7 @@ public final class TrainingSession implements AutoCloseable {
         RunDirectory.createUnder(
             runs,
             Clock.system(ZoneId.systemDefault()),
-            run.spec().training().model(),
+            run.spec().training().model().name(),
             run.spec().training().mode().label(),
             layouts),
         false);

@@ -84,16 +84,16 @@ public record TrainingSpec(
           Finding.of(
               Finding.Kind.PRIVATE_START,
               "init",
-              "is part of what the account promises: it holds only if the file depends on no private"
-                  + " image of this run, which must be declared"));
+              "is part of what the account promises: it holds only if the file depends on no"
+                  + " private image of this run, which must be declared"));
     }
     if (!training.frozen().isEmpty() && init.file() == null) {
       found.add(
           Finding.of(
               Finding.Kind.CONTRADICTION,
               "freeze",
-              "leaves layers as the seed draws them: it is for a run that begins with the parameters"
-                  + " of a file (init)"));
+              "leaves layers as the seed draws them: it is for a run that begins with the"
+                  + " parameters of a file (init)"));
     }
     if (!training.frozen().isEmpty() && analyzeEvery > 0) {
       found.add(
@@ -241,7 +241,7 @@ public record TrainingSpec(
 
   /// The same with another network.
   ///
-  /// @param model a name of the zoo
+  /// @param model a name of the zoo, or a description ([asymml.model.Architecture#of(String)])
   /// @return a new specification
   public TrainingSpec withModel(String model) {
     return training(t -> t.withModel(model));

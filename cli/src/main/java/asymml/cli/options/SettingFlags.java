@@ -64,9 +64,12 @@ public final class SettingFlags {
                 + " (default: ${DEFAULT-VALUE}).")
         .flag(
             "model",
-            "NAME",
-            "cnn, scatter-cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16 or vgg19"
-                + " (default: ${DEFAULT-VALUE}); 'asymml models' compares them.")
+            "NAME|FILE",
+            "cnn, scatter-cnn, resnet20, wrn16-4, mobilenetv2, resnet18, resnet34, resnet50, vgg11,"
+                + " vgg13, vgg16 or vgg19 (default: ${DEFAULT-VALUE}); 'asymml models' compares"
+                + " them. Or a network of your own: an .onnx file, whose layers are taken (--init"
+                + " takes its parameters), or a .yaml file ('asymml models --yaml NAME' prints an"
+                + " example).")
         .flag("norm", "NORM", "Normalisation layers: batch or group (default: ${DEFAULT-VALUE}).")
         .flag(
             "init",

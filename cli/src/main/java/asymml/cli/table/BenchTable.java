@@ -35,14 +35,16 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
   /// @param worker in words
   public void printHeader(List<BenchPoint> points, MachineRates rates, String worker) {
     Graph graph = points.getFirst().graph();
+    int grouped = graph.weightedLayers().size() - graph.linearLayers().size();
     out.printf(
-        "model    %s%s, batch %s of %s, %s norm; %s linear layers%n",
+        "model    %s%s, batch %s of %s, %s norm; %s linear layers%s%n",
         spec.inference() ? "inference of " : "",
         graph.name(),
         each(points, BenchPoint::batchSize),
         each(points, point -> point.graph().input()),
         spec.network().norm().name().toLowerCase(Locale.ROOT),
-        graph.linearLayers().size());
+        graph.linearLayers().size(),
+        grouped == 0 ? "" : ", %s grouped convolutions, always trusted".formatted(grouped));
     out.printf(
         "plan     shield %s, rank %s, %s decomposition, noise ratio %s; trusted whole: %s%n",
         spec.split().shield(),

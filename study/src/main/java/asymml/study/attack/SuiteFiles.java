@@ -75,7 +75,7 @@ record SuiteFiles(Path directory, SuiteSpec spec, String command) {
     facts.put("format", FORMAT);
     facts.put("command", command);
     facts.put("settings", spec.identity());
-    facts.put("model", spec.common().training().model());
+    facts.put("model", spec.common().training().model().name());
     facts.put("data", data);
     facts.put("seed", spec.common().training().seed());
     facts.put("batch", spec.common().training().batchSize());

@@ -1,5 +1,6 @@
 package asymml.study.plan;
 
+import asymml.model.Architecture;
 import asymml.model.Zoo;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
@@ -23,7 +24,7 @@ import java.util.List;
 /// @param processes who computes
 public record PlanSpec(
     DataSpec data,
-    String model,
+    Architecture model,
     Zoo.Norm norm,
     int batchSize,
     List<String> trustedLayers,

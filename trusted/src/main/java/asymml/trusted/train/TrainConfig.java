@@ -1,5 +1,6 @@
 package asymml.trusted.train;
 
+import asymml.model.Architecture;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.trusted.plan.Mode;
@@ -14,8 +15,8 @@ import java.util.function.Consumer;
 
 /// Everything that decides what a training run computes.
 ///
-/// @param model a name of the zoo
-/// @param norm its normalisation
+/// @param model which network
+/// @param norm the normalisation of a network of the zoo; a described one has its own
 /// @param mode which plan its linear layers get
 /// @param decomposition how split layers' inputs are decomposed
 /// @param rank how many directions stay
@@ -34,7 +35,7 @@ import java.util.function.Consumer;
 /// @param shield what hides the data from workers; with [Shield.Shares] the run is accounted for
 /// @param frozen layers that are not trained, as [asymml.model.Graph#frozen] takes them
 public record TrainConfig(
-    String model,
+    Architecture model,
     Zoo.Norm norm,
     Mode mode,
     Decomposition decomposition,
@@ -88,7 +89,7 @@ public record TrainConfig(
       PrivacyConfig privacy,
       Shield shield) {
     this(
-        model,
+        Architecture.of(model),
         norm,
         mode,
         decomposition,
@@ -206,6 +207,10 @@ public record TrainConfig(
   public TrainConfig {
     frozen = List.copyOf(frozen);
     trustedLayers = List.copyOf(trustedLayers);
+    if (model.described() && norm != Zoo.Norm.BATCH) {
+      throw new IllegalArgumentException(
+          "a described network has its own normalisation: norm is for those of the zoo");
+    }
     if (privacy.accounted() && !(gradientNoise instanceof NoiseStrength.None)) {
       throw new IllegalArgumentException(
           "a gradient noise ratio is for runs that account for nothing: in others protecting"
@@ -241,10 +246,19 @@ public record TrainConfig(
 
   /// This configuration with another `model`.
   ///
-  /// @param model a name of the zoo
+  /// @param model a name of the zoo, or a description, as [Architecture#of(String)] takes them
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if there is no such network, or it does not go with the rest
+  public TrainConfig withModel(String model) {
+    return withModel(Architecture.of(model));
+  }
+
+  /// This configuration with another `model`.
+  ///
+  /// @param model which network
   /// @return a new configuration
   /// @throws IllegalArgumentException if it does not go with the rest
-  public TrainConfig withModel(String model) {
+  public TrainConfig withModel(Architecture model) {
     return with(draft -> draft.model = model);
   }
 
@@ -399,7 +413,7 @@ public record TrainConfig(
 
   /// A configuration while one component changes.
   private static final class Draft {
-    private String model;
+    private Architecture model;
     private Zoo.Norm norm;
     private Mode mode;
     private Decomposition decomposition;

@@ -1,6 +1,7 @@
 package asymml.trusted.train;
 
 import asymml.kernels.Tensor;
+import asymml.model.Architecture;
 import asymml.model.ClearStore;
 import asymml.model.Graph;
 import asymml.model.Initializer;
@@ -39,13 +40,13 @@ public final class TrainedModel implements AutoCloseable {
 
   /// What a model file says of its model besides the parameters.
   ///
-  /// @param model name in the zoo
-  /// @param norm its normalisation layers
+  /// @param model which network
+  /// @param norm the normalisation of one of the zoo
   /// @param input shape of an image
   /// @param classNames in the order of the logits
   /// @param normalization of pixels
   public record Description(
-      String model,
+      Architecture model,
       Zoo.Norm norm,
       Shape input,
       List<String> classNames,
@@ -57,13 +58,13 @@ public final class TrainedModel implements AutoCloseable {
 
     /// Describes a model for a data set.
     ///
-    /// @param model name in the zoo
-    /// @param norm its normalisation layers
+    /// @param model which network
+    /// @param norm the normalisation of one of the zoo
     /// @param images give shape and classes
     /// @param normalization of pixels
     /// @return a new description
     public static Description of(
-        String model, Zoo.Norm norm, ImageSet images, Normalization normalization) {
+        Architecture model, Zoo.Norm norm, ImageSet images, Normalization normalization) {
       return new Description(model, norm, images.shape(), images.classNames(), normalization);
     }
 
@@ -71,12 +72,12 @@ public final class TrainedModel implements AutoCloseable {
     ///
     /// @return a new graph
     public Graph graph() {
-      return Zoo.build(model, input, classNames.size(), norm);
+      return model.graph(input, classNames.size(), norm);
     }
 
     void save(Map<String, String> metadata) {
       metadata.put("format", FORMAT);
-      metadata.put("model", model);
+      metadata.put("model", model.text());
       metadata.put("norm", norm.name().toLowerCase(Locale.ROOT));
       metadata.put("weightLayout", "OHWI");
       metadata.put(
@@ -100,7 +101,7 @@ public final class TrainedModel implements AutoCloseable {
           throw metadata.broken("has no image shape in 'input'");
         }
         return new Description(
-            metadata.text("model"),
+            Architecture.of(metadata.text("model")),
             Zoo.Norm.valueOf(metadata.text("norm").toUpperCase(Locale.ROOT)),
             new Shape(axes[0], axes[1], axes[2]),
             classNames,

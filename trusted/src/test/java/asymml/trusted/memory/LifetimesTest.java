@@ -6,19 +6,22 @@ import asymml.kernels.Tensor;
 import asymml.model.Graph;
 import asymml.model.GraphBuilder;
 import asymml.model.Layer;
+import asymml.model.Layer.Activation;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
+import asymml.model.Layer.HardSwish;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
-import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Shape;
 import asymml.trusted.memory.Lifetimes.Flow;
@@ -249,29 +252,33 @@ class LifetimesTest {
       boolean input =
           switch (node.layer()) {
             case Conv2d _, Linear _ -> !plan.placement(node.name()).needsWorker() || shares;
-            case BatchNorm _, GroupNorm _ -> true;
+            case GroupedConv2d _, BatchNorm _, GroupNorm _, HardSwish _ -> true;
             case Relu _,
-                Tanh _,
+                Activation _,
                 Scattering _,
                 MaxPool _,
                 AvgPool _,
                 GlobalAvgPool _,
                 Add _,
+                Concat _,
                 Flatten _,
                 Dropout _ ->
                 false;
           };
       boolean output =
           switch (node.layer()) {
-            case Relu _, Tanh _ -> true;
+            case HardSwish _ -> false;
+            case Relu _, Activation _ -> true;
             case GroupNorm _, Add _ -> relu;
             case Conv2d _,
+                GroupedConv2d _,
                 Linear _,
                 BatchNorm _,
                 Scattering _,
                 MaxPool _,
                 AvgPool _,
                 GlobalAvgPool _,
+                Concat _,
                 Flatten _,
                 Dropout _ ->
                 false;
@@ -288,9 +295,9 @@ class LifetimesTest {
       Node node = graph.nodes().get(i);
       return switch (node.layer()) {
         case Conv2d _, Linear _ -> plan.placement(node.name()).needsWorker() ? Way.LATE : Way.APART;
-        case BatchNorm _, GroupNorm _, Relu _, Tanh _, Dropout _ -> Way.IN_PLACE;
+        case BatchNorm _, GroupNorm _, Relu _, Activation _, Dropout _ -> Way.IN_PLACE;
         case Add _, Flatten _ -> Way.SAME;
-        case MaxPool _, AvgPool _, GlobalAvgPool _ -> Way.APART;
+        case GroupedConv2d _, MaxPool _, AvgPool _, GlobalAvgPool _, Concat _ -> Way.APART;
         case Scattering _ -> throw new AssertionError("nothing goes backward there");
       };
     }

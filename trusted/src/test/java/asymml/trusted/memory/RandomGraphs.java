@@ -6,11 +6,15 @@ import asymml.model.Layer;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Clip;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
+import asymml.model.Layer.HardSwish;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
@@ -93,7 +97,13 @@ final class RandomGraphs {
     for (int i = random.nextInt(9); i > 0; i--) {
       int last = builder.last();
       int earlier = before.get(random.nextInt(before.size()));
-      switch (random.nextInt(4)) {
+      switch (random.nextInt(5)) {
+        case 4 -> {
+          if (earlier != last) {
+            add(new Concat(), last, earlier);
+            add(new Conv2d(CHANNELS, 1, 1, 0, false, random.nextBoolean()));
+          }
+        }
         case 0 -> {
           if (earlier != last) {
             add(
@@ -114,7 +124,7 @@ final class RandomGraphs {
   }
 
   private Layer single() {
-    return switch (random.nextInt(9)) {
+    return switch (random.nextInt(12)) {
       case 0 -> new Conv2d(CHANNELS, 3, 1, 1);
       case 1 -> new Conv2d(CHANNELS, 1, 1, 0);
       case 2 -> new BatchNorm(1e-5f, 0.1f);
@@ -123,6 +133,9 @@ final class RandomGraphs {
       case 5 -> new AvgPool(3, 1, 1);
       case 6 -> new Dropout(0.5f);
       case 7 -> new Tanh();
+      case 8 -> new HardSwish();
+      case 9 -> new Clip(0, 6);
+      case 10 -> new GroupedConv2d(CHANNELS, 3, 1, 1, 2, false, random.nextBoolean());
       default -> new Relu();
     };
   }

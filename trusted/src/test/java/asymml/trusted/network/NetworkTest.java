@@ -11,14 +11,20 @@ import asymml.model.Layer;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Clip;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
+import asymml.model.Layer.HardSwish;
+import asymml.model.Layer.LeakyRelu;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
+import asymml.model.Layer.Sigmoid;
 import asymml.model.Layer.Tanh;
 import asymml.model.Shape;
 import asymml.trusted.ops.DropoutOp;
@@ -80,6 +86,16 @@ class NetworkTest {
         around("relu", new Relu()),
         around("tanh", new Tanh()),
         around("tanh twice", new Tanh(), new Conv2d(4, 3, 2, 1), new Tanh()),
+        around("conv with bias", new Conv2d(5, 3, 2, 1, false, true)),
+        around("conv in groups", new GroupedConv2d(9, 3, 1, 1, 3, false, true), new Clip(0, 6)),
+        around("depthwise", new GroupedConv2d(6, 3, 2, 1, 6, false, false), BATCH_NORM),
+        around("depthwise, standardised", new GroupedConv2d(12, 3, 1, 1, 6, true, false)),
+        around("clip", new Clip(-0.4f, 0.7f)),
+        around("batch norm with clip", BATCH_NORM, new Clip(0, 6), new Conv2d(4, 3, 1, 1)),
+        around("leaky relu", new LeakyRelu(0.2f)),
+        around("sigmoid", new Sigmoid()),
+        around("hard swish", new HardSwish()),
+        around("hard swish behind a norm", GROUP_NORM, new HardSwish(), new Conv2d(4, 1, 1, 0)),
         around("max pool", new MaxPool(2, 2, 0)),
         around("max pool, overlapping and padded", new MaxPool(3, 2, 1)),
         around("average pool", new AvgPool(2, 2, 0)),
@@ -97,6 +113,8 @@ class NetworkTest {
         around("one output, three readers", NetworkTest::threeReaders),
         around("a normalisation read before its relu", NetworkTest::normReadTwice),
         around("a flattened map read twice", NetworkTest::flattenedTwice),
+        around("concatenation", NetworkTest::concatenation),
+        around("inverted residual", NetworkTest::invertedResidual),
         around("residual block, identity", b -> block(b, "block", 6, 1)),
         around("residual block, projection", b -> block(b, "block", 8, 2)),
         firstLayers(),
@@ -108,6 +126,27 @@ class NetworkTest {
     int start = b.last();
     int other = b.add("other", new Conv2d(6, 3, 1, 1), start);
     b.add("sum", new Add(), start, other);
+  }
+
+  private static void concatenation(GraphBuilder b) {
+    int start = b.last();
+    int left = b.add("left", new Conv2d(3, 3, 1, 1), start);
+    int right = b.add("right", new Relu(), start);
+    int joined = b.add("joined", new Concat(), left, start, right);
+    b.add("again", new Concat(), left, joined);
+    b.add("conv", new Conv2d(5, 3, 2, 1));
+  }
+
+  private static void invertedResidual(GraphBuilder b) {
+    int start = b.last();
+    b.add("expand", new Conv2d(12, 1, 1, 0));
+    b.add("norm", BATCH_NORM);
+    b.add("clip", new Clip(0, 6));
+    b.add("filter", new GroupedConv2d(12, 3, 1, 1, 12, false, false));
+    b.add("norm2", BATCH_NORM);
+    b.add("clip2", new Clip(0, 6));
+    int main = b.add("project", new Conv2d(6, 1, 1, 0));
+    b.add("sum", new Add(), main, start);
   }
 
   private static void addWithRelu(GraphBuilder b) {

@@ -4,15 +4,21 @@ import asymml.model.Graph;
 import asymml.model.Layer.Add;
 import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.BatchNorm;
+import asymml.model.Layer.Clip;
+import asymml.model.Layer.Concat;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Dropout;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GlobalAvgPool;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
+import asymml.model.Layer.HardSwish;
+import asymml.model.Layer.LeakyRelu;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Sigmoid;
 import asymml.model.Layer.Tanh;
 import asymml.model.Node;
 import asymml.model.Shape;
@@ -69,7 +75,10 @@ public final class OracleNetwork {
       Node node = graph.nodes().get(i);
       double[] x = read(outputs, images, node.inputs().getFirst());
       double[] other = read(outputs, images, node.inputs().getLast());
-      outputs[i] = output(node, x, other, graph.inputShape(i), graph.shape(i), training);
+      outputs[i] =
+          node.layer() instanceof Concat
+              ? concat(i, outputs, images)
+              : output(node, x, other, graph.inputShape(i), graph.shape(i), training);
     }
     return outputs[outputs.length - 1];
   }
@@ -108,17 +117,35 @@ public final class OracleNetwork {
   private double[] output(
       Node node, double[] x, double[] other, Shape in, Shape out, boolean training) {
     return switch (node.layer()) {
-      case Conv2d(int _, int kernel, int stride, int padding, boolean standardized) -> {
+      case Conv2d(
+              int _,
+              int kernel,
+              int stride,
+              int padding,
+              boolean standardized,
+              boolean bias) -> {
         double[] weight = parameter(node, "weight");
         double[] used = standardized ? standardized(weight, out.channels()) : weight;
-        yield convolve(x, in, out, used, kernel, stride, padding);
+        double[] y = convolve(x, in, out, used, kernel, stride, padding, 1);
+        yield bias ? biased(node, y) : y;
       }
-      case Linear _ -> linear(node, x, in, out);
+      case GroupedConv2d conv -> {
+        double[] weight = parameter(node, "weight");
+        double[] used = conv.standardized() ? standardized(weight, out.channels()) : weight;
+        double[] y =
+            convolve(x, in, out, used, conv.kernel(), conv.stride(), conv.padding(), conv.groups());
+        yield conv.bias() ? biased(node, y) : y;
+      }
+      case Linear _ -> biased(node, convolve(x, in, out, parameter(node, "weight"), 1, 1, 0, 1));
       case BatchNorm(float epsilon, float _) ->
           batchNorm(node, x, in.channels(), epsilon, training);
       case GroupNorm norm -> groupNorm(node, x, in, norm);
       case Relu _ -> each(x, v -> Math.max(v, 0));
       case Tanh _ -> each(x, Math::tanh);
+      case Clip(float low, float high) -> each(x, v -> Math.min(Math.max(v, low), high));
+      case LeakyRelu(float slope) -> each(x, v -> v > 0 ? v : slope * v);
+      case Sigmoid _ -> each(x, v -> 1 / (1 + Math.exp(-v)));
+      case HardSwish _ -> each(x, v -> v * Math.min(Math.max(v / 6 + 0.5, 0), 1));
       case Scattering _ -> throw new IllegalArgumentException("has an oracle of its own");
       case MaxPool(int kernel, int stride, int padding) ->
           pool(x, in, out, kernel, kernel, stride, padding, true);
@@ -126,6 +153,7 @@ public final class OracleNetwork {
           pool(x, in, out, kernel, kernel, stride, padding, false);
       case GlobalAvgPool _ -> pool(x, in, out, in.height(), in.width(), 1, 0, false);
       case Add _ -> sum(x, other);
+      case Concat _ -> throw new AssertionError("has more inputs");
       case Flatten _ -> x.clone();
       case Dropout _ ->
           training ? product(x, Objects.requireNonNull(masks.get(node.name()))) : x.clone();
@@ -133,9 +161,16 @@ public final class OracleNetwork {
   }
 
   private double[] convolve(
-      double[] x, Shape in, Shape out, double[] w, int kernel, int stride, int padding) {
+      double[] x,
+      Shape in,
+      Shape out,
+      double[] w,
+      int kernel,
+      int stride,
+      int padding,
+      int groups) {
     double[] y = new double[batch * out.size()];
-    int channels = in.channels();
+    int channels = in.channels() / groups;
     for (int p = 0; p < y.length; p++) {
       int o = p % out.channels();
       int column = p / out.channels() % out.width();
@@ -148,7 +183,8 @@ public final class OracleNetwork {
           if (h < 0 || h >= in.height() || v < 0 || v >= in.width()) {
             continue;
           }
-          int from = n * in.size() + (h * in.width() + v) * channels;
+          int group = o / (out.channels() / groups);
+          int from = n * in.size() + (h * in.width() + v) * in.channels() + group * channels;
           for (int c = 0; c < channels; c++) {
             y[p] += w[((o * kernel + i) * kernel + j) * channels + c] * x[from + c];
           }
@@ -170,8 +206,22 @@ public final class OracleNetwork {
     return used;
   }
 
-  private double[] linear(Node node, double[] x, Shape in, Shape out) {
-    double[] y = convolve(x, in, out, parameter(node, "weight"), 1, 1, 0);
+  private double[] concat(int index, double[][] outputs, double[] images) {
+    Shape out = graph.shape(index);
+    double[] y = new double[batch * out.size()];
+    int from = 0;
+    for (int source : graph.nodes().get(index).inputs()) {
+      double[] x = read(outputs, images, source);
+      int width = graph.shape(source).channels();
+      for (int i = 0; i < x.length; i++) {
+        y[i / width * out.channels() + from + i % width] = x[i];
+      }
+      from += width;
+    }
+    return y;
+  }
+
+  private double[] biased(Node node, double[] y) {
     double[] bias = parameter(node, "bias");
     for (int p = 0; p < y.length; p++) {
       y[p] += bias[p % bias.length];

@@ -14,6 +14,7 @@ import asymml.model.Layer.AvgPool;
 import asymml.model.Layer.Conv2d;
 import asymml.model.Layer.Flatten;
 import asymml.model.Layer.GroupNorm;
+import asymml.model.Layer.GroupedConv2d;
 import asymml.model.Layer.Linear;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Tanh;
@@ -60,7 +61,9 @@ class PerExampleGradientsTest {
     int side = b.add("conv3", new Conv2d(6, 1, 1, 0, standardized), start);
     b.add("add", new Add(), main, side);
     b.add("pool", new AvgPool(2, 2, 0));
-    b.add("conv4", new Conv2d(5, 2, 1, 0, false));
+    b.add("depthwise", new GroupedConv2d(6, 3, 1, 1, 6, standardized, false));
+    b.add("grouped", new GroupedConv2d(4, 1, 1, 0, 2, false, true));
+    b.add("conv4", new Conv2d(5, 2, 1, 0, false, true));
     b.add("tanh4", new Tanh());
     b.add("flatten", new Flatten());
     b.add("fc1", new Linear(7));

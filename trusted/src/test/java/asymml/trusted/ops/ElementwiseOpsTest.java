@@ -7,11 +7,19 @@ import static org.assertj.core.api.Assertions.within;
 import asymml.kernels.Pooling;
 import asymml.kernels.Scattering;
 import asymml.kernels.Tensor;
+import asymml.model.Layer.Activation;
+import asymml.model.Layer.Clip;
+import asymml.model.Layer.HardSwish;
+import asymml.model.Layer.LeakyRelu;
+import asymml.model.Layer.Sigmoid;
+import asymml.model.Layer.Tanh;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.ops.OpHarness.Target;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -65,8 +73,112 @@ class ElementwiseOpsTest {
         shape,
         target,
         TOLERANCE,
-        TanhOp::new,
+        t -> new ActivationOp(new Tanh(), t),
         x -> Arrays.stream(x).map(Math::tanh).toArray());
+  }
+
+  /// Clips are at places where values are, and slopes differ on both sides of them.
+  static Stream<Arguments> activations() {
+    List<Arguments> all = new ArrayList<>();
+    for (int[] shape : SHAPES) {
+      for (Target target : Target.values()) {
+        all.add(Arguments.of(shape, target, new Clip(-0.5f, 0.25f), f(x -> clip(x, -0.5, 0.25))));
+        all.add(Arguments.of(shape, target, new Clip(0, 6), f(x -> clip(x, 0, 6))));
+        all.add(Arguments.of(shape, target, new LeakyRelu(0.1f), f(x -> x > 0 ? x : 0.1f * x)));
+        all.add(Arguments.of(shape, target, new Sigmoid(), f(x -> 1 / (1 + Math.exp(-x)))));
+        all.add(Arguments.of(shape, target, new HardSwish(), f(x -> x * clip(x / 6 + 0.5, 0, 1))));
+      }
+    }
+    return all.stream();
+  }
+
+  private static double clip(double x, double low, double high) {
+    return Math.min(Math.max(x, low), high);
+  }
+
+  private static DoubleUnaryOperator f(DoubleUnaryOperator function) {
+    return function;
+  }
+
+  @ParameterizedTest
+  @MethodSource("activations")
+  void an_activation_and_its_gradient_match_the_definition(
+      int[] shape, Target target, Activation function, DoubleUnaryOperator definition) {
+    harness.check(
+        shape,
+        shape,
+        target,
+        TOLERANCE,
+        t -> new ActivationOp(function, t),
+        x -> Arrays.stream(x).map(definition).toArray());
+  }
+
+  /// As PyTorch has it: no gradient at the ends of a clip, and the lower slope at 0.
+  @Test
+  void gradients_at_kinks_and_beyond_are_those_of_one_side() {
+    assertGradients(new Clip(0, 6), new float[] {-1, 0, 3, 6, 7}, new double[] {0, 0, 2, 0, 0});
+    assertGradients(new LeakyRelu(0.25f), new float[] {-4, 0, 8}, new double[] {0.5, 0.5, 2});
+    assertGradients(new HardSwish(), new float[] {-5, -3, 0, 3, 5}, new double[] {0, 0, 1, 2, 2});
+    assertGradients(new Sigmoid(), new float[] {-90, 0, 90}, new double[] {0, 0.5, 0});
+  }
+
+  private void assertGradients(Activation function, float[] x, double[] expected) {
+    int[] shape = {1, 1, 1, x.length};
+    OpTensors tensors = harness.tensors(Target.APART, shape, shape);
+    tensors.x().copyFrom(x);
+    tensors.outputGradient().fill(2);
+    try (ActivationOp op = new ActivationOp(function, tensors)) {
+      op.forward(0);
+      op.backward();
+    }
+    OpHarness.assertClose(
+        function.toString(), Gradients.require(tensors.dx()).total(), expected, 8 * 0x1p-24);
+  }
+
+  @Test
+  void no_activation_hides_a_value_that_is_not_a_number() {
+    for (Activation function :
+        List.of(new Clip(0, 6), new LeakyRelu(0.1f), new Sigmoid(), new HardSwish(), new Tanh())) {
+      int[] shape = {1, 1, 1, 9};
+      OpTensors tensors = harness.tensors(Target.NONE, shape, shape);
+      tensors.x().set(3, Float.NaN);
+      tensors.x().set(8, Float.NaN);
+      try (ActivationOp op = new ActivationOp(function, tensors)) {
+        op.forward(0);
+      }
+      assertThat(tensors.y().get(3)).as("%s", function).isNaN();
+      assertThat(tensors.y().get(8)).as("%s", function).isNaN();
+      assertThat(tensors.y().get(2)).as("%s", function).isFinite();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"APART", "ADDED"})
+  void a_concatenation_puts_channels_side_by_side_and_takes_them_apart(Target target) {
+    Tensor first = harness.random(2, 3, 2, 3);
+    Tensor second = harness.random(2, 3, 2, 1);
+    Tensor y = harness.nan(2, 3, 2, 4);
+    Tensor dy = harness.random(2, 3, 2, 4);
+    GradientTarget one = Objects.requireNonNull(harness.target(target, first.shape(), dy));
+    GradientTarget two = Objects.requireNonNull(harness.target(target, second.shape(), dy));
+    double[] before = target == Target.ADDED ? OpHarness.doubles(two.total()) : new double[12];
+    try (ConcatOp op =
+        new ConcatOp(
+            List.of(new ConcatOp.Input(first, one), new ConcatOp.Input(second, two)), y, dy)) {
+      op.forward(0);
+      op.backward();
+    }
+    for (int pixel = 0; pixel < 12; pixel++) {
+      for (int c = 0; c < 3; c++) {
+        assertThat(y.get(4 * pixel + c)).isEqualTo(first.get(3 * pixel + c));
+      }
+      assertThat(y.get(4 * pixel + 3)).isEqualTo(second.get(pixel));
+      assertThat((double) two.total().get(pixel))
+          .isCloseTo(before[pixel] + dy.get(4 * pixel + 3), within(TOLERANCE));
+      if (target == Target.APART) {
+        assertThat(one.total().get(3 * pixel + 2)).isEqualTo(dy.get(4 * pixel + 2));
+      }
+    }
   }
 
   /// As large as a diverging network makes them: finite, of the right sign, and no gradient to
@@ -77,7 +189,7 @@ class ElementwiseOpsTest {
     OpTensors tensors = harness.tensors(Target.APART, shape, shape);
     tensors.x().copyFrom(new float[] {30f, -30f, Float.MAX_VALUE, -Float.MAX_VALUE, 0f});
     tensors.outputGradient().fill(2);
-    try (TanhOp op = new TanhOp(tensors)) {
+    try (ActivationOp op = new ActivationOp(new Tanh(), tensors)) {
       op.forward(0);
       op.backward();
     }
@@ -204,7 +316,14 @@ class ElementwiseOpsTest {
     for (TrustedOp op :
         List.of(
             new ReluOp(tensors),
-            new TanhOp(tensors),
+            new ActivationOp(new Tanh(), tensors),
+            new ActivationOp(new HardSwish(), tensors),
+            new ConcatOp(
+                List.of(
+                    new ConcatOp.Input(tensors.x(), null),
+                    new ConcatOp.Input(harness.random(2, 3, 3, 1), null)),
+                harness.nan(2, 3, 3, 3),
+                harness.random(2, 3, 3, 3)),
             new FlattenOp(tensors),
             new DropoutOp(0.5f, 1, tensors),
             new AddOp(tensors, harness.random(shape), false, null))) {
@@ -383,7 +502,8 @@ class ElementwiseOpsTest {
   static Stream<Function<OpTensors, TrustedOp>> operations() {
     return Stream.of(
         ReluOp::new,
-        TanhOp::new,
+        t -> new ActivationOp(new Tanh(), t),
+        t -> new ActivationOp(new Clip(0, 6), t),
         FlattenOp::new,
         t -> new AddOp(t, t.x(), true, null),
         t -> new AddOp(t, t.x(), false, null),
