@@ -3,6 +3,8 @@ package asymml.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.kernels.Kernels;
+import asymml.model.ModelDescription;
+import asymml.model.Shape;
 import asymml.model.Zoo;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -40,6 +42,17 @@ class MachineCommandsTest {
         .containsExactlyElementsOf(Zoo.names());
     assertThat(outcome.out()).contains("for 64x64", "100 classes");
     assertThat(outcome.out()).isNotEqualTo(Outcome.of("models").out());
+  }
+
+  @Test
+  void a_model_is_printed_as_a_description_that_training_reads() {
+    Outcome outcome = Outcome.of("models", "--yaml", "mobilenetv2", "--norm", "group");
+    assertThat(outcome.code()).isZero();
+    assertThat(ModelDescription.parse(outcome.out()).graph(new Shape(32, 32, 3), 10).nodes())
+        .isEqualTo(Zoo.build("mobilenetv2", new Shape(32, 32, 3), 10, Zoo.Norm.GROUP).nodes());
+    Outcome unknown = Outcome.of("models", "--yaml", "vgg99");
+    assertThat(unknown.code()).isEqualTo(2);
+    assertThat(unknown.err()).contains("no model is called 'vgg99'");
   }
 
   @Test

@@ -45,6 +45,41 @@ class GraphTest {
   }
 
   @Test
+  void a_concatenation_has_the_channels_of_all_its_inputs() {
+    GraphBuilder b = new GraphBuilder(INPUT);
+    int left = b.add("left", new Conv2d(4, 3, 1, 1));
+    int right = b.add("right", new Conv2d(5, 1, 1, 0), Graph.INPUT);
+    b.add("joined", new Layer.Concat(), left, right, Graph.INPUT);
+    Graph graph = b.build("test");
+    assertThat(graph.shape(2))
+        .isEqualTo(new Shape(INPUT.height(), INPUT.width(), 9 + INPUT.channels()));
+    GraphBuilder twice = new GraphBuilder(INPUT);
+    twice.add("twice", new Layer.Concat(), Graph.INPUT, Graph.INPUT);
+    assertThatThrownBy(() -> twice.build("test")).hasMessageContaining("layer twice: takes two");
+    GraphBuilder sizes = new GraphBuilder(INPUT);
+    int small = sizes.add("small", new MaxPool(2, 2, 0));
+    sizes.add("joined", new Layer.Concat(), small, Graph.INPUT);
+    assertThatThrownBy(() -> sizes.build("test")).hasMessageContaining("maps differ in size");
+  }
+
+  @Test
+  void grouped_convolutions_have_weights_for_one_group_and_no_place_in_a_plan() {
+    Graph graph =
+        chain(
+            new Conv2d(6, 1, 1, 0, false, true),
+            new Layer.GroupedConv2d(12, 3, 1, 1, 3, false, true));
+    assertThat(graph.parameters())
+        .extracting(Parameter::name)
+        .containsExactly("layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias");
+    assertThat(graph.parameters().get(2).axes()).containsExactly(12, 3, 3, 2);
+    assertThat(graph.linearLayers()).containsExactly(0);
+    assertThat(graph.weightedLayers()).containsExactly(0, 1);
+    assertThat(graph.multiplyAdds(1)).isEqualTo(INPUT.pixels() * 12L * 9 * 2);
+    assertThatThrownBy(() -> chain(new Layer.GroupedConv2d(4, 3, 1, 1, 4, false, false)))
+        .hasMessageContaining("4 groups do not divide");
+  }
+
+  @Test
   void misfits_name_the_layer() {
     assertThatThrownBy(() -> chain(new Linear(4)))
         .hasMessageContaining("layer0")

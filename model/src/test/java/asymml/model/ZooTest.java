@@ -21,6 +21,9 @@ class ZooTest {
     "vgg16, 32, 10, 14724042",
     "resnet18, 224, 1000, 11689512",
     "resnet34, 224, 1000, 21797672",
+    "resnet50, 224, 1000, 25557032",
+    "mobilenetv2, 224, 1000, 3504872",
+    "wrn16-4, 32, 10, 2748890",
   })
   void trained_parameters_match_the_published_models(
       String name, int side, int classes, long count) {
@@ -58,6 +61,19 @@ class ZooTest {
     assertThat(graph.shape(0)).isEqualTo(new Shape(8, 8, 243));
     assertThat(Zoo.build("scatter-cnn", new Shape(28, 28, 1), 10, Norm.GROUP).shape(0))
         .isEqualTo(new Shape(7, 7, 81));
+  }
+
+  /// torchvision states 300 M for MobileNetV2, and 4.09 G for ResNet-50.
+  @Test
+  void mobilenetv2_costs_300_million_multiply_adds_and_plans_its_linear_layers_alone() {
+    Graph graph = Zoo.build("mobilenetv2", new Shape(224, 224, 3), 1000, Norm.BATCH);
+    long all = graph.weightedLayers().stream().mapToLong(graph::multiplyAdds).sum();
+    assertThat(all).isBetween(300_000_000L, 301_000_000L);
+    assertThat(graph.weightedLayers()).hasSize(53);
+    assertThat(graph.linearLayers()).hasSize(53 - 17);
+    Graph resnet = Zoo.build("resnet50", new Shape(224, 224, 3), 1000, Norm.BATCH);
+    assertThat(resnet.linearLayers().stream().mapToLong(resnet::multiplyAdds).sum())
+        .isBetween(4_080_000_000L, 4_100_000_000L);
   }
 
   @Test

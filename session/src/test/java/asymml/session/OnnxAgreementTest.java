@@ -9,10 +9,13 @@ import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import asymml.interop.ExportedModel;
+import asymml.interop.InitialWeights;
+import asymml.interop.OnnxImport;
 import asymml.kernels.Tensor;
 import asymml.model.ClearStore;
 import asymml.model.Graph;
 import asymml.model.Initializer;
+import asymml.model.ModelDescription;
 import asymml.model.Parameter;
 import asymml.model.Shape;
 import asymml.model.Zoo;
@@ -28,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -51,11 +55,40 @@ class OnnxAgreementTest {
     "vgg11, GROUP, 32, 32",
     "vgg13, BATCH, 32, 32",
     "vgg16, GROUP, 32, 32",
-    "vgg19, BATCH, 32, 32"
+    "vgg19, BATCH, 32, 32",
+    "resnet50, BATCH, 16, 16",
+    "wrn16-4, BATCH, 16, 16",
+    "wrn16-4, GROUP, 16, 20",
+    "mobilenetv2, BATCH, 32, 32",
+    "mobilenetv2, GROUP, 64, 64"
   })
   void a_model_gives_the_logits_of_this_program(String name, Zoo.Norm norm, int height, int width)
       throws Exception {
     compare(Zoo.build(name, new Shape(height, width, 3), 7, norm));
+  }
+
+  /// All kinds of layers that no model of the zoo has.
+  @Test
+  void a_described_network_gives_the_logits_of_this_program() throws Exception {
+    compare(
+        ModelDescription.parse(
+                """
+                name: own
+                layers:
+                  - {name: conv, type: conv, out: 8, kernel: 3, stride: 2, padding: 1, bias: true}
+                  - {name: a, type: leaky-relu, slope: 0.2}
+                  - {name: b, type: hard-swish, inputs: [conv]}
+                  - {name: c, type: sigmoid, inputs: [conv]}
+                  - {name: join, type: concat, inputs: [a, b, c]}
+                  - {name: groups, type: conv, out: 12, kernel: 3, padding: 1, groups: 4, bias: true}
+                  - {name: t, type: tanh}
+                  - {name: pool, type: avg-pool, kernel: 3, stride: 2, padding: 1}
+                  - {name: clip, type: clip, low: -0.3, high: 0.4}
+                  - {name: drop, type: dropout}
+                  - {name: flat, type: flatten}
+                  - {name: fc, type: linear}
+                """)
+            .graph(new Shape(12, 16, 3), 7));
   }
 
   private void compare(Graph graph) throws Exception {
@@ -81,9 +114,22 @@ class OnnxAgreementTest {
       for (float logit : here) {
         largest = Math.max(largest, Math.abs(logit));
       }
+      float[] back = imported(file, graph.input(), pixels);
       for (int i = 0; i < here.length; i++) {
         assertThat(there[i]).isCloseTo(here[i], within(1e-5f * largest));
+        assertThat(back[i]).isCloseTo(here[i], within(1e-5f * largest));
       }
+    }
+  }
+
+  /// The logits of the network that the file describes, with its parameters.
+  private static float[] imported(Path file, Shape shape, byte[] pixels) throws Exception {
+    Graph graph = OnnxImport.read(file).graph(shape, 7);
+    InitialWeights weights = InitialWeights.read(file, graph);
+    assertThat(weights.missing()).isEmpty();
+    try (Parameters parameters =
+        new Parameters(graph, new Initializer(9, weights.values()), false)) {
+      return logits(graph, parameters, pixels);
     }
   }
 

@@ -469,7 +469,8 @@ class SpecReaderTest {
         "shield: x | residual, shares",
         "augment: x | true, false",
         "protect: x | none, residuals, gradients, weights, all",
-        "model: x | cnn, scatter-cnn, resnet20, resnet18, resnet34, vgg11, vgg13, vgg16, vgg19",
+        "model: x | cnn, scatter-cnn, resnet20, wrn16-4, mobilenetv2, resnet18, resnet34, resnet50,"
+            + " vgg11, vgg13, vgg16, vgg19, and no .onnx or .yaml file",
       })
   void a_name_that_is_none_is_refused_with_all_that_are(String yaml, String choices) {
     assertThat(finding(yaml).problem()).isEqualTo("'x' is none of " + choices);

@@ -45,10 +45,10 @@ public final class PlantedModel {
     RunLayout layout = new RunLayout(Files.createDirectories(directory));
     Settings.of(spec).write(layout.config());
     Zoo.Norm norm = spec.training().norm();
-    Graph graph = Zoo.build(spec.training().model(), INPUT, CLASSES.size(), norm);
+    Graph graph = spec.training().model().graph(INPUT, CLASSES.size(), norm);
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put("format", "asymml-2");
-    metadata.put("model", spec.training().model());
+    metadata.put("model", spec.training().model().text());
     metadata.put("norm", norm.name().toLowerCase(Locale.ROOT));
     metadata.put("weightLayout", "OHWI");
     metadata.put("input", "[8,8,3]");

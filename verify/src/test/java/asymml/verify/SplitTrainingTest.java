@@ -334,7 +334,7 @@ class SplitTrainingTest {
     RunLayout layout = fresh("diverging");
     TrainConfig config =
         new TrainConfig(
-            SHARED.model(),
+            SHARED.model().text(),
             SHARED.norm(),
             SHARED.mode(),
             SHARED.decomposition(),

@@ -2,6 +2,7 @@ package asymml.cli.table;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.model.Architecture;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.model.Zoo;
@@ -21,7 +22,7 @@ class PlanTableTest {
   private static final PlanSpec SPEC =
       new PlanSpec(
           DataSpec.of("generated"),
-          "cnn",
+          Architecture.of("cnn"),
           Zoo.Norm.BATCH,
           8,
           List.of("first", "last"),

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.model.Architecture;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.model.Zoo;
@@ -31,7 +32,7 @@ class PlanResultTest {
   private static final PlanSpec SPEC =
       new PlanSpec(
           DataSpec.of("generated"),
-          "cnn",
+          Architecture.of("cnn"),
           Zoo.Norm.BATCH,
           16,
           List.of("first"),

@@ -3,6 +3,7 @@ package asymml.study.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.model.Architecture;
 import asymml.model.Zoo;
 import asymml.session.DataSpec;
 import asymml.session.TrainingSpec;
@@ -22,7 +23,7 @@ class PlanSpecTest {
   private static PlanSpec spec(int batchSize, double energy, int steps) {
     return new PlanSpec(
         DataSpec.of("generated"),
-        "cnn",
+        Architecture.of("cnn"),
         Zoo.Norm.GROUP,
         batchSize,
         List.of("first", "last"),

@@ -3,6 +3,7 @@ package asymml.study.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.model.Architecture;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.model.Zoo;
@@ -27,7 +28,7 @@ class PlanStudyTest {
   private static final PlanSpec SPEC =
       new PlanSpec(
           DataSpec.of("generated").withLimits(new Limit(64), Limit.NONE),
-          "cnn",
+          Architecture.of("cnn"),
           Zoo.Norm.BATCH,
           16,
           List.of("first", "last"),

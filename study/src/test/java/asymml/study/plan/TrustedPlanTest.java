@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.model.Architecture;
 import asymml.model.Graph;
 import asymml.model.Shape;
 import asymml.model.Zoo;
@@ -48,7 +49,7 @@ class TrustedPlanTest {
   private static PlanSpec spec(String data, String model, String... trusted) {
     return new PlanSpec(
         DataSpec.of(data).withLimits(new Limit(8), new Limit(4)),
-        model,
+        Architecture.of(model),
         Zoo.Norm.BATCH,
         2,
         List.of(trusted),

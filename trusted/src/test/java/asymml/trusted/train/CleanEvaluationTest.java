@@ -46,7 +46,7 @@ class CleanEvaluationTest {
   private static TrainConfig config(Zoo.Norm norm) {
     TrainConfig c = TinyRuns.config(3, 8);
     return new TrainConfig(
-        c.model(),
+        c.model().text(),
         norm,
         c.mode(),
         c.decomposition(),

@@ -74,7 +74,7 @@ final class TinyRuns {
 
   static TrainConfig with(TrainConfig c, TrainConfig.Optimizer optimizer, float labelSmoothing) {
     return new TrainConfig(
-        c.model(),
+        c.model().text(),
         c.norm(),
         c.mode(),
         c.decomposition(),

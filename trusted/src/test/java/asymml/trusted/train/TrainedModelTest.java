@@ -3,6 +3,7 @@ package asymml.trusted.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.model.Architecture;
 import asymml.model.NamedTensor;
 import asymml.model.Parameter;
 import asymml.model.SafeTensors;
@@ -42,7 +43,7 @@ class TrainedModelTest {
       assertThat(model.description())
           .isEqualTo(
               TrainedModel.Description.of(
-                  "cnn",
+                  Architecture.of("cnn"),
                   Zoo.Norm.BATCH,
                   TinyRuns.data(6, 3, 1).train(),
                   TinyRuns.data(6, 3, 1).normalization()));

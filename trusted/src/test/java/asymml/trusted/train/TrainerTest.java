@@ -167,7 +167,7 @@ class TrainerTest {
   private static TrainConfig changed(
       TrainConfig c, Zoo.Norm norm, NoiseStrength noise, boolean augment, long seed) {
     return new TrainConfig(
-        c.model(),
+        c.model().text(),
         norm,
         Mode.TRUSTED_ONLY,
         c.decomposition(),
@@ -353,7 +353,7 @@ class TrainerTest {
     TrainConfig c = config(1, 4);
     TrainConfig split =
         new TrainConfig(
-            c.model(),
+            c.model().text(),
             c.norm(),
             Mode.ASYMML,
             c.decomposition(),
