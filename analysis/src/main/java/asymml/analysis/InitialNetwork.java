@@ -81,7 +81,7 @@ public final class InitialNetwork {
   /// @return false if a layer that was not sent is in it and the seed was not found
   public boolean knows(Graph part) {
     return seed.isPresent()
-        || part.linearLayers().stream()
+        || part.weightedLayers().stream()
             .map(i -> node(part.nodes().get(i).name()))
             .allMatch(
                 i -> architecture.operations().containsKey(i) && !architecture.standardises(i));

@@ -102,6 +102,21 @@ final class OnnxConstants {
     return tensor.getInt64DataCount() <= FEW && tensor.getRawData().size() <= FEW * Long.BYTES;
   }
 
+  /// Whether all values of a constant are one number.
+  boolean all(String name, float value) {
+    TensorProto tensor = tensor(name);
+    if (tensor.getDataType() != TensorProto.DataType.FLOAT_VALUE) {
+      return false;
+    }
+    ByteBuffer raw = tensor.getRawData().asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+    while (raw.remaining() >= Float.BYTES) {
+      if (raw.getFloat() != value) {
+        return false;
+      }
+    }
+    return tensor.getFloatDataList().stream().allMatch(own -> own == value);
+  }
+
   /// The value of a constant that is one floating-point number.
   ///
   /// @return null if it is no such constant

@@ -135,7 +135,7 @@ public final class OnnxImport {
       throw node.wrong("is too large");
     } catch (IllegalArgumentException e) {
       String message = String.valueOf(e.getMessage());
-      throw message.startsWith("node '") ? e : node.wrong(": " + message);
+      throw message.startsWith("node '") ? e : node.wrong("cannot be used: " + message);
     }
   }
 

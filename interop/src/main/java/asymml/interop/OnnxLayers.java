@@ -258,10 +258,12 @@ final class OnnxLayers {
   /// Scale or shift behind a group normalisation that was put together of several nodes.
   private Value scale(OnnxNode node, Value value, String constant, String role) {
     boolean first = role.equals("weight");
+    String read = String.valueOf(node.input(variable(node)));
     if (value instanceof Value.Output(int index, boolean _)
         && nodes.get(index).layer()
             instanceof Layer.GroupNorm(int groups, float eps, boolean affine)
         && affine != first
+        && readers.getOrDefault(read, List.of()).size() == 1
         && !tensors.containsKey(nodes.get(index).name() + "." + role)
         && (first || tensors.containsKey(nodes.get(index).name() + ".weight"))) {
       Node norm = nodes.get(index);
@@ -359,8 +361,10 @@ final class OnnxLayers {
     Map<String, String> parameters = norm(node, "weight", "bias");
     long channels = constants.size(Objects.requireNonNull(parameters.get("weight")));
     if (value(node, 0) instanceof Value.Grouped grouped) {
-      if (channels != grouped.groups) {
-        throw node.wrong("normalises %s groups as %s".formatted(grouped.groups, channels));
+      if (channels != grouped.groups
+          || !constants.all(Objects.requireNonNull(parameters.get("weight")), 1)
+          || !constants.all(Objects.requireNonNull(parameters.get("bias")), 0)) {
+        throw node.wrong("scales groups, which is not supported: scales are of channels");
       }
       return new Value.Normalised(grouped, epsilon);
     }

@@ -88,7 +88,7 @@ class ModelDescriptionTest {
         "{name: a, type: conv, out: 99999999999, kernel: 3} | 'out' must be a whole number",
         "{name: 7, type: relu} | 'name' must be a text (in quotes, if it looks like a number)",
         "{name: 'a b', type: relu} | 'name' has characters that names do not have",
-        "{name: image, type: relu} | a layer cannot be called image",
+        "{name: image, type: relu} | layer image: is there twice",
         "{type: relu} | layer 1: needs 'name'",
         "relu | layer 1: is no mapping of keys to values",
         "{name: a, name: b, type: relu} | is no YAML",
@@ -122,7 +122,7 @@ class ModelDescriptionTest {
       delimiter = '|',
       value = {
         "{name: a, type: conv, out: 2000000000, kernel: 1} | too large",
-        "{name: a, type: conv, out: 40000000, kernel: 9} | more than the",
+        "{name: a, type: conv, out: 200000, kernel: 47} | more than the",
         "{name: a, type: conv, out: 500000, kernel: 1} | a map of 64x64x500000 is too large",
       })
   void what_no_machine_can_hold_is_refused(String layer, String message) {
