@@ -98,6 +98,8 @@ final class OnnxNode {
     return attribute == null ? absent : attribute.getS().toStringUtf8();
   }
 
+  /// An attribute that is a list of whole numbers.
+  ///
   /// @return null if it is absent
   @Nullable List<Long> integers(String name) {
     AttributeProto attribute = attribute(name, AttributeProto.AttributeType.INTS);
