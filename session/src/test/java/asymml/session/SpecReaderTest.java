@@ -84,7 +84,7 @@ class SpecReaderTest {
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
         set("augment: false", s -> s.training().augment(), false),
         set("augment: 'false'", s -> s.training().augment(), false),
-        set("model: vgg19", s -> s.training().model(), "vgg19"),
+        set("model: vgg19", s -> s.training().model().name(), "vgg19"),
         set("norm: group", s -> s.training().norm(), Zoo.Norm.GROUP),
         set("mode: dp-only", s -> s.training().mode(), Mode.DP_ONLY),
         set("mode: untrusted-only", s -> s.training().mode(), Mode.UNTRUSTED_ONLY),

@@ -23,7 +23,7 @@ class TrainingSpecTest {
   @Test
   void the_defaults_are_those_of_the_documentation() {
     assertThat(DEFAULTS.data()).isEqualTo(DataSpec.of("generated"));
-    assertThat(DEFAULTS.training().model()).isEqualTo("cnn");
+    assertThat(DEFAULTS.training().model().name()).isEqualTo("cnn");
     assertThat(DEFAULTS.training().mode()).isEqualTo(Mode.ASYMML);
     assertThat(DEFAULTS.training().trustedLayers()).containsExactly(Plan.FIRST, Plan.LAST);
     assertThat(DEFAULTS.training().rank()).isEqualTo(new RankPolicy.Fraction(1, 8));
@@ -47,7 +47,7 @@ class TrainingSpecTest {
             .withData("generated:3")
             .withLimits(100, 50)
             .withThreads(1);
-    assertThat(changed.training().model()).isEqualTo("resnet20");
+    assertThat(changed.training().model().name()).isEqualTo("resnet20");
     assertThat(changed.data().source()).isEqualTo("generated:3");
     assertThat(changed.data().limitTrain()).hasToString("100");
     TrainingSpec back =

@@ -48,7 +48,7 @@ class SuiteSpecTest {
     TrainingSpec runs = SuiteSpec.runs("images.zip", "vgg11", 96, 10, 3);
     assertThat(runs.data().source()).isEqualTo("images.zip");
     assertThat(runs.data().limitTrain().images()).isEqualTo(96);
-    assertThat(runs.training().model()).isEqualTo("vgg11");
+    assertThat(runs.training().model().name()).isEqualTo("vgg11");
     assertThat(runs.training().epochs()).isEqualTo(10);
     assertThat(runs.training().batchSize()).isEqualTo(16);
     assertThat(runs.training().optimizer().learningRate()).isEqualTo(0.005f);

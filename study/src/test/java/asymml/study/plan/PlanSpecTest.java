@@ -57,7 +57,7 @@ class PlanSpecTest {
     PlanSpec plan = PlanSpec.of(run, 0.2);
     assertThat(plan.data().source()).isEqualTo("generated");
     assertThat(plan.data().limitTrain().images()).isEqualTo(PlanSpec.IMAGES);
-    assertThat(plan.model()).isEqualTo("vgg11");
+    assertThat(plan.model().name()).isEqualTo("vgg11");
     assertThat(plan.batchSize()).isEqualTo(24);
     assertThat(plan.trustedLayers()).containsExactly("last");
     assertThat(plan.energy()).isEqualTo(0.2);
@@ -84,7 +84,7 @@ class PlanSpecTest {
     assertThat(warmUp.mode()).isEqualTo(Mode.TRUSTED_ONLY);
     assertThat(warmUp.epochs()).isEqualTo(1);
     assertThat(warmUp.batchSize()).isEqualTo(8);
-    assertThat(warmUp.model()).isEqualTo("cnn");
+    assertThat(warmUp.model().name()).isEqualTo("cnn");
     assertThat(warmUp.norm()).isEqualTo(Zoo.Norm.GROUP);
     assertThat(warmUp.noise()).isEqualTo(new NoiseStrength.None());
     assertThat(warmUp.optimizer().learningRate()).isEqualTo(0.01f);
