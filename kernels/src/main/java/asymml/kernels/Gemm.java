@@ -62,7 +62,7 @@ public final class Gemm {
   }
 
   private static FloatPointer pointer(String name, Tensor tensor) {
-    return new FloatPointer(new Address(Operands.address(name, tensor)));
+    return new FloatPointer(new Primitive.Address(Operands.address(name, tensor)));
   }
 
   private static long columns(Tensor tensor) {

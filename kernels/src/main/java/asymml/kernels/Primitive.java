@@ -27,6 +27,7 @@ import org.bytedeco.dnnl.dnnl_memory_desc;
 import org.bytedeco.dnnl.dnnl_primitive;
 import org.bytedeco.dnnl.dnnl_primitive_desc;
 import org.bytedeco.dnnl.dnnl_stream;
+import org.bytedeco.javacpp.Pointer;
 
 /// One oneDNN primitive with everything a call needs, made once: its memories, argument array,
 /// scratch memory and stream. A call only moves the memories whose address changed.
@@ -205,5 +206,19 @@ final class Primitive implements AutoCloseable {
     scratch.fill((byte) 0);
     arena.close();
     budget.giveBack(takenBytes);
+  }
+
+  /// A bare native address for the binding. It owns nothing and has no deallocator.
+  static final class Address extends Pointer {
+    Address(long address) {
+      super((Pointer) null);
+      this.address = address;
+    }
+
+    /// Moves this to another address, so that a call need not allocate a new one.
+    Address at(long newAddress) {
+      address = newAddress;
+      return this;
+    }
   }
 }

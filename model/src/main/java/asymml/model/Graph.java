@@ -15,6 +15,7 @@ import asymml.model.Layer.Linear;
 import asymml.model.Layer.MaxPool;
 import asymml.model.Layer.Relu;
 import asymml.model.Layer.Scattering;
+import asymml.model.Layer.Tanh;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -337,8 +338,7 @@ public final class Graph {
 
   private static List<Parameter> convolution(
       String prefix, int out, int kernel, int seen, boolean standardized, boolean bias) {
-    Parameter.Kind kind =
-        standardized ? Parameter.Kind.STANDARDIZED_WEIGHT : Parameter.Kind.WEIGHT;
+    Parameter.Kind kind = standardized ? Parameter.Kind.STANDARDIZED_WEIGHT : Parameter.Kind.WEIGHT;
     Parameter weight = Parameter.of(prefix + "weight", kind, out, kernel, kernel, seen);
     return bias
         ? List.of(weight, vector(prefix + "bias", Parameter.Kind.BIAS, out))
