@@ -1,7 +1,6 @@
 package asymml.interop;
 
 import ai.onnx.proto.OnnxMl.NodeProto;
-import asymml.interop.OnnxNode.Window;
 import asymml.model.Graph;
 import asymml.model.Layer;
 import asymml.model.ModelDescription;
@@ -285,7 +284,7 @@ final class OnnxLayers {
     if (axes.size() != 4) {
       throw node.wrong("has weights of %s axes: only images are supported".formatted(axes.size()));
     }
-    Window window = node.window(axes.subList(2, 4));
+    OnnxWindow window = node.window(axes.subList(2, 4));
     int out = Math.toIntExact(axes.getFirst());
     long groups = node.integer("group", 1);
     Map<String, String> parameters = new LinkedHashMap<>(Map.of("weight", weight));
@@ -392,7 +391,7 @@ final class OnnxLayers {
   }
 
   private Value maxPool(OnnxNode node) {
-    Window window = node.window(null);
+    OnnxWindow window = node.window(null);
     node.require("ceil_mode", 0);
     node.require("storage_order", 0);
     if (node.outputs().size() > 1) {
@@ -403,7 +402,7 @@ final class OnnxLayers {
   }
 
   private Value averagePool(OnnxNode node) {
-    Window window = node.window(null);
+    OnnxWindow window = node.window(null);
     node.require("ceil_mode", 0);
     if (node.integer("count_include_pad", 0) != 0 && window.padding() > 0) {
       throw node.wrong("counts its padding, which is not supported");

@@ -134,7 +134,7 @@ final class OnnxNode {
   /// A window of equal sides: kernel, stride and padding.
   ///
   /// @param kernel of a weight's axes; null where the attribute says it
-  Window window(@Nullable List<Long> kernel) {
+  OnnxWindow window(@Nullable List<Long> kernel) {
     List<Long> own = integers("kernel_shape");
     if (kernel == null && own == null) {
       throw wrong("has no kernel_shape");
@@ -163,7 +163,7 @@ final class OnnxNode {
       }
       default -> throw wrong("has an unknown auto_pad");
     }
-    return new Window(side, stride, padding);
+    return new OnnxWindow(side, stride, padding);
   }
 
   private static List<Long> orElse(@Nullable List<Long> given, List<Long> absent) {
@@ -176,7 +176,4 @@ final class OnnxNode {
     }
     return Math.toIntExact(Math.clamp(values.getFirst(), 0, 1 << 20));
   }
-
-  /// Sides, steps and zeros around.
-  record Window(int kernel, int stride, int padding) {}
 }
