@@ -209,7 +209,7 @@ class ConvolutionTest {
     ConvShape depthwise = new ConvShape(1, 5, 5, 8, 8, 3, 3, 1, 1, 8);
     assertThat(depthwise.multiplyAdds()).isEqualTo(25 * 8 * 9);
     assertThatThrownBy(depthwise::requireWhole).hasMessageContaining("not computed in groups");
-    assertThatThrownBy(() -> new GhostNorms(depthwise)).hasMessageContaining("not computed");
+    assertThatThrownBy(() -> new GhostNorms(depthwise, 1)).hasMessageContaining("not computed");
     assertThatThrownBy(() -> SampledGradient.floats(depthwise, 1))
         .hasMessageContaining("not computed");
   }
