@@ -20,7 +20,7 @@ log=$home/target/jmh-build.log
 (cd "$home" && JAVA_HOME=$jdk mvn -B -Dmaven.test.skip=true -Dspotless.check.skip=true \
   -pl verify -am package) >"$log" 2>&1 || fail "the build failed; its output is in $log"
 
-export OMP_WAIT_POLICY=PASSIVE
+export OMP_WAIT_POLICY=passive
 # The forks get these flags too.
 exec "$jdk/bin/java" -XX:+UseSerialGC \
   -Dorg.bytedeco.javacpp.maxBytes=0 -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 \

@@ -157,7 +157,7 @@ arguments() {
 
 # The environment, besides which there is none.
 environment() {
-  printf '%s\n' "LD_LIBRARY_PATH=${1}$at/native" LC_ALL=C.UTF-8 MALLOC_ARENA_MAX=2 OMP_WAIT_POLICY=PASSIVE
+  printf '%s\n' "LD_LIBRARY_PATH=${1}$at/native" LC_ALL=C.UTF-8 MALLOC_ARENA_MAX=2 OMP_WAIT_POLICY=passive
 }
 
 . "$home/scripts/package/$kind.sh"

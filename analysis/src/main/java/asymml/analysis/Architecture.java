@@ -111,7 +111,8 @@ public final class Architecture {
   /// @param node a linear layer
   /// @return true if so
   public boolean standardises(int node) {
-    return layer(graph, node) instanceof Conv2d(int _, int _, int _, int _, boolean standardised, boolean _)
+    return layer(graph, node)
+            instanceof Conv2d(int _, int _, int _, int _, boolean standardised, boolean _)
         && standardised;
   }
 

@@ -77,11 +77,7 @@ final class InferenceFlags {
   /// @param given images at a time; null for the default
   /// @param usual that default
   static @Nullable InferenceSpec spec(
-      CommandSpec command,
-      @Nullable Integer given,
-      int usual,
-      int threads,
-      WorkerRecord record) {
+      CommandSpec command, @Nullable Integer given, int usual, int threads, WorkerRecord record) {
     if (given != null && given < 1) {
       throw new ParameterException(
           command.commandLine(), "--batch-size must be at least 1: " + given);

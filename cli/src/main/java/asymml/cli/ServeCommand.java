@@ -86,8 +86,7 @@ final class ServeCommand implements Callable<Integer> {
   public Integer call() throws DataException, IOException {
     threads.apply();
     @Nullable InferenceSpec split =
-        InferenceFlags.spec(
-            spec, batchSize, BATCH, threads.number(), workerRecord);
+        InferenceFlags.spec(spec, batchSize, BATCH, threads.number(), workerRecord);
     try {
       ServeSpec where = serving.spec(split != null);
       try (TrainedRun run = runOptions.open();
@@ -116,10 +115,7 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   private int serve(
-      ServedModel model,
-      String modelStatement,
-      ServeSpec where,
-      @Nullable InferenceSession session)
+      ServedModel model, String modelStatement, ServeSpec where, @Nullable InferenceSession session)
       throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
@@ -149,9 +145,10 @@ final class ServeCommand implements Callable<Integer> {
       if (signals.received()) {
         code = signals.exitCode();
       }
-    }
-    if (session != null) {
-      InferenceFlags.printStatement(session, out);
+    } finally {
+      if (session != null) {
+        InferenceFlags.printStatement(session, out);
+      }
     }
     return code;
   }

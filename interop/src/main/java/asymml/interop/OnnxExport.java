@@ -199,10 +199,7 @@ public final class OnnxExport {
       case Layer.HardSwish _ -> onnx.add("HardSwish", name, same(index));
       case Layer.Concat _ ->
           onnx.add(
-              "Concat",
-              name,
-              node.inputs().stream().map(this::map).toList(),
-              integer("axis", 1));
+              "Concat", name, node.inputs().stream().map(this::map).toList(), integer("axis", 1));
       case Layer.MaxPool(int kernel, int stride, int padding) ->
           onnx.add("MaxPool", name, map(source), window(kernel, stride, padding));
       case Layer.AvgPool(int kernel, int stride, int padding) ->

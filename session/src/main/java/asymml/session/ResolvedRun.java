@@ -149,9 +149,7 @@ public final class ResolvedRun {
     @Nullable IllegalArgumentException refused = null;
     for (int side : SIDES) {
       try {
-        var _ =
-            reachable(
-                config, config.model().graph(new Shape(side, side, 3), 2, config.norm()));
+        var _ = reachable(config, config.model().graph(new Shape(side, side, 3), 2, config.norm()));
         return;
       } catch (IllegalArgumentException e) {
         refused = e;

@@ -129,7 +129,12 @@ final class SpecReader {
   private void requirePrintable() {
     for (String key : settings.values().keySet()) {
       String text = settings.text(key);
-      if (!PrintableText.isPrintable(text)) {
+      // A described network has lines; its names are checked where it is read.
+      boolean printable =
+          key.equals("model")
+              ? text.lines().allMatch(PrintableText::isPrintable)
+              : PrintableText.isPrintable(text);
+      if (!printable) {
         throw new InvalidSpecException(
             Finding.of(
                 Finding.Kind.UNREADABLE,
@@ -196,7 +201,10 @@ final class SpecReader {
             : defaults.optimizer();
     return new TrainConfig(
         model,
-        given("norm", choice(Zoo.Norm.values(), SpecWriter::label), defaults.norm()),
+        given(
+            "norm",
+            choice(Zoo.Norm.values(), SpecWriter::label),
+            model.described() ? Zoo.Norm.BATCH : defaults.norm()),
         mode,
         given(
             "decomposer",

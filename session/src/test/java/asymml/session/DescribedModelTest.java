@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.model.Layer;
+import asymml.privacy.PrivacyStatement;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.run.RunLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -75,6 +77,43 @@ class DescribedModelTest {
         .extracting(n -> n.layer())
         .filteredOn(l -> !(l instanceof Layer.Flatten))
         .hasSize(7);
+  }
+
+  /// Weights and biases of both kinds of convolution are in the one sum that gets noise.
+  @Test
+  void with_dp_sgd_the_joint_release_covers_all_parameters_of_a_described_network()
+      throws Exception {
+    Path file =
+        Files.writeString(
+            folder.resolve("own.yaml"),
+            NET.replace("type: batch-norm", "type: group-norm, groups: 2"));
+    TrainingSpec spec =
+        Settings.parse(
+                "test",
+                ("model: %s\nmode: trusted-only\ndp-sgd: true\nnoise-multiplier: 1\nepochs: 1\n"
+                        + "logical-batch-size: 8\nbatch-size: 4\nthreads: 1\naugment: true\n"
+                        + "augmentation-multiplicity: 2")
+                    .formatted(file))
+            .spec();
+    assertThat(Settings.of(spec).spec()).isEqualTo(spec);
+    Path directory = folder.resolve("dp");
+    try (TrainingSession session =
+        TrainingSession.create(ResolvedRun.of(spec, DATA, null), directory)) {
+      session.train();
+    }
+    try (TrainedRun run = TrainedRun.open(directory)) {
+      PrivacyStatement statement = Objects.requireNonNull(run.statement());
+      assertThat(statement.ledger().entries().getFirst().releases())
+          .singleElement()
+          .satisfies(release ->
+              assertThat(release.values())
+                  .isEqualTo(
+                      run.model().graph().parameters().stream()
+                          .filter(p -> p.trained())
+                          .mapToLong(p -> p.size())
+                          .sum()));
+      assertThat(statement.view().value()).isFinite();
+    }
   }
 
   @Test

@@ -42,7 +42,9 @@ class LauncherLocaleTest {
   @Test
   void a_utf8_locale_stays() throws Exception {
     assertThat(encoding(Map.of("LANG", "C.UTF-8"))).isEqualTo("UTF-8");
-    ProcessBuilder shell = new ProcessBuilder("sh", "-eu", "-c", part() + "echo ${LC_ALL-unset}");
+    ProcessBuilder shell =
+        new ProcessBuilder(
+            "sh", "-eu", "-c", part() + "echo ${LC_ALL-unset} $LC_CTYPE $LC_MESSAGES");
     shell.environment().keySet().removeIf(name -> name.startsWith("LC_"));
     shell.environment().put("LANG", "C.UTF-8");
     try (var out = shell.start().inputReader(StandardCharsets.UTF_8)) {

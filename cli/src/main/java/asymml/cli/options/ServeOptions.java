@@ -131,8 +131,7 @@ public final class ServeOptions {
       return new HttpsFiles(certificate, key, clients);
     }
     if (certificate != null || key != null || clients != null) {
-      throw new IllegalArgumentException(
-          "HTTPS needs both --https-certificate and --https-key");
+      throw new IllegalArgumentException("HTTPS needs both --https-certificate and --https-key");
     }
     return null;
   }

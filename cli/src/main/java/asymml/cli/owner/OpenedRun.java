@@ -50,11 +50,7 @@ record OpenedRun(Path sealed, Path out, @Nullable Path leases) {
         }
         run = reader.metadata();
         PrivateFiles.createDirectories(out);
-        String name = file.getFileName().toString();
-        Clear.write(
-            reader::read,
-            reader.length(),
-            out.resolve(name.substring(0, name.length() - RunLayout.SEALED.length())));
+        Clear.write(reader::read, reader.length(), opened(file));
       }
     }
     Path settings = new RunLayout(sealed).config();
@@ -62,11 +58,24 @@ record OpenedRun(Path sealed, Path out, @Nullable Path leases) {
       Files.copy(settings, new RunLayout(out).config());
     }
     copyEvidence();
-    if (leases != null && run != null) {
-      requireNewest(leases, run);
+    try {
+      if (leases != null && run != null) {
+        requireNewest(leases, run);
+      }
+      requireLedger();
+    } catch (IOException e) {
+      // What states too small an epsilon must not stay as a run.
+      for (Path file : files) {
+        Files.delete(opened(file));
+      }
+      throw e;
     }
-    requireLedger();
     return files.size();
+  }
+
+  private Path opened(Path file) {
+    String name = file.getFileName().toString();
+    return out.resolve(name.substring(0, name.length() - RunLayout.SEALED.length()));
   }
 
   /// What the run was accepted with, for its report. It lies in clear: the host can have changed

@@ -73,10 +73,17 @@ record WorkerObserver(Path recording, Ledger ledger, Canaries canaries) {
         .getValue();
   }
 
-  /// What the worker received in a canary's place, along what the canary would give there.
+  /// What the worker received in a canary's place, along what the canary would give there; of
+  /// several places, one for each view, the mean.
   private double seen(Operation op, Release release, int step, int steps, int canary)
       throws IOException {
-    int batch = op.shape().batch();
+    boolean gradients = release.channel() == Channel.GRADIENTS;
+    double[] expected =
+        gradients
+            ? canaries.outputGradient(release.layer(), canary)
+            : canaries.input(release.layer(), canary);
+    int views = Math.toIntExact(release.values() / expected.length);
+    int batch = op.shape().batch() / views;
     int perStep = op.passes().size() / steps;
     if (perStep * steps != op.passes().size() || perStep * batch < Canaries.COUNT) {
       throw new IOException(
@@ -84,20 +91,15 @@ record WorkerObserver(Path recording, Ledger ledger, Canaries canaries) {
               .formatted(release.layer(), op.passes().size(), steps));
     }
     Pass pass = op.passes().get(step * perStep + canary / batch);
-    boolean gradients = release.channel() == Channel.GRADIENTS;
     @Nullable Tensor received = gradients ? pass.dy() : pass.x();
     if (received == null) {
       throw new IOException("the recording has no gradients of " + release.layer());
     }
-    double[] expected =
-        gradients
-            ? canaries.outputGradient(release.layer(), canary)
-            : canaries.input(release.layer(), canary);
-    float[] values = received.examples(canary % batch, 1).toArray();
+    float[] values = received.examples(canary % batch * views, views).toArray();
     double product = 0;
-    for (int k = 0; k < expected.length; k++) {
-      product += expected[k] * values[k];
+    for (int k = 0; k < values.length; k++) {
+      product += expected[k % expected.length] * values[k];
     }
-    return product;
+    return product / views;
   }
 }

@@ -130,7 +130,7 @@ public final class WorkerProcess implements AutoCloseable {
             !ENVIRONMENT.contains(name)
                 && ENVIRONMENT_PREFIXES.stream().noneMatch(name::startsWith));
     // The two processes share the cores: a thread that spins takes them from the other.
-    builder.environment().putIfAbsent("OMP_WAIT_POLICY", "PASSIVE");
+    builder.environment().putIfAbsent("OMP_WAIT_POLICY", "passive");
     PrivateFiles.open(logFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE).close();
     builder.redirectError(ProcessBuilder.Redirect.appendTo(logFile.toFile()));
     return builder.start();

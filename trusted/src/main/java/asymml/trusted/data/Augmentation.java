@@ -43,6 +43,13 @@ public record Augmentation(boolean flip, int cropPadding, int views) {
     return new Augmentation(flip, 0, views);
   }
 
+  /// As it stands in checkpoints, those of earlier versions among them.
+  @Override
+  public String toString() {
+    return "Augmentation[flip=%s, cropPadding=%s%s]"
+        .formatted(flip, cropPadding, views == 1 ? "" : ", views=" + views);
+  }
+
   /// No variation, as for evaluation.
   ///
   /// @return neither flip nor shift

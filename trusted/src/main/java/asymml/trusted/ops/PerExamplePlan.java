@@ -19,9 +19,10 @@ import org.jspecify.annotations.Nullable;
 
 /// Which method each linear layer of a network gets for the gradients of single examples.
 ///
-/// Fully connected layers have outer products, and grouped convolutions, which have no Gram matrices
-/// here, are never `ghost`. Others have the method asked for, or else the fastest one, where those that are kept fit into memory: the largest layers are recomputed first.
-/// All other trained parameters, biases and those of group norm, are few and are kept.
+/// Fully connected layers have outer products, and grouped convolutions, which have no Gram
+/// matrices here, are never `ghost`. Others have the method asked for, or else the fastest one,
+/// where those that are kept fit into memory: the largest layers are recomputed first. All other
+/// trained parameters, biases and those of group norm, are few and are kept.
 ///
 /// @param graph the network
 /// @param examples of a physical batch, at least 1

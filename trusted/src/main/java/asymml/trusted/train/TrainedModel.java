@@ -78,6 +78,9 @@ public final class TrainedModel implements AutoCloseable {
     void save(Map<String, String> metadata) {
       metadata.put("format", FORMAT);
       metadata.put("model", model.text());
+      if (graph().beginsWithScattering()) {
+        metadata.put("scattering", SCATTERING);
+      }
       metadata.put("norm", norm.name().toLowerCase(Locale.ROOT));
       metadata.put("weightLayout", "OHWI");
       metadata.put(
@@ -133,6 +136,9 @@ public final class TrainedModel implements AutoCloseable {
 
   private static final String FORMAT = "asymml-2";
 
+  /// How scattering features are normalised: weights trained on others are of no use.
+  private static final String SCATTERING = "by-path";
+
   private TrainedModel(
       Description description, Graph graph, Parameters parameters, int epoch, long step) {
     this.description = description;
@@ -166,6 +172,13 @@ public final class TrainedModel implements AutoCloseable {
       Metadata metadata = new Metadata(checkpoint, contents.metadata());
       Description description = Description.read(metadata);
       Graph graph = description.graph(metadata);
+      if (graph.beginsWithScattering()
+          && !SCATTERING.equals(contents.metadata().get("scattering"))) {
+        throw new IOException(
+            checkpoint
+                + " is of another version of the program, whose scattering features were others:"
+                + " train the model anew");
+      }
       int epoch = metadata.smallNumber("epoch");
       long step = metadata.number("step");
       Map<String, NamedTensor> saved = byName(contents);
