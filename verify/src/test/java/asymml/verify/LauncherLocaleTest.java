@@ -44,11 +44,11 @@ class LauncherLocaleTest {
     assertThat(encoding(Map.of("LANG", "C.UTF-8"))).isEqualTo("UTF-8");
     ProcessBuilder shell =
         new ProcessBuilder(
-            "sh", "-eu", "-c", part() + "echo ${LC_ALL-unset} $LC_CTYPE $LC_MESSAGES");
+            "sh", "-eu", "-c", part() + "echo ${LC_ALL-unset} $LC_CTYPE $LC_MESSAGES $LC_NUMERIC");
     shell.environment().keySet().removeIf(name -> name.startsWith("LC_"));
     shell.environment().put("LANG", "C.UTF-8");
     try (var out = shell.start().inputReader(StandardCharsets.UTF_8)) {
-      assertThat(out.readLine()).isEqualTo("unset");
+      assertThat(out.readLine()).isEqualTo("unset C.UTF-8 C C");
     }
   }
 

@@ -100,10 +100,12 @@ public record StepAudit(TrainingSpec spec, NoiseMultiplier noise, int steps, dou
       ledger = observer.ledger();
       sums = observer.scores(there);
     }
+    int places = dpSgd(spec.training()).views();
     List<View> views = new ArrayList<>();
     views.add(view(MODEL, ledger, r -> r.channel() == Channel.WEIGHTS, there, sums));
     for (int worker = 0; worker < WORKERS.length; worker++) {
-      double[][] seen = new WorkerObserver(recordings.get(worker), ledger, canaries).combined(sums);
+      double[][] seen =
+          new WorkerObserver(recordings.get(worker), ledger, canaries, places).combined(sums);
       views.add(view(WORKERS[worker], ledger, _ -> true, there, seen));
     }
     return views;

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 /// @param recording of the worker
 /// @param ledger of a step
 /// @param canaries of the steps
-record WorkerObserver(Path recording, Ledger ledger, Canaries canaries) {
+/// @param views how many places each canary has, one after the other
+record WorkerObserver(Path recording, Ledger ledger, Canaries canaries, int views) {
   /// Weighs all that was seen as the best test between "there" and "not there" does.
   ///
   /// @param sums the scores of the noised sums, `[steps][]`
@@ -82,7 +83,6 @@ record WorkerObserver(Path recording, Ledger ledger, Canaries canaries) {
         gradients
             ? canaries.outputGradient(release.layer(), canary)
             : canaries.input(release.layer(), canary);
-    int views = Math.toIntExact(release.values() / expected.length);
     int batch = op.shape().batch() / views;
     int perStep = op.passes().size() / steps;
     if (perStep * steps != op.passes().size() || perStep * batch < Canaries.COUNT) {

@@ -121,7 +121,7 @@ class WorkerObserverTest {
     for (int i = 0; i < Canaries.COUNT; i++) {
       scores[0][i] = there(i) ? sums : 0;
     }
-    double[][] combined = new WorkerObserver(recording, ledger, CANARIES).combined(scores);
+    double[][] combined = new WorkerObserver(recording, ledger, CANARIES, 1).combined(scores);
     assertThat(combined).hasDimensions(1, Canaries.COUNT);
     return combined[0];
   }

@@ -58,7 +58,7 @@ class CompareStudyTest {
 
   @BeforeAll
   static void measure() throws Exception {
-    study = open(spec(common(), Optional.empty(), "8", "2", "1/8", "200"), folder.resolve("falls"));
+    study = open(spec(common(), Optional.empty(), "8", "2", "1/8", "32"), folder.resolve("falls"));
     comparison = study.measure(new Silent(), (_, _, _) -> {});
   }
 
@@ -67,7 +67,7 @@ class CompareStudyTest {
     assertThat(comparison.places()).extracting(Place::layer).containsExactly("conv2", "conv3");
     assertThat(comparison.ranks())
         .extracting(RankPolicy::toString)
-        .containsExactly("0", "8", "2", "1/8", "200");
+        .containsExactly("0", "8", "2", "1/8", "32");
     assertThat(study.guarantee().sampling().releases()).isEqualTo(2);
     assertThat(study.guarantee().sampling().rate().value()).isCloseTo(0.5, within(1e-12));
     assertThat(study.data().train().size()).isEqualTo(128);

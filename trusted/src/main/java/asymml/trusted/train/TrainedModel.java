@@ -104,7 +104,7 @@ public final class TrainedModel implements AutoCloseable {
           throw metadata.broken("has no image shape in 'input'");
         }
         return new Description(
-            Architecture.of(metadata.text("model")),
+            architecture(metadata),
             Zoo.Norm.valueOf(metadata.text("norm").toUpperCase(Locale.ROOT)),
             new Shape(axes[0], axes[1], axes[2]),
             classNames,
@@ -113,6 +113,14 @@ public final class TrainedModel implements AutoCloseable {
                 parse(metadata, "standardDeviation", float[].class)));
       } catch (JacksonException | IllegalArgumentException e) {
         throw metadata.broken("describes its model in a way that cannot be read");
+      }
+    }
+
+    private static Architecture architecture(Metadata metadata) {
+      try {
+        return Architecture.of(metadata.text("model"));
+      } catch (IllegalArgumentException e) {
+        throw metadata.broken("describes a model that cannot be built: " + e.getMessage());
       }
     }
 

@@ -195,7 +195,6 @@ class TrainerTest {
       case "augmentation" -> changed(c, Zoo.Norm.BATCH, none, false, 7);
       case "labelSmoothing" -> TinyRuns.with(c, c.optimizer(), 0);
       case "optimizer" -> TinyRuns.with(c, TinyRuns.optimizer(0.06f), c.labelSmoothing());
-      case "epochs" -> config(EPOCHS + 1, BATCH);
       case "batchSize" -> config(EPOCHS, BATCH + 1);
       default -> c;
     };
@@ -242,7 +241,6 @@ class TrainerTest {
         "augmentation",
         "labelSmoothing",
         "optimizer",
-        "epochs",
         "batchSize",
         "trainData",
         "testData"
