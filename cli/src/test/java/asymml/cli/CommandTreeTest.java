@@ -35,6 +35,7 @@ class CommandTreeTest {
           "--images",
           "--inference",
           "--json",
+          "--leases",
           "--learning-rate",
           "--limit-test",
           "--limit-train",

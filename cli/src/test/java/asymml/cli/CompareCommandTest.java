@@ -34,13 +34,13 @@ class CompareCommandTest {
   void noise_by_rank_is_printed_drawn_and_written_and_no_model_is_left() throws Exception {
     Path out = folder.resolve("falls");
     Outcome outcome =
-        compare("--decomposer", "per-example", "--ranks", "8,200", "--out", out.toString());
+        compare("--decomposer", "per-example", "--ranks", "8,32", "--out", out.toString());
     assertThat(outcome.err()).isEmpty();
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out())
         .contains("epsilon 50 at delta 1e-5 needs z = ", "no worker, nothing is released")
         .contains("statistics of private data", "Epsilon of the whole view is infinite")
-        .contains("* fewer than the rank asked for (200)")
+        .contains("* fewer than the rank asked for (32)")
         .contains(out.resolve("compare.json").toString(), out.resolve("compare.svg").toString());
     // Text stands in it as outlines: a viewer needs no fonts, and a test finds no words.
     assertThat(Files.readString(out.resolve("compare.svg")))

@@ -80,7 +80,10 @@ class DocumentedCommandsTest {
       try {
         parse(command.arguments());
       } catch (CommandLine.ParameterException | InvalidSpecException e) {
-        faults.add(command.where() + ": " + command.arguments() + ": " + e.getMessage());
+        // A model file is the reader's.
+        if (!String.valueOf(e.getMessage()).endsWith(": no such file or directory")) {
+          faults.add(command.where() + ": " + command.arguments() + ": " + e.getMessage());
+        }
       }
     }
     return faults;

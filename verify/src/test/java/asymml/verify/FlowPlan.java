@@ -209,7 +209,7 @@ record FlowPlan(
                 protect, null, new Delta(1e-5), drawing, basis, new PrivacyConfig.Clip.Public())
             : PrivacyConfig.NONE;
     return new TrainConfig(
-        "flow",
+        "cnn", // a name: the network is graph()
         norm,
         mode,
         decomposition,

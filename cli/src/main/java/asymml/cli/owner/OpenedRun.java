@@ -108,8 +108,11 @@ record OpenedRun(Path sealed, Path out, @Nullable Path leases) {
   /// Each file of a run is genuine, but the host may have kept an old one: a ledger that is older
   /// than the model states too small an epsilon.
   private void requireLedger() throws IOException {
-    if (Files.exists(new RunLayout(out).checkpoint())
-        && Files.exists(new RunLayout(out).config())) {
+    RunLayout opened = new RunLayout(out);
+    // Without a ledger nothing is claimed.
+    if (Files.exists(opened.ledger())
+        && Files.exists(opened.checkpoint())
+        && Files.exists(opened.config())) {
       try (TrainedRun run = TrainedRun.open(out)) {
         run.modelStatement();
       }
