@@ -8,6 +8,9 @@ import jdk.incubator.vector.VectorOperators;
 /// the same number of elements, an output may be one of the inputs, NaN stays NaN, and results do
 /// not depend on the number of threads. Every method throws [IllegalArgumentException] if sizes do
 /// not fit.
+///
+/// Each function has its own loop: vectors that pass through a function object shared by several
+/// are no longer kept in registers.
 public final class Activations {
   private Activations() {}
 

@@ -33,6 +33,7 @@ public final class Graph {
   private final Shape input;
   private final List<Node> nodes;
   private final List<Shape> shapes;
+  private final boolean saturates; // weights begin small
   private final boolean[] fixed;
 
   /// Checks a graph and infers its shapes.
@@ -59,6 +60,7 @@ public final class Graph {
       shapes.add(infer(node));
     }
     checkAllRead();
+    saturates = this.nodes.stream().anyMatch(node -> node.layer() instanceof Tanh);
     fixed = new boolean[this.nodes.size()];
     for (int i = 0; i < fixed.length; i++) {
       fixed[i] = isFixed(i);
@@ -284,7 +286,7 @@ public final class Graph {
   /// @return weights first
   public List<Parameter> parameters(int index) {
     List<Parameter> all = trainable(index);
-    if (nodes.stream().anyMatch(node -> node.layer() instanceof Tanh)) {
+    if (saturates) {
       all = all.stream().map(p -> p.from(Parameter.Initial.SMALL_UNIFORM)).toList();
     }
     return nodes.get(index).frozen() ? all.stream().map(Parameter::asFrozen).toList() : all;

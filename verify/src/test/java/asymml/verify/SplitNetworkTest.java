@@ -59,6 +59,8 @@ class SplitNetworkTest {
   /// Where a ReLU or a maximum is decided by the last bits, the two networks may switch
   /// differently. One such flip among the 65,536 values of a late layer changes every gradient
   /// before it by `1 / sqrt(65536) = 4e-3` of its norm: no implementation in float32 can avoid it.
+  /// So many values the last stage of ResNet-20 has at batch 16; in smaller batches a flip weighs
+  /// more.
   private static final double ONE_FLIP = 1e-2;
 
   /// Low, as in a warm-up. At 1e-3 training VGG16 is chaotic: the unsplit network on one thread
@@ -85,8 +87,8 @@ class SplitNetworkTest {
   @CsvSource({
     "resnet20, BATCH, SHARED, 1/8, 16",
     "resnet20, GROUP, SHARED, energy:0.2, 16",
-    "resnet20, BATCH, PER_EXAMPLE, 1/8, 8",
-    "resnet20, BATCH, SHARED, 0, 8",
+    "resnet20, BATCH, PER_EXAMPLE, 1/8, 16",
+    "resnet20, BATCH, SHARED, 0, 16",
     "vgg16, BATCH, SHARED, 1/8, 32",
     "cnn, BATCH, SHARED, schedule:2:32, 13",
   })
@@ -176,7 +178,7 @@ class SplitNetworkTest {
     Plan plan =
         Plan.of(
             graph, Mode.UNTRUSTED_ONLY, Decomposition.SHARED, new RankPolicy.Fixed(0), List.of());
-    compare(graph, plan, 8, 5, ONE_FLIP);
+    compare(graph, plan, 16, 5, ONE_FLIP);
   }
 
   /// Masks of ten times the bound, hundreds of times what they hide: rounding leaves up to 4e-4 of
