@@ -128,6 +128,24 @@ class LauncherTest {
   }
 
   @Test
+  void without_a_home_maven_downloads_into_the_checkout() throws Exception {
+    Path programs = Files.createDirectory(folder.resolve("programs"));
+    script(programs.resolve("mvn"), "#!/bin/sh\nfor a; do echo \"[$a]\"; done\n");
+    Map<String, String> environment = new HashMap<>();
+    environment.put("PATH", programs + ":" + System.getenv("PATH"));
+    environment.put("HOME", folder.toString());
+    assertThat(run(checkout.resolve("asymml"), environment, "test", "-o").out())
+        .isEqualTo("[-B]\n[-T]\n[2]\n[verify]\n[-o]\n");
+    Path repository = checkout.toRealPath().resolve("target/maven");
+    for (String home : List.of("", "/nonexistent", folder.resolve("missing").toString())) {
+      environment.put("HOME", home);
+      assertThat(run(checkout.resolve("asymml"), environment, "test", "-o").out())
+          .startsWith("[-B]\n[-Dmaven.repo.local=" + repository + "]\n[-T]\n")
+          .endsWith("[-o]\n");
+    }
+  }
+
+  @Test
   void a_garbage_collector_of_the_user_stays() throws Exception {
     Map<String, String> chosen = new HashMap<>();
     assertThat(run(checkout.resolve("asymml"), chosen, "models").out())
