@@ -213,7 +213,7 @@ public record ReportPage(
                 + " what the worker was sent, and what it reveals.")
             .formatted(
                 !runs.isEmpty() && runs.stream().allMatch(ReportedRun::isProtected)
-                    ? "in a TEE whose evidence the owner has accepted"
+                    ? "in a TEE whose evidence the owner has accepted, as its record says"
                     : RunRecord.NOT_PROTECTED));
     PageSection warning = page.box("warning");
     warning.text(

@@ -35,6 +35,7 @@ public final class TrainedRun implements AutoCloseable {
   private final TrainingSpec spec;
   private final TrainedModel model;
   private @Nullable Evaluator single;
+  private @Nullable PrivacyStatement statement;
 
   private TrainedRun(RunLayout layout, TrainingSpec spec, TrainedModel model) {
     this.layout = layout;
@@ -108,17 +109,20 @@ public final class TrainedRun implements AutoCloseable {
     return RunRecord.epochs(layout);
   }
 
-  /// What the run has cost so far.
+  /// What the run had cost when this was first asked: the ledger is read once.
   ///
   /// @return null if it has no ledger: then it has released nothing
   /// @throws IOException if the ledger is damaged, or is an older one than the model: it would
   ///   state too small an epsilon
   public @Nullable PrivacyStatement statement() throws IOException {
-    @Nullable PrivacyStatement statement = RunRecord.statement(layout);
-    if (statement != null && statement.ledger().steps() < model.step()) {
-      throw new IOException(
-          "the ledger of %s is behind its checkpoint (%s steps of %s): it is not the one of this model, and what that has cost is not known"
-              .formatted(layout.directory(), statement.ledger().steps(), model.step()));
+    if (statement == null) {
+      @Nullable PrivacyStatement read = RunRecord.statement(layout);
+      if (read != null && read.ledger().steps() < model.step()) {
+        throw new IOException(
+            "the ledger of %s is behind its checkpoint (%s steps of %s): it is not the one of this model, and what that has cost is not known"
+                .formatted(layout.directory(), read.ledger().steps(), model.step()));
+      }
+      statement = read;
     }
     return statement;
   }
@@ -129,8 +133,8 @@ public final class TrainedRun implements AutoCloseable {
   /// @return one line: epsilon and delta, or that nothing is claimed
   /// @throws IOException if the ledger is damaged
   public String modelStatement() throws IOException {
-    @Nullable PrivacyStatement statement = statement();
-    return statement == null ? PrivacyStatement.NO_MODEL_LINE : statement.modelLine();
+    @Nullable PrivacyStatement stated = statement();
+    return stated == null ? PrivacyStatement.NO_MODEL_LINE : stated.modelLine();
   }
 
   /// Writes the model for other programs, with its statement. The file is a release of the model:

@@ -68,15 +68,13 @@ final class Declaration {
   }
 
   /// The canonical form of a run's settings.
-  static RunConfiguration of(TrainingSpec spec) {
+  ///
+  /// @throws EvidenceException one line, if they are longer than a configuration may be
+  static RunConfiguration of(TrainingSpec spec) throws EvidenceException {
     Map<String, Object> settings =
         new LinkedHashMap<>(Settings.of(spec).without(Settings.FREE_ON_RESUME).values());
     // Models are exported sealed.
     settings.put(RunBounds.RELEASE_MODEL, false);
-    try {
-      return RunConfiguration.of(settings);
-    } catch (EvidenceException e) {
-      throw new IllegalStateException("settings are scalars and lists", e);
-    }
+    return RunConfiguration.of(settings);
   }
 }

@@ -10,7 +10,7 @@ import asymml.attest.source.EvidenceSource;
 import asymml.attest.source.None;
 import asymml.model.ClearStore;
 import asymml.model.PrivateFiles;
-import asymml.privacy.Ledger;
+import asymml.privacy.PrivacyStatement;
 import asymml.session.InvalidSpecException;
 import asymml.session.ModelFormat;
 import asymml.session.ResolvedRun;
@@ -19,7 +19,6 @@ import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.Progress;
-import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;
@@ -65,7 +64,8 @@ public final class OwnedRun implements AutoCloseable {
   /// @throws InvalidSpecException if the run cannot be one with sealed files
   /// @throws IOException one line, if there is no evidence, or the owner refuses or cannot be
   ///   reached
-  /// @throws EvidenceException one line, if this process is in another TEE than is required
+  /// @throws EvidenceException one line, if this process is in another TEE than is required, or the
+  ///   settings are too long to be declared
   public static OwnedRun request(TrainingSpec spec, OwnerAccess access)
       throws IOException, EvidenceException {
     Declaration.requireSealable(spec);
@@ -181,11 +181,10 @@ public final class OwnedRun implements AutoCloseable {
   /// @throws IllegalArgumentException one line, if the format cannot express the model
   public TrainedRun export(Path directory, ModelFormat format, Path file) throws IOException {
     SealedStore store = SealedStore.resume(grant.key(), random, directory);
-    RunLayout layout = layout(directory, store);
-    requireNewest(layout);
-    TrainedRun trained = TrainedRun.open(layout);
+    TrainedRun trained = TrainedRun.open(layout(directory, store));
     boolean written = false;
     try {
+      requireNewest(trained);
       trained.export(format, store.ofModels(), file);
       written = true;
       return trained;
@@ -197,10 +196,11 @@ public final class OwnedRun implements AutoCloseable {
   }
 
   /// A ledger and a checkpoint that were put back together fit each other: an owner who counts
-  /// steps knows more.
-  private static void requireNewest(RunLayout layout) throws IOException {
-    @Nullable Ledger ledger = LedgerFile.readIfAny(layout);
-    long listed = ledger == null ? 0 : ledger.steps();
+  /// steps knows more. The ledger that is compared is the one that the export states.
+  private static void requireNewest(TrainedRun trained) throws IOException {
+    RunLayout layout = trained.layout();
+    @Nullable PrivacyStatement statement = trained.statement();
+    long listed = statement == null ? 0 : statement.ledger().steps();
     long counted = layout.lease().counted(listed, Long.MAX_VALUE);
     if (counted != listed) {
       throw new IOException(

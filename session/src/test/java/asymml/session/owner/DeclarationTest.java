@@ -3,6 +3,7 @@ package asymml.session.owner;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.attest.EvidenceException;
 import asymml.attest.policy.RunConfiguration;
 import asymml.privacy.Epsilon;
 import asymml.session.Finding;
@@ -24,12 +25,12 @@ class DeclarationTest {
           .withData("images.sealed")
           .withWorkers(WorkerSpec.of(WorkerChoice.parse("unix:/tmp/worker")));
 
-  private static String text(TrainingSpec spec) {
+  private static String text(TrainingSpec spec) throws EvidenceException {
     return new String(Declaration.of(spec).text(), StandardCharsets.UTF_8);
   }
 
   @Test
-  void what_changes_the_run_changes_the_declaration_and_where_it_runs_does_not() {
+  void what_changes_the_run_changes_the_declaration_and_where_it_runs_does_not() throws Exception {
     RunConfiguration declared = Declaration.of(SPEC);
     assertThat(text(SPEC))
         .contains(
@@ -52,7 +53,7 @@ class DeclarationTest {
   }
 
   @Test
-  void a_budget_is_declared_with_the_channels_for_which_it_holds() {
+  void a_budget_is_declared_with_the_channels_for_which_it_holds() throws Exception {
     assertThat(text(SPEC.withProtection(new Epsilon(3))))
         .contains("\"target-epsilon\":3.0", "\"delta\":1.0E-5", "\"protect\":[\"residuals\"]")
         .doesNotContain("noise-multiplier");
@@ -71,7 +72,7 @@ class DeclarationTest {
   }
 
   @Test
-  void what_would_be_in_clear_or_is_not_declared_is_refused_by_name() {
+  void what_would_be_in_clear_or_is_not_declared_is_refused_by_name() throws Exception {
     Declaration.requireSealable(SPEC);
     Declaration.requireSealable(
         TrainingSpec.defaults().withData("images.sealed").withMode(Mode.TRUSTED_ONLY));
@@ -87,5 +88,18 @@ class DeclarationTest {
         "init",
         "of which the owner knows nothing");
     assertRefused(SPEC.withWorkers(WorkerSpec.local()), "worker", "one that runs already");
+  }
+
+  @Test
+  void settings_that_are_too_long_to_be_declared_are_refused_in_one_line() {
+    StringBuilder network = new StringBuilder("name: long\nlayers:\n");
+    for (int i = 0; i < 2000; i++) {
+      network.append("  - {name: activation").append(i).append(", type: relu}\n");
+    }
+    network.append("  - {name: flat, type: flatten}\n  - {name: fc, type: linear}\n");
+    TrainingSpec spec = SPEC.withModel(network.toString());
+    assertThatThrownBy(() -> Declaration.of(spec))
+        .isInstanceOf(EvidenceException.class)
+        .hasMessageMatching("a configuration has at most 65536 bytes: [0-9]+");
   }
 }

@@ -3,6 +3,7 @@ package asymml.session.owner;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.attest.EvidenceException;
 import asymml.attest.release.Acceptance;
 import asymml.attest.release.KeyGrant;
 import asymml.attest.release.OwnerAddress;
@@ -81,7 +82,8 @@ class OwnedRunTest {
         .withThreads(1);
   }
 
-  private OwnedRun owned(DataKey key, Acceptance acceptance, Path root) {
+  private OwnedRun owned(DataKey key, Acceptance acceptance, Path root)
+      throws EvidenceException {
     return new OwnedRun(
         spec(),
         new OwnerAccess(
