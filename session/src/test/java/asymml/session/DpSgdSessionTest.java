@@ -352,7 +352,11 @@ class DpSgdSessionTest {
             all.workers());
     try (TrainedRun run = TrainedRun.open(directory)) {
       assertThat(run.modelStatement()).startsWith("released model: epsilon ");
+      String stated = run.modelStatement();
       LedgerFile.write(new RunLayout(directory).ledger(), old);
+      assertThat(run.modelStatement()).as("the ledger is read once").isEqualTo(stated);
+    }
+    try (TrainedRun run = TrainedRun.open(directory)) {
       assertThatThrownBy(run::statement)
           .isInstanceOf(IOException.class)
           .hasMessageContaining("is behind its checkpoint (8 steps of 9)");
