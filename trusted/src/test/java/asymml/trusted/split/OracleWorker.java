@@ -103,6 +103,16 @@ final class OracleWorker implements AutoCloseable {
     lie = other;
   }
 
+  /// What it knows of the weights of the one layer of a shape, `[O, kH, kW, C]`.
+  synchronized double[] weights(ConvShape shape) {
+    for (Map.Entry<Integer, ConvShape> op : shapes.entrySet()) {
+      if (op.getValue().equals(shape)) {
+        return w(op.getKey()).clone();
+      }
+    }
+    throw new AssertionError("no layer of the shape " + shape);
+  }
+
   /// Requests of a kind are refused from now on.
   synchronized void refuse(Class<? extends Message> kind) {
     refuses = kind;
