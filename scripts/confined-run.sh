@@ -10,52 +10,13 @@ set -eu
 
 home=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 work=${1:-$(mktemp -d)/confined}
-mark='SIMULATION: not protected'
-processes=
-
-say() {
-  echo "$mark: $1"
-}
-
-fail() {
-  say "FAILED: $1" >&2
-  exit 1
-}
-
-finish() {
-  for process in $processes; do
-    kill "$process" 2>/dev/null || true
-  done
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+. "$home/scripts/simulation.sh"
 
 [ "$(id -u)" = 0 ] || fail "file trees are made by root"
 for tool in unshare strace openssl; do
   command -v $tool >/dev/null || fail "$tool is missing: install it"
 done
-[ ! -e "$work" ] || fail "$work exists"
-mkdir -p "$work"
-
-# Waits until a file holds a text.
-await() {
-  tries=0
-  until grep -qs -e "$2" "$1"; do
-    tries=$((tries + 1))
-    [ $tries -lt 3000 ] || fail "no '$2' in $1 after five minutes"
-    sleep 0.1
-  done
-}
-
-asymml=$home/asymml
-"$asymml" models >/dev/null 2>"$work/build.log" || fail "the build: $(cat "$work/build.log")"
-jdk=$("$asymml" env 2>/dev/null | sed -n 's/^Java  *[^,]*, //p')
-(cd "$home" && JAVA_HOME=$jdk mvn -q -B -DskipTests -Dspotless.check.skip=true -pl attest test-compile) >"$work/build.log" 2>&1 ||
-  fail "the tests of attest do not compile: see $work/build.log"
-machine() {
-  exec "$jdk/bin/java" -cp "$home/attest/target/test-classes:$home/attest/target/classes:$(echo "$home"/cli/target/lib/*.jar | tr ' ' ':')" \
-    asymml.attest.SimulatedTee "$@"
-}
+prepare
 certificate() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$work/$1.key" -out "$work/$1.pem" \
     -subj "/CN=$1" -days 2 2>/dev/null
@@ -71,21 +32,8 @@ certificate owner
 certificate worker
 "$asymml" owner init --key "$work/data.key" 2>/dev/null
 "$asymml" owner seal "$work/images" "$work/images.sealed" --key "$work/data.key" 2>/dev/null
-await "$work/machine.log" serves
-cat >>"$work/policy.yaml" <<'END'
-run:
-  modes: [asymml]
-  shields: [residual]
-  leastNoiseMultiplier: any
-  releaseModel: false
-  rollback: owner
-END
-"$asymml" owner serve --listen tls:127.0.0.1:0 --tls-keystore "$work/owner.p12" --tls-password-file "$work/password" \
-  --key "$work/data.key" --policy "$work/policy.yaml" --log "$work/owner.log" --leases "$work/leases" \
-  >"$work/owner.out" 2>&1 &
-processes="$processes $!"
-await "$work/owner.out" '^serving '
-owner=$(sed -n 's/^serving  *\(tls:[^,]*\),.*/\1/p' "$work/owner.out")
+accept_runs
+serve_owner
 worker() {
   "$asymml" worker --listen tls:127.0.0.1:0 --tls-keystore "$work/worker.p12" --tls-password-file "$work/password" \
     >"$work/worker.out" 2>&1 &
@@ -173,7 +121,7 @@ examine() {
     -e ' /dev/null' "$trace.written" >&2; then
     fail "$1: it writes elsewhere"
   fi
-  say "$1: $(grep -c 'CLONE_THREAD' "$trace.java") threads, 0 processes, 0 Unix sockets, no shared memory; written:"
+  say "$1: $(grep -c 'CLONE_THREAD' "$trace.java") threads, no process started, no Unix socket connected, no shared memory; written:"
   sed "s/^/$mark: written | /" "$trace.written"
 }
 

@@ -9,56 +9,14 @@ set -eu
 
 home=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 work=${1:-$(mktemp -d)/demo}
-mark='SIMULATION: not protected'
-processes=
+. "$home/scripts/simulation.sh"
 
-say() {
-  echo "$mark: $1"
-}
-
-fail() {
-  say "FAILED: $1" >&2
-  exit 1
-}
-
-# Ends what this script has started.
-finish() {
-  for process in $processes; do
-    kill "$process" 2>/dev/null || true
-  done
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
+prepare
+[ -x "$jdk/bin/keytool" ] || fail "no keytool in ${jdk:-the JDK}"
 
 # Each line of a process under its party's name, but for what Java says of itself.
 as() {
   sed -u "/Using incubator modules/d; s/^/$mark: $1 | /"
-}
-
-[ ! -e "$work" ] || fail "$work exists"
-mkdir -p "$work"
-
-asymml=$home/asymml
-"$asymml" models >/dev/null 2>"$work/build.log" || fail "the build: $(cat "$work/build.log")"
-jdk=$("$asymml" env 2>/dev/null | sed -n 's/^Java  *[^,]*, //p')
-[ -x "$jdk/bin/keytool" ] || fail "no keytool in ${jdk:-the JDK}"
-say "compiling the machine that does not exist"
-(cd "$home" && JAVA_HOME=$jdk mvn -q -B -DskipTests -Dspotless.check.skip=true -pl attest test-compile) >"$work/build.log" 2>&1 ||
-  fail "the tests of attest do not compile: see $work/build.log"
-# Runs in place of the subshell that calls it, so that $! is its process.
-machine() {
-  exec "$jdk/bin/java" -cp "$home/attest/target/test-classes:$home/attest/target/classes:$(echo "$home"/cli/target/lib/*.jar | tr ' ' ':')" \
-    asymml.attest.SimulatedTee "$@"
-}
-
-# Waits until a file holds a text.
-await() {
-  tries=0
-  until grep -qs -e "$2" "$1"; do
-    tries=$((tries + 1))
-    [ $tries -lt 3000 ] || fail "no '$2' in $1 after five minutes"
-    sleep 0.1
-  done
 }
 
 say "1. a machine, images, keys, a policy"
@@ -72,24 +30,11 @@ echo "a password of a demonstration" >"$work/password"
   -storepass:file "$work/password" 2>&1 | as owner
 "$jdk/bin/keytool" -exportcert -rfc -keystore "$work/owner.p12" -storepass:file "$work/password" \
   -file "$work/owner.pem" 2>&1 | as owner
-await "$work/machine.log" serves
-cat >>"$work/policy.yaml" <<'END'
-run:
-  modes: [asymml]
-  shields: [residual]
-  leastNoiseMultiplier: any
-  releaseModel: false
-  rollback: owner
-END
+accept_runs
 "$asymml" owner policy "$work/policy.yaml" 2>&1 | as owner
 
 say "2. owner and worker serve"
-"$asymml" owner serve --listen tls:127.0.0.1:0 --tls-keystore "$work/owner.p12" --tls-password-file "$work/password" \
-  --key "$work/data.key" --policy "$work/policy.yaml" --log "$work/owner.log" \
-  --leases "$work/leases" >"$work/owner.out" 2>&1 &
-processes="$processes $!"
-await "$work/owner.out" '^serving '
-owner=$(sed -n 's/^serving  *\(tls:[^,]*\),.*/\1/p' "$work/owner.out")
+serve_owner
 as owner <"$work/owner.out"
 
 # A worker serves one trainer.
