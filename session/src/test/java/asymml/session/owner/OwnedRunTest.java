@@ -82,8 +82,7 @@ class OwnedRunTest {
         .withThreads(1);
   }
 
-  private OwnedRun owned(DataKey key, Acceptance acceptance, Path root)
-      throws EvidenceException {
+  private OwnedRun owned(DataKey key, Acceptance acceptance, Path root) throws EvidenceException {
     return new OwnedRun(
         spec(),
         new OwnerAccess(
