@@ -4,6 +4,7 @@ import asymml.model.Shape;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -170,6 +171,7 @@ final class ImageFolder {
             });
     AtomicBoolean colour = new AtomicBoolean();
     NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
+    int[] order = tree.readingOrder(sources.stream().map(Source::path).toList());
     ExecutorService workers =
         Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
     try {
@@ -179,7 +181,7 @@ final class ImageFolder {
         int end = Math.min(sources.size(), from + BLOCK);
         blocks.add(
             workers.submit(() -> {
-              decodeBlock(sources, first, end, pixels, colour, refused);
+              decodeBlock(sources, Arrays.copyOfRange(order, first, end), pixels, colour, refused);
               return null;
             }));
       }
@@ -222,14 +224,16 @@ final class ImageFolder {
 
   private void decodeBlock(
       List<Source> sources,
-      int first,
-      int end,
+      int[] block,
       Pixels pixels,
       AtomicBoolean colour,
       NavigableMap<Integer, DataException> refused)
       throws InterruptedIOException {
     try (ImageDecoder decoder = decoder()) {
-      for (int i = first; i < end && !colour.get(); i++) {
+      for (int i : block) {
+        if (colour.get()) {
+          return;
+        }
         if (Thread.interrupted()) {
           throw new InterruptedIOException("decoding was cancelled");
         }
