@@ -29,6 +29,7 @@ public final class SettingFlags {
             "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of"
                 + " generated shapes; a folder or zip of train/<class>/*.jpg|png and"
                 + " test/<class>/*; a .csv or .tsv file with the columns path, label and split; a"
+                + " .tar or .parquet file or a folder of them (train-*, test-*); a"
                 + " folder of CIFAR-10/100 binary files or of the IDX files of the MNIST family.")
         .flag(
             "limit-train",
@@ -178,9 +179,9 @@ public final class SettingFlags {
         .flag(
             "augmentation-multiplicity",
             "K",
-            "With --dp-sgd: views of each image in a step, every second one mirrored, and shifted as"
-                + " --augment does; an image's gradient is the mean of theirs. Costs K times the time, and no budget."
-                + " Above 1, --augment is on (default: 1).")
+            "With --dp-sgd: views of each image in a step, every second one mirrored, and shifted"
+                + " as --augment does; an image's gradient is the mean of theirs. Costs K times the"
+                + " time, and no budget. Above 1, --augment is on (default: 1).")
         .flag(
             "weight-average",
             "A",

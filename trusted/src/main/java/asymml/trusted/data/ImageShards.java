@@ -78,7 +78,12 @@ final class ImageShards {
     try (ListedImages images = new ListedImages(root)) {
       for (Path each : shards) {
         FileKind.requireRegular(each);
-        TarSamples.add(each, images.closing(open(each)), split(root, each), images);
+        FileBytes bytes = images.closing(open(each));
+        if (parquet) {
+          ParquetRows.add(each, bytes, split(root, each), limits, images);
+        } else {
+          TarSamples.add(each, bytes, split(root, each), images);
+        }
       }
       if (images.isEmpty()) {
         throw new DataException(root + " holds no images; give a file that does");

@@ -23,8 +23,6 @@ import tools.jackson.dataformat.csv.CsvSchema;
 final class ImageTable {
   private static final Set<String> PATHS =
       Set.of("path", "file", "filename", "file_name", "image", "image_path");
-  private static final Set<String> LABELS = Set.of("label", "class", "category");
-  private static final Set<String> SPLITS = Set.of("split", "set", "subset");
 
   private ImageTable() {}
 
@@ -82,9 +80,13 @@ final class ImageTable {
       }
       if (lines.isEmpty()) {
         pathColumn = column(file, values, PATHS, "the path of each image");
-        labelColumn = column(file, values, LABELS, "the class of each image");
+        labelColumn = column(file, values, ListedImages.LABELS, "the class of each image");
         splitColumn =
-            column(file, values, SPLITS, "the split of each image: train, or test (or val)");
+            column(
+                file,
+                values,
+                ListedImages.SPLIT_COLUMNS,
+                "the split of each image: train, or test (or val)");
       }
       String text = value(file, values, pathColumn, line);
       String label = value(file, values, labelColumn, line);

@@ -9,11 +9,18 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Collects images that lie anywhere, each with its split and class. To the rest they look like a
 /// tree of `split/class/image`, so that the same rules hold; within a class they keep their order.
 final class ListedImages implements AutoCloseable {
+  /// Names of columns with the class of each image, in lower case.
+  static final Set<String> LABELS = Set.of("label", "labels", "class", "category", "fine_label");
+
+  /// Names of columns with the split of each image, in lower case.
+  static final Set<String> SPLIT_COLUMNS = Set.of("split", "set", "subset");
+
   /// What people write, and the folder that it stands for.
   private static final Map<String, String> SPLITS =
       Map.of(
