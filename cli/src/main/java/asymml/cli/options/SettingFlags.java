@@ -55,6 +55,16 @@ public final class SettingFlags {
             "Of samples of 16 bits, such as 12-bit scans, take LOW to HIGH as black to white; or"
                 + " full: all of 16 bits (default: ${DEFAULT-VALUE}).")
         .flag(
+            "label-column",
+            "NAME",
+            "The column of a table or Parquet file, or the key in the JSON of tar archives, with"
+                + " each image's class, if it is called neither label nor class.")
+        .flag(
+            "group-column",
+            "NAME",
+            "The column that says which images belong together, such as those of a patient: a group"
+                + " must be in one split.")
+        .flag(
             "image-cache",
             "BYTES",
             "Keep at most so many bytes of decoded images in memory, such as 2G, and decode the"

@@ -61,12 +61,14 @@ public final class DataSets {
     record Images(Path path, List<Path> shards, Decoding decoding) implements Source {
       private ImageTree open() throws DataException, IOException {
         if (!shards.isEmpty()) {
-          return ImageShards.open(path, shards, decoding.limits());
+          return ImageShards.open(path, shards, decoding);
         }
         if (Files.isDirectory(path)) {
           return ImageTree.Folder.open(path);
         }
-        return ImageTable.isTable(path) ? ImageTable.open(path) : ImageTree.Zip.open(path);
+        return ImageTable.isTable(path)
+            ? ImageTable.open(path, decoding.columns())
+            : ImageTree.Zip.open(path);
       }
 
       @Override
@@ -184,6 +186,9 @@ public final class DataSets {
   /// @throws DataException if there is none, or anything is wrong with it
   public static DataSet open(DataArchive archive, Decoding decoding, Progress progress)
       throws DataException {
+    if (!decoding.columns().isNone()) {
+      throw new DataException(archive.name() + ": an archive of folders has no columns");
+    }
     if (!decoding.keepsAll()) {
       throw new DataException(
           archive.name()
@@ -270,6 +275,20 @@ public final class DataSets {
   }
 
   private static Source source(String spec, Decoding decoding) throws DataException {
+    Source source = find(spec, decoding);
+    boolean table =
+        source instanceof Source.Images images
+            && (!images.shards.isEmpty() || ImageTable.isTable(images.path));
+    if (!table && !decoding.columns().isNone()) {
+      throw new DataException(
+          PrintableText.of(spec)
+              + " has no columns: those of labels and groups are in a table (.csv, .tsv), in"
+              + " Parquet files or in the JSON of tar archives");
+    }
+    return source;
+  }
+
+  private static Source find(String spec, Decoding decoding) throws DataException {
     if (spec.equals(GENERATED) || spec.startsWith(GENERATED + ":")) {
       return new Source.Generated(seed(spec));
     }

@@ -64,8 +64,8 @@ final class ImageShards {
   ///
   /// @param root what was asked for, for errors
   /// @param shards of one format, in their order; at least one
-  /// @param limits on what headers declare
-  static ImageTree open(Path root, List<Path> shards, DataLimits limits)
+  /// @param decoding limits, and columns whose names do not tell
+  static ImageTree open(Path root, List<Path> shards, Decoding decoding)
       throws DataException, IOException {
     boolean parquet = isParquet(shards.getFirst());
     for (Path each : shards) {
@@ -80,9 +80,9 @@ final class ImageShards {
         FileKind.requireRegular(each);
         FileBytes bytes = images.closing(open(each));
         if (parquet) {
-          ParquetRows.add(each, bytes, split(root, each), limits, images);
+          ParquetRows.add(each, bytes, split(root, each), decoding, images);
         } else {
-          TarSamples.add(each, bytes, split(root, each), images);
+          TarSamples.add(each, bytes, split(root, each), decoding.columns(), images);
         }
       }
       if (images.isEmpty()) {

@@ -35,8 +35,9 @@ final class ImageTable {
   /// Reads a table; the images are not looked at.
   ///
   /// @param file the table; paths in it are relative to its folder
+  /// @param columns whose names do not tell
   /// @throws DataException with the line and the reason, if it cannot be used
-  static ImageTree open(Path file) throws DataException {
+  static ImageTree open(Path file, Decoding.Columns columns) throws DataException {
     FileKind.requireRegular(file);
     boolean tabs = file.toString().toLowerCase(Locale.ROOT).endsWith(".tsv");
     CsvSchema schema = CsvSchema.emptySchema().withHeader().withColumnSeparator(tabs ? '\t' : ',');
@@ -48,7 +49,7 @@ final class ImageTable {
                 .readerForMapOf(String.class)
                 .with(schema)
                 .readValues(in)) {
-      return read(file, rows);
+      return read(file, rows, columns);
     } catch (JacksonException e) {
       throw new DataException(
           "%s is not a table of %s-separated values: line %s: %s"
@@ -63,7 +64,8 @@ final class ImageTable {
     }
   }
 
-  private static ImageTree read(Path file, MappingIterator<Map<String, String>> rows)
+  private static ImageTree read(
+      Path file, MappingIterator<Map<String, String>> rows, Decoding.Columns columns)
       throws DataException {
     ListedImages images = new ListedImages(file);
     Map<Path, Integer> lines = new HashMap<>();
@@ -71,6 +73,7 @@ final class ImageTable {
     String pathColumn = "";
     String labelColumn = "";
     String splitColumn = "";
+    @Nullable String groupColumn = null;
     while (rows.hasNextValue()) {
       // Where it begins: quoted values may have line breaks.
       int line = rows.currentLocation().getLineNr();
@@ -80,13 +83,16 @@ final class ImageTable {
       }
       if (lines.isEmpty()) {
         pathColumn = column(file, values, PATHS, "the path of each image");
-        labelColumn = column(file, values, ListedImages.LABELS, "the class of each image");
+        labelColumn = column(file, values, columns.labels(), "the class of each image");
         splitColumn =
             column(
                 file,
                 values,
                 ListedImages.SPLIT_COLUMNS,
                 "the split of each image: train, or test (or val)");
+        if (columns.group() != null) {
+          groupColumn = column(file, values, columns.groups(), "the group of each image");
+        }
       }
       String text = value(file, values, pathColumn, line);
       String label = value(file, values, labelColumn, line);
@@ -108,6 +114,7 @@ final class ImageTable {
           split,
           label,
           name(image),
+          groupColumn == null ? null : value(file, values, groupColumn, line),
           "%s, line %s".formatted(file, line),
           text,
           (name, limits) -> {

@@ -34,6 +34,14 @@ sealed interface ImageTree extends AutoCloseable {
     return IntStream.range(0, paths.size()).toArray();
   }
 
+  /// What an image has in common with others.
+  ///
+  /// @param path of [#paths]
+  /// @return null if there are no groups
+  default @Nullable String group(String path) {
+    return null;
+  }
+
   /// How to call the tree in errors.
   Path root();
 
@@ -146,9 +154,14 @@ sealed interface ImageTree extends AutoCloseable {
   /// @param root the list, or what holds them
   /// @param files where they are
   /// @param shown how to call each, for errors
+  /// @param groups what each has in common with others; empty if there are none
   /// @param open what they are read from, to be closed
   record Listed(
-      Path root, TreeIndex<Place> files, Map<String, String> shown, List<? extends Closeable> open)
+      Path root,
+      TreeIndex<Place> files,
+      Map<String, String> shown,
+      Map<String, String> groups,
+      List<? extends Closeable> open)
       implements ImageTree {
     @Override
     public List<String> paths() {
@@ -158,6 +171,11 @@ sealed interface ImageTree extends AutoCloseable {
     @Override
     public byte[] read(String path, DataLimits limits) throws DataException {
       return require(files.place(path)).read(describe(path), limits);
+    }
+
+    @Override
+    public @Nullable String group(String path) {
+      return groups.get(path);
     }
 
     @Override

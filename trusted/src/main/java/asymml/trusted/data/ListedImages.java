@@ -42,6 +42,7 @@ final class ListedImages implements AutoCloseable {
   private final Path root;
   private final TreeIndex<ImageTree.Place> files;
   private final Map<String, String> shown = new HashMap<>();
+  private final Map<String, String> groups = new HashMap<>();
   private final List<Closeable> open = new ArrayList<>();
   private int count;
 
@@ -64,11 +65,18 @@ final class ListedImages implements AutoCloseable {
   /// @param label its class
   /// @param name a file's name, which ends in `.jpg`, `.jpeg` or `.png` if it is an image; it need
   ///   not be unique
+  /// @param group what it has in common with others; null if there are no groups
   /// @param where how to call what it lies in, for errors
   /// @param what how to call the image behind that
   /// @param place where its bytes are
   void add(
-      String split, String label, String name, String where, String what, ImageTree.Place place)
+      String split,
+      String label,
+      String name,
+      @Nullable String group,
+      String where,
+      String what,
+      ImageTree.Place place)
       throws DataException {
     // By number, so that two may have one name.
     String path =
@@ -81,6 +89,9 @@ final class ListedImages implements AutoCloseable {
               .formatted(where, PrintableText.of(label)));
     }
     shown.put(normal, "%s: %s".formatted(where, PrintableText.of(what)));
+    if (group != null) {
+      groups.put(normal, group);
+    }
   }
 
   /// Adds a file of a tree that has splits and classes of its own.
@@ -106,7 +117,8 @@ final class ListedImages implements AutoCloseable {
 
   /// The tree, which then owns what is open.
   ImageTree tree() {
-    ImageTree tree = new ImageTree.Listed(root, files, Map.copyOf(shown), List.copyOf(open));
+    ImageTree tree =
+        new ImageTree.Listed(root, files, Map.copyOf(shown), Map.copyOf(groups), List.copyOf(open));
     open.clear();
     return tree;
   }

@@ -32,12 +32,12 @@ final class ParquetRows {
 
   private final Path file;
   private final ParquetFile parquet;
-  private final DataLimits limits;
+  private final Decoding decoding;
 
-  private ParquetRows(Path file, ParquetFile parquet, DataLimits limits) {
+  private ParquetRows(Path file, ParquetFile parquet, Decoding decoding) {
     this.file = file;
     this.parquet = parquet;
-    this.limits = limits;
+    this.decoding = decoding;
   }
 
   /// Adds the images of a file.
@@ -45,13 +45,13 @@ final class ParquetRows {
   /// @param file its path, for errors
   /// @param bytes its content; must stay open
   /// @param split of all its images; null if a column tells it
-  /// @param limits on what headers declare
+  /// @param decoding limits, and columns whose names do not tell
   /// @param images takes them
   static void add(
-      Path file, FileBytes bytes, @Nullable String split, DataLimits limits, ListedImages images)
+      Path file, FileBytes bytes, @Nullable String split, Decoding decoding, ListedImages images)
       throws DataException {
     try {
-      new ParquetRows(file, ParquetFile.of(bytes), limits).addAll(split, images);
+      new ParquetRows(file, ParquetFile.of(bytes), decoding).addAll(split, images);
     } catch (FormatException e) {
       throw refused(file, e);
     } catch (IOException e) {
@@ -65,9 +65,8 @@ final class ParquetRows {
 
   private void addAll(@Nullable String split, ListedImages images)
       throws DataException, FormatException, IOException {
-    ParquetColumn labelColumn =
-        column(
-            "the class of each image", ListedImages.LABELS, c -> isNamed(c, ListedImages.LABELS));
+    Decoding.Columns columns = decoding.columns();
+    ParquetColumn labelColumn = named("the class of each image", columns.labels());
     ParquetValues pixels = values(column("the bytes of each image", IMAGES, ParquetRows::isImage));
     ParquetValues labels = values(labelColumn);
     @Nullable List<String> names = names(labelColumn);
@@ -75,10 +74,11 @@ final class ParquetRows {
         split != null
             ? null
             : values(
-                column(
+                named(
                     "the split of each image, which the file's name does not tell either",
-                    ListedImages.SPLIT_COLUMNS,
-                    c -> isNamed(c, ListedImages.SPLIT_COLUMNS)));
+                    ListedImages.SPLIT_COLUMNS));
+    @Nullable ParquetValues groups =
+        columns.group() == null ? null : values(named("the group of each image", columns.groups()));
     for (long i = 0; i < parquet.rows(); i++) {
       long row = i;
       String where = "%s, row %s".formatted(PrintableText.of(file.toString()), row);
@@ -94,6 +94,7 @@ final class ParquetRows {
           label(where, labels.text(row), names),
           // What it is follows from its first bytes.
           "image.jpg",
+          groups == null ? null : group(where, groups.text(row)),
           where,
           "image",
           (name, limit) -> read(pixels, row, name, limit));
@@ -101,7 +102,7 @@ final class ParquetRows {
   }
 
   private ParquetValues values(ParquetColumn column) throws FormatException, IOException {
-    return parquet.values(column, limits.fileBytes());
+    return parquet.values(column, decoding.limits().fileBytes());
   }
 
   private byte[] read(ParquetValues pixels, long row, String name, DataLimits limit)
@@ -138,6 +139,17 @@ final class ParquetRows {
                   where, index, names.size(), index == -1 ? " (-1 stands for no label)" : ""));
     }
     return names.get((int) index);
+  }
+
+  private static String group(String where, @Nullable String group) throws DataException {
+    if (group == null || group.isBlank()) {
+      throw new DataException(where + " has no group");
+    }
+    return group.strip();
+  }
+
+  private ParquetColumn named(String what, Set<String> names) throws DataException {
+    return column(what, names, c -> isNamed(c, names));
   }
 
   private static boolean isNamed(ParquetColumn column, Set<String> names) {

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -22,8 +23,6 @@ import tools.jackson.databind.json.JsonMapper;
 /// The images of a tar archive: samples as WebDataset packs them, `key.jpg` or `key.png` with
 /// `key.cls` or `key.json`, or a tree of `split/class/image` as in a folder.
 final class TarSamples {
-  private static final Set<String> LABELS = Set.of("cls", "label", "class", "category");
-
   /// A label is a word; what stands beside it in JSON may be long.
   private static final int MOST_LABEL_BYTES = 1 << 20;
 
@@ -32,6 +31,7 @@ final class TarSamples {
   private final Path file;
   private final FileBytes bytes;
   private final @Nullable String split;
+  private final Decoding.Columns columns;
 
   /// The files of a sample, by what follows their first dot.
   ///
@@ -43,10 +43,11 @@ final class TarSamples {
     }
   }
 
-  private TarSamples(Path file, FileBytes bytes, @Nullable String split) {
+  private TarSamples(Path file, FileBytes bytes, @Nullable String split, Decoding.Columns columns) {
     this.file = file;
     this.bytes = bytes;
     this.split = split;
+    this.columns = columns;
   }
 
   /// Adds the images of an archive.
@@ -54,11 +55,17 @@ final class TarSamples {
   /// @param file the archive, for errors
   /// @param bytes its content; must stay open
   /// @param split of all its samples; null if their folders tell it
+  /// @param columns keys of its JSON whose names do not tell
   /// @param images takes them
-  static void add(Path file, FileBytes bytes, @Nullable String split, ListedImages images)
+  static void add(
+      Path file,
+      FileBytes bytes,
+      @Nullable String split,
+      Decoding.Columns columns,
+      ListedImages images)
       throws DataException {
     try {
-      new TarSamples(file, bytes, split).addAll(images);
+      new TarSamples(file, bytes, split, columns).addAll(images);
     } catch (FormatException e) {
       throw new DataException(PrintableText.of(file.toString()) + " " + e.reason(), e);
     } catch (IOException e) {
@@ -93,6 +100,11 @@ final class TarSamples {
 
   /// A tree of `split/class/image`; or of `class/image`, where the archive is a split.
   private void addTree(TreeIndex<Entry> entries, ListedImages images) throws DataException {
+    if (!columns.isNone()) {
+      throw new DataException(
+          PrintableText.of(file.toString())
+              + " has no .json beside its images, whose keys could be columns");
+    }
     boolean splits =
         entries.paths().stream()
             .flatMap(path -> Stream.of(path.split("/", -1)))
@@ -150,19 +162,22 @@ final class TarSamples {
           "%s: the split of its images is not told; name the file after it, such as train-000000.tar and test-000000.tar, or put the samples into folders train/ and test/"
               .formatted(where));
     }
+    String name = PrintableText.of(file + ": " + key);
+    JsonNode json = json(name, sample);
     images.add(
         told,
-        label(key, sample),
+        label(name, key, sample, json),
         image.getKey(),
+        group(name, json),
         where,
         key.substring(0, key.lastIndexOf('/') + 1) + image.getKey(),
-        (name, limits) -> read(entry, name, limits));
+        (called, limits) -> read(entry, called, limits));
   }
 
-  private String label(String key, Sample sample)
+  /// The class: from `key.cls`, or `key.json` where there is none or a column is asked for.
+  private String label(String where, String key, Sample sample, @Nullable JsonNode json)
       throws DataException, FormatException, IOException {
-    String where = PrintableText.of(file + ": " + key);
-    Entry cls = sample.labels.get("cls");
+    Entry cls = columns.label() == null ? sample.labels.get("cls") : null;
     if (cls != null) {
       String text = new String(label(cls, where + ".cls"), StandardCharsets.UTF_8).strip();
       if (text.isEmpty()) {
@@ -170,32 +185,60 @@ final class TarSamples {
       }
       return text;
     }
-    Entry json = sample.labels.get("json");
     if (json == null) {
       throw new DataException(
           "%s has no class: neither %s.cls nor %s.json is there; add one, or remove the image"
               .formatted(where, key, key));
     }
-    String label = null;
+    Set<String> names = new TreeSet<>(columns.labels());
+    if (columns.label() == null) {
+      names.add("cls");
+    }
+    return value(where, json, names, "class");
+  }
+
+  private @Nullable JsonNode json(String where, Sample sample)
+      throws DataException, FormatException, IOException {
+    Entry json = sample.labels.get("json");
+    if (json == null) {
+      return null;
+    }
     try {
-      JsonNode tree = JSON.readTree(label(json, where + ".json"));
-      for (var property : tree.properties()) {
-        if (LABELS.contains(property.getKey().toLowerCase(Locale.ROOT))) {
-          JsonNode value = property.getValue();
-          if (label != null || !(value.isString() || value.isIntegralNumber())) {
-            throw new DataException(
-                where + ".json: the class is one text or whole number, as \"label\" or \"cls\"");
-          }
-          label = value.asString().strip();
-        }
-      }
+      return JSON.readTree(label(json, where + ".json"));
     } catch (JacksonException e) {
       throw new DataException(where + ".json is no JSON; pack it again", e);
     }
-    if (label == null || label.isEmpty()) {
-      throw new DataException(where + ".json has no class: add it as \"label\" or \"cls\"");
+  }
+
+  private static String value(String where, JsonNode json, Set<String> names, String what)
+      throws DataException {
+    String found = null;
+    for (var property : json.properties()) {
+      if (names.contains(property.getKey().toLowerCase(Locale.ROOT))) {
+        JsonNode value = property.getValue();
+        if (found != null || !(value.isString() || value.isIntegralNumber())) {
+          throw new DataException(
+              "%s.json: the %s is one text or whole number, under one of %s"
+                  .formatted(where, what, String.join(", ", names)));
+        }
+        found = value.asString().strip();
+      }
     }
-    return label;
+    if (found == null || found.isEmpty()) {
+      throw new DataException(
+          "%s.json has no %s: add it under %s".formatted(where, what, String.join(", ", names)));
+    }
+    return found;
+  }
+
+  private @Nullable String group(String where, @Nullable JsonNode json) throws DataException {
+    if (columns.group() == null) {
+      return null;
+    }
+    if (json == null) {
+      throw new DataException(where + " has no group: no .json is there that names it");
+    }
+    return value(where, json, columns.groups(), "group");
   }
 
   private byte[] label(Entry entry, String name)

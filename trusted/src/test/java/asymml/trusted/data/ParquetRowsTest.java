@@ -192,4 +192,28 @@ class ParquetRowsTest {
     byte[] file = rows(TRAIN).write();
     assertRefused(Arrays.copyOf(file, file.length - 1), "is a truncated Parquet file");
   }
+
+  @Test
+  void columns_of_classes_and_groups_are_named() throws Exception {
+    Path shards = root.resolve("shards");
+    Decoding decoding = Decoding.DEFAULT.withColumns(new Decoding.Columns("label", "Patient"));
+    SampleFiles.write(
+        shards, "train.parquet", rows(TRAIN).column("patient", List.of(7L, 8L, 8L, 9L)).write());
+    SampleFiles.write(
+        shards, "test.parquet", rows(TEST).column("patient", List.of(1L, 2L)).write());
+    DataSet data = DataSets.open(shards.toString(), decoding, SampleFiles.SILENT);
+    long[] groups = data.train().groups();
+    // Sorted by class: rows 0 and 2, then rows 1 and 3.
+    assertThat(groups).hasSize(4);
+    assertThat(groups[1]).isEqualTo(groups[2]);
+    SampleFiles.write(
+        shards, "test.parquet", rows(TEST).column("patient", List.of(1L, 9L)).write());
+    assertThatThrownBy(() -> DataSets.open(shards.toString(), decoding, SampleFiles.SILENT))
+        .hasMessageContaining("a group has images in both splits, such as")
+        .hasMessageContainingAll("train.parquet, row 3", "test.parquet, row 1");
+    SampleFiles.write(
+        shards, "test.parquet", rows(TEST).column("patient", Arrays.asList(1L, null)).write());
+    assertThatThrownBy(() -> DataSets.open(shards.toString(), decoding, SampleFiles.SILENT))
+        .hasMessageContaining("test.parquet, row 1 has no group");
+  }
 }

@@ -162,7 +162,7 @@ class TarSamplesTest {
         "0005.json is no JSON");
     assertRefused(
         train().add("0005.png", new byte[9]).add("0005.json", "{\"label\": [1]}").end(),
-        "0005.json: the class is one text or whole number");
+        "0005.json: the class is one text or whole number, under one of category, class, cls");
     assertRefused(
         train().add("0005.png", new byte[9]).add("0005.cls", "a/b").end(),
         "x-train.tar: a/b cannot be the name of a class");
@@ -224,5 +224,30 @@ class TarSamplesTest {
     SampleFiles.write(none, "0.tar", train().end());
     assertThatThrownBy(() -> open(none))
         .hasMessageContaining("the split of its images is not told");
+  }
+
+  @Test
+  void columns_of_classes_and_groups_are_keys_of_json() throws Exception {
+    Path shards = root.resolve("shards");
+    Decoding decoding = Decoding.DEFAULT.withColumns(new Decoding.Columns("kind", "owner"));
+    for (String split : new String[] {"train", "test"}) {
+      TarFiles tar = new TarFiles();
+      for (String kind : new String[] {"cat", "dog"}) {
+        tar.add(kind + ".png", image(split + "/" + kind + "/1.png"))
+            .add(kind + ".cls", "ignored")
+            .add(kind + ".json", "{\"Kind\": \"%s\", \"owner\": \"%s\"}".formatted(kind, split));
+      }
+      SampleFiles.write(shards, split + ".tar", tar.end());
+    }
+    DataSet data = DataSets.open(shards.toString(), decoding, SampleFiles.SILENT);
+    assertThat(data.train().classNames()).containsExactly("cat", "dog");
+    assertThat(data.train().groups()[0]).isEqualTo(data.train().groups()[1]);
+    assertThat(data.train().groups()[0]).isNotEqualTo(data.test().groups()[0]);
+    SampleFiles.write(shards, "train.tar", train().end());
+    assertThatThrownBy(() -> DataSets.open(shards.toString(), decoding, SampleFiles.SILENT))
+        .hasMessageContaining("train.tar: 0001 has no class: neither 0001.cls nor 0001.json is");
+    Decoding groups = Decoding.DEFAULT.withColumns(new Decoding.Columns(null, "owner"));
+    assertThatThrownBy(() -> DataSets.open(shards.toString(), groups, SampleFiles.SILENT))
+        .hasMessageContaining("has no group: no .json is there that names it");
   }
 }
