@@ -327,6 +327,8 @@ class SpecReaderTest {
             Map.entry("limit-test", 10),
             Map.entry("image-size", 47),
             Map.entry("window", "full"),
+            Map.entry("label-column", "species"),
+            Map.entry("group-column", "ward"),
             Map.entry("augment", true),
             Map.entry("model", "cnn"),
             Map.entry("norm", "batch"),
