@@ -75,7 +75,8 @@ public record DataSpec(
   ///
   /// @return [#publicSource] decoded in the same way; their classes and groups are of no concern
   public DataSpec publicImages() {
-    return of(publicSource).withDecoding(decoding.withColumns(Decoding.Columns.NONE));
+    return of(publicSource)
+        .withDecoding(decoding.withColumns(Decoding.Columns.NONE).withRandomCrop(false));
   }
 
   /// Decodes the images.

@@ -46,6 +46,7 @@ final class SpecReader {
   static final String WINDOW = "window";
   static final String LABEL_COLUMN = "label-column";
   static final String GROUP_COLUMN = "group-column";
+  static final String RANDOM_CROP = "random-crop";
 
   /// All of the range of samples.
   static final String FULL = "full";
@@ -164,7 +165,20 @@ final class SpecReader {
             window(),
             new Decoding.Columns(
                 optional(LABEL_COLUMN, SpecReader::column),
-                optional(GROUP_COLUMN, SpecReader::column))));
+                optional(GROUP_COLUMN, SpecReader::column)),
+            randomCrop()));
+  }
+
+  private boolean randomCrop() {
+    boolean crop = given(RANDOM_CROP, SpecReader::flag, false);
+    if (crop && given(IMAGE_SIZE, SpecReader::imageSize, 0) == 0) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              RANDOM_CROP,
+              "needs an image size, to which parts of images are scaled"));
+    }
+    return crop;
   }
 
   private static String column(String text) {

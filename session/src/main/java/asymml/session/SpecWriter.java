@@ -53,6 +53,7 @@ final class SpecWriter {
       values.put(SpecReader.GROUP_COLUMN, decoding.columns().group());
     }
     values.put("augment", training.augment());
+    values.put(SpecReader.RANDOM_CROP, decoding.randomCrop());
   }
 
   private void network(TrainConfig training, InitSpec init) {

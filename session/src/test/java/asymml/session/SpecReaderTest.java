@@ -79,6 +79,7 @@ class SpecReaderTest {
         set("image-size: 64", s -> s.data().decoding().imageSize(), 64),
         set("image-size: stored", s -> s.data().decoding().imageSize(), 0),
         set("window: 16:1023", s -> s.data().decoding().window(), new Decoding.Window(16, 1023)),
+        set("image-size: 8\nrandom-crop: true", s -> s.data().decoding().randomCrop(), true),
         set("label-column: a", s -> s.data().decoding().columns().label(), "a"),
         set("group-column: b", s -> s.data().decoding().columns().group(), "b"),
         set("image-cache: 2G", s -> s.data().decoding().cacheBytes(), 2L << 30),

@@ -73,6 +73,11 @@ public final class SettingFlags {
             "augment",
             "Flip and shift training images as suits the data, for scatter-cnn only flip them"
                 + " (default: ${DEFAULT-VALUE}).")
+        .negatable(
+            "random-crop",
+            "With --image-size: cut a random part out of a training image each time, of 8 % to all"
+                + " of its area and 3:4 to 4:3, and scale it, in the place of shifts (default:"
+                + " ${DEFAULT-VALUE}).")
         .flag(
             "model",
             "NAME|FILE",

@@ -49,6 +49,11 @@ final class Declaration {
               columns.label() != null ? "label-column" : "group-column",
               "names a column of a table: with an owner the data are folders of images"));
     }
+    if (spec.data().decoding().randomCrop()) {
+      found.add(
+          contradiction(
+              "random-crop", "decodes images each time: with an owner all are kept as scaled"));
+    }
     if (spec.analyzeEvery() > 0) {
       found.add(
           contradiction(

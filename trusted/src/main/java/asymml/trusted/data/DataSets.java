@@ -168,7 +168,12 @@ public final class DataSets {
   public static DataSet open(String spec, Decoding decoding, Progress progress)
       throws DataException {
     try {
-      DataSet data = source(spec, decoding).load(name(spec), progress);
+      Source source = source(spec, decoding);
+      if (decoding.randomCrop() && !(source instanceof Source.Images)) {
+        throw new DataException(
+            spec + " has no files of images that could be cut at random: leave random-crop out");
+      }
+      DataSet data = source.load(name(spec), progress);
       requireSize(spec, decoding, data.train().shape());
       return data;
     } catch (IOException e) {
@@ -189,10 +194,11 @@ public final class DataSets {
     if (!decoding.columns().isNone()) {
       throw new DataException(archive.name() + ": an archive of folders has no columns");
     }
-    if (!decoding.keepsAll()) {
+    if (!decoding.keepsAll() || decoding.randomCrop()) {
       throw new DataException(
           archive.name()
-              + ": the images of an archive are all kept in memory; leave out the cache");
+              + ": the images of an archive are all kept in memory; leave out the cache and random"
+              + " crops");
     }
     try (ImageTree tree = ImageTree.Archive.open(archive)) {
       return ImageFolder.load(tree, archive.name(), decoding, progress);

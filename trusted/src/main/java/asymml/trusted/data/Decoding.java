@@ -13,8 +13,15 @@ import org.jspecify.annotations.Nullable;
 ///   again each time they are read
 /// @param window of samples of 16 bits; null where they use all of their range
 /// @param columns of tables, where their names do not tell
+/// @param randomCrop whether training images are varied by random parts, for which they are decoded
+///   anew each time; needs a size
 public record Decoding(
-    DataLimits limits, int imageSize, long cacheBytes, @Nullable Window window, Columns columns) {
+    DataLimits limits,
+    int imageSize,
+    long cacheBytes,
+    @Nullable Window window,
+    Columns columns,
+    boolean randomCrop) {
   /// The largest size that images are scaled to.
   public static final int MOST_SIZE = 4096;
 
@@ -30,6 +37,10 @@ public record Decoding(
     if (cacheBytes < 0) {
       throw new IllegalArgumentException("a cache has at least 0 bytes: " + cacheBytes);
     }
+    if (randomCrop && imageSize == 0) {
+      throw new IllegalArgumentException(
+          "random parts of images are scaled to one size, which is to be given (image-size)");
+    }
   }
 
   /// Decoding of images whose columns are found by their names.
@@ -39,7 +50,7 @@ public record Decoding(
   /// @param cacheBytes the most memory for decoded images, at least 0
   /// @param window of samples of 16 bits; null where they use all of their range
   public Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nullable Window window) {
-    this(limits, imageSize, cacheBytes, window, Columns.NONE);
+    this(limits, imageSize, cacheBytes, window, Columns.NONE, false);
   }
 
   /// The same with other limits.
@@ -47,7 +58,7 @@ public record Decoding(
   /// @param other on what headers declare
   /// @return a new record
   public Decoding withLimits(DataLimits other) {
-    return new Decoding(other, imageSize, cacheBytes, window, columns);
+    return new Decoding(other, imageSize, cacheBytes, window, columns, randomCrop);
   }
 
   /// The same with other columns.
@@ -55,7 +66,15 @@ public record Decoding(
   /// @param other names of columns
   /// @return a new record
   public Decoding withColumns(Columns other) {
-    return new Decoding(limits, imageSize, cacheBytes, window, other);
+    return new Decoding(limits, imageSize, cacheBytes, window, other, randomCrop);
+  }
+
+  /// The same with or without random parts.
+  ///
+  /// @param crop whether training images are varied by them
+  /// @return a new record
+  public Decoding withRandomCrop(boolean crop) {
+    return new Decoding(limits, imageSize, cacheBytes, window, columns, crop);
   }
 
   /// Whether images are scaled.

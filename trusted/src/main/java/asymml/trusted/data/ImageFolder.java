@@ -1,6 +1,7 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import asymml.trusted.draw.SplitMix64;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
@@ -19,6 +20,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 
 /// Image classification folders: `<split>/<class>/<image>`. Everything is decoded before training
 /// starts, on all cores, so that a bad file shows now and not hours later.
@@ -82,14 +84,17 @@ final class ImageFolder {
     String reference = tree.describe(first) + " has";
     while (true) {
       ImageFolder folder = new ImageFolder(tree, decoding, progress, shape, reference);
-      long all = (long) train.size() + test.size();
-      int kept = folder.kept(all);
+      // Of images that are cut at random, the whole is of no use in training.
+      long used = decoding.randomCrop() ? 0 : train.size();
+      int kept = folder.kept(used + test.size());
       Pixels.requireMemory(tree.root().toString(), kept, shape);
-      int keptTrain = (int) ((long) kept * train.size() / all);
+      int keptTrain = (int) (kept * used / (used + test.size()));
       try {
-        ImageSet trainSet = folder.decode("decoding training images", train, classNames, keptTrain);
+        ImageSet trainSet =
+            folder.decode(
+                "decoding training images", train, classNames, keptTrain, decoding.randomCrop());
         ImageSet testSet =
-            folder.decode("decoding test images", test, classNames, kept - keptTrain);
+            folder.decode("decoding test images", test, classNames, kept - keptTrain, false);
         return new DataSet(
             name,
             trainSet,
@@ -124,7 +129,7 @@ final class ImageFolder {
     int kept = folder.kept(test.size());
     Pixels.requireMemory(tree.root().toString(), kept, expected);
     try {
-      return folder.decode("decoding test images", test, classNames, kept);
+      return folder.decode("decoding test images", test, classNames, kept, false);
     } catch (ColourFoundException e) {
       throw new DataException(
           tree.root() + " has colour images, but the model takes gray ones; convert them", e);
@@ -181,7 +186,8 @@ final class ImageFolder {
     return sources;
   }
 
-  private ImageSet decode(String what, List<Source> sources, List<String> classNames, int keep)
+  private ImageSet decode(
+      String what, List<Source> sources, List<String> classNames, int keep, boolean cuts)
       throws DataException, ColourFoundException, IOException {
     int kept = Math.min(keep, sources.size());
     Pixels pixels =
@@ -197,7 +203,25 @@ final class ImageFolder {
 
               @Override
               public byte[] decode(int index) throws DataException {
-                return decodeAgain(sources.get(index));
+                return decodeAgain(sources.get(index), ImageFolder.this::whole);
+              }
+
+              @Override
+              public Pixels.Cut cut(int index, SplitMix64 random) throws DataException {
+                return decodeAgain(
+                    sources.get(index),
+                    stored -> {
+                      Shape of = stored.shape();
+                      ImageScaler.Crop crop =
+                          ImageScaler.Crop.draw(random, of.height(), of.width());
+                      DecodedImage part = ImageScaler.cut(stored, crop, shape.height());
+                      return new Pixels.Cut(whole(stored), part.spread(shape.channels()));
+                    });
+              }
+
+              @Override
+              public boolean cuts() {
+                return cuts;
               }
             });
     AtomicBoolean colour = new AtomicBoolean();
@@ -272,11 +296,11 @@ final class ImageFolder {
           throw new InterruptedIOException("decoding was cancelled");
         }
         try {
-          DecodedImage image = decode(decoder, sources.get(i).path());
+          DecodedImage image = stored(decoder, sources.get(i).path());
           if (image.shape().channels() > shape.channels()) {
             colour.set(true);
           } else {
-            pixels.take(i, image.spread(shape.channels()));
+            pixels.take(i, whole(image));
           }
         } catch (DataException e) {
           refused.put(i, e);
@@ -289,24 +313,31 @@ final class ImageFolder {
     return new ImageDecoder(decoding.limits(), decoding.window());
   }
 
-  private DecodedImage decode(ImageDecoder decoder, String path) throws DataException {
+  /// An image as it is stored: of the size of all, unless they are scaled.
+  private DecodedImage stored(ImageDecoder decoder, String path) throws DataException {
     String name = tree.describe(path);
     byte[] file = tree.read(path, decoding.limits());
     return decoding.scales()
-        ? ImageScaler.fit(decoder.decode(name, file), shape.height())
+        ? decoder.decode(name, file)
         : decoder.decode(name, file, shape, reference);
   }
 
+  /// An image of the size and channels of all.
+  private byte[] whole(DecodedImage stored) {
+    DecodedImage image = decoding.scales() ? ImageScaler.fit(stored, shape.height()) : stored;
+    return image.spread(shape.channels());
+  }
+
   /// An image that is not kept, on any thread.
-  private byte[] decodeAgain(Source source) throws DataException {
+  private <T> T decodeAgain(Source source, Function<DecodedImage, T> use) throws DataException {
     ImageDecoder free = decoders.poll();
     ImageDecoder decoder = free != null ? free : decoder();
     try {
-      DecodedImage image = decode(decoder, source.path());
+      DecodedImage image = stored(decoder, source.path());
       if (image.shape().channels() > shape.channels()) {
         throw new DataException(tree.describe(source.path()) + " has become a colour image");
       }
-      return image.spread(shape.channels());
+      return use.apply(image);
     } finally {
       decoders.add(decoder);
     }

@@ -3,6 +3,7 @@ package asymml.trusted.data;
 import asymml.model.Shape;
 import asymml.trusted.data.Pixels.Fingerprint;
 import asymml.trusted.draw.Shuffle;
+import asymml.trusted.draw.SplitMix64;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -146,6 +147,24 @@ public final class ImageSet {
   /// @throws ImageLostException if it is read from a file that cannot be decoded any more
   public void pixels(int index, byte[] destination) {
     pixels.get(rows[index], destination);
+  }
+
+  /// Whether its images are to be varied by random parts when they are trained on
+  /// ([Decoding#randomCrop]).
+  ///
+  /// @return false for images that are only there as they were scaled
+  public boolean cutsAtRandom() {
+    return pixels.cuts();
+  }
+
+  /// A random part of an image as it is stored, scaled to the size of all.
+  ///
+  /// @param index from 0 to [#size] - 1
+  /// @param random draws the part
+  /// @return unsigned bytes `[H, W, C]`
+  /// @throws ImageLostException if its file cannot be decoded any more
+  byte[] cut(int index, SplitMix64 random) {
+    return pixels.cut(rows[index], random);
   }
 
   /// A random part of the set. With the same seed a smaller part is the beginning of a larger one.

@@ -28,7 +28,10 @@ public enum ExifOrientation {
   ///
   /// @return true for a quarter turn, and for what is mirrored about a diagonal
   public boolean swapsSides() {
-    return ordinal() >= TRANSPOSED.ordinal();
+    return switch (this) {
+      case UPRIGHT, MIRRORED, HALF_TURNED, FLIPPED -> false;
+      case TRANSPOSED, QUARTER_TURNED, TRANSVERSED, THREE_QUARTERS_TURNED -> true;
+    };
   }
 
   /// Where a pixel of the upright image lies in the stored one.
