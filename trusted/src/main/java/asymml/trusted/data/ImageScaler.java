@@ -66,7 +66,6 @@ final class ImageScaler {
     Shape shape = image.shape();
     int height = shape.height();
     int width = shape.width();
-    int channels = shape.channels();
     if (height == size && width == size) {
       return image;
     }
