@@ -90,7 +90,7 @@ public enum ExifOrientation {
   private static long number(byte[] bytes, int from, int length, boolean little) {
     long value = 0;
     for (int i = 0; i < length; i++) {
-      value = value << 8 | (bytes[little ? from + length - 1 - i : from + i] & 0xFF);
+      value = (value << 8) | (bytes[little ? from + length - 1 - i : from + i] & 0xFF);
     }
     return value;
   }

@@ -35,14 +35,14 @@ final class RunLengths {
         }
         int value = 0;
         for (int i = 0; i < wide; i++) {
-          value |= (bytes[at++] & 0xFF) << 8 * i;
+          value |= (bytes[at++] & 0xFF) << (8 * i);
         }
         for (int i = 0; i < run; i++) {
           values[done++] = value;
         }
       } else {
         long packed = (header >> 1) * width;
-        if (header >> 1 == 0) {
+        if ((header >> 1) == 0) {
           throw damaged();
         }
         int take = (int) Math.min((header >> 1) * 8, (long) count - done);
@@ -64,9 +64,9 @@ final class RunLengths {
     int first = from + (int) (bit >> 3);
     int shift = (int) (bit & 7);
     for (int i = 0; i * 8 < shift + width; i++) {
-      value |= (bytes[first + i] & 0xFFL) << 8 * i;
+      value |= (bytes[first + i] & 0xFFL) << (8 * i);
     }
-    return (int) (value >>> shift & (1L << width) - 1);
+    return (int) ((value >>> shift) & ((1L << width) - 1));
   }
 
   private static FormatException damaged() {

@@ -49,7 +49,7 @@ final class Snappy {
       int offset = number(packed, at, bytes);
       at += bytes;
       if (kind == 1) {
-        length = (tag >> 2 & 7) + 4;
+        length = ((tag >> 2) & 7) + 4;
         offset |= (tag >> 5) << 8;
       }
       if (offset < 1 || offset > to || length > size - to) {
@@ -72,7 +72,7 @@ final class Snappy {
     }
     int value = 0;
     for (int i = 0; i < length; i++) {
-      value |= (bytes[at + i] & 0xFF) << 8 * i;
+      value |= (bytes[at + i] & 0xFF) << (8 * i);
     }
     return value;
   }

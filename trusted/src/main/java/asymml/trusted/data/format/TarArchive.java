@@ -255,7 +255,7 @@ public final class TarArchive {
         if (value >= 1L << 54) {
           throw damaged("a header declares a size that is no number", headerAt);
         }
-        value = value << 8 | (header[i] & 0xFF);
+        value = (value << 8) | (header[i] & 0xFF);
       }
       return value;
     }

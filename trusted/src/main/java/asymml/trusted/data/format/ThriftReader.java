@@ -184,7 +184,7 @@ final class ThriftReader {
 
   private long zigzag() throws FormatException {
     long value = varint();
-    return value >>> 1 ^ -(value & 1);
+    return (value >>> 1) ^ -(value & 1);
   }
 
   private long varint() throws FormatException {
