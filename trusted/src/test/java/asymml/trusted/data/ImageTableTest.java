@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -129,7 +130,7 @@ class ImageTableTest {
   void columns_of_classes_and_groups_are_named() throws Exception {
     DataSet data = open(new Decoding.Columns("finding", "patient"), PATIENTS);
     assertThat(data.train().classNames()).containsExactly("cat", "dog");
-    long[] groups = data.train().groups();
+    long[] groups = Objects.requireNonNull(data.train().groups());
     // In the order of classes.
     assertThat(groups).hasSize(4);
   }
@@ -174,13 +175,13 @@ class ImageTableTest {
   @Test
   void parts_of_a_set_keep_their_groups() throws Exception {
     DataSet data = open(new Decoding.Columns("finding", "patient"), PATIENTS);
-    long[] all = data.train().groups();
+    long[] all = Objects.requireNonNull(data.train().groups());
     assertThat(open(new Decoding.Columns("finding", null), PATIENTS).train().groups()).isNull();
     ImageSet part = data.train().subset(3, 5);
     for (int i = 0; i < 3; i++) {
       for (int j = 0; j < 4; j++) {
         if (Arrays.equals(SampleFiles.pixels(part, i), SampleFiles.pixels(data.train(), j))) {
-          assertThat(part.groups()[i]).isEqualTo(all[j]);
+          assertThat(Objects.requireNonNull(part.groups())[i]).isEqualTo(all[j]);
         }
       }
     }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -202,7 +203,7 @@ class ParquetRowsTest {
     SampleFiles.write(
         shards, "test.parquet", rows(TEST).column("patient", List.of(1L, 2L)).write());
     DataSet data = DataSets.open(shards.toString(), decoding, SampleFiles.SILENT);
-    long[] groups = data.train().groups();
+    long[] groups = Objects.requireNonNull(data.train().groups());
     // Sorted by class: rows 0 and 2, then rows 1 and 3.
     assertThat(groups).hasSize(4);
     assertThat(groups[1]).isEqualTo(groups[2]);

@@ -7,6 +7,7 @@ import asymml.trusted.data.format.TarFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -241,8 +242,10 @@ class TarSamplesTest {
     }
     DataSet data = DataSets.open(shards.toString(), decoding, SampleFiles.SILENT);
     assertThat(data.train().classNames()).containsExactly("cat", "dog");
-    assertThat(data.train().groups()[0]).isEqualTo(data.train().groups()[1]);
-    assertThat(data.train().groups()[0]).isNotEqualTo(data.test().groups()[0]);
+    assertThat(Objects.requireNonNull(data.train().groups())[0])
+        .isEqualTo(Objects.requireNonNull(data.train().groups())[1]);
+    assertThat(Objects.requireNonNull(data.train().groups())[0])
+        .isNotEqualTo(Objects.requireNonNull(data.test().groups())[0]);
     SampleFiles.write(shards, "train.tar", train().end());
     assertThatThrownBy(() -> DataSets.open(shards.toString(), decoding, SampleFiles.SILENT))
         .hasMessageContaining("train.tar: 0001 has no class: neither 0001.cls nor 0001.json is");

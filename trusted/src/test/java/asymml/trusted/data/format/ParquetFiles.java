@@ -17,8 +17,13 @@ import org.jspecify.annotations.Nullable;
 /// Writes Parquet files for tests: optional columns of byte arrays, text and whole numbers of 64
 /// bits, some in a group, in the form that its settings say.
 public final class ParquetFiles {
+  /// The codec unpacked.
   public static final int UNPACKED = 0;
+
+  /// The codec snappy.
   public static final int SNAPPY = 1;
+
+  /// The codec gzip.
   public static final int GZIP = 2;
 
   /// A column; one with two names is in a group.
@@ -36,39 +41,69 @@ public final class ParquetFiles {
   private boolean version2;
   private boolean dictionary;
 
-  /// Adds a column of `byte[]`, `String`, `Long` or nulls.
+  /// An empty file.
+  public ParquetFiles() {}
+
+  /// Adds a column.
+  ///
+  /// @param path its name, or that of a group and its own with a dot between
+  /// @param values of `byte[]`, `String`, `Long` or null
+  /// @return this
   public ParquetFiles column(String path, List<? extends @Nullable Object> values) {
     boolean text = values.stream().anyMatch(String.class::isInstance);
     columns.add(new Column(List.of(path.split("[.]")), text, values));
     return this;
   }
 
+  /// Adds to what the file says of itself.
+  ///
+  /// @param key of the entry
+  /// @param value of the entry
+  /// @return this
   public ParquetFiles metadata(String key, String value) {
     metadata.put(key, value);
     return this;
   }
 
+  /// Bounds row groups and pages.
+  ///
+  /// @param ofGroup most rows of a row group
+  /// @param ofPage most rows of a page
+  /// @return this
   public ParquetFiles rows(int ofGroup, int ofPage) {
     rowsOfGroup = ofGroup;
     rowsOfPage = ofPage;
     return this;
   }
 
+  /// Packs pages.
+  ///
+  /// @param by a codec above
+  /// @return this
   public ParquetFiles packed(int by) {
     codec = by;
     return this;
   }
 
+  /// Writes pages of version 2.
+  ///
+  /// @return this
   public ParquetFiles version2() {
     version2 = true;
     return this;
   }
 
+  /// Writes dictionaries.
+  ///
+  /// @return this
   public ParquetFiles dictionaries() {
     dictionary = true;
     return this;
   }
 
+  /// The file.
+  ///
+  /// @return new
   public byte[] write() {
     Out file = new Out();
     file.text("PAR1");
