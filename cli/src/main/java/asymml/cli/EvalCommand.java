@@ -98,6 +98,7 @@ final class EvalCommand implements Callable<Integer> {
         InferenceFlags.spec(spec, batchSize, threads.number(), workerRecord);
     PrintWriter out = spec.commandLine().getOut();
     try (TrainedRun run = runOptions.open()) {
+      out.println("model    " + run.whichModel());
       DataSpec own = run.spec().data();
       TestSet test =
           run.openTest(

@@ -35,6 +35,9 @@ public final class ResolvedRun {
   /// Test images that are training images too.
   private final int tested;
 
+  /// Validation images that are training images too.
+  private final int validated;
+
   private final @Nullable ImageSet publicImages;
   private final Graph graph;
   private final Plan plan;
@@ -47,9 +50,11 @@ public final class ResolvedRun {
       Graph graph,
       Plan plan) {
     this.spec = spec;
-    copies = opened.train().size() - data.train().size();
+    int aside = data.validation() == null ? 0 : data.validation().size();
+    copies = opened.train().size() - data.train().size() - aside;
     this.data = data;
     tested = data.test().sharedWith(data.train());
+    validated = data.validation() == null ? 0 : data.validation().sharedWith(data.train());
     this.publicImages = publicImages;
     this.graph = graph;
     this.plan = plan;
@@ -126,9 +131,16 @@ public final class ResolvedRun {
             plan));
   }
 
-  /// In a run that is accounted for, each training image once: a guarantee is for one example, and
-  /// an image in two would have twice the sensitivity.
-  private static DataSet counted(TrainingSpec spec, DataSet data) {
+  /// The data of a run: validation images are set aside, and in a run that is accounted for each
+  /// training image counts once: a guarantee is for one example, and an image in two would have
+  /// twice the sensitivity.
+  private static DataSet counted(TrainingSpec spec, DataSet opened) {
+    DataSet data;
+    try {
+      data = spec.training().split(opened);
+    } catch (IllegalArgumentException e) {
+      throw new InvalidSpecException(Finding.Kind.MISFIT, e);
+    }
     return spec.training().privacy().accounted() ? data.withTrain(data.train().distinct()) : data;
   }
 
@@ -216,7 +228,7 @@ public final class ResolvedRun {
 
   /// Bounds and bases would be statistics of the private images that are among the public ones.
   private static void requireOthers(ImageSet publicImages, DataSet data) {
-    int shared = publicImages.sharedWith(data.train(), data.test());
+    int shared = publicImages.sharedWith(data.train(), data.heldOut(), data.test());
     if (shared > 0) {
       throw new InvalidSpecException(
           Finding.of(
@@ -236,8 +248,8 @@ public final class ResolvedRun {
 
   /// What it trains and tests on.
   ///
-  /// @return the limited splits; in a run that is accounted for without training images whose
-  ///   pixels another has
+  /// @return the limited splits, with validation images where the run sets some aside; in a run that
+  ///   is accounted for without training images whose pixels another has
   public DataSet data() {
     return data;
   }
@@ -282,28 +294,40 @@ public final class ResolvedRun {
             ? ""
             : "; %s %s left out, since each image counts once"
                 .formatted(copies, copies == 1 ? "copy of another is" : "copies of others are");
-    String leaked =
-        tested == 0
-            ? ""
-            : "; WARNING: %s of the test images %s among the training images too, so that test accuracy is too high"
-                .formatted(tested, tested == 1 ? "is" : "are");
+    String leaked = leaked("test", tested) + leaked("validation", validated);
     DpSgd dpSgd = spec.training().privacy().dpSgd();
     int batch = dpSgd == null ? spec.training().batchSize() : dpSgd.logicalBatchSize();
     String whole =
         batch <= data.train().size()
             ? ""
             : "; an epoch is one step, since the batch size of %s is more".formatted(batch);
-    return describeSizes() + once + leaked + whole;
+    return describeSizes() + once + leaked + whole + measuring();
+  }
+
+  private static String leaked(String split, int images) {
+    return images == 0
+        ? ""
+        : "; WARNING: %s of the %s images %s among the training images too, so that %s accuracy is too high"
+            .formatted(images, split, images == 1 ? "is" : "are", split);
+  }
+
+  /// What validation images are for in a run that is accounted for.
+  private String measuring() {
+    return data.validation() != null && !spec.training().choosesBest()
+        ? "; validation images choose no model, which would be a release: that of the last epoch is"
+            + " the run's"
+        : "";
   }
 
   /// The data in words that say nothing of their contents.
   ///
   /// @return name, sizes, shape and number of classes in one line
   public String describeSizes() {
-    return "%s: %s training and %s test images of %s, %s classes"
+    return "%s: %s training%s and %s test images of %s, %s classes"
         .formatted(
             data.name(),
             data.train().size(),
+            data.validation() == null ? "" : ", %s validation".formatted(data.validation().size()),
             data.test().size(),
             data.train().shape(),
             data.train().classNames().size());

@@ -22,6 +22,7 @@ import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainConfig.Schedule;
+import asymml.trusted.train.Validation;
 import asymml.wire.Encoding;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -222,7 +223,26 @@ final class SpecReader {
         given("seed", SpecReader::seed, defaults.seed()),
         privacy,
         shield,
-        list("freeze", text -> text, List.of()));
+        list("freeze", text -> text, List.of()),
+        validation());
+  }
+
+  private Validation validation() {
+    return new Validation(
+        given("validation-split", SpecReader::number, Validation.NONE.share()),
+        given("early-stopping", SpecReader::patience, Validation.NONE.patience()));
+  }
+
+  /// Epochs to wait for, or none.
+  private static int patience(String text) {
+    if (text.strip().equals(NONE)) {
+      return 0;
+    }
+    int epochs = integer(text);
+    if (epochs < 1) {
+      throw new IllegalArgumentException("must be at least 1 epoch, or %s: %s".formatted(NONE, text));
+    }
+    return epochs;
   }
 
   private static void requireProtected(Mode mode, Shield shield, PrivacyConfig privacy) {

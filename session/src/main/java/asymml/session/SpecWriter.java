@@ -35,6 +35,7 @@ final class SpecWriter {
     values.put("data", data.source());
     values.put("limit-train", data.limitTrain().toString());
     values.put("limit-test", data.limitTest().toString());
+    values.put("validation-split", training.validation().share());
     Decoding decoding = data.decoding();
     values.put(SpecReader.MAX_IMAGE_PIXELS, decoding.limits().imagePixels());
     values.put(
@@ -130,6 +131,8 @@ final class SpecWriter {
   private void optimisation(TrainConfig training) {
     TrainConfig.Optimizer optimizer = training.optimizer();
     values.put("epochs", training.epochs());
+    int patience = training.validation().patience();
+    values.put("early-stopping", patience == 0 ? SpecReader.NONE : patience);
     values.put("batch-size", training.batchSize());
     values.put("learning-rate", optimizer.learningRate());
     values.put("momentum", optimizer.momentum());

@@ -39,6 +39,14 @@ public final class SettingFlags {
             "N",
             "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
         .flag(
+            "validation-split",
+            "F",
+            "Set a share F of the training images aside, the same of each class: not trained on,"
+                + " but evaluated after each epoch in place of the test images. The model of the"
+                + " epoch with the best validation accuracy is then the run's; in a run that is"
+                + " accounted for the last one's, since the choice would be a release (default:"
+                + " ${DEFAULT-VALUE}).")
+        .flag(
             "max-image-pixels",
             "N",
             "Refuse images that declare more pixels, height times width, before memory is taken"
@@ -210,6 +218,12 @@ public final class SettingFlags {
             "Public images of the same shape, for clip norms and bases of a run that is"
                 + " accounted for (default: ${DEFAULT-VALUE}).")
         .flag("epochs", "N", "Passes over the training images (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "early-stopping",
+            "PATIENCE",
+            "With --validation-split: end training when validation accuracy has not improved for"
+                + " PATIENCE epochs; not in a run that is accounted for (default:"
+                + " ${DEFAULT-VALUE}).")
         .flag("batch-size", "N", "Images a step (default: ${DEFAULT-VALUE}).")
         .flag(
             "learning-rate",

@@ -57,14 +57,8 @@ final class Checkpoint {
       Parameters released,
       Map<String, float[]> state)
       throws IOException {
-    Map<String, String> metadata = new LinkedHashMap<>(identity);
-    metadata.put(EPOCH, Integer.toString(position.epoch));
-    metadata.put(STEP, Long.toString(position.step));
-    position.totals.save(metadata);
-    List<NamedTensor> tensors = new ArrayList<>();
-    for (Parameter p : parameters.all()) {
-      tensors.add(NamedTensor.of(p.name(), p.shape(), released.value(p.name()).segment()));
-    }
+    Map<String, String> metadata = metadata(identity, position);
+    List<NamedTensor> tensors = model(released);
     if (released != parameters) {
       for (Parameter p : parameters.all()) {
         tensors.add(
@@ -81,6 +75,39 @@ final class Checkpoint {
     state.forEach((name, values) ->
         tensors.add(NamedTensor.of(SPLIT + name, new int[] {values.length}, values)));
     SafeTensors.write(store, file, metadata, tensors);
+  }
+
+  /// Writes the model alone, from which no run continues.
+  ///
+  /// @param store how the file is stored
+  /// @param identity describes the model and its run
+  /// @param position how far the run is
+  /// @param released the model
+  /// @throws IOException if it cannot be written; the old one then remains
+  static void writeModel(
+      PrivateStore store,
+      Path file,
+      Map<String, String> identity,
+      Position position,
+      Parameters released)
+      throws IOException {
+    SafeTensors.write(store, file, metadata(identity, position), model(released));
+  }
+
+  private static Map<String, String> metadata(Map<String, String> identity, Position position) {
+    Map<String, String> metadata = new LinkedHashMap<>(identity);
+    metadata.put(EPOCH, Integer.toString(position.epoch));
+    metadata.put(STEP, Long.toString(position.step));
+    position.totals.save(metadata);
+    return metadata;
+  }
+
+  private static List<NamedTensor> model(Parameters released) {
+    List<NamedTensor> tensors = new ArrayList<>();
+    for (Parameter p : released.all()) {
+      tensors.add(NamedTensor.of(p.name(), p.shape(), released.value(p.name()).segment()));
+    }
+    return tensors;
   }
 
   /// Reads a checkpoint into a run of the same identity.

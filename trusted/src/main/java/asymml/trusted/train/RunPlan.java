@@ -26,7 +26,8 @@ record RunPlan(
     Graph graph,
     Plan plan,
     LearningRateSchedule schedule) {
-  static RunPlan of(TrainConfig config, DataSet data) {
+  static RunPlan of(TrainConfig config, DataSet all) {
+    DataSet data = config.split(all);
     // The statistics of private pixels would be a release of their own.
     Normalization normalization =
         config.privacy().accounted()
@@ -144,6 +145,9 @@ record RunPlan(
     identity.put("labelSmoothing", Float.toString(config.labelSmoothing()));
     identity.put("augmentation", augmentation().toString());
     identity.put("trainData", data.train().digest());
+    if (data.validation() != null) {
+      identity.put("validationData", data.validation().digest());
+    }
     identity.put("testData", data.test().digest());
     return identity;
   }

@@ -3,6 +3,7 @@ package asymml.trusted.train;
 import asymml.model.Architecture;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
+import asymml.trusted.data.DataSet;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
@@ -34,6 +35,7 @@ import java.util.function.Consumer;
 ///   follows from the target
 /// @param shield what hides the data from workers; with [Shield.Shares] the run is accounted for
 /// @param frozen layers that are not trained, as [asymml.model.Graph#frozen] takes them
+/// @param validation which training images are set aside, and what they decide
 public record TrainConfig(
     Architecture model,
     Zoo.Norm norm,
@@ -51,7 +53,8 @@ public record TrainConfig(
     long seed,
     PrivacyConfig privacy,
     Shield shield,
-    List<String> frozen) {
+    List<String> frozen,
+    Validation validation) {
 
   /// A configuration that trains all layers; see the components.
   ///
@@ -105,7 +108,8 @@ public record TrainConfig(
         seed,
         privacy,
         shield,
-        List.of());
+        List.of(),
+        Validation.NONE);
   }
 
   /// Stochastic gradient descent with momentum.
@@ -217,6 +221,15 @@ public record TrainConfig(
               + " gradients gives output gradients the noise of residuals");
     }
     check(epochs >= 1, "epochs must be at least 1", epochs);
+    if (validation.patience() > 0 && privacy.accounted()) {
+      throw new IllegalArgumentException(
+          "early stopping lets private validation images decide when training ends, which is a"
+              + " release that no epsilon covers: it does not go with a run that is accounted for");
+    }
+    check(
+        validation.patience() < epochs,
+        "early stopping has an effect only if its patience is below the run's " + epochs + " epochs",
+        validation.patience());
     optimizer.requireWithin(epochs);
     check(batchSize >= 1, "batch size must be at least 1", batchSize);
     check(
@@ -230,6 +243,31 @@ public record TrainConfig(
           "masks hide residuals and gradients, and both are accounted for: protect gradients or"
               + " all channels");
     }
+  }
+
+  /// Whether the model of the run is that of the epoch with the best validation accuracy, and not
+  /// of the last one. In a run that is accounted for it never is: private images that choose a
+  /// model are a release that no epsilon covers.
+  ///
+  /// @return false without validation images
+  public boolean choosesBest() {
+    return validation.isOn() && !privacy.accounted();
+  }
+
+  /// Sets the validation images of this run aside. In a run that is accounted for the choice is
+  /// not stratified, so that whether an image is trained on follows from no other image's label,
+  /// and pixels are normalised by constants.
+  ///
+  /// @param data all images
+  /// @return the same data set if nothing is to be set aside, or it is already
+  /// @throws IllegalArgumentException if there are too few images
+  public DataSet split(DataSet data) {
+    if (!validation.isOn() || data.validation() != null) {
+      return data;
+    }
+    return privacy.accounted()
+        ? data.withIndependentValidation(validation.share(), seed)
+        : data.withValidation(validation.share(), seed);
   }
 
   /// Whether clip bounds or bases come from public images.
@@ -405,6 +443,15 @@ public record TrainConfig(
     return with(draft -> draft.frozen = frozen);
   }
 
+  /// This configuration with another `validation`.
+  ///
+  /// @param validation which training images are set aside, and what they decide
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withValidation(Validation validation) {
+    return with(draft -> draft.validation = validation);
+  }
+
   private TrainConfig with(Consumer<Draft> change) {
     Draft draft = new Draft(this);
     change.accept(draft);
@@ -430,6 +477,7 @@ public record TrainConfig(
     private PrivacyConfig privacy;
     private Shield shield;
     private List<String> frozen;
+    private Validation validation;
 
     private Draft(TrainConfig config) {
       model = config.model;
@@ -449,6 +497,7 @@ public record TrainConfig(
       privacy = config.privacy;
       shield = config.shield;
       frozen = config.frozen;
+      validation = config.validation;
     }
 
     private TrainConfig config() {
@@ -469,7 +518,8 @@ public record TrainConfig(
           seed,
           privacy,
           shield,
-          frozen);
+          frozen,
+          validation);
     }
   }
 
