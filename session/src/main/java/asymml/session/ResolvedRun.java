@@ -138,6 +138,7 @@ public final class ResolvedRun {
     DataSet data;
     try {
       data = spec.training().split(opened);
+      var _ = spec.training().classWeights().of(data.train());
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }

@@ -16,6 +16,7 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
@@ -53,6 +54,7 @@ final class SpecReader {
   static final String STORED = "stored";
 
   static final String NONE = "none";
+  static final String BALANCED = "balanced";
   static final String EXACT = "exact";
   static final String SAMPLED = "sampled:";
 
@@ -224,7 +226,26 @@ final class SpecReader {
         privacy,
         shield,
         list("freeze", text -> text, List.of()),
-        validation());
+        validation(),
+        given("class-weights", SpecReader::classWeights, defaults.classWeights()));
+  }
+
+  private static ClassWeights classWeights(String text) {
+    return switch (text) {
+      case NONE -> new ClassWeights.Equal();
+      case BALANCED -> new ClassWeights.Balanced();
+      default -> {
+        try {
+          yield new ClassWeights.Given(
+              Stream.of(text.split(",", -1)).map(each -> Float.valueOf(each.strip())).toList());
+        } catch (NumberFormatException e) {
+          throw new IllegalArgumentException(
+              "'%s' is neither %s nor %s nor numbers with commas, one for each class"
+                  .formatted(text, NONE, BALANCED),
+              e);
+        }
+      }
+    };
   }
 
   private Validation validation() {

@@ -4,6 +4,7 @@ import asymml.trusted.data.Decoding;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import java.util.EnumSet;
@@ -142,6 +143,11 @@ final class SpecWriter {
     values.put("step-factor", optimizer.factor());
     values.put("warm-up-epochs", optimizer.warmUpEpochs());
     values.put("label-smoothing", training.labelSmoothing());
+    values.put(
+        "class-weights",
+        training.classWeights() instanceof ClassWeights.Given(List<Float> weights)
+            ? weights
+            : training.classWeights().toString());
     values.put("seed", training.seed());
   }
 

@@ -256,6 +256,13 @@ public final class SettingFlags {
             "label-smoothing",
             "S",
             "Share of the target that is spread over all classes (default: ${DEFAULT-VALUE}).")
+        .list(
+            "class-weights",
+            "WEIGHTS",
+            "What the loss of an image is multiplied by: none, balanced (each class counts the same"
+                + " in all, by its number of training images; not in a run that is accounted for),"
+                + " or numbers with commas, one for each class in the order of their names"
+                + " (default: ${DEFAULT-VALUE}).")
         .flag(
             "seed",
             "N",

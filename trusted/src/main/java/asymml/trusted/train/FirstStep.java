@@ -105,7 +105,7 @@ public final class FirstStep implements AutoCloseable {
         parameters,
         batch,
         classes,
-        run.config().labelSmoothing(),
+        run.loss(),
         run.config().seed());
   }
 

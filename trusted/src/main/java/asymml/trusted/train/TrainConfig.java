@@ -36,6 +36,7 @@ import java.util.function.Consumer;
 /// @param shield what hides the data from workers; with [Shield.Shares] the run is accounted for
 /// @param frozen layers that are not trained, as [asymml.model.Graph#frozen] takes them
 /// @param validation which training images are set aside, and what they decide
+/// @param classWeights how much the examples of each class count in the loss
 public record TrainConfig(
     Architecture model,
     Zoo.Norm norm,
@@ -54,7 +55,8 @@ public record TrainConfig(
     PrivacyConfig privacy,
     Shield shield,
     List<String> frozen,
-    Validation validation) {
+    Validation validation,
+    ClassWeights classWeights) {
 
   /// A configuration that trains all layers; see the components.
   ///
@@ -109,7 +111,8 @@ public record TrainConfig(
         privacy,
         shield,
         List.of(),
-        Validation.NONE);
+        Validation.NONE,
+        new ClassWeights.Equal());
   }
 
   /// Stochastic gradient descent with momentum.
@@ -225,6 +228,11 @@ public record TrainConfig(
       throw new IllegalArgumentException(
           "early stopping lets private validation images decide when training ends, which is a"
               + " release that no epsilon covers: it does not go with a run that is accounted for");
+    }
+    if (classWeights instanceof ClassWeights.Balanced && privacy.accounted()) {
+      throw new IllegalArgumentException(
+          "balanced class weights are counts of private labels, which no epsilon covers: in a run"
+              + " that is accounted for, give the weights themselves (class-weights 1,2,0.5)");
     }
     check(
         validation.patience() < epochs,
@@ -452,6 +460,15 @@ public record TrainConfig(
     return with(draft -> draft.validation = validation);
   }
 
+  /// This configuration with other `classWeights`.
+  ///
+  /// @param classWeights how much the examples of each class count in the loss
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withClassWeights(ClassWeights classWeights) {
+    return with(draft -> draft.classWeights = classWeights);
+  }
+
   private TrainConfig with(Consumer<Draft> change) {
     Draft draft = new Draft(this);
     change.accept(draft);
@@ -478,6 +495,7 @@ public record TrainConfig(
     private Shield shield;
     private List<String> frozen;
     private Validation validation;
+    private ClassWeights classWeights;
 
     private Draft(TrainConfig config) {
       model = config.model;
@@ -498,6 +516,7 @@ public record TrainConfig(
       shield = config.shield;
       frozen = config.frozen;
       validation = config.validation;
+      classWeights = config.classWeights;
     }
 
     private TrainConfig config() {
@@ -519,7 +538,8 @@ public record TrainConfig(
           privacy,
           shield,
           frozen,
-          validation);
+          validation,
+          classWeights);
     }
   }
 
