@@ -22,6 +22,7 @@ import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
 import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainConfig.Algorithm;
 import asymml.trusted.train.TrainConfig.Schedule;
 import asymml.trusted.train.Validation;
 import asymml.wire.Encoding;
@@ -198,10 +199,19 @@ final class SpecReader {
     Mode mode = given("mode", choice(Mode.values(), Mode::label), DEFAULTS.training().mode());
     requireProtected(mode, shield, privacy);
     Architecture model = given("model", ModelFile::architecture, defaults.model());
+    Algorithm algorithm =
+        given(
+            "optimizer",
+            choice(Algorithm.values(), SpecWriter::label),
+            defaults.optimizer().algorithm());
     TrainConfig.Optimizer optimizer =
-        privacy.dpSgd() == null
-            ? defaults.optimizer().withLearningRate(Defaults.learningRate(model.name()))
-            : defaults.optimizer();
+        switch (algorithm) {
+          case SGD ->
+              privacy.dpSgd() == null
+                  ? defaults.optimizer().withLearningRate(Defaults.learningRate(model.name()))
+                  : defaults.optimizer();
+          case ADAMW -> Defaults.adamw(defaults.optimizer(), privacy.dpSgd() != null);
+        };
     return new TrainConfig(
         model,
         given(
@@ -279,6 +289,7 @@ final class SpecReader {
 
   private TrainConfig.Optimizer optimizer(TrainConfig.Optimizer defaults) {
     return new TrainConfig.Optimizer(
+        defaults.algorithm(),
         given("learning-rate", SpecReader::decimal, defaults.learningRate()),
         given("momentum", SpecReader::decimal, defaults.momentum()),
         given("weight-decay", SpecReader::decimal, defaults.weightDecay()),

@@ -135,6 +135,7 @@ final class SpecWriter {
     int patience = training.validation().patience();
     values.put("early-stopping", patience == 0 ? SpecReader.NONE : patience);
     values.put("batch-size", training.batchSize());
+    values.put("optimizer", label(optimizer.algorithm()));
     values.put("learning-rate", optimizer.learningRate());
     values.put("momentum", optimizer.momentum());
     values.put("weight-decay", optimizer.weightDecay());

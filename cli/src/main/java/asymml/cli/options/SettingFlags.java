@@ -226,14 +226,19 @@ public final class SettingFlags {
                 + " ${DEFAULT-VALUE}).")
         .flag("batch-size", "N", "Images a step (default: ${DEFAULT-VALUE}).")
         .flag(
+            "optimizer",
+            "NAME",
+            "sgd (with momentum) or adamw (weights decay apart from the gradient; takes as much"
+                + " memory again as the parameters) (default: ${DEFAULT-VALUE}).")
+        .flag(
             "learning-rate",
             "RATE",
-            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01).")
-        .flag("momentum", "M", "Momentum of SGD (default: ${DEFAULT-VALUE}).")
+            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01, with adamw 0.001).")
+        .flag("momentum", "M", "Momentum of SGD, beta 1 of AdamW (default: ${DEFAULT-VALUE}).")
         .flag(
             "weight-decay",
             "D",
-            "Decay of the weights of linear layers (default: ${DEFAULT-VALUE}).")
+            "Decay of the weights of linear layers (default: ${DEFAULT-VALUE}, with adamw 0.01).")
         .flag(
             "schedule",
             "NAME",

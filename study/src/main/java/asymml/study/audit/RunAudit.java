@@ -19,7 +19,9 @@ import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
+import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.Validation;
 import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.Trainer;
@@ -216,7 +218,9 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
                 rate, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), own.optimizer().factor()))
         .withEpochs(EPOCHS)
         .withRank(new RankPolicy.Fixed(0))
-        .withAugment(false);
+        .withAugment(false)
+        .withValidation(Validation.NONE)
+        .withClassWeights(new ClassWeights.Equal());
   }
 
   private Ledger train(

@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/// The state of a training run in one file, written atomically: parameters, momentum, bases and
-/// clip bounds as tensors; counters and sums as metadata. Data order, augmentation, dropout and
+/// The state of a training run in one file, written atomically: parameters, the optimiser's
+/// state, bases and clip bounds as tensors; counters and sums as metadata. Data order, augmentation, dropout and
 /// learning rate follow from seed and counters and need no state. The noise stream has none that is
 /// kept.
 ///
@@ -23,6 +23,7 @@ import java.util.function.Consumer;
 final class Checkpoint {
   private static final String TRAINED = "trained/";
   private static final String VELOCITY = "velocity/";
+  private static final String SECOND_MOMENT = "second-moment/";
   private static final String SPLIT = "split/";
 
   /// How many epochs the run has, where that must not change: earlier checkpoints all have it.
@@ -70,6 +71,13 @@ final class Checkpoint {
         tensors.add(
             NamedTensor.of(
                 VELOCITY + p.name(), p.shape(), parameters.velocity(p.name()).segment()));
+        if (parameters.hasSecondMoments()) {
+          tensors.add(
+              NamedTensor.of(
+                  SECOND_MOMENT + p.name(),
+                  p.shape(),
+                  parameters.secondMoment(p.name()).segment()));
+        }
       }
     }
     state.forEach((name, values) ->
@@ -150,6 +158,11 @@ final class Checkpoint {
         if (p.trained()) {
           NamedTensor velocity = TrainedModel.find(saved, VELOCITY + p.name(), p, file);
           TrainedModel.copy(velocity, parameters.velocity(p.name()));
+          if (parameters.hasSecondMoments()) {
+            TrainedModel.copy(
+                TrainedModel.find(saved, SECOND_MOMENT + p.name(), p, file),
+                parameters.secondMoment(p.name()));
+          }
         }
       }
       Map<String, float[]> state = new LinkedHashMap<>();

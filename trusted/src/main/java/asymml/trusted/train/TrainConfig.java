@@ -115,10 +115,20 @@ public record TrainConfig(
         new ClassWeights.Equal());
   }
 
-  /// Stochastic gradient descent with momentum.
+  /// What is done with a step's gradient.
+  public enum Algorithm {
+    /// Stochastic gradient descent with momentum; weight decay is part of the gradient.
+    SGD,
+    /// AdamW (arXiv 1711.05101v3): a step is the mean gradient over the root of the mean squared one;
+    /// weights decay apart from it.
+    ADAMW
+  }
+
+  /// The optimiser.
   ///
+  /// @param algorithm what is done with a step's gradient
   /// @param learningRate highest rate, above 0 and finite
-  /// @param momentum 0 to below 1
+  /// @param momentum 0 to below 1; of AdamW beta 1, beside a beta 2 of 0.999
   /// @param weightDecay on weights of linear layers only, at least 0 and finite
   /// @param schedule how the rate falls
   /// @param warmUpEpochs epochs over which it first rises, at least 0 and finite; fractions are
@@ -127,6 +137,7 @@ public record TrainConfig(
   ///   increasing order; empty with other schedules
   /// @param factor for [Schedule#STEP]: what it is multiplied by then, above 0 and at most 1
   public record Optimizer(
+      Algorithm algorithm,
       float learningRate,
       float momentum,
       float weightDecay,
@@ -158,12 +169,81 @@ public record TrainConfig(
       }
     }
 
+    /// Stochastic gradient descent.
+    ///
+    /// @param learningRate highest rate
+    /// @param momentum 0 to below 1
+    /// @param weightDecay on weights of linear layers only
+    /// @param schedule how the rate falls
+    /// @param warmUpEpochs epochs over which it first rises
+    /// @param milestones for [Schedule#STEP]
+    /// @param factor for [Schedule#STEP]
+    public Optimizer(
+        float learningRate,
+        float momentum,
+        float weightDecay,
+        Schedule schedule,
+        double warmUpEpochs,
+        List<Integer> milestones,
+        float factor) {
+      this(
+          Algorithm.SGD,
+          learningRate,
+          momentum,
+          weightDecay,
+          schedule,
+          warmUpEpochs,
+          milestones,
+          factor);
+    }
+
+    /// The same with another algorithm.
+    ///
+    /// @param algorithm what is done with a step's gradient
+    /// @return a new optimiser
+    public Optimizer withAlgorithm(Algorithm algorithm) {
+      return new Optimizer(
+          algorithm,
+          learningRate,
+          momentum,
+          weightDecay,
+          schedule,
+          warmUpEpochs,
+          milestones,
+          factor);
+    }
+
+    /// The same with another weight decay.
+    ///
+    /// @param decay at least 0
+    /// @return a new optimiser
+    public Optimizer withWeightDecay(float decay) {
+      return new Optimizer(
+          algorithm, learningRate, momentum, decay, schedule, warmUpEpochs, milestones, factor);
+    }
+
     /// The same with another highest rate.
     ///
     /// @param rate above 0
     /// @return a new optimiser
     public Optimizer withLearningRate(float rate) {
-      return new Optimizer(rate, momentum, weightDecay, schedule, warmUpEpochs, milestones, factor);
+      return new Optimizer(
+          algorithm, rate, momentum, weightDecay, schedule, warmUpEpochs, milestones, factor);
+    }
+
+    /// As checkpoints hold it, which those of before there was a choice did without the algorithm.
+    @Override
+    public String toString() {
+      return "Optimizer[%slearningRate=%s, momentum=%s, weightDecay=%s, schedule=%s, warmUpEpochs=%s, milestones=%s, factor=%s]"
+          .formatted(
+              algorithm == Algorithm.SGD ? "" : "algorithm=" + algorithm + ", ",
+              learningRate,
+              momentum,
+              weightDecay,
+              schedule,
+              warmUpEpochs,
+              milestones,
+              factor);
     }
 
     /// Refuses what a run of some epochs would ignore or cut short.

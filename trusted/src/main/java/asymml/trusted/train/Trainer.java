@@ -25,7 +25,7 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// Trains a network: draws batches, runs the planned network forward and backward, applies SGD,
+/// Trains a network: draws batches, runs the planned network forward and backward, applies the optimiser,
 /// evaluates after each epoch, and keeps metrics and checkpoint such that a run that was stopped at
 /// any moment continues to the same result.
 public final class Trainer implements AutoCloseable {
@@ -121,6 +121,9 @@ public final class Trainer implements AutoCloseable {
     }
     try (Closer opened = new Closer()) {
       parameters = opened.own(new Parameters(run.graph(), initial.initializer(), true));
+      if (config.optimizer().algorithm() == TrainConfig.Algorithm.ADAMW) {
+        parameters.keepSecondMoments();
+      }
       execution =
           opened.own(
               workers == null

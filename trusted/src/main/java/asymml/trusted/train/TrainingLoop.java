@@ -172,7 +172,11 @@ final class TrainingLoop {
       throws ProtocolException, TrainingException {
     SoftmaxCrossEntropy.Result result = execution.gradients(loader, step);
     TrainConfig.Optimizer optimizer = run.config().optimizer();
-    parameters.update(schedule.at(step), optimizer.momentum(), optimizer.weightDecay());
+    float rate = schedule.at(step);
+    switch (optimizer.algorithm()) {
+      case SGD -> parameters.update(rate, optimizer.momentum(), optimizer.weightDecay());
+      case ADAMW -> parameters.adamw(step, rate, optimizer.momentum(), optimizer.weightDecay());
+    }
     checkpoint.average(step);
     return result;
   }
