@@ -43,6 +43,10 @@ public record EpochMetrics(
     long bytesFromWorker,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double validationLoss,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double validationAccuracy) {
+  /// The components that a line may lack.
+  static final List<String> OPTIONAL =
+      List.of("testLoss", "testAccuracy", "validationLoss", "validationAccuracy");
+
   /// Checks that all numbers are finite and in range.
   ///
   /// @throws IllegalArgumentException naming the value, if one is not
