@@ -133,6 +133,13 @@ public record RunLayout(Path directory, PrivateStore store, StepLease lease) {
     return directory.resolve("masks.json");
   }
 
+  /// Where a report looks for an evaluation of the run's model, which `asymml eval --json` writes.
+  ///
+  /// @return `eval.json`
+  public Path scores() {
+    return directory.resolve("eval.json");
+  }
+
   /// What an audit of the run's privacy found.
   ///
   /// @return `audit.json`
