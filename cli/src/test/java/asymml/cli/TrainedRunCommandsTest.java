@@ -244,9 +244,9 @@ class TrainedRunCommandsTest {
     Path validated = folder.resolve("validated");
     String out =
         said(
-            ("train --mode trusted-only --limit-train 60 --limit-test 20 --batch-size 32 --epochs 30"
-                    + " --validation-split 0.2 --early-stopping 1 --optimizer adamw --class-weights"
-                    + " balanced --progress plain --out "
+            ("train --mode trusted-only --limit-train 60 --limit-test 20 --batch-size 32 --epochs"
+                 + " 30 --validation-split 0.2 --early-stopping 1 --optimizer adamw --class-weights"
+                 + " balanced --progress plain --out "
                     + validated)
                 .replace("  ", " "));
     assertThat(out)
@@ -259,7 +259,8 @@ class TrainedRunCommandsTest {
         .contains("20 test images");
     assertThat(said("export --run %s --out %s".formatted(validated, folder.resolve("best.onnx"))))
         .contains("the best by validation accuracy, as onnx");
-    assertThat(said("report --run " + validated + " --out " + folder.resolve("report.html"))).isNotEmpty();
+    assertThat(said("report --run " + validated + " --out " + folder.resolve("report.html")))
+        .isNotEmpty();
   }
 
   @Test

@@ -503,8 +503,9 @@ public final class Elementwise {
     return columns;
   }
 
-  /// One step of AdamW (Loshchilov and Hutter, arXiv 1711.05101v3, Algorithm 2): `m = beta1 m + (1 -
-  /// beta1) g`, `v = beta2 v + (1 - beta2) g^2`, then `w -= rate (m / c1 / (sqrt(v / c2) + epsilon)
+  /// One step of AdamW (Loshchilov and Hutter, arXiv 1711.05101v3, Algorithm 2): `m = beta1 m + (1
+  /// - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, then `w -= rate (m / c1 / (sqrt(v / c2) +
+  /// epsilon)
   /// + decay w)` with the corrections `c = 1 - beta^step`.
   ///
   /// @param weights w, changed in place
@@ -535,8 +536,8 @@ public final class Elementwise {
     long m = Operands.addressOfSize("first", first, weights.size());
     long v = Operands.addressOfSize("second", second, weights.size());
     long g = Operands.addressOfSize("gradient", gradient, weights.size());
-    float pull = (float) (-rate / (1 - Math.pow(beta1, step)));
-    float spread = (float) (1 / Math.sqrt(1 - Math.pow(beta2, step)));
+    float pull = (float) (-rate / (1 - Math.pow(beta1, (double) step)));
+    float spread = (float) (1 / Math.sqrt(1 - Math.pow(beta2, (double) step)));
     float keep = (float) (1 - (double) rate * decay);
     Parallel.overElements(
         weights.size(),

@@ -154,8 +154,7 @@ public final class SoftmaxCrossEntropy {
     return new Result(loss, examples, correct);
   }
 
-  private static int check(
-      Tensor logits, int[] labels, Terms terms, @Nullable Tensor dLogits) {
+  private static int check(Tensor logits, int[] labels, Terms terms, @Nullable Tensor dLogits) {
     int[] shape = logits.shape();
     if (shape.length != 2 || shape[0] != labels.length) {
       throw new IllegalArgumentException(

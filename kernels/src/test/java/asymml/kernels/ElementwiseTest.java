@@ -344,9 +344,7 @@ class ElementwiseTest {
       refused("target must have 12 elements", b, t -> Elementwise.copyFinite(a, t));
       refused("gradient must have 12 elements", b, t -> Elementwise.sgd(a, a, t, 1, 1, 1));
       refused(
-          "second must have 12 elements",
-          b,
-          t -> Elementwise.adamw(a, a, t, a, 1, 1, 0, 0, 1, 0));
+          "second must have 12 elements", b, t -> Elementwise.adamw(a, a, t, a, 1, 1, 0, 0, 1, 0));
       refused("must have 3 elements", b, t -> Elementwise.addRow(t, a));
       refused("must have 3 elements", b, t -> Elementwise.columnSums(a, t));
     }

@@ -54,7 +54,12 @@ record ReportCurves(List<ReportedRun> runs, List<String> names) {
     chart.getStyler().setMarkerSize(5);
     for (int i = 0; i < runs.size(); i++) {
       Color colour = Charts.COLOURS.get(i % Charts.COLOURS.size());
-      add(chart, runs.get(i), names.get(i) + ", " + runs.get(i).epochs().getFirst().heldOut(), test, colour)
+      add(
+              chart,
+              runs.get(i),
+              names.get(i) + ", " + runs.get(i).epochs().getFirst().heldOut(),
+              test,
+              colour)
           .setLineStyle(new BasicStroke(2f));
       add(chart, runs.get(i), names.get(i) + ", training", train, colour)
           .setLineStyle(

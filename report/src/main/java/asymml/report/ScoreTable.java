@@ -48,10 +48,12 @@ final class ScoreTable {
     facts.put("Balanced accuracy", share(scores, "balancedAccuracy"));
     facts.put("Macro F1", share(scores, "macroF1"));
     facts.put("ROC AUC (mean over classes, each against the rest)", area(scores, "macroRocAuc"));
-    facts.put("Loss", scores.get("loss") instanceof Number n ? Figures.loss(n.doubleValue()) : NONE);
+    facts.put(
+        "Loss", scores.get("loss") instanceof Number n ? Figures.loss(n.doubleValue()) : NONE);
     section.facts(facts);
     PageTable classes =
-        new PageTable("Each class").words("class")
+        new PageTable("Each class")
+            .words("class")
             .numbers("images", "recall", "precision", "F1", "ROC AUC");
     for (Object entry : list(scores.get("classes"))) {
       if (!(entry instanceof Map<?, ?> own && own.get("name") instanceof String name)) {
@@ -81,8 +83,9 @@ final class ScoreTable {
       return;
     }
     PageTable table =
-        new PageTable("Confusion matrix: images of the class in a row that were taken for the class"
-                + " of a column")
+        new PageTable(
+                "Confusion matrix: images of the class in a row that were taken for the class"
+                    + " of a column")
             .words("class")
             .numbers(names.toArray(String[]::new));
     for (int c = 0; c < names.size(); c++) {

@@ -249,8 +249,8 @@ public final class ResolvedRun {
 
   /// What it trains and tests on.
   ///
-  /// @return the limited splits, with validation images where the run sets some aside; in a run that
-  ///   is accounted for without training images whose pixels another has
+  /// @return the limited splits, with validation images where the run sets some aside; in a run
+  ///   that is accounted for without training images whose pixels another has
   public DataSet data() {
     return data;
   }

@@ -271,7 +271,8 @@ final class SpecReader {
     }
     int epochs = integer(text);
     if (epochs < 1) {
-      throw new IllegalArgumentException("must be at least 1 epoch, or %s: %s".formatted(NONE, text));
+      throw new IllegalArgumentException(
+          "must be at least 1 epoch, or %s: %s".formatted(NONE, text));
     }
     return epochs;
   }

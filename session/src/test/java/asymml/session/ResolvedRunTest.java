@@ -80,8 +80,7 @@ class ResolvedRunTest {
     TrainingSpec spec = spec().withProtection(new Epsilon(8), Channel.WEIGHTS);
     TrainingSpec validated =
         spec.withTraining(spec.training().withValidation(new Validation(0.25, 0)));
-    ResolvedRun run =
-        ResolvedRun.of(validated, withCopies(0), TinyImages.images(SHAPE, 4, 1));
+    ResolvedRun run = ResolvedRun.of(validated, withCopies(0), TinyImages.images(SHAPE, 4, 1));
     assertThat(run.data().train().size()).isEqualTo(24);
     assertThat(run.describeData())
         .isEqualTo(
@@ -93,7 +92,8 @@ class ResolvedRunTest {
     assertThat(ResolvedRun.of(plain, withCopies(0), null).describeData()).endsWith("2 classes");
     assertThat(ResolvedRun.of(plain, withCopies(32), null).describeData())
         .contains("48 training, 16 validation")
-        .containsPattern("WARNING: \\d+ of the validation images are among the training images too");
+        .containsPattern(
+            "WARNING: \\d+ of the validation images are among the training images too");
   }
 
   @Test

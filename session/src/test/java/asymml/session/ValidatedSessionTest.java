@@ -59,8 +59,7 @@ class ValidatedSessionTest {
       assertThat(exported).isNotEmptyFile();
     }
     try (TrainingSession session =
-        TrainingSession.resume(
-            ResolvedRun.of(spec(40, 2), DATA, null), folder.resolve("run"))) {
+        TrainingSession.resume(ResolvedRun.of(spec(40, 2), DATA, null), folder.resolve("run"))) {
       assertThat(session.train().outcome()).isEqualTo(Outcome.EARLY_STOPPED);
     }
   }

@@ -31,8 +31,8 @@ public final class ValidationDraw {
   /// @param seed any value
   /// @return places in rising order, as many as those of [#ofPlaces] where classes have enough
   ///   examples
-  /// @throws IllegalArgumentException if there are fewer than 2 examples, the share is out of range,
-  ///   or every class has a single example
+  /// @throws IllegalArgumentException if there are fewer than 2 examples, the share is out of
+  ///   range, or every class has a single example
   public static int[] ofClasses(int[] labels, double share, long seed) {
     int left = count(labels.length, share);
     int[] sizes = new int[Arrays.stream(labels).max().orElse(0) + 1];

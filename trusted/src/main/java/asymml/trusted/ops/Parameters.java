@@ -162,8 +162,9 @@ public final class Parameters implements AutoCloseable {
     changed();
   }
 
-  /// One step of AdamW on the gradients of the last backward pass, with second moments that decay by
-  /// 0.999 and an epsilon of 1e-8. Weights decay, nothing else does, and apart from the gradient.
+  /// One step of AdamW on the gradients of the last backward pass, with second moments that decay
+  /// by 0.999 and an epsilon of 1e-8. Weights decay, nothing else does, and apart from the
+  /// gradient.
   ///
   /// @param step from 0
   /// @param rate the learning rate

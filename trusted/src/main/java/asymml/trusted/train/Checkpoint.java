@@ -14,10 +14,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/// The state of a training run in one file, written atomically: parameters, the optimiser's
-/// state, bases and clip bounds as tensors; counters and sums as metadata. Data order, augmentation, dropout and
-/// learning rate follow from seed and counters and need no state. The noise stream has none that is
-/// kept.
+/// The state of a training run in one file, written atomically: parameters, the optimiser's state,
+/// bases and clip bounds as tensors; counters and sums as metadata. Data order, augmentation,
+/// dropout and learning rate follow from seed and counters and need no state. The noise stream has
+/// none that is kept.
 ///
 /// In clear, the file is protected by its directory's permissions and nothing else.
 final class Checkpoint {

@@ -69,11 +69,7 @@ record DpSgdStep(
       places.dropUnlessFinite(network.logits());
       SoftmaxCrossEntropy.Result result =
           SoftmaxCrossEntropy.evaluate(
-              network.logits(),
-              places.labels,
-              terms,
-              clip.views(),
-              network.logitsGradient());
+              network.logits(), places.labels, terms, clip.views(), network.logitsGradient());
       network.backward();
       clip.add(places);
       loss += result.lossSum();

@@ -119,8 +119,8 @@ public record TrainConfig(
   public enum Algorithm {
     /// Stochastic gradient descent with momentum; weight decay is part of the gradient.
     SGD,
-    /// AdamW (arXiv 1711.05101v3): a step is the mean gradient over the root of the mean squared one;
-    /// weights decay apart from it.
+    /// AdamW (arXiv 1711.05101v3): a step is the mean gradient over the root of the mean squared
+    /// one; weights decay apart from it.
     ADAMW
   }
 
@@ -316,7 +316,9 @@ public record TrainConfig(
     }
     check(
         validation.patience() < epochs,
-        "early stopping has an effect only if its patience is below the run's " + epochs + " epochs",
+        "early stopping has an effect only if its patience is below the run's "
+            + epochs
+            + " epochs",
         validation.patience());
     optimizer.requireWithin(epochs);
     check(batchSize >= 1, "batch size must be at least 1", batchSize);
@@ -342,9 +344,9 @@ public record TrainConfig(
     return validation.isOn() && !privacy.accounted();
   }
 
-  /// Sets the validation images of this run aside. In a run that is accounted for the choice is
-  /// not stratified, so that whether an image is trained on follows from no other image's label,
-  /// and pixels are normalised by constants.
+  /// Sets the validation images of this run aside. In a run that is accounted for the choice is not
+  /// stratified, so that whether an image is trained on follows from no other image's label, and
+  /// pixels are normalised by constants.
   ///
   /// @param data all images
   /// @return the same data set if nothing is to be set aside, or it is already

@@ -25,9 +25,9 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// Trains a network: draws batches, runs the planned network forward and backward, applies the optimiser,
-/// evaluates after each epoch, and keeps metrics and checkpoint such that a run that was stopped at
-/// any moment continues to the same result.
+/// Trains a network: draws batches, runs the planned network forward and backward, applies the
+/// optimiser, evaluates after each epoch, and keeps metrics and checkpoint such that a run that was
+/// stopped at any moment continues to the same result.
 public final class Trainer implements AutoCloseable {
   private final RunPlan run;
   private final InitialValues initial;

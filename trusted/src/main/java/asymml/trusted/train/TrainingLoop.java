@@ -59,8 +59,8 @@ final class TrainingLoop {
     this.batches = run.batches();
   }
 
-  /// Trains until the last epoch, until asked to stop, until validation no longer improves, or until
-  /// the privacy budget is spent.
+  /// Trains until the last epoch, until asked to stop, until validation no longer improves, or
+  /// until the privacy budget is spent.
   ///
   /// @param start where to begin
   Outcome run(Position start) throws IOException, TrainingException {

@@ -36,7 +36,8 @@ class ValidationDrawTest {
   @Test
   void each_class_gives_the_same_share_as_nearly_as_whole_images_allow() {
     int[] labels = labels(50, 30, 20);
-    assertThat(counts(labels, ValidationDraw.ofClasses(labels, 0.1, 3), 3)).containsExactly(5, 3, 2);
+    assertThat(counts(labels, ValidationDraw.ofClasses(labels, 0.1, 3), 3))
+        .containsExactly(5, 3, 2);
     int[] few = labels(5, 5, 5, 5);
     int[] places = ValidationDraw.ofClasses(few, 0.3, 3);
     assertThat(places).hasSize(6).isSorted().doesNotHaveDuplicates();
@@ -58,7 +59,8 @@ class ValidationDrawTest {
     int[] first = ValidationDraw.ofClasses(labels, 0.2, 9);
     assertThat(ValidationDraw.ofClasses(labels.clone(), 0.2, 9)).isEqualTo(first);
     assertThat(ValidationDraw.ofClasses(labels, 0.2, 10)).isNotEqualTo(first);
-    assertThat(ValidationDraw.ofPlaces(200, 0.2, 9)).isEqualTo(ValidationDraw.ofPlaces(200, 0.2, 9));
+    assertThat(ValidationDraw.ofPlaces(200, 0.2, 9))
+        .isEqualTo(ValidationDraw.ofPlaces(200, 0.2, 9));
     assertThat(ValidationDraw.ofPlaces(200, 0.2, 8))
         .isNotEqualTo(ValidationDraw.ofPlaces(200, 0.2, 9));
   }

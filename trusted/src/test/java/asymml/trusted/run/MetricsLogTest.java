@@ -164,16 +164,16 @@ class MetricsLogTest {
 
   @Test
   void an_epoch_is_either_tested_or_validated() {
-    assertThatThrownBy(() ->
-            new EpochMetrics(1, 10, 0.5, 0.5, null, null, 0.1, 0, 0, 0, 0, 0, null, null))
+    assertThatThrownBy(
+            () -> new EpochMetrics(1, 10, 0.5, 0.5, null, null, 0.1, 0, 0, 0, 0, 0, null, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("metrics testLoss and validationLoss: one of them is known, and not both");
-    assertThatThrownBy(() ->
-            new EpochMetrics(1, 10, 0.5, 0.5, 1.0, 0.5, 0.1, 0, 0, 0, 0, 0, 1.0, 0.5))
+    assertThatThrownBy(
+            () -> new EpochMetrics(1, 10, 0.5, 0.5, 1.0, 0.5, 0.1, 0, 0, 0, 0, 0, 1.0, 0.5))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("one of them is known");
-    assertThatThrownBy(() ->
-            new EpochMetrics(1, 10, 0.5, 0.5, null, null, 0.1, 0, 0, 0, 0, 0, 1.0, null))
+    assertThatThrownBy(
+            () -> new EpochMetrics(1, 10, 0.5, 0.5, null, null, 0.1, 0, 0, 0, 0, 0, 1.0, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("metrics validationLoss and validationAccuracy are both known or both not");
   }

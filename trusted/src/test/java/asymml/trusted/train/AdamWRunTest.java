@@ -21,7 +21,6 @@ import asymml.trusted.train.TinyRuns.Course;
 import asymml.trusted.train.TrainConfig.Algorithm;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -65,8 +64,7 @@ class AdamWRunTest {
   void another_algorithm_is_another_run() throws Exception {
     RunLayout layout = layout(folder.resolve("run"));
     run(config(3), DATA, layout, false, new Course(1));
-    TrainConfig sgd =
-        config(3).withOptimizer(config(3).optimizer().withAlgorithm(Algorithm.SGD));
+    TrainConfig sgd = config(3).withOptimizer(config(3).optimizer().withAlgorithm(Algorithm.SGD));
     assertThatThrownBy(() -> run(sgd, DATA, layout, true, Course.toTheEnd()))
         .isInstanceOf(TrainingException.class)
         .hasMessageContaining("another optimizer");

@@ -47,7 +47,8 @@ class ClassWeightsTest {
     assertThat(given(1f, 2f, 0.5f).of(DATA.train())).containsExactly(1f, 2f, 0.5f);
     assertThatThrownBy(() -> given(1f, 2f).of(DATA.train()))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessage("2 class weights for 3 classes: give one for each, in the order of their names");
+        .hasMessage(
+            "2 class weights for 3 classes: give one for each, in the order of their names");
   }
 
   @ParameterizedTest
@@ -81,7 +82,11 @@ class ClassWeightsTest {
                 0.02f, 0.9f, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
             0);
     var rate = layout(folder.resolve("rate"));
-    run(config.withOptimizer(config.optimizer().withLearningRate(0.04f)), DATA, rate, false,
+    run(
+        config.withOptimizer(config.optimizer().withLearningRate(0.04f)),
+        DATA,
+        rate,
+        false,
         Course.toTheEnd());
     var weights = layout(folder.resolve("weights"));
     run(config.withClassWeights(given(2f, 2f, 2f)), DATA, weights, false, Course.toTheEnd());

@@ -91,8 +91,7 @@ class ValidatedRunTest {
     assertThat(split.normalization()).isEqualTo(Normalization.of(split.train()));
     for (int c = 0; c < 3; c++) {
       int label = c;
-      long own =
-          IntStream.range(0, 10).filter(i -> split.heldOut().label(i) == label).count();
+      long own = IntStream.range(0, 10).filter(i -> split.heldOut().label(i) == label).count();
       assertThat(own).isBetween(3L, 4L);
     }
     assertThat(config(2, QUARTER).split(split)).isSameAs(split);
@@ -136,8 +135,7 @@ class ValidatedRunTest {
   }
 
   private static EpochMetrics validated(int epoch, double loss, double accuracy) {
-    return new EpochMetrics(
-        epoch, epoch, 1.0, 1.0, null, null, 1, 1, 1, 1, 1, 1, loss, accuracy);
+    return new EpochMetrics(epoch, epoch, 1.0, 1.0, null, null, 1, 1, 1, 1, 1, 1, loss, accuracy);
   }
 
   @Test
