@@ -83,6 +83,6 @@ public final class ValidationDraw {
       throw new IllegalArgumentException(
           "validation needs an image beside those that are trained on: there are " + size);
     }
-    return (int) Math.clamp(Math.round(share * size), 1, size - 1);
+    return Math.clamp(Math.round(share * size), 1, size - 1);
   }
 }
