@@ -505,7 +505,7 @@ public final class Elementwise {
 
   /// One step of AdamW (Loshchilov and Hutter, arXiv 1711.05101v3, Algorithm 2): `m = beta1 m + (1
   /// - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, then `w -= rate (m / c1 / (sqrt(v / c2) +
-  /// epsilon)
+  ///   epsilon)
   /// + decay w)` with the corrections `c = 1 - beta^step`.
   ///
   /// @param weights w, changed in place

@@ -12,7 +12,6 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -29,15 +28,7 @@ public final class ResolvedRun {
   private final TrainingSpec spec;
   private final DataSet data;
 
-  /// Training images that were left out because others have the same pixels.
-  private final int copies;
-
-  /// Test images that are training images too.
-  private final int tested;
-
-  /// Validation images that are training images too.
-  private final int validated;
-
+  private final DataWords words;
   private final @Nullable ImageSet publicImages;
   private final Graph graph;
   private final Plan plan;
@@ -50,11 +41,8 @@ public final class ResolvedRun {
       Graph graph,
       Plan plan) {
     this.spec = spec;
-    int aside = data.validation() == null ? 0 : data.validation().size();
-    copies = opened.train().size() - data.train().size() - aside;
     this.data = data;
-    tested = data.test().sharedWith(data.train());
-    validated = data.validation() == null ? 0 : data.validation().sharedWith(data.train());
+    words = DataWords.of(spec.training(), opened, data);
     this.publicImages = publicImages;
     this.graph = graph;
     this.plan = plan;
@@ -290,48 +278,14 @@ public final class ResolvedRun {
   ///
   /// @return name, sizes, shape and classes in one line
   public String describeData() {
-    String once =
-        copies == 0
-            ? ""
-            : "; %s %s left out, since each image counts once"
-                .formatted(copies, copies == 1 ? "copy of another is" : "copies of others are");
-    String leaked = leaked("test", tested) + leaked("validation", validated);
-    DpSgd dpSgd = spec.training().privacy().dpSgd();
-    int batch = dpSgd == null ? spec.training().batchSize() : dpSgd.logicalBatchSize();
-    String whole =
-        batch <= data.train().size()
-            ? ""
-            : "; an epoch is one step, since the batch size of %s is more".formatted(batch);
-    return describeSizes() + once + leaked + whole + measuring();
-  }
-
-  private static String leaked(String split, int images) {
-    return images == 0
-        ? ""
-        : "; WARNING: %s of the %s images %s among the training images too, so that %s accuracy is too high"
-            .formatted(images, split, images == 1 ? "is" : "are", split);
-  }
-
-  /// What validation images are for in a run that is accounted for.
-  private String measuring() {
-    return data.validation() != null && !spec.training().choosesBest()
-        ? "; validation images choose no model, which would be a release: that of the last epoch is"
-            + " the run's"
-        : "";
+    return words.all();
   }
 
   /// The data in words that say nothing of their contents.
   ///
   /// @return name, sizes, shape and number of classes in one line
   public String describeSizes() {
-    return "%s: %s training%s and %s test images of %s, %s classes"
-        .formatted(
-            data.name(),
-            data.train().size(),
-            data.validation() == null ? "" : ", %s validation".formatted(data.validation().size()),
-            data.test().size(),
-            data.train().shape(),
-            data.train().classNames().size());
+    return words.sizes();
   }
 
   /// Whether any layer needs a worker.
