@@ -47,6 +47,8 @@ final class SpecReader {
   static final String IMAGE_SIZE = "image-size";
   static final String IMAGE_CACHE = "image-cache";
   static final String WINDOW = "window";
+  static final String LABEL_COLUMN = "label-column";
+  static final String GROUP_COLUMN = "group-column";
 
   /// All of the range of samples.
   static final String FULL = "full";
@@ -97,6 +99,7 @@ final class SpecReader {
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
+    names.addAll(names.indexOf(WINDOW) + 1, List.of(LABEL_COLUMN, GROUP_COLUMN));
     names.addAll(names.indexOf("mode"), List.of("init", "init-public", "freeze"));
     names.addAll(
         names.indexOf("wire"),
@@ -162,7 +165,17 @@ final class SpecReader {
                 defaults.decoding().limits()),
             given(IMAGE_SIZE, SpecReader::imageSize, defaults.decoding().imageSize()),
             given(IMAGE_CACHE, SpecReader::imageCache, defaults.decoding().cacheBytes()),
-            window()));
+            window(),
+            new Decoding.Columns(
+                optional(LABEL_COLUMN, SpecReader::column),
+                optional(GROUP_COLUMN, SpecReader::column))));
+  }
+
+  private static String column(String text) {
+    if (text.isBlank()) {
+      throw new IllegalArgumentException("must name a column");
+    }
+    return text.strip();
   }
 
   private WorkerSpec workers() {

@@ -48,6 +48,12 @@ final class SpecWriter {
     values.put(
         SpecReader.WINDOW,
         decoding.window() == null ? SpecReader.FULL : decoding.window().toString());
+    if (decoding.columns().label() != null) {
+      values.put(SpecReader.LABEL_COLUMN, decoding.columns().label());
+    }
+    if (decoding.columns().group() != null) {
+      values.put(SpecReader.GROUP_COLUMN, decoding.columns().group());
+    }
     values.put("augment", training.augment());
   }
 

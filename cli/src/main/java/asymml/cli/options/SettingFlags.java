@@ -29,6 +29,7 @@ public final class SettingFlags {
             "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of"
                 + " generated shapes; a folder or zip of train/<class>/*.jpg|png and"
                 + " test/<class>/*; a .csv or .tsv file with the columns path, label and split; a"
+                + " .tar or .parquet file or a folder of them (train-*, test-*); a"
                 + " folder of CIFAR-10/100 binary files or of the IDX files of the MNIST family.")
         .flag(
             "limit-train",
@@ -61,6 +62,16 @@ public final class SettingFlags {
             "LOW:HIGH",
             "Of samples of 16 bits, such as 12-bit scans, take LOW to HIGH as black to white; or"
                 + " full: all of 16 bits (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "label-column",
+            "NAME",
+            "The column of a table or Parquet file, or the key in the JSON of tar archives, with"
+                + " each image's class, if it is called neither label nor class.")
+        .flag(
+            "group-column",
+            "NAME",
+            "The column that says which images belong together, such as those of a patient: a group"
+                + " must be in one split.")
         .flag(
             "image-cache",
             "BYTES",

@@ -3,7 +3,10 @@ package asymml.trusted.data;
 import asymml.model.Shape;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -32,7 +35,10 @@ final class ImageFolder {
 
   private static final int COLOURS = 3;
 
-  private record Source(String path, int label) {}
+  /// @param path of the tree
+  /// @param label an index into the classes
+  /// @param group identifies what it has in common with others; 0 where there are no groups
+  private record Source(String path, int label, long group) {}
 
   /// A gray set turned out to have colour: it is decoded anew.
   private static final class ColourFoundException extends Exception {
@@ -66,8 +72,11 @@ final class ImageFolder {
     Map<String, List<String>> testClasses = listing.test(trainClasses.keySet());
     listing.requireSameClasses(trainClasses.keySet());
     List<String> classNames = List.copyOf(trainClasses.keySet());
-    List<Source> train = sources(trainClasses, classNames);
-    List<Source> test = sources(testClasses, classNames);
+    List<Source> train = sources(tree, trainClasses, classNames);
+    List<Source> test = sources(tree, testClasses, classNames);
+    if (decoding.columns().group() != null) {
+      requireGroupsApart(tree, train, test);
+    }
     String first = train.getFirst().path();
     Shape shape = shapeOf(tree, first, decoding);
     String reference = tree.describe(first) + " has";
@@ -110,7 +119,7 @@ final class ImageFolder {
                 .formatted(tree.root(), found, String.join(", ", classNames)));
       }
     }
-    List<Source> test = sources(classes, classNames);
+    List<Source> test = sources(tree, classes, classNames);
     ImageFolder folder = new ImageFolder(tree, decoding, progress, expected, "the model takes");
     int kept = folder.kept(test.size());
     Pixels.requireMemory(tree.root().toString(), kept, expected);
@@ -138,12 +147,35 @@ final class ImageFolder {
         Math.min(images, decoding.keepsAll() ? images : decoding.cacheBytes() / shape.size());
   }
 
-  private static List<Source> sources(Map<String, List<String>> classes, List<String> classNames) {
+  /// An image of a group that is in both splits would be recognised, not classified.
+  private static void requireGroupsApart(ImageTree tree, List<Source> train, List<Source> test)
+      throws DataException {
+    Map<Long, String> trained = new HashMap<>();
+    train.forEach(source -> trained.putIfAbsent(source.group(), source.path()));
+    for (Source source : test) {
+      String other = trained.get(source.group());
+      if (other != null) {
+        throw new DataException(
+            "%s: a group has images in both splits, such as %s and %s; move all of them to one"
+                .formatted(tree.root(), tree.describe(other), tree.describe(source.path())));
+      }
+    }
+  }
+
+  private static List<Source> sources(
+      ImageTree tree, Map<String, List<String>> classes, List<String> classNames) {
     List<Source> sources = new ArrayList<>();
     for (var entry : classes.entrySet()) {
       int label = classNames.indexOf(entry.getKey());
       for (String path : entry.getValue()) {
-        sources.add(new Source(path, label));
+        String group = tree.group(path);
+        sources.add(
+            new Source(
+                path,
+                label,
+                group == null
+                    ? 0
+                    : Pixels.Fingerprint.of(group.getBytes(StandardCharsets.UTF_8)).high()));
       }
     }
     return sources;
@@ -170,6 +202,7 @@ final class ImageFolder {
             });
     AtomicBoolean colour = new AtomicBoolean();
     NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
+    int[] order = tree.readingOrder(sources.stream().map(Source::path).toList());
     ExecutorService workers =
         Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
     try {
@@ -179,7 +212,7 @@ final class ImageFolder {
         int end = Math.min(sources.size(), from + BLOCK);
         blocks.add(
             workers.submit(() -> {
-              decodeBlock(sources, first, end, pixels, colour, refused);
+              decodeBlock(sources, Arrays.copyOfRange(order, first, end), pixels, colour, refused);
               return null;
             }));
       }
@@ -190,7 +223,10 @@ final class ImageFolder {
     }
     requireAll(refused, sources.size());
     int[] labels = sources.stream().mapToInt(Source::label).toArray();
-    return new ImageSet(shape, classNames, labels, pixels);
+    ImageSet images = new ImageSet(shape, classNames, labels, pixels);
+    return decoding.columns().group() == null
+        ? images
+        : images.withGroups(sources.stream().mapToLong(Source::group).toArray());
   }
 
   /// In order. Where colour was found, blocks have ended early, and only the next round tells which
@@ -222,14 +258,16 @@ final class ImageFolder {
 
   private void decodeBlock(
       List<Source> sources,
-      int first,
-      int end,
+      int[] block,
       Pixels pixels,
       AtomicBoolean colour,
       NavigableMap<Integer, DataException> refused)
       throws InterruptedIOException {
     try (ImageDecoder decoder = decoder()) {
-      for (int i = first; i < end && !colour.get(); i++) {
+      for (int i : block) {
+        if (colour.get()) {
+          return;
+        }
         if (Thread.interrupted()) {
           throw new InterruptedIOException("decoding was cancelled");
         }

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// The decoded images of one split with their labels: PRIVATE. Pixels are unsigned bytes `[H, W,
 /// C]`, kept on the Java heap. Immutable, so any number of threads may read it.
@@ -30,12 +31,21 @@ public final class ImageSet {
   /// Where each example's pixels are stored: subsets share the storage.
   private final int[] rows;
 
+  /// The group of each example; null if there are none.
+  private final long @Nullable [] groups;
+
   /// Takes over the labels and decoded pixels; they must not be written to afterwards.
   ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels) {
-    this(shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray());
+    this(shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray(), null);
   }
 
-  private ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels, int[] rows) {
+  private ImageSet(
+      Shape shape,
+      List<String> classNames,
+      int[] labels,
+      Pixels pixels,
+      int[] rows,
+      long @Nullable [] groups) {
     if (labels.length == 0 || classNames.isEmpty()) {
       throw new IllegalArgumentException("an image set has at least one image and one class");
     }
@@ -47,6 +57,24 @@ public final class ImageSet {
     this.labels = labels;
     this.pixels = pixels;
     this.rows = rows;
+    this.groups = groups;
+  }
+
+  /// These images with groups; takes over the array.
+  ImageSet withGroups(long[] groups) {
+    if (groups.length != labels.length) {
+      throw new IllegalArgumentException(
+          groups.length + " groups are not those of " + labels.length + " images");
+    }
+    return new ImageSet(shape, classNames, labels, pixels, rows, groups);
+  }
+
+  /// What images have in common, such as a patient: images of one group belong into one split. The
+  /// numbers follow from the groups' names alone.
+  ///
+  /// @return a number for each image, equal for those of one group; null if there are no groups
+  public long @Nullable [] groups() {
+    return groups == null ? null : groups.clone();
   }
 
   /// An image set made in memory.
@@ -147,7 +175,8 @@ public final class ImageSet {
         classNames,
         Arrays.stream(chosen).map(i -> labels[i]).toArray(),
         pixels,
-        Arrays.stream(chosen).map(i -> rows[i]).toArray());
+        Arrays.stream(chosen).map(i -> rows[i]).toArray(),
+        groups == null ? null : Arrays.stream(chosen).mapToLong(i -> groups[i]).toArray());
   }
 
   /// Each image once: of those with the same pixels the first, whatever their labels and files. An
