@@ -51,7 +51,7 @@ public record DataSet(
   }
 
   /// This data set with a part of the training images set aside, and with the normalisation of
-  /// those that are left.
+  /// those that are left. Where images have groups, whole groups.
   ///
   /// @param share of each class, above 0 and below 1
   /// @param seed of the choice
@@ -59,7 +59,12 @@ public record DataSet(
   /// @throws IllegalArgumentException if there are too few images
   public DataSet withValidation(double share, long seed) {
     int[] labels = IntStream.range(0, train.size()).map(train::label).toArray();
-    DataSet split = withoutPlaces(ValidationDraw.ofClasses(labels, share, seed));
+    long @Nullable [] groups = train.groups();
+    DataSet split =
+        withoutPlaces(
+            groups == null
+                ? ValidationDraw.ofClasses(labels, share, seed)
+                : ValidationDraw.ofGroups(labels, groups, share, seed));
     return new DataSet(
         name,
         split.train,
@@ -70,15 +75,19 @@ public record DataSet(
         cropPadding);
   }
 
-  /// The same without regard to classes: whether an image is trained on follows from no other one.
-  /// The normalisation is still that of all.
+  /// The same without regard to classes: whether an image is trained on follows from its place, or
+  /// its group, and no other image. The normalisation is still that of all.
   ///
   /// @param share of the training images, above 0 and below 1
   /// @param seed of the choice
   /// @return a data set with [#validation]
   /// @throws IllegalArgumentException if there are too few images
   public DataSet withIndependentValidation(double share, long seed) {
-    return withoutPlaces(ValidationDraw.ofPlaces(train.size(), share, seed));
+    long @Nullable [] groups = train.groups();
+    return withoutPlaces(
+        groups == null
+            ? ValidationDraw.ofPlaces(train.size(), share, seed)
+            : ValidationDraw.ofGroups(groups, share, seed));
   }
 
   private DataSet withoutPlaces(int[] places) {

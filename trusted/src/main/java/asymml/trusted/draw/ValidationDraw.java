@@ -1,7 +1,14 @@
 package asymml.trusted.draw;
 
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// Which training examples are set aside for validation: never trained on, fixed by a seed.
 public final class ValidationDraw {
@@ -72,6 +79,93 @@ public final class ValidationDraw {
     int[] places = IntStream.range(0, labels.length).filter(i -> labels[i] == label).toArray();
     int[] order = Shuffle.order(places.length, SplitMix64.of(seed, label).nextLong());
     return Arrays.stream(order).limit(count).map(i -> places[i]);
+  }
+
+  /// Whole groups, taken in an order that the seed decides, each if it brings the shares of the
+  /// classes nearer to the wanted one; a class is never set aside as a whole.
+  ///
+  /// @param labels of all examples, from 0
+  /// @param groups of all examples, any numbers
+  /// @param share of each class, above 0 and below 1
+  /// @param seed any value
+  /// @return places in rising order
+  /// @throws IllegalArgumentException if the share is out of range, or each group has all of a
+  ///   class
+  public static int[] ofGroups(int[] labels, long[] groups, double share, long seed) {
+    count(labels.length, share);
+    int classes = Arrays.stream(labels).max().orElse(0) + 1;
+    double[] sizes = new double[classes];
+    Map<Long, double[]> members = new TreeMap<>();
+    for (int i = 0; i < labels.length; i++) {
+      sizes[labels[i]]++;
+      members.computeIfAbsent(groups[i], _ -> new double[classes])[labels[i]]++;
+    }
+    List<Long> order =
+        members.keySet().stream()
+            .sorted(Comparator.comparingLong(group -> SplitMix64.of(seed, group).nextLong()))
+            .toList();
+    double[] aside = new double[classes];
+    Set<Long> chosen = new HashSet<>();
+    @Nullable Long nearest = null;
+    double least = Double.POSITIVE_INFINITY;
+    for (Long group : order) {
+      double[] own = members.getOrDefault(group, aside);
+      double change = change(aside, own, sizes, share);
+      if (change < 0) {
+        chosen.add(group);
+        Arrays.setAll(aside, c -> aside[c] + own[c]);
+      } else if (change < least) {
+        least = change;
+        nearest = group;
+      }
+    }
+    if (chosen.isEmpty()) {
+      if (nearest == null) {
+        throw new IllegalArgumentException(
+            "each group has all images of a class: none can be set aside for validation");
+      }
+      chosen.add(nearest);
+    }
+    return IntStream.range(0, groups.length).filter(i -> chosen.contains(groups[i])).toArray();
+  }
+
+  /// How much farther the classes' shares are from the wanted one with a group: the sum of squared
+  /// differences over the classes' sizes. Infinite if nothing of a class would be left.
+  private static double change(double[] aside, double[] own, double[] sizes, double share) {
+    double change = 0;
+    for (int c = 0; c < own.length; c++) {
+      if (own[c] > 0) {
+        if (aside[c] + own[c] == sizes[c]) {
+          return Double.POSITIVE_INFINITY;
+        }
+        double missing = share * sizes[c] - aside[c];
+        change += (own[c] * own[c] - 2 * own[c] * missing) / sizes[c];
+      }
+    }
+    return change;
+  }
+
+  /// Whole groups, each by itself with the probability of the share: whether an example is set
+  /// aside follows from its own group and the seed alone.
+  ///
+  /// @param groups of all examples, any numbers
+  /// @param share of the groups, above 0 and below 1
+  /// @param seed any value
+  /// @return places in rising order
+  /// @throws IllegalArgumentException if the share is out of range, or with this seed none or all
+  ///   examples would be set aside
+  public static int[] ofGroups(long[] groups, double share, long seed) {
+    count(groups.length, share);
+    int[] chosen =
+        IntStream.range(0, groups.length)
+            .filter(i -> SplitMix64.of(seed, groups[i]).nextDouble() < share)
+            .toArray();
+    if (chosen.length == 0 || chosen.length == groups.length) {
+      throw new IllegalArgumentException(
+          "with this seed %s of the groups are set aside for validation: give another one, or another share"
+              .formatted(chosen.length == 0 ? "none" : "all"));
+    }
+    return chosen;
   }
 
   private static int count(int size, double share) {

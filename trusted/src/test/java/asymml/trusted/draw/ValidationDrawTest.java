@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Arrays;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -74,6 +77,58 @@ class ValidationDrawTest {
       Arrays.stream(ValidationDraw.ofPlaces(50, 0.2, seed)).forEach(place -> times[place]++);
     }
     assertThat(Arrays.stream(times)).allMatch(count -> Math.abs(count - 400) < 90);
+  }
+
+  /// 40 patients with 1 to 9 images of three classes.
+  @Test
+  void groups_stay_whole_and_classes_come_near_the_share() {
+    SplittableRandom random = new SplittableRandom(6);
+    long[] groups =
+        LongStream.range(0, 40)
+            .map(i -> i * 7_919 - 5)
+            .flatMap(group -> LongStream.generate(() -> group).limit(random.nextInt(1, 10)))
+            .toArray();
+    int[] labels = random.ints(groups.length, 0, 3).toArray();
+    int[] places = ValidationDraw.ofGroups(labels, groups, 0.2, 4);
+    assertWhole(places, groups);
+    assertThat(places).isSorted().isEqualTo(ValidationDraw.ofGroups(labels, groups, 0.2, 4));
+    assertThat(places).isNotEqualTo(ValidationDraw.ofGroups(labels, groups, 0.2, 5));
+    int[] all = counts(labels, IntStream.range(0, labels.length).toArray(), 3);
+    int[] aside = counts(labels, places, 3);
+    for (int c = 0; c < 3; c++) {
+      assertThat((double) aside[c] / all[c]).isBetween(0.1, 0.3);
+    }
+    int[] alone = ValidationDraw.ofGroups(groups, 0.2, 4);
+    assertWhole(alone, groups);
+    assertThat(alone).isSorted().isNotEmpty();
+  }
+
+  private static void assertWhole(int[] places, long[] groups) {
+    Set<Long> aside = Arrays.stream(places).mapToObj(i -> groups[i]).collect(Collectors.toSet());
+    long members = Arrays.stream(groups).filter(aside::contains).count();
+    assertThat(places).hasSize(Math.toIntExact(members));
+  }
+
+  @Test
+  void whether_a_group_is_set_aside_by_itself_follows_from_no_other_one() {
+    long[] groups = LongStream.range(0, 100).toArray();
+    int[] all = ValidationDraw.ofGroups(groups, 0.3, 8);
+    int[] half = ValidationDraw.ofGroups(Arrays.copyOf(groups, 50), 0.3, 8);
+    assertThat(Arrays.stream(all).filter(i -> i < 50).toArray()).isEqualTo(half);
+  }
+
+  @Test
+  void large_groups_are_taken_if_there_are_no_others_and_never_all_of_a_class() {
+    int[] labels = labels(6, 6);
+    long[] two = {1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2};
+    assertThat(ValidationDraw.ofGroups(labels, two, 0.01, 3)).hasSize(6);
+    long[] byClass = {1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2};
+    assertThatThrownBy(() -> ValidationDraw.ofGroups(labels, byClass, 0.5, 3))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("each group has all images of a class");
+    assertThatThrownBy(() -> ValidationDraw.ofGroups(new long[] {4, 4, 4}, 0.5, 3))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("of the groups are set aside");
   }
 
   @ParameterizedTest
