@@ -172,7 +172,8 @@ public final class ResolvedRun {
   private static Plan reachable(TrainConfig config, Graph graph) {
     Plan plan =
         Plan.of(
-            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+                graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers())
+            .updatedBy(graph, config.update());
     int most =
         plan.layers().values().stream()
             .mapToInt(layer -> layer instanceof Placement.Split split ? split.rank().most() : 0)

@@ -16,6 +16,7 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
@@ -222,7 +223,8 @@ final class SpecReader {
         given("seed", SpecReader::seed, defaults.seed()),
         privacy,
         shield,
-        list("freeze", text -> text, List.of()));
+        list("freeze", text -> text, List.of()),
+        given("update", choice(Update.values(), Update::label), defaults.update()));
   }
 
   private static void requireProtected(Mode mode, Shield shield, PrivacyConfig privacy) {

@@ -10,6 +10,7 @@ import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// The parameters of a network with their gradients and the optimiser's velocities: shared by all
 /// batch sizes that the network is planned for. Kept on the trusted side.
@@ -20,6 +21,7 @@ public final class Parameters implements AutoCloseable {
   private final Map<String, Tensor> gradients = new LinkedHashMap<>();
   private final Map<String, Tensor> velocities = new LinkedHashMap<>();
   private final Map<String, Standardized> standardized = new LinkedHashMap<>();
+  private final Set<String> held;
   private long version;
   private boolean closed;
 
@@ -35,12 +37,27 @@ public final class Parameters implements AutoCloseable {
   /// @param initializer gives the first values
   /// @param training whether gradients and velocities are wanted
   public Parameters(Graph graph, Initializer initializer, boolean training) {
+    this(graph, initializer, training, Set.of());
+  }
+
+  /// Allocates and initialises the parameters of a graph, some of whose weights a worker holds and
+  /// updates: of these there are no gradients here, and values and velocities are those last
+  /// fetched.
+  ///
+  /// @param graph the network
+  /// @param initializer gives the first values
+  /// @param training whether gradients and velocities are wanted
+  /// @param held names of weights that a worker updates
+  public Parameters(Graph graph, Initializer initializer, boolean training, Set<String> held) {
+    this.held = Set.copyOf(held);
     all = graph.parameters();
     for (Parameter parameter : all) {
       Tensor value = Tensor.allocate(arena, parameter.shape());
       values.put(parameter.name(), value.copyFrom(initializer.values(parameter)));
       if (training && parameter.trained()) {
-        gradients.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
+        if (!held.contains(parameter.name())) {
+          gradients.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
+        }
         velocities.put(parameter.name(), Tensor.allocate(arena, parameter.shape()));
       }
       if (parameter.kind() == Parameter.Kind.STANDARDIZED_WEIGHT) {
@@ -93,6 +110,14 @@ public final class Parameters implements AutoCloseable {
     });
   }
 
+  /// Whether a worker holds a parameter and updates it.
+  ///
+  /// @param name its name
+  /// @return true if there is no gradient of it here
+  public boolean isHeld(String name) {
+    return held.contains(name);
+  }
+
   /// A trained parameter's gradient of the last backward pass.
   ///
   /// @param name its name
@@ -117,7 +142,7 @@ public final class Parameters implements AutoCloseable {
   /// @param weightDecay at least 0
   public void update(float rate, float momentum, float weightDecay) {
     for (Parameter p : all) {
-      if (p.trained()) {
+      if (p.trained() && !held.contains(p.name())) {
         Elementwise.sgd(
             value(p.name()),
             velocity(p.name()),

@@ -6,6 +6,7 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.ops.PerExamplePlan;
 import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.Update;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -42,7 +43,8 @@ record RunPlan(
       TrainConfig config, DataSet data, TrainedModel.Description description, Graph graph) {
     Plan plan =
         Plan.of(
-            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+                graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers())
+            .updatedBy(graph, config.update());
     int examples = data.train().size();
     int batches = Math.ceilDiv(examples, Math.min(batchSize(config), examples));
     return new RunPlan(
@@ -127,6 +129,9 @@ record RunPlan(
     identity.put("noise", config.noise().toString());
     if (config.shield().masks()) {
       identity.put("shield", config.shield().toString());
+    }
+    if (plan.update() == Update.WORKER) {
+      identity.put("update", plan.update().label());
     }
     if (config.gradientNoise().isOn()) {
       identity.put("gradientNoise", config.gradientNoise().toString());

@@ -9,6 +9,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
@@ -34,6 +35,8 @@ import java.util.function.Consumer;
 ///   follows from the target
 /// @param shield what hides the data from workers; with [Shield.Shares] the run is accounted for
 /// @param frozen layers that are not trained, as [asymml.model.Graph#frozen] takes them
+/// @param update who updates the weights of split layers with a shared basis; the worker only where
+///   nothing is accounted for
 public record TrainConfig(
     Architecture model,
     Zoo.Norm norm,
@@ -51,7 +54,8 @@ public record TrainConfig(
     long seed,
     PrivacyConfig privacy,
     Shield shield,
-    List<String> frozen) {
+    List<String> frozen,
+    Update update) {
 
   /// A configuration that trains all layers; see the components.
   ///
@@ -105,7 +109,8 @@ public record TrainConfig(
         seed,
         privacy,
         shield,
-        List.of());
+        List.of(),
+        Update.TRUSTED);
   }
 
   /// Stochastic gradient descent with momentum.
@@ -223,12 +228,37 @@ public record TrainConfig(
         labelSmoothing >= 0 && labelSmoothing < 1,
         "label smoothing must be in [0, 1)",
         labelSmoothing);
+    if (update == Update.WORKER) {
+      requireUpdate(mode, decomposition, privacy, shield);
+    }
     if (shield.masks()
         && mode != Mode.TRUSTED_ONLY
         && !privacy.protect().contains(Channel.GRADIENTS)) {
       throw new IllegalArgumentException(
           "masks hide residuals and gradients, and both are accounted for: protect gradients or"
               + " all channels");
+    }
+  }
+
+  /// A worker that updates weights learns exact gradients, and needs a basis to get its part of
+  /// them by.
+  private static void requireUpdate(
+      Mode mode, Decomposition decomposition, PrivacyConfig privacy, Shield shield) {
+    String worker = "the worker cannot update weights ";
+    String instead = ": use update trusted";
+    if (shield.masks()) {
+      throw new IllegalArgumentException(
+          worker + "under the shield shares, where none has their gradients" + instead);
+    }
+    if (privacy.accounted()) {
+      throw new IllegalArgumentException(
+          worker
+              + "in a run that is accounted for, since it learns exact weight gradients"
+              + instead);
+    }
+    if (mode == Mode.ASYMML && decomposition == Decomposition.PER_EXAMPLE) {
+      throw new IllegalArgumentException(
+          worker + "with the decomposer per-example, which has a basis for each image" + instead);
     }
   }
 
@@ -405,6 +435,15 @@ public record TrainConfig(
     return with(draft -> draft.frozen = frozen);
   }
 
+  /// This configuration with another `update`.
+  ///
+  /// @param update who updates the weights of split layers with a shared basis
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withUpdate(Update update) {
+    return with(draft -> draft.update = update);
+  }
+
   private TrainConfig with(Consumer<Draft> change) {
     Draft draft = new Draft(this);
     change.accept(draft);
@@ -430,6 +469,7 @@ public record TrainConfig(
     private PrivacyConfig privacy;
     private Shield shield;
     private List<String> frozen;
+    private Update update;
 
     private Draft(TrainConfig config) {
       model = config.model;
@@ -449,6 +489,7 @@ public record TrainConfig(
       privacy = config.privacy;
       shield = config.shield;
       frozen = config.frozen;
+      update = config.update;
     }
 
     private TrainConfig config() {
@@ -469,7 +510,8 @@ public record TrainConfig(
           seed,
           privacy,
           shield,
-          frozen);
+          frozen,
+          update);
     }
   }
 

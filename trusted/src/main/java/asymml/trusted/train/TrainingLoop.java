@@ -69,6 +69,7 @@ final class TrainingLoop {
         return Outcome.BUDGET_SPENT;
       }
       position = trainEpoch(position);
+      execution.fetchParameters();
       execution.settle(layout, position.step());
       Divergence.check(parameters, position.step() - 1);
       if (position.totals().batches() < batches && !budgetSpent(position)) {
