@@ -133,6 +133,8 @@ public final class WorkerView implements AutoCloseable {
         Pass p = op.passes.removeLast();
         op.passes.add(new Pass(p.weights, p.x, p.y, output(op, e.dy()), input(op, e.dx()), p.dw));
       }
+      // For weights that are updated there; they themselves show as those of each step.
+      case RecordedEvent.Received _ -> {}
       case RecordedEvent.BackwardWeights e -> {
         if (op.passes.isEmpty()) {
           return false;

@@ -1,6 +1,7 @@
 package asymml.untrusted;
 
 import asymml.wire.OpDescriptor;
+import asymml.wire.RecordedEvent;
 import java.lang.foreign.MemorySegment;
 import java.util.OptionalDouble;
 
@@ -12,16 +13,6 @@ import java.util.OptionalDouble;
 /// awaited its operands stay as they are, its result is written by nobody else, and no later call
 /// reads its result. Calls take effect in order. They throw [DeviceException] if the device fails.
 interface Backend extends AutoCloseable {
-  /// What [Session] receives for weights that are held and updated here, beside the weights.
-  enum Received {
-    /// Their momentum.
-    VELOCITY,
-    /// The directions that they are folded with.
-    DIRECTIONS,
-    /// The other part of their gradient, in terms of the directions.
-    FACTOR
-  }
-
   /// What computes, for the ready line and the trusted side: `cpu (oneDNN 3.11.0)`.
   String name();
 
@@ -54,7 +45,7 @@ interface Backend extends AutoCloseable {
   Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw);
 
   /// Says what was received for weights that are held and updated here: for those that record.
-  default void received(int opId, Received what, MemorySegment values) {}
+  default void received(int opId, RecordedEvent.Held what, MemorySegment values) {}
 
   /// Seconds that the device computed in the call that was awaited last, without copies, if it
   /// copies.

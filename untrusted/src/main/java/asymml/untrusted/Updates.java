@@ -5,6 +5,7 @@ import asymml.kernels.MemoryLimitException;
 import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
 import asymml.wire.ProtocolException;
+import asymml.wire.RecordedEvent;
 import asymml.wire.Region;
 import asymml.wire.Slot;
 import java.lang.foreign.MemorySegment;
@@ -38,7 +39,7 @@ final class Updates implements AutoCloseable {
     }
     MemorySegment velocity = region.at(m.velocity());
     own.hold(region.at(m.weights()), velocity);
-    backend.received(m.opId(), Backend.Received.VELOCITY, velocity);
+    backend.received(m.opId(), RecordedEvent.Held.MOMENTUM, velocity);
     done(m);
   }
 
@@ -82,7 +83,7 @@ final class Updates implements AutoCloseable {
     replies.awaitTurn(null, List.of(m.directions()));
     MemorySegment values = region.at(m.directions());
     own.directions(values);
-    backend.received(m.holder(), Backend.Received.DIRECTIONS, values);
+    backend.received(m.holder(), RecordedEvent.Held.DIRECTIONS, values);
     done(m);
   }
 
@@ -123,7 +124,7 @@ final class Updates implements AutoCloseable {
     replies.awaitTurn(null, List.of(m.factor()));
     MemorySegment factor = region.at(m.factor());
     own.update(factor, m);
-    backend.received(m.holder(), Backend.Received.FACTOR, factor);
+    backend.received(m.holder(), RecordedEvent.Held.FACTOR, factor);
     done(m);
   }
 

@@ -183,6 +183,13 @@ class RecorderTest {
           case Message.Forward m -> m.opId();
           case Message.BackwardData m -> m.opId();
           case Message.BackwardWeights m -> m.opId();
+          case Message.HoldWeights m -> m.opId();
+          case Message.LoadHeld m -> m.opId();
+          case Message.KeepDirections m -> m.holder();
+          case Message.FoldWeights m -> m.holder();
+          case Message.KeepGradient m -> m.opId();
+          case Message.UpdateWeights m -> m.holder();
+          case Message.FetchHeld m -> m.holder();
           case Message.Hello _, Message.MapRegion _, Message.ExpandMask _, Message.Bye _ -> -1;
         };
     return opId < 0
@@ -202,6 +209,7 @@ class RecorderTest {
           case RecordedEvent.Forward e -> List.of(e.x());
           case RecordedEvent.BackwardData e -> List.of(e.dy());
           case RecordedEvent.BackwardWeights e -> List.of(e.x(), e.dy());
+          case RecordedEvent.Received e -> List.of(e.values());
         };
     return new Brought(
         event.getClass().getSimpleName(),
