@@ -12,6 +12,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
@@ -179,6 +180,13 @@ public final class ResolvedRun {
             .mapToInt(layer -> layer instanceof Placement.Split split ? split.rank().most() : 0)
             .max()
             .orElse(0);
+    if (config.mode() == Mode.ASYMML
+        && config.update() == Update.WORKER
+        && plan.heldWeights().isEmpty()) {
+      throw new IllegalArgumentException(
+          "the worker would update no weights, since no layer keeps a part of its input: use"
+              + " update trusted, or a rank above 0");
+    }
     if (config.mode() == Mode.ASYMML
         && config.rank() instanceof RankPolicy.Fixed(int value)
         && most > 0

@@ -1,6 +1,7 @@
 package asymml.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import asymml.model.Zoo;
@@ -11,6 +12,7 @@ import asymml.privacy.Epsilon;
 import asymml.trusted.check.Verification;
 import asymml.trusted.data.Decoding;
 import asymml.trusted.ops.PerExampleMethod;
+import asymml.trusted.plan.Update;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
@@ -363,6 +365,18 @@ class SpecReaderTest {
     });
   }
 
+  /// Not among all that were changed: it does not go with accounting.
+  @Test
+  void who_updates_weights_is_a_setting_that_a_resumed_run_keeps() {
+    Settings saved = new Settings(Map.of("update", "worker"));
+    assertThat(saved.spec().training().update()).isEqualTo(Update.WORKER);
+    assertThat(Settings.of(saved.spec()).text("update")).isEqualTo("worker");
+    assertThat(DEFAULTS.training().update()).isEqualTo(Update.TRUSTED);
+    assertThatThrownBy(() -> saved.requireUnchangedBy(DEFAULTS))
+        .isInstanceOf(InvalidSpecException.class)
+        .hasMessageContaining("update was worker and is trusted");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -462,6 +476,7 @@ class SpecReaderTest {
         "norm: x | batch, group",
         "mode: x | asymml, trusted-only, untrusted-only, dp-only",
         "decomposer: x | shared, per-example",
+        "update: x | trusted, worker",
         "schedule: x | constant, cosine, step",
         "sampling: x | shuffle, poisson",
         "basis: x | batch, public, dp",

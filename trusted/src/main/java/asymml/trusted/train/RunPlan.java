@@ -6,7 +6,6 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.ops.PerExamplePlan;
 import asymml.trusted.plan.Plan;
-import asymml.trusted.plan.Update;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -130,7 +129,7 @@ record RunPlan(
     if (config.shield().masks()) {
       identity.put("shield", config.shield().toString());
     }
-    if (plan.update() == Update.WORKER) {
+    if (!plan.heldWeights().isEmpty()) {
       identity.put("update", plan.update().label());
     }
     if (config.gradientNoise().isOn()) {

@@ -228,8 +228,8 @@ public record TrainConfig(
         labelSmoothing >= 0 && labelSmoothing < 1,
         "label smoothing must be in [0, 1)",
         labelSmoothing);
-    if (update == Update.WORKER) {
-      requireUpdate(mode, decomposition, privacy, shield);
+    if (update == Update.WORKER && mode == Mode.ASYMML) {
+      requireUpdate(decomposition, privacy, shield);
     }
     if (shield.masks()
         && mode != Mode.TRUSTED_ONLY
@@ -243,7 +243,7 @@ public record TrainConfig(
   /// A worker that updates weights learns exact gradients, and needs a basis to get its part of
   /// them by.
   private static void requireUpdate(
-      Mode mode, Decomposition decomposition, PrivacyConfig privacy, Shield shield) {
+      Decomposition decomposition, PrivacyConfig privacy, Shield shield) {
     String worker = "the worker cannot update weights ";
     String instead = ": use update trusted";
     if (shield.masks()) {
@@ -256,7 +256,7 @@ public record TrainConfig(
               + "in a run that is accounted for, since it learns exact weight gradients"
               + instead);
     }
-    if (mode == Mode.ASYMML && decomposition == Decomposition.PER_EXAMPLE) {
+    if (decomposition == Decomposition.PER_EXAMPLE) {
       throw new IllegalArgumentException(
           worker + "with the decomposer per-example, which has a basis for each image" + instead);
     }
