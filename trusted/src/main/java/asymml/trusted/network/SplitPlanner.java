@@ -154,7 +154,7 @@ final class SplitPlanner {
             trusted.tensors(i),
             flow.updatedAtWorker()
                 ? new SplitLayer.Held(
-                    parameters.velocity(flow.name() + ".weight"),
+                    SplitLayer.Values.of(parameters, flow.name() + ".weight"),
                     releases.momentum(flow),
                     releases.factor(flow))
                 : null);
@@ -225,7 +225,7 @@ final class SplitPlanner {
           Node node = graph.nodes().get(i);
           return new SplitRegion.Tensors(
               new SiteKey(node.inputs().getFirst(), plan.placement(node.name())),
-              parameters.value(node.name() + ".weight").size(),
+              graph.parameters(i).getFirst().size(),
               examples * graph.inputShape(i).size(),
               examples * graph.shape(i).size(),
               held(context.releases().flow().layer(i)));

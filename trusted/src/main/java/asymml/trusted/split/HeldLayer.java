@@ -12,7 +12,9 @@ import asymml.trusted.decompose.SharedLowRankLayer;
 import asymml.trusted.memory.SplitRegion.HeldPlaces;
 import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
+import java.lang.foreign.Arena;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// A split layer's weights that its worker holds and updates, for networks of all batch sizes. The
@@ -20,25 +22,13 @@ import org.jspecify.annotations.Nullable;
 /// trusted part of the weight gradient as its factor G, `dY (x) X_T = G D`; it returns the weights
 /// folded, `W D^T`. The weights themselves come back between steps, when they are asked for.
 final class HeldLayer {
-  /// What is released of such a layer, and what the trusted side has of it.
-  ///
-  /// @param weights W `[O, kH, kW, C]`, as sent or fetched last
-  /// @param velocity the momentum, of the same shape
-  /// @param weightRelease of the weights
-  /// @param momentum of the momentum
-  /// @param factor of G
-  record Parts(
-      Tensor weights,
-      Tensor velocity,
-      Release weightRelease,
-      Release momentum,
-      Release factor) {}
-
   /// How weights are updated.
   record Sgd(float rate, float momentum, float weightDecay) {}
 
   private final String name;
-  private final Parts parts;
+  private final int[] axes; // [O, kH, kW, C]
+  private final Release weightRelease;
+  private final SplitLayer.Held parts;
   private final RemoteWorker worker;
   private final ReleaseDoor door;
   private final int holder;
@@ -49,13 +39,20 @@ final class HeldLayer {
   private @Nullable Ticket fold;
   private @Nullable Ticket update;
 
-  /// @param name of the layer
+  /// @param layer in one of the networks
   /// @param parts of it
   /// @param party its only worker
   /// @param holder an operation that is defined there
-  /// @param firstPlaces in any network's region
-  HeldLayer(String name, Parts parts, Workers.Party party, int holder, HeldPlaces firstPlaces) {
-    this.name = name;
+  /// @param firstPlaces in that network's region
+  HeldLayer(
+      SplitLayer layer,
+      SplitLayer.Held parts,
+      Workers.Party party,
+      int holder,
+      HeldPlaces firstPlaces) {
+    this.name = layer.name();
+    this.axes = layer.shape().weightAxes();
+    this.weightRelease = layer.weights();
     this.parts = parts;
     this.worker = party.worker();
     this.door = party.door();
@@ -78,12 +75,10 @@ final class HeldLayer {
       update = null;
     }
     if (sent) {
-      door.implied(parts.weightRelease);
-      door.implied(parts.momentum);
+      door.implied(weightRelease);
+      door.implied(parts.momentum());
     } else {
-      Released weights = door.exact(parts.weightRelease, parts.weights, places.weights());
-      Released velocity = door.exact(parts.momentum, parts.velocity, places.velocity());
-      worker.await(updates.hold(holder, weights, velocity));
+      hold(places);
       sent = true;
     }
     for (int operation : operations) {
@@ -92,13 +87,26 @@ final class HeldLayer {
     fold = basisStays && renewals >= 0 ? askFold(places) : null;
   }
 
+  private void hold(HeldPlaces places) throws ProtocolException {
+    try (Arena scratch = Arena.ofShared()) { // read by the door's threads
+      Tensor momentum = parts.values().velocity();
+      Released weights = door.exact(weightRelease, parts.values().weights(), places.weights());
+      Released velocity =
+          door.exact(
+              parts.momentum(),
+              momentum == null ? Tensor.allocate(scratch, axes) : momentum,
+              places.velocity());
+      worker.await(worker.updates().hold(holder, weights, velocity));
+    }
+  }
+
   private Ticket askFold(HeldPlaces places) throws ProtocolException {
     return worker.updates().fold(holder, count, factorPlace(places));
   }
 
   /// The place of the present number of directions.
   private Slot factorPlace(HeldPlaces places) {
-    long rows = parts.weights.size() / parts.weights.length(3);
+    long rows = Tensor.sizeOf(axes) / axes[3];
     return new Slot(places.factor().offset(), rows * count);
   }
 
@@ -134,7 +142,7 @@ final class HeldLayer {
   ///
   /// @param factor G `[O, kH, kW, m]`
   void update(Tensor factor, HeldPlaces places, Sgd sgd) throws ProtocolException {
-    Released g = door.exact(parts.factor, factor, factorPlace(places));
+    Released g = door.exact(parts.factor(), factor, factorPlace(places));
     update =
         worker
             .updates()
@@ -144,8 +152,10 @@ final class HeldLayer {
   /// Fetches weights and momentum, if the worker has others. No step is under way.
   void fetch() throws ProtocolException {
     if (sent) {
-      fetch(false, firstPlaces.weights(), parts.weights);
-      fetch(true, firstPlaces.velocity(), parts.velocity);
+      SplitLayer.Values values = parts.values();
+      values.renew();
+      fetch(false, firstPlaces.weights(), values.weights());
+      fetch(true, firstPlaces.velocity(), Objects.requireNonNull(values.velocity()));
     }
   }
 

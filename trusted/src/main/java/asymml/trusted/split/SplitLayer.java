@@ -7,6 +7,7 @@ import asymml.trusted.memory.SplitRegion;
 import asymml.trusted.ops.GradientGuard;
 import asymml.trusted.ops.LinearParameters;
 import asymml.trusted.ops.OpTensors;
+import asymml.trusted.ops.Parameters;
 import org.jspecify.annotations.Nullable;
 
 /// A linear layer that workers compute a part of, whatever shield hides its data.
@@ -34,10 +35,50 @@ public record SplitLayer(
     @Nullable Held held) {
   /// What is released of weights that a worker holds and updates, beside them.
   ///
-  /// @param velocity the momentum on the trusted side, `[O, kH, kW, C]`, as sent or fetched last
-  /// @param momentum its release
+  /// @param values weights and momentum on the trusted side
+  /// @param momentum the release of the momentum
   /// @param factor the release of the trusted part of the weight gradient
-  public record Held(Tensor velocity, Release momentum, Release factor) {}
+  public record Held(Values values, Release momentum, Release factor) {}
+
+  /// Weights and momentum on the trusted side, where they are only while they are needed.
+  public interface Values {
+    /// The weights.
+    ///
+    /// @return W `[O, kH, kW, C]`
+    Tensor weights();
+
+    /// The momentum.
+    ///
+    /// @return of the weights' shape; null for zeros
+    @Nullable Tensor velocity();
+
+    /// Makes room for both, before they are fetched.
+    void renew();
+
+    /// Of parameters.
+    ///
+    /// @param parameters all of the network
+    /// @param name of the weights
+    /// @return views of them as they are at each call
+    static Values of(Parameters parameters, String name) {
+      return new Values() {
+        @Override
+        public Tensor weights() {
+          return parameters.value(name);
+        }
+
+        @Override
+        public @Nullable Tensor velocity() {
+          return parameters.hasHeldVelocities() ? parameters.velocity(name) : null;
+        }
+
+        @Override
+        public void renew() {
+          parameters.renewHeld();
+        }
+      };
+    }
+  }
 
   /// A layer whose weights the trusted side updates.
   ///

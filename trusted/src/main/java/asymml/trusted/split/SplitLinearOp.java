@@ -165,17 +165,9 @@ public final class SplitLinearOp implements RemoteOp {
               + name);
     }
     Part part = parts.getFirst();
-    HeldLayer.Parts tensors =
-        new HeldLayer.Parts(
-            own.weight(),
-            releases.velocity(),
-            weightRelease,
-            releases.momentum(),
-            releases.factor());
     return new HeldWeights(
         context.held(
-            node,
-            () -> new HeldLayer(name, tensors, part.shard.party(), part.opId, places)),
+            node, () -> new HeldLayer(layer, releases, part.shard.party(), part.opId, places)),
         places,
         shared);
   }

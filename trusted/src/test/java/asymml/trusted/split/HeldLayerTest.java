@@ -55,7 +55,7 @@ class HeldLayerTest {
       throws Exception {
     try (LayerRig rig = rig(setting)) {
       rig.fill(70);
-      rig.context.fetchWeights(); // before a step there are none but these
+      rig.context.fetchWeights(); // before a step there are none to fetch
       double[] w = doubles(rig.w);
       double[] v = new double[w.length];
       for (int step = 0; step < 3; step++) {

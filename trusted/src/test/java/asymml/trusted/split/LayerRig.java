@@ -274,7 +274,8 @@ final class LayerRig implements AutoCloseable {
                   setting.flow == Flow.NONE
                       ? null
                       : new GradientTarget(dx, setting.flow == Flow.ADDED, null)),
-              momentum == null || factor == null ? null : new SplitLayer.Held(v, momentum, factor));
+              momentum == null || factor == null ? null
+                  : new SplitLayer.Held(values(), momentum, factor));
       op =
           opened.own(
               masks
@@ -287,6 +288,23 @@ final class LayerRig implements AutoCloseable {
         opened.close();
       }
     }
+  }
+
+  private SplitLayer.Values values() {
+    return new SplitLayer.Values() {
+      @Override
+      public Tensor weights() {
+        return w;
+      }
+
+      @Override
+      public Tensor velocity() {
+        return v;
+      }
+
+      @Override
+      public void renew() {}
+    };
   }
 
   private static Release uncovered(Channel channel, String reason, long values) {
@@ -367,10 +385,10 @@ final class LayerRig implements AutoCloseable {
 
   /// Plans the releases of one step, and runs it forward.
   void forward(long step) throws Exception {
+    context.begin(step);
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(masks && i > 0 ? List.of(weights) : planned());
     }
-    context.verifier().begin();
     input.forget();
     op.sendWeights();
     op.forward(step);
