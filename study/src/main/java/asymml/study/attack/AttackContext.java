@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 
 /// What attacks on a recording's first step need: the step beside its truth, and where scores go.
 final class AttackContext {
+  private final WorkerView view;
   private final FirstStep truth;
   private final TrainConfig config;
   private final ReleasedNoise noise;
@@ -54,6 +55,7 @@ final class AttackContext {
       DataSet data,
       int publicImages,
       int layers) {
+    this.view = view;
     this.truth = truth;
     this.config = config;
     this.data = data;
@@ -90,6 +92,11 @@ final class AttackContext {
               + architecture.name(node)
               + " are not those that the run's seed gives");
     }
+  }
+
+  /// What is attacked.
+  WorkerView view() {
+    return view;
   }
 
   FirstStep truth() {
