@@ -158,14 +158,14 @@ public final class WorkerView implements AutoCloseable {
     return true;
   }
 
-  /// Takes what came for weights that are updated there; they themselves show as those of each step.
+  /// Takes what came for weights that are updated there; they themselves show as those of each
+  /// step.
   private static boolean receive(Building op, RecordedEvent.Received event) {
     int channels = op.shape.inChannels();
     int floats = Math.toIntExact(event.values().byteSize() / Float.BYTES);
     switch (event.what()) {
       case MOMENTUM -> {}
-      case DIRECTIONS ->
-          op.directions = Tensor.of(event.values(), floats / channels, channels);
+      case DIRECTIONS -> op.directions = Tensor.of(event.values(), floats / channels, channels);
       case FACTOR -> {
         Tensor own = op.passes.isEmpty() ? null : op.passes.getLast().dw;
         if (op.directions == null || own == null) {

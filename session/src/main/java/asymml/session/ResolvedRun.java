@@ -172,8 +172,7 @@ public final class ResolvedRun {
   /// The plan; a rank that no layer reaches is a mistake, and not what the run would have.
   private static Plan reachable(TrainConfig config, Graph graph) {
     Plan plan =
-        Plan.of(
-                graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers())
+        Plan.of(graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers())
             .updatedBy(graph, config.update());
     int most =
         plan.layers().values().stream()

@@ -101,8 +101,7 @@ final class HeldWeights implements AutoCloseable {
 
   void fold(MemorySegment folded) {
     Tensor basis = requireDirections();
-    Gemm.multiply(
-        false, true, 1, weights, basis, 0, Tensor.of(folded, rows, basis.length(0)));
+    Gemm.multiply(false, true, 1, weights, basis, 0, Tensor.of(folded, rows, basis.length(0)));
   }
 
   /// One step. The sum is that of the trusted side, in its order: to the bit the same update.
@@ -113,8 +112,7 @@ final class HeldWeights implements AutoCloseable {
     }
     kept.await();
     kept = null;
-    Gemm.multiply(
-        false, false, 1, Tensor.of(factor, rows, basis.length(0)), basis, 0, sum);
+    Gemm.multiply(false, false, 1, Tensor.of(factor, rows, basis.length(0)), basis, 0, sum);
     // What is not finite shows in what is computed with the weights.
     Elementwise.axpy(1, gradient, sum);
     Elementwise.sgd(weights, velocity, sum, terms.rate(), terms.momentum(), terms.weightDecay());

@@ -94,8 +94,7 @@ final class Updates implements AutoCloseable {
     replies.awaitTurn(m.folded(), List.of());
     MemorySegment folded = region.at(m.folded());
     own.fold(folded);
-    replies.done(
-        m.sequence(), Completion.DONE, new Replies.Result(m.folded(), folded), List.of());
+    replies.done(m.sequence(), Completion.DONE, new Replies.Result(m.folded(), folded), List.of());
   }
 
   void gradient(Message.KeepGradient m, OpDescriptor op, Region region)
@@ -135,8 +134,7 @@ final class Updates implements AutoCloseable {
     replies.awaitTurn(m.values(), List.of());
     MemorySegment values = region.at(m.values());
     values.copyFrom(m.momentum() ? own.velocity() : own.weights());
-    replies.done(
-        m.sequence(), Completion.DONE, new Replies.Result(m.values(), values), List.of());
+    replies.done(m.sequence(), Completion.DONE, new Replies.Result(m.values(), values), List.of());
   }
 
   private void done(Message.Request m) throws ProtocolException, InterruptedException {

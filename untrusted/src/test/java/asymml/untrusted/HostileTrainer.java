@@ -210,8 +210,7 @@ final class HostileTrainer {
               new Message.HoldWeights(
                   next(), id, place(op.weightFloats()), place(op.weightFloats())));
       case 2 -> add(new Message.LoadHeld(next(), id, holder));
-      case 3, 4 ->
-          add(new Message.KeepDirections(next(), holder, place((long) count * channels)));
+      case 3, 4 -> add(new Message.KeepDirections(next(), holder, place((long) count * channels)));
       case 5 -> add(new Message.FoldWeights(next(), holder, place(folded)));
       case 6, 7 ->
           add(

@@ -293,9 +293,7 @@ class SessionTest {
         bad("x has 8 values", s -> new Message.KeepGradient(s, 9, 9, Y, Y)),
         bad("op 7 is not defined", s -> new Message.LoadHeld(s, 7, 9)),
         bad("op 5 is defined already", s -> new Message.DefineOp(s, 5, other)),
-        bad(
-            "the weights held under op 9 are of another shape",
-            s -> new Message.LoadHeld(s, 5, 9)),
+        bad("the weights held under op 9 are of another shape", s -> new Message.LoadHeld(s, 5, 9)),
         bad(
             "the weights held under op 9 are of another shape",
             s -> new Message.KeepGradient(s, 5, 9, Y, X)));

@@ -20,8 +20,8 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.plan.Update;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.split.Workers;
@@ -180,21 +180,21 @@ class CanaryTest {
     plant(data, privacy.accounted() ? Normalization.constant(CHANNELS) : data.normalization());
     TrainConfig config =
         new TrainConfig(
-            MODEL,
-            norm,
-            mode,
-            decomposition,
-            RankPolicy.parse("1/8"),
-            trusted,
-            ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio),
-            new NoiseStrength.None(),
-            1,
-            BATCH,
-            new TrainConfig.Optimizer(
-                0.01f, 0.9f, 5e-4f, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
-            0,
-            false,
-            SEED,
+                MODEL,
+                norm,
+                mode,
+                decomposition,
+                RankPolicy.parse("1/8"),
+                trusted,
+                ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio),
+                new NoiseStrength.None(),
+                1,
+                BATCH,
+                new TrainConfig.Optimizer(
+                    0.01f, 0.9f, 5e-4f, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+                0,
+                false,
+                SEED,
                 privacy,
                 new Shield.Residual())
             .withUpdate(update);
@@ -272,8 +272,7 @@ class CanaryTest {
             basis,
             new PrivacyConfig.Clip.Public());
     List<String> trusted = List.of(Plan.FIRST, "fc");
-    View view =
-        train(mode, Zoo.Norm.GROUP, decomposition, trusted, 0.1, privacy, Update.TRUSTED);
+    View view = train(mode, Zoo.Norm.GROUP, decomposition, trusted, 0.1, privacy, Update.TRUSTED);
     assertThat(view.seen).isEmpty();
     assertSameSizesInBothSteps(view.received);
   }

@@ -83,7 +83,10 @@ final class FlowCheck {
           tensors.stream()
               .filter(t -> t.kind == sent.kind() && t.buffer.equals(sent.values()))
               // Only inputs and their bases are read by several layers.
-              .filter(t -> t.kind == Kind.INPUT || t.kind == Kind.BASIS || t.layers.contains(run.layer(sent.op())))
+              .filter(t ->
+                  t.kind == Kind.INPUT
+                      || t.kind == Kind.BASIS
+                      || t.layers.contains(run.layer(sent.op())))
               .findFirst()
               .orElse(null);
       if (same == null) {

@@ -228,20 +228,21 @@ record FlowPlan(
                 protect, null, new Delta(1e-5), drawing, basis, new PrivacyConfig.Clip.Public())
             : PrivacyConfig.NONE;
     return new TrainConfig(
-        "cnn", // a name: the network is graph()
-        norm,
-        mode,
-        decomposition,
-        rank,
-        trusted,
-        new NoiseStrength.Multiplier(1),
-        new NoiseStrength.None(),
-        1,
-        BATCH,
-        new TrainConfig.Optimizer(0.01f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
-        0,
-        false,
-        1,
+            "cnn", // a name: the network is graph()
+            norm,
+            mode,
+            decomposition,
+            rank,
+            trusted,
+            new NoiseStrength.Multiplier(1),
+            new NoiseStrength.None(),
+            1,
+            BATCH,
+            new TrainConfig.Optimizer(
+                0.01f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+            0,
+            false,
+            1,
             privacy,
             shield)
         .withUpdate(update);

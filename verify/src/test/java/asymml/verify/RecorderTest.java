@@ -20,8 +20,8 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.plan.Update;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
@@ -129,21 +129,21 @@ class RecorderTest {
         new DataSet("tiny", train, images(8, SEED + 1), Normalization.of(train), false, 0);
     TrainConfig config =
         new TrainConfig(
-            "cnn",
-            Zoo.Norm.BATCH,
-            Mode.ASYMML,
-            Decomposition.SHARED,
-            RankPolicy.parse("1/4"),
-            List.of(Plan.FIRST),
-            noise,
-            new NoiseStrength.None(),
-            2,
-            8,
-            new TrainConfig.Optimizer(
-                0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
-            0,
-            false,
-            SEED,
+                "cnn",
+                Zoo.Norm.BATCH,
+                Mode.ASYMML,
+                Decomposition.SHARED,
+                RankPolicy.parse("1/4"),
+                List.of(Plan.FIRST),
+                noise,
+                new NoiseStrength.None(),
+                2,
+                8,
+                new TrainConfig.Optimizer(
+                    0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
+                0,
+                false,
+                SEED,
                 PrivacyConfig.NONE,
                 new Shield.Residual())
             .withUpdate(update);

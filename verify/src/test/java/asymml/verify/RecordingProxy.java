@@ -141,8 +141,7 @@ final class RecordingProxy implements AutoCloseable {
                 case Message.Forward m -> List.of(floats(m.x()));
                 case Message.BackwardData m -> List.of(floats(m.dy()));
                 case Message.BackwardWeights m -> List.of(floats(m.x()), floats(m.dy()));
-                case Message.HoldWeights m ->
-                    List.of(floats(m.weights()), floats(m.velocity()));
+                case Message.HoldWeights m -> List.of(floats(m.weights()), floats(m.velocity()));
                 case Message.KeepDirections m -> List.of(floats(m.directions()));
                 case Message.KeepGradient m -> List.of(floats(m.x()), floats(m.dy()));
                 case Message.UpdateWeights m -> List.of(floats(m.factor()));

@@ -2,7 +2,6 @@ package asymml.verify;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
-import asymml.model.Shape;
 import asymml.model.SafeTensors;
+import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.boundary.ReleaseDoor;
 import asymml.trusted.boundary.RemoteWorker;
@@ -316,7 +316,9 @@ class SplitTrainingTest {
 
   private static Map<String, float[]> tensors(RunLayout layout) throws IOException {
     Map<String, float[]> tensors = new TreeMap<>();
-    SafeTensors.read(layout.checkpoint()).tensors().forEach(t -> tensors.put(t.name(), t.toArray()));
+    SafeTensors.read(layout.checkpoint())
+        .tensors()
+        .forEach(t -> tensors.put(t.name(), t.toArray()));
     return tensors;
   }
 

@@ -15,8 +15,8 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.plan.Update;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.EpochAnalysis;
@@ -161,21 +161,21 @@ class TranscriptFuzzTest {
       throws ProtocolException, TrainingException, IOException {
     TrainConfig config =
         new TrainConfig(
-            "cnn",
-            Zoo.Norm.BATCH,
-            Mode.ASYMML,
-            Decomposition.SHARED,
-            RankPolicy.parse("1/4"),
-            List.of(Plan.FIRST),
-            new NoiseStrength.None(),
-            new NoiseStrength.None(),
-            2,
-            6,
-            new TrainConfig.Optimizer(
-                0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
-            0,
-            false,
-            FIRST_SEED,
+                "cnn",
+                Zoo.Norm.BATCH,
+                Mode.ASYMML,
+                Decomposition.SHARED,
+                RankPolicy.parse("1/4"),
+                List.of(Plan.FIRST),
+                new NoiseStrength.None(),
+                new NoiseStrength.None(),
+                2,
+                6,
+                new TrainConfig.Optimizer(
+                    0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
+                0,
+                false,
+                FIRST_SEED,
                 PrivacyConfig.NONE,
                 new Shield.Residual())
             .withUpdate(update);

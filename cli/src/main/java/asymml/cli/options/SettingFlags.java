@@ -185,9 +185,9 @@ public final class SettingFlags {
         .flag(
             "augmentation-multiplicity",
             "K",
-            "With --dp-sgd: views of each image in a step, every second one mirrored, and shifted as"
-                + " --augment does; an image's gradient is the mean of theirs. Costs K times the time, and no budget."
-                + " Above 1, --augment is on (default: 1).")
+            "With --dp-sgd: views of each image in a step, every second one mirrored, and shifted"
+                + " as --augment does; an image's gradient is the mean of theirs. Costs K times the"
+                + " time, and no budget. Above 1, --augment is on (default: 1).")
         .flag(
             "weight-average",
             "A",

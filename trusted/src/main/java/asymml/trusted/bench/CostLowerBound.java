@@ -69,7 +69,9 @@ public final class CostLowerBound {
           Placement placement = plan.placement(node.name());
           work =
               work.plus(
-                  plan.updatesAtWorker(node.name()) ? updatedAtWorker(i, (Split) placement) : linear(i, placement));
+                  plan.updatesAtWorker(node.name())
+                      ? updatedAtWorker(i, (Split) placement)
+                      : linear(i, placement));
           if (placement.needsWorker()
               && released.add(List.of(node.inputs().getFirst(), placement))) {
             work = work.plus(release(i, placement));

@@ -83,11 +83,10 @@ public final class StepBench implements AutoCloseable {
       plan.requireTrusted();
     }
     try (Closer opened = new Closer()) {
-      parameters = opened.own(new Parameters(
-                  graph,
-                  new Initializer(1),
-                  training,
-                  training ? plan.heldWeights() : Set.of()));
+      parameters =
+          opened.own(
+              new Parameters(
+                  graph, new Initializer(1), training, training ? plan.heldWeights() : Set.of()));
       if (workers == null) {
         split = null;
         network =

@@ -78,8 +78,7 @@ public final class WeightUpdates {
     worker.check("X", x.slot(), worker.op(opId).inputAxes());
     worker.check("dY", dy.slot(), worker.op(opId).outputAxes());
     return conversation.send(
-        new Message.KeepGradient(
-            conversation.nextSequence(), opId, holder, x.slot(), dy.slot()));
+        new Message.KeepGradient(conversation.nextSequence(), opId, holder, x.slot(), dy.slot()));
   }
 
   /// Has the worker update held weights, with the gradient that it keeps and this part.

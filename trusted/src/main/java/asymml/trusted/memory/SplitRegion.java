@@ -68,8 +68,7 @@ public final class SplitRegion {
   /// @param dy of the shape of y
   /// @param dx of the shape of x
   /// @param held null if the trusted side updates the weights
-  public record Places(
-      Slot weights, Slot x, Slot y, Slot dy, Slot dx, @Nullable HeldPlaces held) {}
+  public record Places(Slot weights, Slot x, Slot y, Slot dy, Slot dx, @Nullable HeldPlaces held) {}
 
   private final List<Span> spans = new ArrayList<>();
   private final List<Places> places = new ArrayList<>();

@@ -126,8 +126,7 @@ public final class DataFlow {
             case Split _, Untrusted _ ->
                 training
                     ? remote(i, plan, input(node, placement, place), shield, trained)
-                    : new Layer(
-                        i, node.name(), input(node, placement, place), false, List.of(), 0);
+                    : new Layer(i, node.name(), input(node, placement, place), false, List.of(), 0);
           });
       place += linear ? 1 : 0;
     }

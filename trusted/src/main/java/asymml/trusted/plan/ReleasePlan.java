@@ -37,7 +37,8 @@ public final class ReleasePlan {
   private static final String HELD =
       "held and updated by the worker, which learns each step's weights and weight gradient";
   private static final String FACTOR =
-      "the trusted part of the weight gradient, sent unprotected to the worker that updates weights";
+      "the trusted part of the weight gradient, sent unprotected to the worker that updates"
+          + " weights";
 
   private static final String PUBLIC_BASIS =
       "fitted to public images, but by a network whose weights carry private data";

@@ -18,9 +18,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// A split layer's weights that its worker holds and updates, for networks of all batch sizes. The
-/// worker is sent weights and momentum once, the directions D when they change, and in each step the
-/// trusted part of the weight gradient as its factor G, `dY (x) X_T = G D`; it returns the weights
-/// folded, `W D^T`. The weights themselves come back between steps, when they are asked for.
+/// worker is sent weights and momentum once, the directions D when they change, and in each step
+/// the trusted part of the weight gradient as its factor G, `dY (x) X_T = G D`; it returns the
+/// weights folded, `W D^T`. The weights themselves come back between steps, when they are asked
+/// for.
 final class HeldLayer {
   /// How weights are updated.
   record Sgd(float rate, float momentum, float weightDecay) {}
@@ -144,9 +145,7 @@ final class HeldLayer {
   void update(Tensor factor, HeldPlaces places, Sgd sgd) throws ProtocolException {
     Released g = door.exact(parts.factor(), factor, factorPlace(places));
     update =
-        worker
-            .updates()
-            .update(holder, count, g, sgd.rate(), sgd.momentum(), sgd.weightDecay());
+        worker.updates().update(holder, count, g, sgd.rate(), sgd.momentum(), sgd.weightDecay());
   }
 
   /// Fetches weights and momentum, if the worker has others. No step is under way.

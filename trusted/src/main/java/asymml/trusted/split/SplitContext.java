@@ -150,12 +150,7 @@ public final class SplitContext implements AutoCloseable {
             ? noise
             : new NoiseStrength.None();
     return new SplitSite(
-        decomposer,
-        residual,
-        strength,
-        new ClipBound(),
-        basis,
-        releases.flow().sendsBasis(input));
+        decomposer, residual, strength, new ClipBound(), basis, releases.flow().sendsBasis(input));
   }
 
   /// What splits an input.

@@ -41,8 +41,7 @@ record RunPlan(
   static RunPlan of(
       TrainConfig config, DataSet data, TrainedModel.Description description, Graph graph) {
     Plan plan =
-        Plan.of(
-                graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers())
+        Plan.of(graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers())
             .updatedBy(graph, config.update());
     int examples = data.train().size();
     int batches = Math.ceilDiv(examples, Math.min(batchSize(config), examples));

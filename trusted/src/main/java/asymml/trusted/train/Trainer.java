@@ -117,8 +117,9 @@ public final class Trainer implements AutoCloseable {
       throw new IllegalArgumentException("a run that is accounted for needs public images");
     }
     try (Closer opened = new Closer()) {
-      parameters = opened.own(new Parameters(
-                  run.graph(), initial.initializer(), true, run.plan().heldWeights()));
+      parameters =
+          opened.own(
+              new Parameters(run.graph(), initial.initializer(), true, run.plan().heldWeights()));
       execution =
           opened.own(
               workers == null

@@ -217,8 +217,8 @@ class HeldLayerTest {
 
   @Test
   void results_are_not_checked_against_weights_that_are_not_here() {
-    assertThatThrownBy(() ->
-            LayerRig.updatedAtWorker(folder, Setting.of(SMALL, 2), Verification.EVERY))
+    assertThatThrownBy(
+            () -> LayerRig.updatedAtWorker(folder, Setting.of(SMALL, 2), Verification.EVERY))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("is not checked");
   }

@@ -187,9 +187,7 @@ final class LayerRig implements AutoCloseable {
     momentum = heldThere ? uncovered(Channel.WEIGHTS, "momentum", values) : null;
     factor = heldThere ? uncovered(Channel.WEIGHTS, "factor", (long) rows * directions) : null;
     basis =
-        heldThere
-            ? uncovered(Channel.BASIS, "sent", (long) shape.inChannels() * directions)
-            : null;
+        heldThere ? uncovered(Channel.BASIS, "sent", (long) shape.inChannels() * directions) : null;
     boolean addsWeight = masks || setting.rank > 0;
     int added = (addsWeight ? values : 0) + (setting.bias ? shape.outChannels() : 0);
     noised =
@@ -274,7 +272,8 @@ final class LayerRig implements AutoCloseable {
                   setting.flow == Flow.NONE
                       ? null
                       : new GradientTarget(dx, setting.flow == Flow.ADDED, null)),
-              momentum == null || factor == null ? null
+              momentum == null || factor == null
+                  ? null
                   : new SplitLayer.Held(values(), momentum, factor));
       op =
           opened.own(

@@ -62,8 +62,7 @@ final class OracleWorker implements AutoCloseable {
       double[] folded = new double[weights.length / channels * count];
       for (int i = 0; i < weights.length; i++) {
         for (int j = 0; j < count; j++) {
-          folded[i / channels * count + j] +=
-              weights[i] * directions[j * channels + i % channels];
+          folded[i / channels * count + j] += weights[i] * directions[j * channels + i % channels];
         }
       }
       return folded;
