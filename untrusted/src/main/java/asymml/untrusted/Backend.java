@@ -25,8 +25,9 @@ interface Backend extends AutoCloseable {
   /// @throws RefusedException if this backend cannot compute it
   void define(int opId, OpDescriptor op) throws RefusedException;
 
-  /// Says that the tensors of the calls to come lie in this memory, until [#detach]. A device that
-  /// copies can have its pages kept in place.
+  /// Says that the tensors of the calls to come lie in this memory, until [#detach], but for
+  /// weights and their gradients that are held here ([HeldWeights]). A device that copies can have
+  /// its pages kept in place.
   default void attach(MemorySegment region) {}
 
   /// Ends [#attach]. All calls have been awaited.

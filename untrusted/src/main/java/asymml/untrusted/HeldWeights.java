@@ -55,9 +55,10 @@ final class HeldWeights implements AutoCloseable {
 
   /// Takes copies, and forgets a gradient that was kept.
   void hold(MemorySegment newWeights, MemorySegment newVelocity) {
-    if (kept != null) {
-      kept.await();
-      kept = null;
+    Completion before = kept;
+    if (before != null) {
+      kept = null; // also if it failed
+      before.await();
     }
     weights().copyFrom(newWeights);
     velocity().copyFrom(newVelocity);
@@ -107,11 +108,12 @@ final class HeldWeights implements AutoCloseable {
   /// One step. The sum is that of the trusted side, in its order: to the bit the same update.
   void update(MemorySegment factor, Message.UpdateWeights terms) {
     Tensor basis = requireDirections();
-    if (kept == null) {
+    Completion end = kept;
+    if (end == null) {
       throw new IllegalStateException("there is no gradient");
     }
-    kept.await();
-    kept = null;
+    kept = null; // also if it failed
+    end.await();
     Gemm.multiply(false, false, 1, Tensor.of(factor, rows, basis.length(0)), basis, 0, sum);
     // What is not finite shows in what is computed with the weights.
     Elementwise.axpy(1, gradient, sum);
