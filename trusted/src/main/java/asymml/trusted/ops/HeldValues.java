@@ -3,6 +3,7 @@ package asymml.trusted.ops;
 import asymml.kernels.Tensor;
 import asymml.model.Parameter;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,12 @@ final class HeldValues {
   private final List<Parameter> parameters;
   private final String what;
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
-  private @Nullable Arena arena;
+  private @Nullable Block block;
+
+  /// Their memory.
+  private static final class Block {
+    private final Arena arena = Arena.ofShared(); // used by worker threads of the kernels
+  }
 
   /// @param parameters that a worker updates
   /// @param what they are, for errors
@@ -25,19 +31,19 @@ final class HeldValues {
 
   /// Allocates them as zeros, unless they are there. In one piece: the system gets it back.
   void allocate() {
-    if (arena != null || parameters.isEmpty()) {
+    if (block != null || parameters.isEmpty()) {
       return;
     }
-    Arena next = Arena.ofShared(); // read and written by worker threads of the kernels
+    Block next = new Block();
     long bytes = parameters.stream().mapToLong(HeldValues::room).sum();
-    var memory = next.allocate(bytes, Tensor.ALIGNMENT_BYTES);
+    MemorySegment memory = next.arena.allocate(bytes, Tensor.ALIGNMENT_BYTES);
     long at = 0;
     for (Parameter p : parameters) {
       tensors.put(
           p.name(), Tensor.of(memory.asSlice(at, p.size() * Float.BYTES), p.shape().clone()));
       at += room(p);
     }
-    arena = next;
+    block = next;
   }
 
   private static long room(Parameter p) {
@@ -65,16 +71,16 @@ final class HeldValues {
   }
 
   boolean isHere() {
-    return arena != null;
+    return block != null;
   }
 
   /// Zeroes and frees them.
   void discard() {
-    if (arena != null) {
+    if (block != null) {
       tensors.values().forEach(tensor -> tensor.fill(0));
       tensors.clear();
-      arena.close();
-      arena = null;
+      block.arena.close();
+      block = null;
     }
   }
 }
