@@ -222,6 +222,7 @@ class SpecReaderTest {
             "worker: tls:a:1\ntls-trust: w.pem\nwire: bfloat16",
             s -> s.workers().wire(),
             Encoding.BFLOAT16),
+        set("update: worker", s -> s.training().update(), Update.WORKER),
         set("chunks: 16", s -> s.workers().chunks(), 16),
         set("worker-timeout: 1", s -> s.workers().timeout(), Duration.ofSeconds(1)));
   }

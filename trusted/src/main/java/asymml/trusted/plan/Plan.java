@@ -44,7 +44,7 @@ public record Plan(Map<String, Placement> layers, Update update) {
   ///
   /// @param graph the network
   /// @param next who updates those of split layers with a shared basis
-  /// @return a plan
+  /// @return a plan; where there are no such layers, the trusted side updates all
   /// @throws IllegalArgumentException if a worker would update weights that are used standardised
   public Plan updatedBy(Graph graph, Update next) {
     Plan plan = new Plan(layers, next);
@@ -58,7 +58,7 @@ public record Plan(Map<String, Placement> layers, Update update) {
                 + ", which are used standardised (norm group): use update trusted or norm batch");
       }
     }
-    return plan;
+    return plan.heldWeights().isEmpty() ? new Plan(layers) : plan;
   }
 
   /// Whether a worker holds a layer's weights and updates them.
