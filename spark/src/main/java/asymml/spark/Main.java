@@ -106,6 +106,7 @@ public final class Main {
     Map<String, Object> values = new LinkedHashMap<>(settings.values());
     values.remove(Settings.OUT);
     values.putIfAbsent("norm", "group");
+    values.putIfAbsent("mode", "trusted-only");
     values.put("threads", conf.get("spark.task.cpus", "1"));
     return new Settings(values).spec();
   }

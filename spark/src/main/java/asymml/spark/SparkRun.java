@@ -6,7 +6,6 @@ import asymml.session.SessionListener;
 import asymml.session.TrainingResult;
 import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
-import asymml.session.WorkerChoice;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.train.TrainingException;
@@ -29,7 +28,6 @@ final class SparkRun {
   private final TrainingSpec spec;
   private SessionListener listener = new SessionListener() {};
   private List<String> arguments = List.of();
-  private Path runs = Path.of("runs");
 
   /// A run.
   ///
@@ -65,11 +63,9 @@ final class SparkRun {
 
   /// Refuses what executors cannot share.
   private static void requireHere(TrainingSpec spec) {
-    for (WorkerChoice worker : spec.usedWorkers()) {
-      if (!(worker instanceof WorkerChoice.Local)) {
-        throw new IllegalArgumentException(
-            "on Spark, each executor starts workers of its own on its machine, and one at an address serves one executor: give --worker cpu or cuda:N");
-      }
+    if (!spec.usedWorkers().isEmpty()) {
+      throw new IllegalArgumentException(
+          "on Spark, executors have no workers yet: give --mode trusted-only");
     }
     if (spec.analyzeEvery() > 0) {
       throw new IllegalArgumentException(
@@ -80,12 +76,6 @@ final class SparkRun {
   /// Who hears how it goes.
   SparkRun listener(SessionListener listener) {
     this.listener = listener;
-    return this;
-  }
-
-  /// Where runs without a directory are created.
-  SparkRun under(Path runs) {
-    this.runs = runs;
     return this;
   }
 
@@ -158,10 +148,10 @@ final class SparkRun {
     }
   }
 
-  private TrainingSession session(
+  private static TrainingSession session(
       ResolvedRun run, @Nullable Path directory, boolean resumes) throws IOException {
     if (directory == null) {
-      return TrainingSession.createUnder(run, runs);
+      return TrainingSession.createUnder(run, Path.of("runs"));
     }
     return resumes
         ? TrainingSession.resume(run, directory)

@@ -170,20 +170,6 @@ class SparkTrainingTest {
   }
 
   @Test
-  void workers_of_the_executors_give_the_losses_of_a_run_without_workers() throws Exception {
-    Losses without = new Losses();
-    train(spec("mode", "trusted-only", "epochs", "1"), without, "without");
-    Losses with = new Losses();
-    TrainingResult result =
-        train(spec("mode", "asymml", "noise-ratio", "0", "epochs", "1"), with, "with");
-    IntStream.range(0, 5)
-        .forEach(i ->
-            assertThat(with.sums.get(i))
-                .isCloseTo(without.sums.get(i), Percentage.withPercentage(0.1)));
-    assertThat(LedgerFile.read(result.layout()).steps()).isEqualTo(5);
-  }
-
-  @Test
   void the_ledger_of_dp_sgd_is_that_of_one_process() throws Exception {
     TrainingSpec spec =
         spec(
@@ -213,8 +199,8 @@ class SparkTrainingTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("--norm group");
     assertThatThrownBy(
-            () -> train(spec("worker", "unix:/tmp/w.sock"), new Losses(), "b"))
+            () -> train(spec("mode", "asymml"), new Losses(), "b"))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("workers of its own");
+        .hasMessageContaining("--mode trusted-only");
   }
 }
