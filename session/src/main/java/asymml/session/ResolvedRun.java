@@ -49,7 +49,8 @@ public final class ResolvedRun {
     this.spec = spec;
     copies = opened.train().size() - data.train().size();
     this.data = data;
-    tested = data.test().sharedWith(data.train());
+    // Whoever describes images that lie elsewhere has compared them.
+    tested = data.test().isElsewhere() ? 0 : data.test().sharedWith(data.train());
     this.publicImages = publicImages;
     this.graph = graph;
     this.plan = plan;
@@ -129,7 +130,9 @@ public final class ResolvedRun {
   /// In a run that is accounted for, each training image once: a guarantee is for one example, and
   /// an image in two would have twice the sensitivity.
   private static DataSet counted(TrainingSpec spec, DataSet data) {
-    return spec.training().privacy().accounted() ? data.withTrain(data.train().distinct()) : data;
+    return spec.training().privacy().accounted() && !data.train().isElsewhere()
+        ? data.withTrain(data.train().distinct())
+        : data;
   }
 
   private static Graph graph(TrainConfig config, DataSet data) {
