@@ -10,6 +10,7 @@ import asymml.trusted.data.DataException;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainingException;
+import java.io.File;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -20,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
@@ -130,7 +132,7 @@ public final class Main {
 
   /// Executors on this machine: processes with this class path, and the options of this one.
   private static void local(SparkConf conf) {
-    conf.setIfMissing("spark.executor.extraClassPath", System.getProperty("java.class.path"));
+    conf.setIfMissing("spark.executor.extraClassPath", classPath());
     conf.setIfMissing("spark.executor.extraJavaOptions", javaOptions());
     conf.setIfMissing("spark.authenticate", "true");
     byte[] secret = new byte[32];
@@ -139,6 +141,13 @@ public final class Main {
     conf.setIfMissing("spark.network.crypto.enabled", "true");
     String[] parts = conf.get("spark.master").replaceAll("[^0-9,]", "").split(",", -1);
     conf.setIfMissing("spark.executor.memory", parts[parts.length - 1] + "m");
+  }
+
+  /// Executors have working directories of their own.
+  private static String classPath() {
+    return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator, -1))
+        .map(entry -> Path.of(entry).toAbsolutePath().toString())
+        .collect(Collectors.joining(File.pathSeparator));
   }
 
   /// What executors need of Java beside what Spark gives them.

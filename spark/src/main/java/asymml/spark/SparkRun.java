@@ -22,10 +22,14 @@ import org.jspecify.annotations.Nullable;
 /// A training run on Spark: from images in two datasets to a run directory of the same form as that
 /// of a single process.
 final class SparkRun {
+  /// Of the height, as for files of images that a single process reads.
+  private static final int CROP_FRACTION = 8;
+
   private final JavaSparkContext spark;
   private final TrainingSpec spec;
   private SessionListener listener = new SessionListener() {};
   private List<String> arguments = List.of();
+  private Path runs = Path.of("runs");
 
   /// A run.
   ///
@@ -79,6 +83,12 @@ final class SparkRun {
     return this;
   }
 
+  /// Where runs without a directory are created.
+  SparkRun under(Path runs) {
+    this.runs = runs;
+    return this;
+  }
+
   /// What `run.json` says of how the run was started.
   SparkRun arguments(List<String> arguments) {
     this.arguments = List.copyOf(arguments);
@@ -122,7 +132,13 @@ final class SparkRun {
         requireDistinct(train);
       }
       DataSet data =
-          new DataSet(name, train.set(), test.set(), train.normalization(), true, 4);
+          new DataSet(
+              name,
+              train.set(),
+              test.set(),
+              train.normalization(),
+              true,
+              train.set().shape().height() / CROP_FRACTION);
       ResolvedRun run = ResolvedRun.of(spec, data, null);
       begun.begun(run, train.parts().getNumPartitions(), test.sharedWith(train));
       try (TrainingSession session = session(run, directory, resumes);
@@ -142,10 +158,10 @@ final class SparkRun {
     }
   }
 
-  private static TrainingSession session(
+  private TrainingSession session(
       ResolvedRun run, @Nullable Path directory, boolean resumes) throws IOException {
     if (directory == null) {
-      return TrainingSession.createUnder(run, Path.of("runs"));
+      return TrainingSession.createUnder(run, runs);
     }
     return resumes
         ? TrainingSession.resume(run, directory)
