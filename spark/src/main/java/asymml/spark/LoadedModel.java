@@ -50,7 +50,7 @@ final class LoadedModel {
   }
 
   private static LoadedModel open(RunFiles files) throws Exception {
-    Path directory = Files.createTempDirectory("asymml-model-");
+    Path directory = Files.createTempDirectory("spark-asymml-model-");
     ExecutorService thread =
         Executors.newSingleThreadExecutor(task -> {
           Thread created = new Thread(task, "asymml-model");

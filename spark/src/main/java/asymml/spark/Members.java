@@ -97,7 +97,7 @@ final class Members {
 
   /// For logs of workers, which hold nothing private.
   private static Path scratch() throws IOException {
-    Path directory = Files.createTempDirectory("asymml-member-");
+    Path directory = Files.createTempDirectory("spark-asymml-member-");
     directory.toFile().deleteOnExit();
     return directory;
   }
