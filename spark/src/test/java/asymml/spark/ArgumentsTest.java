@@ -3,6 +3,10 @@ package asymml.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.session.Settings;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -31,5 +35,20 @@ class ArgumentsTest {
         .hasMessage("--model needs a value");
     assertThatThrownBy(() -> Arguments.parse(List.of("--partitions", "x")).partitions())
         .hasMessage("--partitions is a whole number: x");
+  }
+
+  @Test
+  void every_command_line_of_the_documentation_is_accepted() throws Exception {
+    Path root = Path.of("").toAbsolutePath().resolveSibling("docs").resolveSibling("README.md");
+    List<String> lines = new ArrayList<>(Files.readAllLines(root));
+    lines.addAll(Files.readAllLines(root.resolveSibling("docs/guide/spark.md")));
+    List<String> commands =
+        lines.stream().map(String::strip).filter(l -> l.startsWith("./asymml spark train ")).toList();
+    assertThat(commands).hasSizeGreaterThan(2);
+    for (String command : commands) {
+      String options = command.replaceAll(" +#.*", "").substring("./asymml spark train ".length());
+      Arguments arguments = Arguments.parse(List.of(options.replace("'", "").split(" +")));
+      var _ = new Settings(arguments.settings()).without(List.of(Settings.OUT)).spec();
+    }
   }
 }
