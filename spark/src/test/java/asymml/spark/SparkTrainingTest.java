@@ -170,6 +170,20 @@ class SparkTrainingTest {
   }
 
   @Test
+  void workers_of_the_executors_give_the_losses_of_a_run_without_workers() throws Exception {
+    Losses without = new Losses();
+    train(spec("mode", "trusted-only", "epochs", "1"), without, "without");
+    Losses with = new Losses();
+    TrainingResult result =
+        train(spec("mode", "asymml", "noise-ratio", "0", "epochs", "1"), with, "with");
+    IntStream.range(0, 5)
+        .forEach(i ->
+            assertThat(with.sums.get(i))
+                .isCloseTo(without.sums.get(i), Percentage.withPercentage(0.1)));
+    assertThat(LedgerFile.read(result.layout()).steps()).isEqualTo(5);
+  }
+
+  @Test
   void the_ledger_of_dp_sgd_is_that_of_one_process() throws Exception {
     TrainingSpec spec =
         spec(
