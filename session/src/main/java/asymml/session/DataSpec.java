@@ -73,9 +73,10 @@ public record DataSpec(
 
   /// The public images, all of them, as private ones of another specification.
   ///
-  /// @return [#publicSource] decoded in the same way
+  /// @return [#publicSource] decoded in the same way; their classes and groups are of no concern
   public DataSpec publicImages() {
-    return of(publicSource).withDecoding(decoding);
+    return of(publicSource)
+        .withDecoding(decoding.withColumns(Decoding.Columns.NONE).withRandomCrop(false));
   }
 
   /// Decodes the images.

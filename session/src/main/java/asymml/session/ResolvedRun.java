@@ -201,6 +201,13 @@ public final class ResolvedRun {
   }
 
   private static ResolvedRun checked(ResolvedRun run) {
+    if (run.graph.beginsWithScattering() && run.data.train().cutsAtRandom()) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.MISFIT,
+              SpecReader.RANDOM_CROP,
+              "does not go with a scattering transform, whose features are computed once"));
+    }
     @Nullable Shape shape = run.publicImages == null ? null : run.publicImages.shape();
     List<FormalCheck.Finding> found =
         FormalCheck.look(

@@ -44,6 +44,9 @@ final class SpecReader {
   static final String IMAGE_SIZE = "image-size";
   static final String IMAGE_CACHE = "image-cache";
   static final String WINDOW = "window";
+  static final String LABEL_COLUMN = "label-column";
+  static final String GROUP_COLUMN = "group-column";
+  static final String RANDOM_CROP = "random-crop";
 
   /// All of the range of samples.
   static final String FULL = "full";
@@ -93,6 +96,7 @@ final class SpecReader {
     names.addAll(names.indexOf(NOISE_RATIO) + 1, List.of(NOISE_MULTIPLIER, "gradient-noise-ratio"));
     names.addAll(names.indexOf(DP_SGD) + 1, DP_SGD_SETTINGS);
     names.add(names.indexOf("delta"), "target-epsilon");
+    names.addAll(names.indexOf(WINDOW) + 1, List.of(LABEL_COLUMN, GROUP_COLUMN));
     names.addAll(names.indexOf("mode"), List.of("init", "init-public", "freeze"));
     names.addAll(
         names.indexOf("wire"),
@@ -158,7 +162,30 @@ final class SpecReader {
                 defaults.decoding().limits()),
             given(IMAGE_SIZE, SpecReader::imageSize, defaults.decoding().imageSize()),
             given(IMAGE_CACHE, SpecReader::imageCache, defaults.decoding().cacheBytes()),
-            window()));
+            window(),
+            new Decoding.Columns(
+                optional(LABEL_COLUMN, SpecReader::column),
+                optional(GROUP_COLUMN, SpecReader::column)),
+            randomCrop()));
+  }
+
+  private boolean randomCrop() {
+    boolean crop = given(RANDOM_CROP, SpecReader::flag, false);
+    if (crop && given(IMAGE_SIZE, SpecReader::imageSize, 0) == 0) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.CONTRADICTION,
+              RANDOM_CROP,
+              "needs an image size, to which parts of images are scaled"));
+    }
+    return crop;
+  }
+
+  private static String column(String text) {
+    if (text.isBlank()) {
+      throw new IllegalArgumentException("must name a column");
+    }
+    return text.strip();
   }
 
   private WorkerSpec workers() {

@@ -46,7 +46,14 @@ final class SpecWriter {
     values.put(
         SpecReader.WINDOW,
         decoding.window() == null ? SpecReader.FULL : decoding.window().toString());
+    if (decoding.columns().label() != null) {
+      values.put(SpecReader.LABEL_COLUMN, decoding.columns().label());
+    }
+    if (decoding.columns().group() != null) {
+      values.put(SpecReader.GROUP_COLUMN, decoding.columns().group());
+    }
     values.put("augment", training.augment());
+    values.put(SpecReader.RANDOM_CROP, decoding.randomCrop());
   }
 
   private void network(TrainConfig training, InitSpec init) {

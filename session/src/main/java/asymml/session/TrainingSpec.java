@@ -72,6 +72,11 @@ public record TrainingSpec(
               "step-factor",
               "has no effect but with the schedule step"));
     }
+    if (data.decoding().randomCrop() && !training.augment()) {
+      found.add(
+          Finding.of(
+              Finding.Kind.CONTRADICTION, SpecReader.RANDOM_CROP, "has no effect without augment"));
+    }
     if (training.gradientNoise() instanceof NoiseStrength.Multiplier) {
       found.add(
           Finding.of(

@@ -79,6 +79,9 @@ class SpecReaderTest {
         set("image-size: 64", s -> s.data().decoding().imageSize(), 64),
         set("image-size: stored", s -> s.data().decoding().imageSize(), 0),
         set("window: 16:1023", s -> s.data().decoding().window(), new Decoding.Window(16, 1023)),
+        set("image-size: 8\nrandom-crop: true", s -> s.data().decoding().randomCrop(), true),
+        set("label-column: a", s -> s.data().decoding().columns().label(), "a"),
+        set("group-column: b", s -> s.data().decoding().columns().group(), "b"),
         set("image-cache: 2G", s -> s.data().decoding().cacheBytes(), 2L << 30),
         set("image-cache: all", s -> s.data().decoding().cacheBytes(), Long.MAX_VALUE),
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
@@ -256,6 +259,8 @@ class SpecReaderTest {
     values.put("image-size", 48);
     values.put("image-cache", 1048576);
     values.put("window", "0:4095");
+    values.put("label-column", "finding");
+    values.put("group-column", "patient");
     values.put("augment", false);
     values.put("model", "resnet20");
     values.put("norm", "group");
@@ -323,6 +328,8 @@ class SpecReaderTest {
             Map.entry("limit-test", 10),
             Map.entry("image-size", 47),
             Map.entry("window", "full"),
+            Map.entry("label-column", "species"),
+            Map.entry("group-column", "ward"),
             Map.entry("augment", true),
             Map.entry("model", "cnn"),
             Map.entry("norm", "batch"),

@@ -29,6 +29,7 @@ public final class SettingFlags {
             "Images to train on (default: ${DEFAULT-VALUE}): generated[:SEED], a built-in set of"
                 + " generated shapes; a folder or zip of train/<class>/*.jpg|png and"
                 + " test/<class>/*; a .csv or .tsv file with the columns path, label and split; a"
+                + " .tar or .parquet file or a folder of them (train-*, test-*); a"
                 + " folder of CIFAR-10/100 binary files or of the IDX files of the MNIST family.")
         .flag(
             "limit-train",
@@ -54,6 +55,16 @@ public final class SettingFlags {
             "Of samples of 16 bits, such as 12-bit scans, take LOW to HIGH as black to white; or"
                 + " full: all of 16 bits (default: ${DEFAULT-VALUE}).")
         .flag(
+            "label-column",
+            "NAME",
+            "The column of a table or Parquet file, or the key in the JSON of tar archives, with"
+                + " each image's class, if it is called neither label nor class.")
+        .flag(
+            "group-column",
+            "NAME",
+            "The column that says which images belong together, such as those of a patient: a group"
+                + " must be in one split.")
+        .flag(
             "image-cache",
             "BYTES",
             "Keep at most so many bytes of decoded images in memory, such as 2G, and decode the"
@@ -62,6 +73,11 @@ public final class SettingFlags {
             "augment",
             "Flip and shift training images as suits the data, for scatter-cnn only flip them"
                 + " (default: ${DEFAULT-VALUE}).")
+        .negatable(
+            "random-crop",
+            "With --image-size: cut a random part out of a training image each time, of 8 % to all"
+                + " of its area and 3:4 to 4:3, and scale it, in the place of shifts (default:"
+                + " ${DEFAULT-VALUE}).")
         .flag(
             "model",
             "NAME|FILE",
@@ -178,9 +194,9 @@ public final class SettingFlags {
         .flag(
             "augmentation-multiplicity",
             "K",
-            "With --dp-sgd: views of each image in a step, every second one mirrored, and shifted as"
-                + " --augment does; an image's gradient is the mean of theirs. Costs K times the time, and no budget."
-                + " Above 1, --augment is on (default: 1).")
+            "With --dp-sgd: views of each image in a step, every second one mirrored, and shifted"
+                + " as --augment does; an image's gradient is the mean of theirs. Costs K times the"
+                + " time, and no budget. Above 1, --augment is on (default: 1).")
         .flag(
             "weight-average",
             "A",

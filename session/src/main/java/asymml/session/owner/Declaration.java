@@ -8,6 +8,7 @@ import asymml.session.InvalidSpecException;
 import asymml.session.Settings;
 import asymml.session.TrainingSpec;
 import asymml.session.WorkerChoice;
+import asymml.trusted.data.Decoding;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -40,6 +41,18 @@ final class Declaration {
     if (spec.data().decoding().cacheBytes() != Long.MAX_VALUE) {
       found.add(
           contradiction("image-cache", "keeps fewer than all images: with an owner all are kept"));
+    }
+    Decoding.Columns columns = spec.data().decoding().columns();
+    if (columns.label() != null || columns.group() != null) {
+      found.add(
+          contradiction(
+              columns.label() != null ? "label-column" : "group-column",
+              "names a column of a table: with an owner the data are folders of images"));
+    }
+    if (spec.data().decoding().randomCrop()) {
+      found.add(
+          contradiction(
+              "random-crop", "decodes images each time: with an owner all are kept as scaled"));
     }
     if (spec.analyzeEvery() > 0) {
       found.add(

@@ -1,6 +1,6 @@
 package asymml.trusted.data;
 
-/// How training images are varied: a random left-right flip and a random shift.
+/// How training images are varied: a random left-right flip, and a random shift or a random part.
 ///
 /// The shift is the usual padded crop: the normalised image is padded by zeros, that is by the mean
 /// colour of the training split, and a window of the original size is cut out.
@@ -9,7 +9,9 @@ package asymml.trusted.data;
 /// @param cropPadding the largest shift in pixels in each direction, at least 0
 /// @param views how many views of each image there are, at least 1, with consecutive places in the
 ///   batch
-public record Augmentation(boolean flip, int cropPadding, int views) {
+/// @param randomCrop whether each view is another part of the image as it is stored, scaled to the
+///   size of all: area and ratio are those of `RandomResizedCrop` of torchvision
+public record Augmentation(boolean flip, int cropPadding, int views, boolean randomCrop) {
   /// Checks the ranges above.
   public Augmentation {
     if (cropPadding < 0) {
@@ -18,6 +20,9 @@ public record Augmentation(boolean flip, int cropPadding, int views) {
     if (views < 1) {
       throw new IllegalArgumentException("an image has at least 1 view: " + views);
     }
+    if (randomCrop && cropPadding > 0) {
+      throw new IllegalArgumentException("images are shifted or cut at random, not both");
+    }
   }
 
   /// Variation of one view of each image.
@@ -25,7 +30,7 @@ public record Augmentation(boolean flip, int cropPadding, int views) {
   /// @param flip whether half of the images are mirrored
   /// @param cropPadding the largest shift in pixels in each direction, at least 0
   public Augmentation(boolean flip, int cropPadding) {
-    this(flip, cropPadding, 1);
+    this(flip, cropPadding, 1, false);
   }
 
   /// The same of several views.
@@ -33,21 +38,32 @@ public record Augmentation(boolean flip, int cropPadding, int views) {
   /// @param count how many of each image, at least 1
   /// @return these
   public Augmentation withViews(int count) {
-    return new Augmentation(flip, cropPadding, count);
+    return new Augmentation(flip, cropPadding, count, randomCrop);
   }
 
-  /// The same without shifts.
+  /// The same with random parts in the place of shifts.
+  ///
+  /// @return these
+  public Augmentation withRandomCrops() {
+    return new Augmentation(flip, 0, views, true);
+  }
+
+  /// The same without shifts and parts.
   ///
   /// @return flips, if there are flips
   public Augmentation flipsOnly() {
-    return new Augmentation(flip, 0, views);
+    return new Augmentation(flip, 0, views, false);
   }
 
   /// As it stands in checkpoints, those of earlier versions among them.
   @Override
   public String toString() {
-    return "Augmentation[flip=%s, cropPadding=%s%s]"
-        .formatted(flip, cropPadding, views == 1 ? "" : ", views=" + views);
+    return "Augmentation[flip=%s, cropPadding=%s%s%s]"
+        .formatted(
+            flip,
+            cropPadding,
+            views == 1 ? "" : ", views=" + views,
+            randomCrop ? ", randomCrop" : "");
   }
 
   /// No variation, as for evaluation.

@@ -46,6 +46,11 @@ final class BatchAssembler {
       throw new IllegalArgumentException(
           "features of shifted images are not cached: crop padding " + augmentation.cropPadding());
     }
+    if (augmentation.randomCrop() && (features != null || !images.cutsAtRandom())) {
+      throw new IllegalArgumentException(
+          "random parts are cut out of images that were opened for it, and no features are cached"
+              + " of them");
+    }
     this.augmentation = augmentation;
     this.seed = seed;
     shape = images.shape();
@@ -115,14 +120,15 @@ final class BatchAssembler {
     }
   }
 
-  /// Decodes what is not in memory, on all cores.
+  /// Decodes what is not in memory, or is to be cut, on all cores.
   ///
   /// @return null where all is; an image for each index that is not
   private byte @Nullable [][] decodeAll(int[] indices) {
     int[] missing =
         IntStream.range(0, indices.length)
-            .filter(
-                n -> indices[n] != PoissonDraw.NULL_EXAMPLE && images.isReadFromFile(indices[n]))
+            .filter(n ->
+                indices[n] != PoissonDraw.NULL_EXAMPLE
+                    && (augmentation.randomCrop() || images.isReadFromFile(indices[n])))
             .toArray();
     if (missing.length == 0) {
       return null;
@@ -131,11 +137,21 @@ final class BatchAssembler {
     Arrays.stream(missing)
         .parallel()
         .forEach(n -> {
-          byte[] image = new byte[shape.size()];
-          images.pixels(indices[n], image);
-          decoded[n] = image;
+          decoded[n] = augmentation.randomCrop() ? cut(indices[n], n) : whole(indices[n]);
         });
     return decoded;
+  }
+
+  private byte[] whole(int index) {
+    byte[] image = new byte[shape.size()];
+    images.pixels(index, image);
+    return image;
+  }
+
+  /// A part that depends on seed, image and view alone.
+  private byte[] cut(int index, int place) {
+    long first = SplitMix64.of(seed, index).nextLong();
+    return images.cut(index, SplitMix64.of(first, place % augmentation.views()));
   }
 
   /// Row y, column x of the window shows row `y + down`, column `x + right` of the image, or 0, the

@@ -14,6 +14,27 @@ import java.util.Set;
 /// from tiny images", 2009): records of one label byte (CIFAR-100: a coarse and a fine one, of
 /// which the fine one counts) and 3072 pixels in planes `[C, H, W]`.
 final class CifarFiles {
+  /// The classes in the order of their labels; of CIFAR-100 the fine ones.
+  static final List<String> NAMES10 =
+      List.of(
+          "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck");
+
+  private static final List<String> NAMES100 =
+      List.of(
+          """
+          apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+          butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach couch
+          crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster house
+          kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle
+          mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
+          plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark
+          shrew skunk skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table
+          tank telephone television tiger tractor train trout tulip turtle wardrobe whale
+          willow_tree wolf woman worm
+          """
+              .strip()
+              .split("\\s+"));
+
   private static final Shape SHAPE = new Shape(32, 32, 3);
   private static final int CROP_PADDING = 4;
 
@@ -31,9 +52,9 @@ final class CifarFiles {
           "test_batch.bin",
           1,
           "batches.meta.txt",
-          CifarNames.CIFAR10);
+          NAMES10);
   private static final Kind CIFAR100 =
-      new Kind(List.of("train.bin"), "test.bin", 2, "fine_label_names.txt", CifarNames.CIFAR100);
+      new Kind(List.of("train.bin"), "test.bin", 2, "fine_label_names.txt", NAMES100);
 
   private record Kind(
       List<String> train, String test, int labelBytes, String namesFile, List<String> names) {

@@ -36,8 +36,9 @@ public record DataSet(
 
   /// The suggested augmentation of training images.
   ///
-  /// @return [#flip] and [#cropPadding]
+  /// @return [#flip] and [#cropPadding], or random parts where images were opened for them
   public Augmentation augmentation() {
-    return new Augmentation(flip, cropPadding);
+    Augmentation usual = new Augmentation(flip, cropPadding);
+    return train.cutsAtRandom() ? usual.withRandomCrops() : usual;
   }
 }

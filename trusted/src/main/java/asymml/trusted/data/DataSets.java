@@ -32,7 +32,8 @@ public final class DataSets {
   private static final String ACCEPTED =
       "accepted are: 'generated' or 'generated:SEED'; a folder or zip file of"
           + " train/<class>/*.jpg|jpeg|png and test/<class>/* (or val/<class>/*); a .csv or .tsv"
-          + " file with the columns path, label and split; a folder of CIFAR-10 (data_batch_1.bin"
+          + " file with the columns path, label and split; a .tar or .parquet file, or a folder of"
+          + " them (train-*.tar and test-*.tar); a folder of CIFAR-10 (data_batch_1.bin"
           + " ..) or CIFAR-100 (train.bin, test.bin) binary files; a folder of IDX files"
           + " (train-images-idx3-ubyte[.gz] ..)";
 
@@ -57,12 +58,17 @@ public final class DataSets {
       }
     }
 
-    record Images(Path path, Decoding decoding) implements Source {
-      private ImageTree open() throws DataException {
+    record Images(Path path, List<Path> shards, Decoding decoding) implements Source {
+      private ImageTree open() throws DataException, IOException {
+        if (!shards.isEmpty()) {
+          return ImageShards.open(path, shards, decoding);
+        }
         if (Files.isDirectory(path)) {
           return ImageTree.Folder.open(path);
         }
-        return ImageTable.isTable(path) ? ImageTable.open(path) : ImageTree.Zip.open(path);
+        return ImageTable.isTable(path)
+            ? ImageTable.open(path, decoding.columns())
+            : ImageTree.Zip.open(path);
       }
 
       @Override
@@ -145,6 +151,10 @@ public final class DataSets {
   ///   channels. Hidden files and what file managers leave behind are ignored.
   /// - A `.csv` or `.tsv` file with a header and the columns path, label and split: the same for
   ///   images that lie anywhere.
+  /// - A `.tar` or `.parquet` file or a folder of such shards, whose names tell the split
+  ///   (`train-00000-of-00002.parquet`): samples of WebDataset (`key.jpg` with `key.cls` or
+  ///   `key.json`) or a tree as above; rows with image bytes and a label as Hugging Face writes
+  ///   them.
   /// - A folder with the binary version of CIFAR-10 or CIFAR-100 (fine labels).
   /// - A folder with the four IDX files of the MNIST family, plain or gzipped.
   ///
@@ -158,7 +168,12 @@ public final class DataSets {
   public static DataSet open(String spec, Decoding decoding, Progress progress)
       throws DataException {
     try {
-      DataSet data = source(spec, decoding).load(name(spec), progress);
+      Source source = source(spec, decoding);
+      if (decoding.randomCrop() && !(source instanceof Source.Images)) {
+        throw new DataException(
+            spec + " has no files of images that could be cut at random: leave random-crop out");
+      }
+      DataSet data = source.load(name(spec), progress);
       requireSize(spec, decoding, data.train().shape());
       return data;
     } catch (IOException e) {
@@ -176,10 +191,14 @@ public final class DataSets {
   /// @throws DataException if there is none, or anything is wrong with it
   public static DataSet open(DataArchive archive, Decoding decoding, Progress progress)
       throws DataException {
-    if (!decoding.keepsAll()) {
+    if (!decoding.columns().isNone()) {
+      throw new DataException(archive.name() + ": an archive of folders has no columns");
+    }
+    if (!decoding.keepsAll() || decoding.randomCrop()) {
       throw new DataException(
           archive.name()
-              + ": the images of an archive are all kept in memory; leave out the cache");
+              + ": the images of an archive are all kept in memory; leave out the cache and random"
+              + " crops");
     }
     try (ImageTree tree = ImageTree.Archive.open(archive)) {
       return ImageFolder.load(tree, archive.name(), decoding, progress);
@@ -262,6 +281,20 @@ public final class DataSets {
   }
 
   private static Source source(String spec, Decoding decoding) throws DataException {
+    Source source = find(spec, decoding);
+    boolean table =
+        source instanceof Source.Images images
+            && (!images.shards.isEmpty() || ImageTable.isTable(images.path));
+    if (!table && !decoding.columns().isNone()) {
+      throw new DataException(
+          PrintableText.of(spec)
+              + " has no columns: those of labels and groups are in a table (.csv, .tsv), in"
+              + " Parquet files or in the JSON of tar archives");
+    }
+    return source;
+  }
+
+  private static Source find(String spec, Decoding decoding) throws DataException {
     if (spec.equals(GENERATED) || spec.startsWith(GENERATED + ":")) {
       return new Source.Generated(seed(spec));
     }
@@ -271,10 +304,11 @@ public final class DataSets {
     }
     BasicFileAttributes attributes = FileKind.attributes(path);
     if (!attributes.isDirectory()) {
-      if (!ImageTable.isTable(path)) {
+      boolean shard = ImageShards.isShard(path);
+      if (!shard && !ImageTable.isTable(path)) {
         requireZip(path);
       }
-      return new Source.Images(path, decoding);
+      return new Source.Images(path, shard ? List.of(path) : List.of(), decoding);
     }
     Path folder = path;
     for (int wrappers = 0; folder != null && wrappers < MOST_WRAPPERS; wrappers++) {
@@ -300,8 +334,10 @@ public final class DataSets {
     if (IdxFiles.areIn(folder)) {
       return new Source.Idx(folder);
     }
-    return ImageTree.Folder.children(folder).stream().anyMatch(DataSets::isSplit)
-        ? new Source.Images(folder, decoding)
+    List<Path> shards = ImageShards.in(folder);
+    return !shards.isEmpty()
+            || ImageTree.Folder.children(folder).stream().anyMatch(DataSets::isSplit)
+        ? new Source.Images(folder, shards, decoding)
         : null;
   }
 

@@ -1,8 +1,10 @@
 package asymml.trusted.data;
 
+import java.util.Locale;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// How image files are decoded, and how many decoded images are kept in memory.
+/// How image files are found in tables and decoded, and how many decoded images are kept in memory.
 ///
 /// @param limits on what headers declare
 /// @param imageSize height and width that images are scaled and cut to, 1 to [#MOST_SIZE]; 0 where
@@ -10,7 +12,16 @@ import org.jspecify.annotations.Nullable;
 /// @param cacheBytes the most memory for decoded images, at least 0; images beyond are decoded
 ///   again each time they are read
 /// @param window of samples of 16 bits; null where they use all of their range
-public record Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nullable Window window) {
+/// @param columns of tables, where their names do not tell
+/// @param randomCrop whether training images are varied by random parts, for which they are decoded
+///   anew each time; needs a size
+public record Decoding(
+    DataLimits limits,
+    int imageSize,
+    long cacheBytes,
+    @Nullable Window window,
+    Columns columns,
+    boolean randomCrop) {
   /// The largest size that images are scaled to.
   public static final int MOST_SIZE = 4096;
 
@@ -26,6 +37,20 @@ public record Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nulla
     if (cacheBytes < 0) {
       throw new IllegalArgumentException("a cache has at least 0 bytes: " + cacheBytes);
     }
+    if (randomCrop && imageSize == 0) {
+      throw new IllegalArgumentException(
+          "random parts of images are scaled to one size, which is to be given (image-size)");
+    }
+  }
+
+  /// Decoding of images whose columns are found by their names.
+  ///
+  /// @param limits on what headers declare
+  /// @param imageSize height and width that images are scaled and cut to, or 0
+  /// @param cacheBytes the most memory for decoded images, at least 0
+  /// @param window of samples of 16 bits; null where they use all of their range
+  public Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nullable Window window) {
+    this(limits, imageSize, cacheBytes, window, Columns.NONE, false);
   }
 
   /// The same with other limits.
@@ -33,7 +58,23 @@ public record Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nulla
   /// @param other on what headers declare
   /// @return a new record
   public Decoding withLimits(DataLimits other) {
-    return new Decoding(other, imageSize, cacheBytes, window);
+    return new Decoding(other, imageSize, cacheBytes, window, columns, randomCrop);
+  }
+
+  /// The same with other columns.
+  ///
+  /// @param other names of columns
+  /// @return a new record
+  public Decoding withColumns(Columns other) {
+    return new Decoding(limits, imageSize, cacheBytes, window, other, randomCrop);
+  }
+
+  /// The same with or without random parts.
+  ///
+  /// @param crop whether training images are varied by them
+  /// @return a new record
+  public Decoding withRandomCrop(boolean crop) {
+    return new Decoding(limits, imageSize, cacheBytes, window, columns, crop);
   }
 
   /// Whether images are scaled.
@@ -44,6 +85,37 @@ public record Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nulla
   /// Whether all decoded images are kept, however many there are.
   boolean keepsAll() {
     return cacheBytes == Long.MAX_VALUE;
+  }
+
+  /// Columns of tables and Parquet files, and keys of WebDataset's JSON, in any case.
+  ///
+  /// @param label with the class of each image; null if its name tells
+  /// @param group with what several images have in common, such as a patient: a group is in one
+  ///   split; null if there are no groups
+  public record Columns(@Nullable String label, @Nullable String group) {
+    /// Columns are found by their names, and there are no groups.
+    public static final Columns NONE = new Columns(null, null);
+
+    /// Checks that the names are not blank.
+    public Columns {
+      if ((label != null && label.isBlank()) || (group != null && group.isBlank())) {
+        throw new IllegalArgumentException("a column's name is not blank");
+      }
+    }
+
+    /// The names that a column with classes may have, in lower case.
+    Set<String> labels() {
+      return label == null ? ListedImages.LABELS : Set.of(label.strip().toLowerCase(Locale.ROOT));
+    }
+
+    /// The name of the column with groups, in lower case.
+    Set<String> groups() {
+      return group == null ? Set.of() : Set.of(group.strip().toLowerCase(Locale.ROOT));
+    }
+
+    boolean isNone() {
+      return label == null && group == null;
+    }
   }
 
   /// The range of samples of 16 bits that becomes 0 to 255: what lies below is black, what lies

@@ -1,6 +1,7 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import asymml.trusted.data.format.ExifOrientation;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
@@ -8,8 +9,9 @@ import org.jspecify.annotations.Nullable;
 /// file's ending. One decoder serves one thread; it keeps the reader of JPEG files, since making
 /// one costs as much as decoding a small image.
 ///
-/// Colours are taken as stored: profiles, gamma and the EXIF orientation are not applied, in
-/// training, testing and prediction alike. What would have to be guessed is refused.
+/// Colours are taken as stored: profiles and gamma are not applied, in training, testing and
+/// prediction alike. Images are turned upright as their EXIF orientation says. What would have to
+/// be guessed is refused.
 final class ImageDecoder implements AutoCloseable {
   private final DataLimits limits;
   private final Decoding.@Nullable Window window;
@@ -52,13 +54,14 @@ final class ImageDecoder implements AutoCloseable {
       throws DataException {
     if (JpegFrame.isJpeg(file)) {
       JpegFrame frame = JpegFrame.parse(name, file);
-      require(name, frame.width(), frame.height(), expected, reference);
-      return jpeg.decode(name, frame);
+      require(name, frame.width(), frame.height(), frame.orientation(), expected, reference);
+      return jpeg.decode(name, frame).upright(frame.orientation());
     }
     if (PngHeader.isPng(file)) {
       PngHeader header = PngHeader.parse(name, file);
-      require(name, header.width(), header.height(), expected, reference);
-      return new PngDecoder(name, file, header, window).decode();
+      ExifOrientation orientation = PngChunks.orientation(file);
+      require(name, header.width(), header.height(), orientation, expected, reference);
+      return new PngDecoder(name, file, header, window).decode().upright(orientation);
     }
     byte[] head = Arrays.copyOf(file, Math.min(file.length, FileKind.HEAD_BYTES));
     throw new DataException(
@@ -69,8 +72,15 @@ final class ImageDecoder implements AutoCloseable {
   }
 
   private void require(
-      String name, int width, int height, @Nullable Shape expected, String reference)
+      String name,
+      int storedWidth,
+      int storedHeight,
+      ExifOrientation orientation,
+      @Nullable Shape expected,
+      String reference)
       throws DataException {
+    int width = orientation.swapsSides() ? storedHeight : storedWidth;
+    int height = orientation.swapsSides() ? storedWidth : storedHeight;
     if (expected == null) {
       limits.require(name, width, height);
     } else if (height != expected.height() || width != expected.width()) {

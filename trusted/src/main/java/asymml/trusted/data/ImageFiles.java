@@ -56,7 +56,8 @@ public final class ImageFiles {
   }
 
   /// Decodes one JPEG or PNG file as data sets do: a gray image is spread over three channels if
-  /// the network wants colour; profiles and EXIF orientation are not applied.
+  /// the network wants colour; it is turned upright by its EXIF orientation, and profiles are not
+  /// applied.
   ///
   /// @param file the image
   /// @param expected the network's input shape

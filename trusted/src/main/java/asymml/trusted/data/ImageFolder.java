@@ -1,9 +1,13 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import asymml.trusted.draw.SplitMix64;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -16,6 +20,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 
 /// Image classification folders: `<split>/<class>/<image>`. Everything is decoded before training
 /// starts, on all cores, so that a bad file shows now and not hours later.
@@ -32,7 +37,10 @@ final class ImageFolder {
 
   private static final int COLOURS = 3;
 
-  private record Source(String path, int label) {}
+  /// @param path of the tree
+  /// @param label an index into the classes
+  /// @param group identifies what it has in common with others; 0 where there are no groups
+  private record Source(String path, int label, long group) {}
 
   /// A gray set turned out to have colour: it is decoded anew.
   private static final class ColourFoundException extends Exception {
@@ -66,21 +74,27 @@ final class ImageFolder {
     Map<String, List<String>> testClasses = listing.test(trainClasses.keySet());
     listing.requireSameClasses(trainClasses.keySet());
     List<String> classNames = List.copyOf(trainClasses.keySet());
-    List<Source> train = sources(trainClasses, classNames);
-    List<Source> test = sources(testClasses, classNames);
+    List<Source> train = sources(tree, trainClasses, classNames);
+    List<Source> test = sources(tree, testClasses, classNames);
+    if (decoding.columns().group() != null) {
+      requireGroupsApart(tree, train, test);
+    }
     String first = train.getFirst().path();
     Shape shape = shapeOf(tree, first, decoding);
     String reference = tree.describe(first) + " has";
     while (true) {
       ImageFolder folder = new ImageFolder(tree, decoding, progress, shape, reference);
-      long all = (long) train.size() + test.size();
-      int kept = folder.kept(all);
+      // Of images that are cut at random, the whole is of no use in training.
+      long used = decoding.randomCrop() ? 0 : train.size();
+      int kept = folder.kept(used + test.size());
       Pixels.requireMemory(tree.root().toString(), kept, shape);
-      int keptTrain = (int) ((long) kept * train.size() / all);
+      int keptTrain = (int) (kept * used / (used + test.size()));
       try {
-        ImageSet trainSet = folder.decode("decoding training images", train, classNames, keptTrain);
+        ImageSet trainSet =
+            folder.decode(
+                "decoding training images", train, classNames, keptTrain, decoding.randomCrop());
         ImageSet testSet =
-            folder.decode("decoding test images", test, classNames, kept - keptTrain);
+            folder.decode("decoding test images", test, classNames, kept - keptTrain, false);
         return new DataSet(
             name,
             trainSet,
@@ -110,12 +124,12 @@ final class ImageFolder {
                 .formatted(tree.root(), found, String.join(", ", classNames)));
       }
     }
-    List<Source> test = sources(classes, classNames);
+    List<Source> test = sources(tree, classes, classNames);
     ImageFolder folder = new ImageFolder(tree, decoding, progress, expected, "the model takes");
     int kept = folder.kept(test.size());
     Pixels.requireMemory(tree.root().toString(), kept, expected);
     try {
-      return folder.decode("decoding test images", test, classNames, kept);
+      return folder.decode("decoding test images", test, classNames, kept, false);
     } catch (ColourFoundException e) {
       throw new DataException(
           tree.root() + " has colour images, but the model takes gray ones; convert them", e);
@@ -138,18 +152,42 @@ final class ImageFolder {
         Math.min(images, decoding.keepsAll() ? images : decoding.cacheBytes() / shape.size());
   }
 
-  private static List<Source> sources(Map<String, List<String>> classes, List<String> classNames) {
+  /// An image of a group that is in both splits would be recognised, not classified.
+  private static void requireGroupsApart(ImageTree tree, List<Source> train, List<Source> test)
+      throws DataException {
+    Map<Long, String> trained = new HashMap<>();
+    train.forEach(source -> trained.putIfAbsent(source.group(), source.path()));
+    for (Source source : test) {
+      String other = trained.get(source.group());
+      if (other != null) {
+        throw new DataException(
+            "%s: a group has images in both splits, such as %s and %s; move all of them to one"
+                .formatted(tree.root(), tree.describe(other), tree.describe(source.path())));
+      }
+    }
+  }
+
+  private static List<Source> sources(
+      ImageTree tree, Map<String, List<String>> classes, List<String> classNames) {
     List<Source> sources = new ArrayList<>();
     for (var entry : classes.entrySet()) {
       int label = classNames.indexOf(entry.getKey());
       for (String path : entry.getValue()) {
-        sources.add(new Source(path, label));
+        String group = tree.group(path);
+        sources.add(
+            new Source(
+                path,
+                label,
+                group == null
+                    ? 0
+                    : Pixels.Fingerprint.of(group.getBytes(StandardCharsets.UTF_8)).high()));
       }
     }
     return sources;
   }
 
-  private ImageSet decode(String what, List<Source> sources, List<String> classNames, int keep)
+  private ImageSet decode(
+      String what, List<Source> sources, List<String> classNames, int keep, boolean cuts)
       throws DataException, ColourFoundException, IOException {
     int kept = Math.min(keep, sources.size());
     Pixels pixels =
@@ -165,11 +203,30 @@ final class ImageFolder {
 
               @Override
               public byte[] decode(int index) throws DataException {
-                return decodeAgain(sources.get(index));
+                return decodeAgain(sources.get(index), ImageFolder.this::whole);
+              }
+
+              @Override
+              public Pixels.Cut cut(int index, SplitMix64 random) throws DataException {
+                return decodeAgain(
+                    sources.get(index),
+                    stored -> {
+                      Shape of = stored.shape();
+                      ImageScaler.Crop crop =
+                          ImageScaler.Crop.draw(random, of.height(), of.width());
+                      DecodedImage part = ImageScaler.cut(stored, crop, shape.height());
+                      return new Pixels.Cut(whole(stored), part.spread(shape.channels()));
+                    });
+              }
+
+              @Override
+              public boolean cuts() {
+                return cuts;
               }
             });
     AtomicBoolean colour = new AtomicBoolean();
     NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
+    int[] order = tree.readingOrder(sources.stream().map(Source::path).toList());
     ExecutorService workers =
         Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
     try {
@@ -179,7 +236,7 @@ final class ImageFolder {
         int end = Math.min(sources.size(), from + BLOCK);
         blocks.add(
             workers.submit(() -> {
-              decodeBlock(sources, first, end, pixels, colour, refused);
+              decodeBlock(sources, Arrays.copyOfRange(order, first, end), pixels, colour, refused);
               return null;
             }));
       }
@@ -190,7 +247,10 @@ final class ImageFolder {
     }
     requireAll(refused, sources.size());
     int[] labels = sources.stream().mapToInt(Source::label).toArray();
-    return new ImageSet(shape, classNames, labels, pixels);
+    ImageSet images = new ImageSet(shape, classNames, labels, pixels);
+    return decoding.columns().group() == null
+        ? images
+        : images.withGroups(sources.stream().mapToLong(Source::group).toArray());
   }
 
   /// In order. Where colour was found, blocks have ended early, and only the next round tells which
@@ -222,23 +282,25 @@ final class ImageFolder {
 
   private void decodeBlock(
       List<Source> sources,
-      int first,
-      int end,
+      int[] block,
       Pixels pixels,
       AtomicBoolean colour,
       NavigableMap<Integer, DataException> refused)
       throws InterruptedIOException {
     try (ImageDecoder decoder = decoder()) {
-      for (int i = first; i < end && !colour.get(); i++) {
+      for (int i : block) {
+        if (colour.get()) {
+          return;
+        }
         if (Thread.interrupted()) {
           throw new InterruptedIOException("decoding was cancelled");
         }
         try {
-          DecodedImage image = decode(decoder, sources.get(i).path());
+          DecodedImage image = stored(decoder, sources.get(i).path());
           if (image.shape().channels() > shape.channels()) {
             colour.set(true);
           } else {
-            pixels.take(i, image.spread(shape.channels()));
+            pixels.take(i, whole(image));
           }
         } catch (DataException e) {
           refused.put(i, e);
@@ -251,24 +313,31 @@ final class ImageFolder {
     return new ImageDecoder(decoding.limits(), decoding.window());
   }
 
-  private DecodedImage decode(ImageDecoder decoder, String path) throws DataException {
+  /// An image as it is stored: of the size of all, unless they are scaled.
+  private DecodedImage stored(ImageDecoder decoder, String path) throws DataException {
     String name = tree.describe(path);
     byte[] file = tree.read(path, decoding.limits());
     return decoding.scales()
-        ? ImageScaler.fit(decoder.decode(name, file), shape.height())
+        ? decoder.decode(name, file)
         : decoder.decode(name, file, shape, reference);
   }
 
+  /// An image of the size and channels of all.
+  private byte[] whole(DecodedImage stored) {
+    DecodedImage image = decoding.scales() ? ImageScaler.fit(stored, shape.height()) : stored;
+    return image.spread(shape.channels());
+  }
+
   /// An image that is not kept, on any thread.
-  private byte[] decodeAgain(Source source) throws DataException {
+  private <T> T decodeAgain(Source source, Function<DecodedImage, T> use) throws DataException {
     ImageDecoder free = decoders.poll();
     ImageDecoder decoder = free != null ? free : decoder();
     try {
-      DecodedImage image = decode(decoder, source.path());
+      DecodedImage image = stored(decoder, source.path());
       if (image.shape().channels() > shape.channels()) {
         throw new DataException(tree.describe(source.path()) + " has become a colour image");
       }
-      return image.spread(shape.channels());
+      return use.apply(image);
     } finally {
       decoders.add(decoder);
     }

@@ -176,7 +176,8 @@ final class ImageListing {
     if (splits.isEmpty() && tree.paths().stream().anyMatch(ImageListing::isBinary)) {
       throw new DataException(
           tree.root()
-              + " holds files of CIFAR or of the MNIST family, which are not read from a zip file; unpack it and give the folder");
+              + " holds files of CIFAR or of the MNIST family, which are not read from a zip file;"
+              + " unpack it and give the folder");
     }
     if (split == null) {
       throw new DataException(
@@ -214,7 +215,7 @@ final class ImageListing {
     return name.endsWith("_batch.bin") || name.equals("test.bin") || name.contains("-ubyte");
   }
 
-  private static boolean isImage(String path) {
+  static boolean isImage(String path) {
     return ENDINGS.contains(path.substring(path.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT));
   }
 }

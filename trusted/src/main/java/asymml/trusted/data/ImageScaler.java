@@ -1,6 +1,8 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import asymml.trusted.draw.SplitMix64;
+import java.util.Arrays;
 
 /// Scales images so that the shorter side has a given length, and cuts the middle out: with a
 /// triangle filter that is as wide as the pixels of the result, so that nothing aliases (what
@@ -16,6 +18,11 @@ final class ImageScaler {
   /// @param weights of it and those that follow; they add up to 1
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
   private record Taps(int[] first, float[][] weights) {
+    /// The same for a source that begins later.
+    Taps from(int start) {
+      return new Taps(Arrays.stream(first).map(i -> i + start).toArray(), weights);
+    }
+
     /// @param length of the source
     /// @param scaled its length after scaling
     /// @param size of the result, from the middle of that
@@ -59,13 +66,67 @@ final class ImageScaler {
     Shape shape = image.shape();
     int height = shape.height();
     int width = shape.width();
-    int channels = shape.channels();
     if (height == size && width == size) {
       return image;
     }
     int shorter = Math.min(height, width);
     Taps columns = Taps.of(width, scaled(width, shorter, size), size);
     Taps rows = Taps.of(height, scaled(height, shorter, size), size);
+    return scale(image, columns, rows, size);
+  }
+
+  /// A part of an image, which is scaled to a square: what lies around it is not looked at.
+  ///
+  /// @param image of any size
+  /// @param crop which part
+  /// @param size height and width of the result, at least 1
+  static DecodedImage cut(DecodedImage image, Crop crop, int size) {
+    Taps columns = Taps.of(crop.width, size, size).from(crop.left);
+    Taps rows = Taps.of(crop.height, size, size).from(crop.top);
+    return scale(image, columns, rows, size);
+  }
+
+  /// A part of an image.
+  ///
+  /// @param top its first row
+  /// @param left its first column
+  /// @param height at least 1
+  /// @param width at least 1
+  record Crop(int top, int left, int height, int width) {
+    private static final int ATTEMPTS = 10;
+    private static final double LEAST_AREA = 0.08;
+    private static final double LEAST_RATIO = 3 / 4.0;
+    private static final double MOST_RATIO = 4 / 3.0;
+
+    /// A random part, as `RandomResizedCrop` of torchvision 0.20 draws it: its area is uniform
+    /// between 0.08 and 1 of the image's, the logarithm of width by height is uniform between those
+    /// of 3/4 and 4/3. If none of ten fits, the middle of the nearest ratio.
+    ///
+    /// @param random draws; how many it draws depends on the image
+    /// @param height of the image
+    /// @param width of the image
+    static Crop draw(SplitMix64 random, int height, int width) {
+      double area = (double) height * width;
+      for (int i = 0; i < ATTEMPTS; i++) {
+        double target = area * random.between(LEAST_AREA, 1);
+        double ratio =
+            StrictMath.exp(random.between(StrictMath.log(LEAST_RATIO), StrictMath.log(MOST_RATIO)));
+        int w = (int) Math.rint(Math.sqrt(target * ratio));
+        int h = (int) Math.rint(Math.sqrt(target / ratio));
+        if (w > 0 && w <= width && h > 0 && h <= height) {
+          int top = random.nextInt(height - h + 1);
+          return new Crop(top, random.nextInt(width - w + 1), h, w);
+        }
+      }
+      int h = Math.clamp((long) Math.rint(width / LEAST_RATIO), 1, height);
+      int w = Math.clamp((long) Math.rint(height * MOST_RATIO), 1, width);
+      return new Crop((height - h) / 2, (width - w) / 2, h, w);
+    }
+  }
+
+  private static DecodedImage scale(DecodedImage image, Taps columns, Taps rows, int size) {
+    int width = image.shape().width();
+    int channels = image.shape().channels();
     int line = size * channels;
     int top = rows.first[0];
     int bottom = rows.first[size - 1] + rows.weights[size - 1].length;

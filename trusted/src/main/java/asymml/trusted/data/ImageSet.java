@@ -3,6 +3,7 @@ package asymml.trusted.data;
 import asymml.model.Shape;
 import asymml.trusted.data.Pixels.Fingerprint;
 import asymml.trusted.draw.Shuffle;
+import asymml.trusted.draw.SplitMix64;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// The decoded images of one split with their labels: PRIVATE. Pixels are unsigned bytes `[H, W,
 /// C]`, kept on the Java heap. Immutable, so any number of threads may read it.
@@ -30,12 +32,21 @@ public final class ImageSet {
   /// Where each example's pixels are stored: subsets share the storage.
   private final int[] rows;
 
+  /// The group of each example; null if there are none.
+  private final long @Nullable [] groups;
+
   /// Takes over the labels and decoded pixels; they must not be written to afterwards.
   ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels) {
-    this(shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray());
+    this(shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray(), null);
   }
 
-  private ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels, int[] rows) {
+  private ImageSet(
+      Shape shape,
+      List<String> classNames,
+      int[] labels,
+      Pixels pixels,
+      int[] rows,
+      long @Nullable [] groups) {
     if (labels.length == 0 || classNames.isEmpty()) {
       throw new IllegalArgumentException("an image set has at least one image and one class");
     }
@@ -47,6 +58,24 @@ public final class ImageSet {
     this.labels = labels;
     this.pixels = pixels;
     this.rows = rows;
+    this.groups = groups;
+  }
+
+  /// These images with groups; takes over the array.
+  ImageSet withGroups(long[] groups) {
+    if (groups.length != labels.length) {
+      throw new IllegalArgumentException(
+          groups.length + " groups are not those of " + labels.length + " images");
+    }
+    return new ImageSet(shape, classNames, labels, pixels, rows, groups);
+  }
+
+  /// What images have in common, such as a patient: images of one group belong into one split. The
+  /// numbers follow from the groups' names alone.
+  ///
+  /// @return a number for each image, equal for those of one group; null if there are no groups
+  public long @Nullable [] groups() {
+    return groups == null ? null : groups.clone();
   }
 
   /// An image set made in memory.
@@ -120,6 +149,24 @@ public final class ImageSet {
     pixels.get(rows[index], destination);
   }
 
+  /// Whether its images are to be varied by random parts when they are trained on
+  /// ([Decoding#randomCrop]).
+  ///
+  /// @return false for images that are only there as they were scaled
+  public boolean cutsAtRandom() {
+    return pixels.cuts();
+  }
+
+  /// A random part of an image as it is stored, scaled to the size of all.
+  ///
+  /// @param index from 0 to [#size] - 1
+  /// @param random draws the part
+  /// @return unsigned bytes `[H, W, C]`
+  /// @throws ImageLostException if its file cannot be decoded any more
+  byte[] cut(int index, SplitMix64 random) {
+    return pixels.cut(rows[index], random);
+  }
+
   /// A random part of the set. With the same seed a smaller part is the beginning of a larger one.
   ///
   /// @param limit how many images, at least 1
@@ -143,7 +190,8 @@ public final class ImageSet {
         classNames,
         Arrays.stream(chosen).map(i -> labels[i]).toArray(),
         pixels,
-        Arrays.stream(chosen).map(i -> rows[i]).toArray());
+        Arrays.stream(chosen).map(i -> rows[i]).toArray(),
+        groups == null ? null : Arrays.stream(chosen).mapToLong(i -> groups[i]).toArray());
   }
 
   /// Each image once: of those with the same pixels the first, whatever their labels and files. An

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.MappingIterator;
 import tools.jackson.dataformat.csv.CsvMapper;
@@ -22,26 +23,6 @@ import tools.jackson.dataformat.csv.CsvSchema;
 final class ImageTable {
   private static final Set<String> PATHS =
       Set.of("path", "file", "filename", "file_name", "image", "image_path");
-  private static final Set<String> LABELS = Set.of("label", "class", "category");
-  private static final Set<String> SPLITS = Set.of("split", "set", "subset");
-
-  /// What people write, and the folder that it stands for.
-  private static final Map<String, String> NAMES =
-      Map.of(
-          "train",
-          "train",
-          "training",
-          "train",
-          "test",
-          "test",
-          "testing",
-          "test",
-          "val",
-          "val",
-          "valid",
-          "valid",
-          "validation",
-          "validation");
 
   private ImageTable() {}
 
@@ -54,8 +35,9 @@ final class ImageTable {
   /// Reads a table; the images are not looked at.
   ///
   /// @param file the table; paths in it are relative to its folder
+  /// @param columns whose names do not tell
   /// @throws DataException with the line and the reason, if it cannot be used
-  static ImageTree open(Path file) throws DataException {
+  static ImageTree open(Path file, Decoding.Columns columns) throws DataException {
     FileKind.requireRegular(file);
     boolean tabs = file.toString().toLowerCase(Locale.ROOT).endsWith(".tsv");
     CsvSchema schema = CsvSchema.emptySchema().withHeader().withColumnSeparator(tabs ? '\t' : ',');
@@ -67,7 +49,7 @@ final class ImageTable {
                 .readerForMapOf(String.class)
                 .with(schema)
                 .readValues(in)) {
-      return read(file, rows);
+      return read(file, rows, columns);
     } catch (JacksonException e) {
       throw new DataException(
           "%s is not a table of %s-separated values: line %s: %s"
@@ -82,15 +64,16 @@ final class ImageTable {
     }
   }
 
-  private static ImageTree read(Path file, MappingIterator<Map<String, String>> rows)
+  private static ImageTree read(
+      Path file, MappingIterator<Map<String, String>> rows, Decoding.Columns columns)
       throws DataException {
-    TreeIndex<Path> files = new TreeIndex<>(file.toString());
-    Map<String, String> shown = new HashMap<>();
+    ListedImages images = new ListedImages(file);
     Map<Path, Integer> lines = new HashMap<>();
     Path folder = file.toAbsolutePath().normalize().getParent();
     String pathColumn = "";
     String labelColumn = "";
     String splitColumn = "";
+    @Nullable String groupColumn = null;
     while (rows.hasNextValue()) {
       // Where it begins: quoted values may have line breaks.
       int line = rows.currentLocation().getLineNr();
@@ -100,49 +83,61 @@ final class ImageTable {
       }
       if (lines.isEmpty()) {
         pathColumn = column(file, values, PATHS, "the path of each image");
-        labelColumn = column(file, values, LABELS, "the class of each image");
+        labelColumn = column(file, values, columns.labels(), "the class of each image");
         splitColumn =
-            column(file, values, SPLITS, "the split of each image: train, or test (or val)");
+            column(
+                file,
+                values,
+                ListedImages.SPLIT_COLUMNS,
+                "the split of each image: train, or test (or val)");
+        if (columns.group() != null) {
+          groupColumn = column(file, values, columns.groups(), "the group of each image");
+        }
       }
       String text = value(file, values, pathColumn, line);
       String label = value(file, values, labelColumn, line);
       String given = value(file, values, splitColumn, line);
-      String split = NAMES.get(given.toLowerCase(Locale.ROOT));
+      String split = ListedImages.split(given);
       if (split == null) {
         throw new DataException(
             "%s, line %s: the split is train, test, val, valid or validation, not %s"
                 .formatted(file, line, PrintableText.of(given)));
       }
-      Path image;
-      try {
-        image = folder == null ? Path.of(text) : folder.resolve(text).normalize();
-      } catch (InvalidPathException e) {
-        throw new DataException(
-            "%s, line %s: %s is not a path".formatted(file, line, PrintableText.of(text)), e);
-      }
+      Path image = image(file, folder, text, line);
       Integer before = lines.putIfAbsent(image, line);
       if (before != null) {
         throw new DataException(
             "%s lists %s twice, in lines %s and %s; remove one"
                 .formatted(file, PrintableText.of(text), before, line));
       }
-      // By line, so that two folders may hold images of one name.
-      String path =
-          "%s/%s/%s-%s"
-              .formatted(split, label, String.format(Locale.ROOT, "%09d", line), name(image));
-      files.add(path, image);
-      String normal = TreeNames.normal(path);
-      if (normal.split("/", -1).length != 3 || files.place(normal) == null) {
-        throw new DataException(
-            "%s, line %s: %s cannot be the name of a class: it has a separator or begins with a dot"
-                .formatted(file, line, PrintableText.of(label)));
-      }
-      shown.put(normal, "%s, line %s: %s".formatted(file, line, PrintableText.of(text)));
+      images.add(
+          split,
+          label,
+          name(image),
+          groupColumn == null ? null : value(file, values, groupColumn, line),
+          "%s, line %s".formatted(file, line),
+          text,
+          (name, limits) -> {
+            if (FileKind.isMissing(image)) {
+              throw new DataException(name + " does not exist; remove the line, or mend the path");
+            }
+            return ImageTree.readFile(image, limits);
+          });
     }
     if (lines.isEmpty()) {
       throw new DataException(file + " lists no images");
     }
-    return new ImageTree.Listed(file, files, Map.copyOf(shown));
+    return images.tree();
+  }
+
+  private static Path image(Path file, @Nullable Path folder, String text, int line)
+      throws DataException {
+    try {
+      return folder == null ? Path.of(text) : folder.resolve(text).normalize();
+    } catch (InvalidPathException e) {
+      throw new DataException(
+          "%s, line %s: %s is not a path".formatted(file, line, PrintableText.of(text)), e);
+    }
   }
 
   private static String name(Path image) {

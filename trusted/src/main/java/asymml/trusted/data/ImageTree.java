@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.DirectoryIteratorException;
@@ -7,8 +8,10 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// A tree of image files that is read in place, by several threads at once. Paths are those of
@@ -22,6 +25,22 @@ sealed interface ImageTree extends AutoCloseable {
   /// @param path of [#paths]
   /// @param limits on its size
   byte[] read(String path, DataLimits limits) throws DataException;
+
+  /// The order in which files are best read: that in which they are stored.
+  ///
+  /// @param paths of [#paths]
+  /// @return a permutation of their indices
+  default int[] readingOrder(List<String> paths) {
+    return IntStream.range(0, paths.size()).toArray();
+  }
+
+  /// What an image has in common with others.
+  ///
+  /// @param path of [#paths]
+  /// @return null if there are no groups
+  default @Nullable String group(String path) {
+    return null;
+  }
 
   /// How to call the tree in errors.
   Path root();
@@ -120,12 +139,30 @@ sealed interface ImageTree extends AutoCloseable {
     public void close() {}
   }
 
-  /// The images of a table.
+  /// Where the bytes of an image are that a list names.
+  @FunctionalInterface
+  interface Place {
+    /// Reads them.
+    ///
+    /// @param name how to call the image in errors
+    /// @param limits on its size
+    byte[] read(String name, DataLimits limits) throws DataException;
+  }
+
+  /// Images that lie anywhere: [ListedImages].
   ///
-  /// @param root the table
+  /// @param root the list, or what holds them
   /// @param files where they are
-  /// @param shown line and path of each, for errors
-  record Listed(Path root, TreeIndex<Path> files, Map<String, String> shown) implements ImageTree {
+  /// @param shown how to call each, for errors
+  /// @param groups what each has in common with others; empty if there are none
+  /// @param open what they are read from, to be closed
+  record Listed(
+      Path root,
+      TreeIndex<Place> files,
+      Map<String, String> shown,
+      Map<String, String> groups,
+      List<? extends Closeable> open)
+      implements ImageTree {
     @Override
     public List<String> paths() {
       return files.paths();
@@ -133,12 +170,21 @@ sealed interface ImageTree extends AutoCloseable {
 
     @Override
     public byte[] read(String path, DataLimits limits) throws DataException {
-      Path file = require(files.place(path));
-      if (FileKind.isMissing(file)) {
-        throw new DataException(
-            describe(path) + " does not exist; remove the line, or mend the path");
-      }
-      return readFile(file, limits);
+      return require(files.place(path)).read(describe(path), limits);
+    }
+
+    @Override
+    public @Nullable String group(String path) {
+      return groups.get(path);
+    }
+
+    @Override
+    public int[] readingOrder(List<String> paths) {
+      return IntStream.range(0, paths.size())
+          .boxed()
+          .sorted(Comparator.comparingInt(i -> files.number(paths.get(i))))
+          .mapToInt(i -> i)
+          .toArray();
     }
 
     @Override
@@ -147,7 +193,11 @@ sealed interface ImageTree extends AutoCloseable {
     }
 
     @Override
-    public void close() {}
+    public void close() throws IOException {
+      for (Closeable each : open) {
+        each.close();
+      }
+    }
   }
 
   /// A zip file.

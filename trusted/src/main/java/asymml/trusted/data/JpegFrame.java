@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.trusted.data.format.ExifOrientation;
 import java.util.Arrays;
 import java.util.List;
 
@@ -9,10 +10,17 @@ import java.util.List;
 /// @param height in pixels, at least 1
 /// @param model how the samples of its components are colours
 /// @param components how many it has: 1, 3 or 4
+/// @param orientation how its pixels lie
 /// @param stream the file without application data and comments, with components called 1, 2, 3
 ///   ...: tables, frame, scans and the end mark, in which a codec has nothing to guess
 @SuppressWarnings("ArrayRecordComponent") // Handed on at once, never compared.
-record JpegFrame(int width, int height, JpegColour model, int components, byte[] stream) {
+record JpegFrame(
+    int width,
+    int height,
+    JpegColour model,
+    int components,
+    ExifOrientation orientation,
+    byte[] stream) {
   /// Whether a file begins like a JPEG file.
   static boolean isJpeg(byte[] file) {
     return file.length >= 3

@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.trusted.data.format.ExifOrientation;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ final class JpegMarkers {
   private static final int FIRST_RESTART = 0xD0;
   private static final int LAST_RESTART = 0xD7;
   private static final int JFIF = 0xE0;
+  private static final int EXIF = 0xE1;
   private static final int ADOBE = 0xEE;
   private static final int PROGRESSIVE = 0xC2;
 
@@ -30,6 +32,8 @@ final class JpegMarkers {
     (byte) 0xFF, (byte) JFIF, 0, 16, 'J', 'F', 'I', 'F', 0, 1, 2, 0, 0, 1, 0, 1, 0, 0
   };
 
+  private static final String EXIF_MARK = "Exif\0\0";
+
   private final String name;
   private final byte[] file;
   private final ByteArrayOutputStream stream;
@@ -40,6 +44,7 @@ final class JpegMarkers {
   private boolean progressive;
   private boolean jfif;
   private @Nullable Integer adobeTransform;
+  private @Nullable ExifOrientation orientation;
   private int scans;
 
   /// Components of the first scan.
@@ -78,6 +83,7 @@ final class JpegMarkers {
         height,
         JpegColour.of(name, components, jfif, adobeTransform),
         components.size(),
+        orientation == null ? ExifOrientation.UPRIGHT : orientation,
         stream.toByteArray());
   }
 
@@ -107,6 +113,12 @@ final class JpegMarkers {
     switch (marker) {
       case HUFFMAN, QUANTISATION, RESTART_INTERVAL -> copy(at - 2, end);
       case JFIF -> jfif |= begins("JFIF\0", end);
+      case EXIF -> {
+        // The first one counts: there is to be one.
+        if (orientation == null && begins(EXIF_MARK, end)) {
+          orientation = ExifOrientation.of(file, at + 2 + EXIF_MARK.length(), end);
+        }
+      }
       case ADOBE -> {
         if (begins("Adobe", end) && length >= 14) {
           adobeTransform = file[at + 13] & 0xFF;

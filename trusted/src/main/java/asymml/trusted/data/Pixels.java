@@ -1,6 +1,7 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import asymml.trusted.draw.SplitMix64;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -27,7 +28,27 @@ final class Pixels {
     ///
     /// @param index of the image
     byte[] decode(int index) throws DataException;
+
+    /// Decodes it, and a random part of it as it is stored.
+    ///
+    /// @param index of the image
+    /// @param random draws the part
+    default Cut cut(int index, SplitMix64 random) throws DataException {
+      throw new IllegalStateException(describe(index) + " is not to be cut at random");
+    }
+
+    /// Whether its images are to be cut at random.
+    default boolean cuts() {
+      return false;
+    }
   }
+
+  /// An image and a part of it, both scaled to the size of all.
+  ///
+  /// @param whole as without cutting
+  /// @param part of it
+  @SuppressWarnings("ArrayRecordComponent") // Handed on at once, never compared.
+  record Cut(byte[] whole, byte[] part) {}
 
   private final int imageBytes;
   private final int imagesPerChunk;
@@ -134,10 +155,7 @@ final class Pixels {
     if (index >= kept) {
       try {
         byte[] image = decoder.decode(index);
-        Fingerprint before = fingerprints[index];
-        if (before != null && !before.equals(Fingerprint.of(image))) {
-          throw new DataException(decoder.describe(index) + " has other pixels than before");
-        }
+        requireSame(index, image);
         System.arraycopy(image, 0, destination, 0, imageBytes);
       } catch (DataException e) {
         throw new ImageLostException(e);
@@ -145,6 +163,31 @@ final class Pixels {
       return;
     }
     System.arraycopy(chunks[index / imagesPerChunk], offset(index), destination, 0, imageBytes);
+  }
+
+  private void requireSame(int index, byte[] image) throws DataException {
+    Fingerprint before = fingerprints[index];
+    if (before != null && !before.equals(Fingerprint.of(image))) {
+      throw new DataException(decoder.describe(index) + " has other pixels than before");
+    }
+  }
+
+  /// Whether images are to be cut at random.
+  boolean cuts() {
+    return decoder.cuts();
+  }
+
+  /// A random part of an image.
+  ///
+  /// @throws ImageLostException if its file cannot be decoded any more
+  byte[] cut(int index, SplitMix64 random) {
+    try {
+      Cut cut = decoder.cut(index, random);
+      requireSame(index, cut.whole);
+      return cut.part;
+    } catch (DataException e) {
+      throw new ImageLostException(e);
+    }
   }
 
   /// The first 128 bits of a SHA-256 over an image's pixels.

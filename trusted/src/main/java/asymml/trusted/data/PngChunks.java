@@ -1,5 +1,6 @@
 package asymml.trusted.data;
 
+import asymml.trusted.data.format.ExifOrientation;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,6 +18,7 @@ record PngChunks(byte[] palette, byte[] transparency, List<Range> data) {
   private static final int TRANSPARENCY = 0x74524E53;
   private static final int DATA = 0x49444154;
   private static final int END = 0x49454E44;
+  private static final int EXIF = 0x65584966;
 
   /// Set in the types of chunks that a decoder may pass over.
   private static final int ANCILLARY = 0x20000000;
@@ -62,5 +64,25 @@ record PngChunks(byte[] palette, byte[] transparency, List<Range> data) {
       at += PngHeader.FRAME_BYTES + length;
     }
     throw ImageDecoder.corrupt(name, "the file ends before its end mark");
+  }
+
+  /// How the pixels of a file lie: by its chunk eXIf, if that is whole.
+  static ExifOrientation orientation(byte[] file) {
+    ByteBuffer bytes = ByteBuffer.wrap(file);
+    int at = PngHeader.END;
+    while (file.length - at >= PngHeader.FRAME_BYTES) {
+      int length = bytes.getInt(at);
+      int type = bytes.getInt(at + 4);
+      if (length < 0 || length > file.length - at - PngHeader.FRAME_BYTES || type == END) {
+        break;
+      }
+      if (type == EXIF) {
+        return PngHeader.checksumMatches(file, at, length)
+            ? ExifOrientation.of(file, at + 8, at + 8 + length)
+            : ExifOrientation.UPRIGHT;
+      }
+      at += PngHeader.FRAME_BYTES + length;
+    }
+    return ExifOrientation.UPRIGHT;
   }
 }

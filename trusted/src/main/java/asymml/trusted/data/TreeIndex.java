@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param <T> where a file is
 final class TreeIndex<T> {
-  private record Found<T>(String name, T place) {}
+  private record Found<T>(String name, T place, int number) {}
 
   private final String tree;
   private final Map<String, Found<T>> files = new LinkedHashMap<>();
@@ -31,7 +31,7 @@ final class TreeIndex<T> {
       return;
     }
     TreeNames.require(tree, path);
-    Found<T> before = files.putIfAbsent(path, new Found<>(name, place));
+    Found<T> before = files.putIfAbsent(path, new Found<>(name, place, files.size()));
     if (before != null && !path.endsWith("/")) {
       String shown = PrintableText.of(name);
       throw new DataException(
@@ -51,5 +51,11 @@ final class TreeIndex<T> {
   @Nullable T place(String path) {
     Found<T> found = files.get(path);
     return found == null ? null : found.place;
+  }
+
+  /// The how manieth a file is, from 0.
+  int number(String path) {
+    Found<T> found = files.get(path);
+    return found == null ? -1 : found.number;
   }
 }

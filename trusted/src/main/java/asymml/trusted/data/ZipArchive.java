@@ -24,9 +24,9 @@ final class ZipArchive implements AutoCloseable {
 
   private final Path file;
   private final FileChannel channel;
-  private final TreeIndex<ZipEntryHeader> entries;
+  private final TreeIndex<ZipDirectory.Entry> entries;
 
-  private ZipArchive(Path file, FileChannel channel, TreeIndex<ZipEntryHeader> entries) {
+  private ZipArchive(Path file, FileChannel channel, TreeIndex<ZipDirectory.Entry> entries) {
     this.file = file;
     this.channel = channel;
     this.entries = entries;
@@ -63,7 +63,7 @@ final class ZipArchive implements AutoCloseable {
     return (DataException) e;
   }
 
-  TreeIndex<ZipEntryHeader> entries() {
+  TreeIndex<ZipDirectory.Entry> entries() {
     return entries;
   }
 
@@ -72,7 +72,7 @@ final class ZipArchive implements AutoCloseable {
   /// @param entry of [#entries]
   /// @param name how to call it in messages
   /// @param limits on its size
-  byte[] read(ZipEntryHeader entry, String name, DataLimits limits) throws DataException {
+  byte[] read(ZipDirectory.Entry entry, String name, DataLimits limits) throws DataException {
     entry.requireReadable(name);
     limits.requireFile(name, entry.size());
     try {
@@ -96,7 +96,7 @@ final class ZipArchive implements AutoCloseable {
   }
 
   /// The size in the file, once it is certain that the sizes can be true.
-  private long packedBytes(ZipEntryHeader entry, String name, DataLimits limits)
+  private long packedBytes(ZipDirectory.Entry entry, String name, DataLimits limits)
       throws DataException, IOException {
     if (entry.method() == STORED && entry.packed() != entry.size()) {
       throw damaged(name, "it is stored, but its two sizes differ");
@@ -111,7 +111,7 @@ final class ZipArchive implements AutoCloseable {
     return entry.packed();
   }
 
-  private static byte[] inflate(byte[] packed, ZipEntryHeader entry, String name)
+  private static byte[] inflate(byte[] packed, ZipDirectory.Entry entry, String name)
       throws DataException {
     byte[] content = new byte[(int) entry.size()];
     // One more byte than declared, to notice what is longer.

@@ -266,7 +266,7 @@ class BinaryFilesTest {
   @Test
   void the_test_file_of_cifar_is_enough_for_a_model_that_is_there() throws Exception {
     cifar("test_batch.bin", 1, 3, 0, 9);
-    String[] names = CifarNames.CIFAR10.toArray(String[]::new);
+    String[] names = CifarFiles.NAMES10.toArray(String[]::new);
     assertThat(openTest(new Shape(32, 32, 3), names).images().size()).isEqualTo(3);
     assertRefused("data_batch_1.bin is missing");
     Files.writeString(folder.resolve("batches.meta.txt"), "a\na\nc\nd\ne\nf\ng\nh\ni\nj\n");

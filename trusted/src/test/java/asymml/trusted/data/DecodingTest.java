@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.model.Shape;
+import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -172,5 +173,64 @@ class DecodingTest {
         .hasMessageEndingWith("4097");
     assertThatThrownBy(() -> new Decoding(DataLimits.DEFAULT, 1, -1, null))
         .hasMessage("a cache has at least 0 bytes: -1");
+  }
+
+  private static List<float[]> cropped(DataSet data, int views, long seed) {
+    List<float[]> all = new ArrayList<>();
+    try (BatchLoader loader =
+        new BatchLoader(
+            data.train(),
+            data.normalization(),
+            data.augmentation().withViews(views),
+            IntStream.range(0, data.train().size()).toArray(),
+            3,
+            seed,
+            0)) {
+      while (loader.hasNext()) {
+        Batch batch = loader.next();
+        for (int i = 0; i < batch.size(); i++) {
+          all.add(batch.images().examples(i, 1).toArray());
+        }
+      }
+    }
+    return all;
+  }
+
+  @Test
+  void random_parts_follow_from_the_seed_and_leave_the_images_as_they_are() throws Exception {
+    BufferedImage noise = new BufferedImage(30, 20, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < 600; i++) {
+      noise.setRGB(i % 30, i / 30, i * 0x3A5F17);
+    }
+    // The first one of the split.
+    SampleFiles.write(root, "train/cat/0.png", SampleFiles.encode(noise, "png"));
+    DataSet whole = open(Long.MAX_VALUE);
+    Decoding crops =
+        new Decoding(DataLimits.DEFAULT, SIZE, Long.MAX_VALUE, null).withRandomCrop(true);
+    DataSet data = DataSets.open(root.toString(), crops, SampleFiles.SILENT);
+    assertThat(data.train().cutsAtRandom()).isTrue();
+    assertThat(data.test().cutsAtRandom()).isFalse();
+    assertThat(data.augmentation()).isEqualTo(new Augmentation(true, 0).withRandomCrops());
+    assertThat(data.train().digest()).isEqualTo(whole.train().digest());
+    assertThat(data.normalization()).isEqualTo(whole.normalization());
+    assertThat(data.test().readFromFiles()).isZero();
+    List<float[]> first = cropped(data, 2, 7);
+    assertThat(first).hasSize(16);
+    assertThat(cropped(data, 2, 7)).usingRecursiveComparison().isEqualTo(first);
+    assertThat(first.get(1)).isNotEqualTo(first.get(0));
+    assertThat(cropped(data, 2, 8).getFirst()).isNotEqualTo(first.getFirst());
+    // One image in two orders has the same parts.
+    assertThat(cropped(data, 1, 7).getFirst()).isEqualTo(first.getFirst());
+  }
+
+  @Test
+  void random_parts_need_a_size_and_files() {
+    assertThatThrownBy(() -> Decoding.DEFAULT.withRandomCrop(true))
+        .isInstanceOf(IllegalArgumentException.class);
+    Decoding crops =
+        new Decoding(DataLimits.DEFAULT, 32, Long.MAX_VALUE, null).withRandomCrop(true);
+    assertThatThrownBy(() -> DataSets.open("generated", crops, SampleFiles.SILENT))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("generated has no files of images that could be cut at random");
   }
 }

@@ -14,6 +14,7 @@ import java.awt.image.IndexColorModel;
 import java.awt.image.WritableRaster;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -232,5 +233,73 @@ class ImageDecoderTest {
     assertThatThrownBy(() -> ImageFiles.decode(file, new Shape(6, 8, 1), Decoding.DEFAULT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("one.jpg has colour, but the network takes gray images");
+  }
+
+  /// Rows and columns of the stored image, as it is turned upright.
+  private static byte[] turned(DecodedImage stored, int orientation) {
+    int height = stored.shape().height();
+    int width = stored.shape().width();
+    int channels = stored.shape().channels();
+    byte[] turned = new byte[stored.pixels().length];
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        int mirrored = width - 1 - x;
+        int flipped = height - 1 - y;
+        int to =
+            switch (orientation) {
+              case 1 -> y * width + x;
+              case 2 -> y * width + mirrored;
+              case 3 -> flipped * width + mirrored;
+              case 4 -> flipped * width + x;
+              case 5 -> x * height + y;
+              case 6 -> x * height + flipped;
+              case 7 -> mirrored * height + flipped;
+              default -> mirrored * height + y;
+            };
+        System.arraycopy(
+            stored.pixels(), (y * width + x) * channels, turned, to * channels, channels);
+      }
+    }
+    return turned;
+  }
+
+  @Test
+  void images_are_turned_upright_as_their_exif_orientation_says() throws Exception {
+    try (ImageDecoder decoder = new ImageDecoder(DataLimits.DEFAULT)) {
+      List<JpegFiles.Component> gray =
+          List.of(new JpegFiles.Component(1, 1, 1, (x, y) -> 20 * x + 5 * y));
+      byte[] png = SampleFiles.png(7, 5, 0xFF123456);
+      DecodedImage jpegStored = decoder.decode("a", JpegFiles.encode(7, 5, gray, false));
+      DecodedImage pngStored = decoder.decode("a", png);
+      for (int orientation = 1; orientation <= 8; orientation++) {
+        boolean swaps = orientation >= 5;
+        Shape shape = new Shape(swaps ? 7 : 5, swaps ? 5 : 7, 1);
+        DecodedImage jpeg =
+            decoder.decode(
+                "a",
+                JpegFiles.encode(7, 5, gray, false, JpegFiles.jfif(), JpegFiles.exif(orientation)),
+                shape,
+                "others have");
+        assertThat(jpeg.shape()).isEqualTo(shape);
+        assertThat(jpeg.pixels()).isEqualTo(turned(jpegStored, orientation));
+        byte[] exif = JpegFiles.exif(orientation);
+        // The segment's marker, length and "Exif" are not in a PNG file.
+        byte[] chunk = PngFiles.chunk("eXIf", Arrays.copyOfRange(exif, 10, exif.length));
+        byte[] turnedPng = new byte[png.length + chunk.length];
+        System.arraycopy(png, 0, turnedPng, 0, PngHeader.END);
+        System.arraycopy(chunk, 0, turnedPng, PngHeader.END, chunk.length);
+        System.arraycopy(
+            png,
+            PngHeader.END,
+            turnedPng,
+            PngHeader.END + chunk.length,
+            png.length - PngHeader.END);
+        assertThat(decoder.decode("a", turnedPng).pixels())
+            .isEqualTo(turned(pngStored, orientation));
+        // A damaged chunk of metadata says nothing.
+        turnedPng[PngHeader.END + 8 + 5]++;
+        assertThat(decoder.decode("a", turnedPng).pixels()).isEqualTo(pngStored.pixels());
+      }
+    }
   }
 }

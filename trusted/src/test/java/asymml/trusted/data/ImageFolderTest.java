@@ -228,7 +228,7 @@ class ImageFolderTest {
   void the_real_cifar10_zip_opens_with_its_classes_and_means() throws Exception {
     assumeThat(CIFAR10_ZIP).as("%s is absent: real images are not tested", CIFAR10_ZIP).exists();
     DataSet data = open(CIFAR10_ZIP);
-    assertThat(data.train().classNames()).isEqualTo(CifarNames.CIFAR10);
+    assertThat(data.train().classNames()).isEqualTo(CifarFiles.NAMES10);
     assertThat(data.train().size()).isEqualTo(50_000);
     assertThat(data.test().size()).isEqualTo(10_000);
     assertThat(data.train().shape()).isEqualTo(new Shape(32, 32, 3));

@@ -3,6 +3,7 @@ package asymml.trusted.data;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import asymml.model.Shape;
+import asymml.trusted.draw.SplitMix64;
 import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -91,6 +92,75 @@ class ImageScalerTest {
     DecodedImage fitted = ImageScaler.fit(new DecodedImage(new Shape(side, side, 1), stripes), 15);
     for (byte pixel : fitted.pixels()) {
       assertThat(pixel & 0xFF).isBetween(115, 140);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"9,13,3,4,2,3,5,7", "13,9,1,6,0,0,13,9", "6,6,3,11,5,1,1,4", "40,31,3,7,9,2,30,29"})
+  void a_part_is_scaled_as_an_image_of_its_own(
+      int height, int width, int channels, int size, int top, int left, int h, int w) {
+    DecodedImage image = random(height, width, channels);
+    byte[] part = new byte[h * w * channels];
+    for (int y = 0; y < h; y++) {
+      System.arraycopy(
+          image.pixels(),
+          ((top + y) * width + left) * channels,
+          part,
+          y * w * channels,
+          w * channels);
+    }
+    byte[] cut = ImageScaler.cut(image, new ImageScaler.Crop(top, left, h, w), size).pixels();
+    double scaleY = h / (double) size;
+    double scaleX = w / (double) size;
+    for (int i = 0; i < cut.length; i++) {
+      double centreY = (i / channels / size + 0.5) * scaleY;
+      double centreX = (i / channels % size + 0.5) * scaleX;
+      double sum = 0;
+      double weights = 0;
+      for (int y = 0; y < h; y++) {
+        for (int x = 0; x < w; x++) {
+          double weight =
+              Math.max(0, 1 - Math.abs(y + 0.5 - centreY) / Math.max(1, scaleY))
+                  * Math.max(0, 1 - Math.abs(x + 0.5 - centreX) / Math.max(1, scaleX));
+          sum += weight * (part[(y * w + x) * channels + i % channels] & 0xFF);
+          weights += weight;
+        }
+      }
+      assertThat(Math.abs((cut[i] & 0xFF) - sum / weights)).isLessThan(0.51);
+    }
+  }
+
+  /// 4,000 draws from a fixed seed: the mean of the area is 0.54 with a standard error of 0.0042,
+  /// the mean logarithm of the ratio 0 with one of 0.0026; a false alarm beyond five is rare (1 in
+  /// 1.7 million).
+  @Test
+  void random_parts_have_the_areas_and_ratios_of_torchvision() {
+    SplitMix64 random = SplitMix64.of(18, 4);
+    int draws = 4000;
+    double area = 0;
+    double ratio = 0;
+    for (int i = 0; i < draws; i++) {
+      // So large that all fit, for the most part, and rounding does not matter.
+      ImageScaler.Crop crop = ImageScaler.Crop.draw(random, 1000, 1000);
+      assertThat(crop.top() + crop.height()).isBetween(1, 1000);
+      assertThat(crop.left() + crop.width()).isBetween(1, 1000);
+      double share = crop.height() * (double) crop.width() / 1e6;
+      assertThat(share).isBetween(0.079, 1.0);
+      assertThat(crop.width() / (double) crop.height()).isBetween(0.745, 1.345);
+      area += share / draws;
+      ratio += Math.log(crop.width() / (double) crop.height()) / draws;
+    }
+    // What does not fit is drawn again, which the largest areas are more often.
+    assertThat(area).isBetween(0.48, 0.54);
+    assertThat(ratio).isBetween(-0.013, 0.013);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,100,1", "100,1,1", "1,1,1", "3,200,4"})
+  void of_long_images_the_middle_is_taken(int height, int width, int longest) {
+    for (int i = 0; i < 50; i++) {
+      ImageScaler.Crop crop = ImageScaler.Crop.draw(SplitMix64.of(1, i), height, width);
+      assertThat(Math.max(crop.height(), crop.width())).isBetween(1, longest);
     }
   }
 }

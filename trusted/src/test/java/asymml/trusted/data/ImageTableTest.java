@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,5 +107,89 @@ class ImageTableTest {
     assertThatThrownBy(() -> open("odd.csv", "path,label,split", "\"never closed,a,train"))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("odd.csv");
+  }
+
+  private DataSet open(Decoding.Columns columns, String... lines) throws Exception {
+    Path table = root.resolve("columns.csv");
+    Files.writeString(table, String.join("\n", lines) + "\n");
+    return DataSets.open(
+        table.toString(), Decoding.DEFAULT.withColumns(columns), SampleFiles.SILENT);
+  }
+
+  private static final String[] PATIENTS = {
+    "path,label,Finding,Patient,split",
+    "pets/train/cat/1.png,x,cat,p1,train",
+    "pets/train/cat/2.JPG,x,cat,p2,train",
+    "pets/train/dog/1.png,x,dog,p1,train",
+    "pets/train/dog/2.jpeg,x,dog,p3,train",
+    "pets/test/cat/1.png,x,cat,p4,test",
+    "pets/test/dog/1.png,x,dog,p4,test"
+  };
+
+  @Test
+  void columns_of_classes_and_groups_are_named() throws Exception {
+    DataSet data = open(new Decoding.Columns("finding", "patient"), PATIENTS);
+    assertThat(data.train().classNames()).containsExactly("cat", "dog");
+    long[] groups = Objects.requireNonNull(data.train().groups());
+    // In the order of classes.
+    assertThat(groups).hasSize(4);
+  }
+
+  @Test
+  void a_group_in_both_splits_is_refused_with_two_of_its_images() {
+    String[] lines = PATIENTS.clone();
+    lines[6] = "pets/test/dog/1.png,x,dog,p2,test";
+    assertThatThrownBy(() -> open(new Decoding.Columns("finding", "patient"), lines))
+        .isInstanceOf(DataException.class)
+        .hasMessageContainingAll(
+            "columns.csv: a group has images in both splits, such as",
+            "line 3: pets/train/cat/2.JPG",
+            "line 7: pets/test/dog/1.png");
+    lines[6] = "pets/test/dog/1.png,x,dog,,test";
+    assertThatThrownBy(() -> open(new Decoding.Columns("finding", "patient"), lines))
+        .hasMessageContaining("line 7 has nothing in the column Patient");
+    assertThatThrownBy(() -> open(new Decoding.Columns(null, "ward"), PATIENTS))
+        .hasMessageContaining(
+            "has no column for the group of each image; name one of its columns ward");
+    assertThatThrownBy(() -> open(new Decoding.Columns("diagnosis", null), PATIENTS))
+        .hasMessageContaining("has no column for the class of each image");
+  }
+
+  @Test
+  void what_has_no_columns_is_refused_where_one_is_asked_for() {
+    for (String spec : new String[] {"generated", root.resolve("pets").toString()}) {
+      for (Decoding.Columns columns :
+          new Decoding.Columns[] {
+            new Decoding.Columns("a", null), new Decoding.Columns(null, "a")
+          }) {
+        assertThatThrownBy(() ->
+                DataSets.open(spec, Decoding.DEFAULT.withColumns(columns), SampleFiles.SILENT))
+            .isInstanceOf(DataException.class)
+            .hasMessageContaining(spec + " has no columns");
+      }
+    }
+    assertThatThrownBy(() -> new Decoding.Columns(" ", null))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void parts_of_a_set_keep_their_groups() throws Exception {
+    DataSet data = open(new Decoding.Columns("finding", "patient"), PATIENTS);
+    long[] all = Objects.requireNonNull(data.train().groups());
+    assertThat(open(new Decoding.Columns("finding", null), PATIENTS).train().groups()).isNull();
+    ImageSet part = data.train().subset(3, 5);
+    for (int i = 0; i < 3; i++) {
+      for (int j = 0; j < 4; j++) {
+        if (Arrays.equals(SampleFiles.pixels(part, i), SampleFiles.pixels(data.train(), j))) {
+          assertThat(Objects.requireNonNull(part.groups())[i]).isEqualTo(all[j]);
+        }
+      }
+    }
+    // The first cat and the first dog are of one patient.
+    assertThat(all[0]).isEqualTo(all[2]);
+    assertThat(all[0]).isNotEqualTo(all[1]).isNotEqualTo(all[3]);
+    assertThat(data.train().digest())
+        .isEqualTo(
+            DataSets.open(root.resolve("pets").toString(), SampleFiles.SILENT).train().digest());
   }
 }

@@ -162,7 +162,7 @@ class JpegDecoderTest {
       throws DataException {
     byte[] none = {};
     byte[][] markers = {
-      none, JpegFiles.jfif(), JpegFiles.adobe(0), JpegFiles.adobe(1), JpegFiles.exif()
+      none, JpegFiles.jfif(), JpegFiles.adobe(0), JpegFiles.adobe(1), JpegFiles.exif(1)
     };
     for (byte[] marker : markers) {
       for (int[] ids : new int[][] {NUMBERS, LETTERS, FROM_ZERO, ODD}) {
@@ -181,7 +181,7 @@ class JpegDecoderTest {
             JpegDecoderTest::ycc,
             3,
             components(3, ids, h, v),
-            JpegFiles.exif());
+            JpegFiles.exif(1));
       }
       for (int[] ids : new int[][] {NUMBERS, FROM_ZERO, ODD}) {
         List<JpegFiles.Component> three = components(3, ids, h, v);
@@ -193,7 +193,7 @@ class JpegDecoderTest {
             3,
             three,
             JpegFiles.jfif(),
-            JpegFiles.exif());
+            JpegFiles.exif(1));
         check(
             "YCbCr, JFIF and Adobe" + at,
             JpegDecoderTest::ycc,
@@ -211,7 +211,7 @@ class JpegDecoderTest {
             JpegDecoderTest::cmyk,
             3,
             four,
-            JpegFiles.exif(),
+            JpegFiles.exif(1),
             JpegFiles.adobe(0));
         check("YCCK, Adobe" + at, JpegDecoderTest::ycck, 3, four, JpegFiles.adobe(2));
         check(
@@ -225,7 +225,7 @@ class JpegDecoderTest {
     }
     List<JpegFiles.Component> letters = components(3, LETTERS, 1, 1);
     check("RGB, ids R G B", s -> s, 3, letters, none);
-    check("RGB, ids R G B, EXIF", s -> s, 3, letters, JpegFiles.exif());
+    check("RGB, ids R G B, EXIF", s -> s, 3, letters, JpegFiles.exif(1));
     check("RGB, ids R G B, Adobe", s -> s, 3, letters, JpegFiles.adobe(0));
     check("YCbCr, odd ids, sampled 2x2", JpegDecoderTest::ycc, 3, components(3, ODD, 2, 2), none);
     System.out.printf(
@@ -289,7 +289,7 @@ class JpegDecoderTest {
 
   @Test
   void orientation_profiles_and_comments_do_not_change_pixels() throws DataException {
-    assertSamePixels(plain(JpegFiles.jfif(), JpegFiles.exif()));
+    assertSamePixels(plain(JpegFiles.jfif(), JpegFiles.exif(1)));
     int[] badProfile = "ICC_PROFILE\0\1\1no profile".chars().toArray();
     assertSamePixels(plain(JpegFiles.jfif(), JpegFiles.segment(0xE2, badProfile)));
     assertSamePixels(plain(JpegFiles.jfif(), JpegFiles.segment(0xFE, 'a', 0xFF, 0xD9)));

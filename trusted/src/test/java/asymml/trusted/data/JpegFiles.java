@@ -75,11 +75,42 @@ final class JpegFiles {
     return segment(0xEE, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, transform);
   }
 
-  /// A TIFF directory with one entry: the orientation 6, a quarter turn.
-  static byte[] exif() {
+  /// A TIFF directory with one entry, the orientation.
+  static byte[] exif(int orientation) {
     return segment(
-        0xE1, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0,
-        1, 0, 6, 0, 0, 0, 0, 0, 0);
+        0xE1,
+        'E',
+        'x',
+        'i',
+        'f',
+        0,
+        0,
+        'M',
+        'M',
+        0,
+        42,
+        0,
+        0,
+        0,
+        8,
+        0,
+        1,
+        1,
+        0x12,
+        0,
+        3,
+        0,
+        0,
+        0,
+        1,
+        0,
+        orientation,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0);
   }
 
   static byte[] segment(int marker, int... data) {
