@@ -76,7 +76,9 @@ final class EvalCommand implements Callable<Integer> {
   @Option(
       names = "--json",
       paramLabel = "FILE",
-      description = "Write all figures and the confusion matrix (default: do not).")
+      description =
+          "Write all figures and the confusion matrix; as eval.json in the run directory they are"
+              + " part of its report (default: do not).")
   private @Nullable Path json;
 
   @Mixin private ThreadOptions threads;
@@ -98,6 +100,7 @@ final class EvalCommand implements Callable<Integer> {
         InferenceFlags.spec(spec, batchSize, threads.number(), workerRecord);
     PrintWriter out = spec.commandLine().getOut();
     try (TrainedRun run = runOptions.open()) {
+      out.println("model    " + run.whichModel());
       DataSpec own = run.spec().data();
       TestSet test =
           run.openTest(

@@ -126,12 +126,12 @@ final class ExportCommand implements Callable<Integer> {
   private void show(TrainedRun run, ModelFormat used, PrintWriter out) throws IOException {
     TrainedModel.Description model = run.model().description();
     out.printf(
-        "%s: %s, %s classes, %s, after %s epochs, as %s%n",
+        "%s: %s, %s classes, %s, %s, as %s%n",
         file,
         model.model().name(),
         model.classNames().size(),
         Figures.bytes(Files.size(file)),
-        run.model().epoch(),
+        run.whichModel(),
         used.label());
     out.println(run.modelStatement());
     out.flush();

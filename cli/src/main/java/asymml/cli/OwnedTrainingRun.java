@@ -116,7 +116,7 @@ final class OwnedTrainingRun {
     lines().statement(result);
     int code =
         switch (result.outcome()) {
-          case FINISHED -> {
+          case FINISHED, EARLY_STOPPED -> {
             out.println("done in %s".formatted(Figures.time(time)));
             yield ExitCode.OK;
           }

@@ -131,6 +131,9 @@ final class PredictCommand implements Callable<Integer> {
             });
         out.println("written: %s, %s images".formatted(file, images.size() - bad));
       }
+      if (run.spec().training().choosesBest()) {
+        out.println("model    " + run.whichModel());
+      }
       if (session != null) {
         InferenceFlags.printStatement(session, out);
       }

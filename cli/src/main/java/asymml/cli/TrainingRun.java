@@ -87,6 +87,13 @@ final class TrainingRun {
               "the privacy budget is spent: the last step inside it is done, and the run is saved");
           yield finished(result, time);
         }
+        case EARLY_STOPPED -> {
+          out.println();
+          out.println(
+              "validation accuracy has not improved for %s epochs: training ends"
+                  .formatted(spec.training().validation().patience()));
+          yield finished(result, time);
+        }
         case STOPPED -> {
           lines.statement(result);
           out.println("stopped and saved" + goOn(result.layout()));
@@ -139,11 +146,23 @@ final class TrainingRun {
     Path directory = result.layout().directory();
     out.println();
     out.printf(
-        "done in %s: test accuracy %s, test loss %s after %s epochs%n",
+        "done in %s: %s accuracy %s, %s loss %s after %s epochs%n",
         Figures.time(time),
-        Figures.percent(last.testAccuracy()),
-        Figures.loss(last.testLoss()),
+        last.heldOut(),
+        Figures.percent(last.heldOutAccuracy()),
+        last.heldOut(),
+        Figures.loss(last.heldOutLoss()),
         last.epoch());
+    if (spec.training().choosesBest()) {
+      result
+          .bestEpoch()
+          .ifPresent(best ->
+              out.printf(
+                  "best     epoch %s: validation accuracy %s, loss %s; its model is the run's%n",
+                  best.epoch(),
+                  Figures.percent(best.heldOutAccuracy()),
+                  Figures.loss(best.heldOutLoss())));
+    }
     lines.statement(result);
     String word = ShellWord.of(directory);
     out.printf("The run is in %s. Next:%n", directory);
@@ -169,7 +188,7 @@ final class TrainingRun {
 
   /// What the checkpoint holds: metrics may be an epoch ahead of it.
   static String saved(RunLayout layout, int epochs) throws IOException {
-    try (TrainedModel model = TrainedModel.read(layout)) {
+    try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
       return "; the checkpoint has %s of %s epochs (%s steps)"
           .formatted(model.epoch(), epochs, model.step());
     }

@@ -232,10 +232,50 @@ class TrainedRunCommandsTest {
       Path file = folder.resolve("model." + format);
       String out = said("export --run %s --out %s".formatted(run, file));
       assertThat(out)
-          .contains(file + ": cnn, 10 classes", "after 1 epochs, as " + format)
+          .contains(file + ": cnn, 10 classes", "after 1 epoch, as " + format)
           .contains("released model: no (epsilon, delta) is claimed");
       assertThat(Files.readString(file, StandardCharsets.ISO_8859_1))
           .contains("released model: no (epsilon, delta) is claimed", "conv1.weight");
+    }
+  }
+
+  @Test
+  void a_run_with_validation_images_says_which_epoch_is_its_model_and_ends_early() {
+    Path validated = folder.resolve("validated");
+    String out =
+        said(
+            ("train --mode trusted-only --limit-train 60 --limit-test 20 --batch-size 32 --epochs"
+                 + " 30 --validation-split 0.2 --early-stopping 1 --optimizer adamw --class-weights"
+                 + " balanced --progress plain --out "
+                    + validated)
+                .replace("  ", " "));
+    assertThat(out)
+        .contains("48 training, 12 validation and 20 test images", "; validation loss ")
+        .contains("validation accuracy has not improved for 1 epochs: training ends")
+        .containsPattern("done in .*: validation accuracy .* after \\d+ epochs")
+        .containsPattern("best     epoch \\d+: validation accuracy .*; its model is the run's");
+    assertThat(said("eval --run " + validated))
+        .containsPattern("model    of epoch \\d+, the best by validation accuracy")
+        .contains("20 test images");
+    assertThat(said("export --run %s --out %s".formatted(validated, folder.resolve("best.onnx"))))
+        .contains("the best by validation accuracy, as onnx");
+    assertThat(said("report --run " + validated + " --out " + folder.resolve("report.html")))
+        .isNotEmpty();
+  }
+
+  @Test
+  void what_validation_images_must_not_decide_is_refused_before_data_are_read() {
+    for (String[] wrong :
+        new String[][] {
+          {"--dp-sgd --validation-split 0.1 --early-stopping 2", "no epsilon covers"},
+          {"--dp-sgd --class-weights balanced", "counts of private labels"},
+          {"--early-stopping 2", "early stopping needs validation images"},
+          {"--validation-split 0.1 --early-stopping 8", "below the run's 8 epochs"},
+          {"--validation-split 1", "must be 0 to below 1"},
+        }) {
+      Outcome outcome = Outcome.of(("train --data /nowhere " + wrong[0]).split(" "));
+      assertThat(outcome.code()).as(wrong[0]).isEqualTo(2);
+      assertThat(outcome.err()).contains(wrong[1]);
     }
   }
 

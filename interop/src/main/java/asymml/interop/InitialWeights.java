@@ -43,7 +43,8 @@ public record InitialWeights(
     List<String> missing,
     Map<String, String> metadata) {
   /// What our checkpoints hold besides the model, and PyTorch's counters of batches.
-  private static final List<String> STATE = List.of("trained/", "velocity/", "split/");
+  private static final List<String> STATE =
+      List.of("trained/", "velocity/", "second-moment/", "split/");
 
   private static final String COUNTER = ".num_batches_tracked";
 

@@ -503,6 +503,68 @@ public final class Elementwise {
     return columns;
   }
 
+  /// One step of AdamW (Loshchilov and Hutter, arXiv 1711.05101v3, Algorithm 2): `m = beta1 m + (1
+  /// - beta1) g`, `v = beta2 v + (1 - beta2) g^2`, then `w -= rate (m / c1 / (sqrt(v / c2) +
+  ///   epsilon)
+  /// + decay w)` with the corrections `c = 1 - beta^step`.
+  ///
+  /// @param weights w, changed in place
+  /// @param first m, changed in place
+  /// @param second v, at least 0, changed in place
+  /// @param gradient g, not changed
+  /// @param step from 1
+  /// @param rate step size
+  /// @param beta1 from 0 to below 1
+  /// @param beta2 from 0 to below 1
+  /// @param epsilon above 0
+  /// @param decay by how much weights shrink, times the rate
+  public static void adamw(
+      Tensor weights,
+      Tensor first,
+      Tensor second,
+      Tensor gradient,
+      long step,
+      float rate,
+      float beta1,
+      float beta2,
+      float epsilon,
+      float decay) {
+    if (step < 1) {
+      throw new IllegalArgumentException("steps count from 1: " + step);
+    }
+    long w = Operands.address("weights", weights);
+    long m = Operands.addressOfSize("first", first, weights.size());
+    long v = Operands.addressOfSize("second", second, weights.size());
+    long g = Operands.addressOfSize("gradient", gradient, weights.size());
+    float pull = (float) (-rate / (1 - Math.pow(beta1, (double) step)));
+    float spread = (float) (1 / Math.sqrt(1 - Math.pow(beta2, (double) step)));
+    float keep = (float) (1 - (double) rate * decay);
+    Parallel.overElements(
+        weights.size(),
+        (from, to) -> {
+          long end = Lanes.fullEnd(from, to);
+          for (long i = from; i < end; i += Lanes.COUNT) {
+            FloatVector slope = Lanes.load(g, i);
+            FloatVector mean = slope.mul(1 - beta1).add(Lanes.load(m, i).mul(beta1));
+            FloatVector square = slope.mul(slope).mul(1 - beta2).add(Lanes.load(v, i).mul(beta2));
+            Lanes.store(mean, m, i);
+            Lanes.store(square, v, i);
+            FloatVector scale = square.lanewise(VectorOperators.SQRT).mul(spread).add(epsilon);
+            Lanes.store(mean.mul(pull).div(scale).add(Lanes.load(w, i).mul(keep)), w, i);
+          }
+          VectorMask<Float> mask = Lanes.tail(end, to);
+          FloatVector slope = Lanes.load(g, end, mask);
+          FloatVector mean = slope.mul(1 - beta1).add(Lanes.load(m, end, mask).mul(beta1));
+          FloatVector square =
+              slope.mul(slope).mul(1 - beta2).add(Lanes.load(v, end, mask).mul(beta2));
+          Lanes.store(mean, m, end, mask);
+          Lanes.store(square, v, end, mask);
+          FloatVector scale = square.lanewise(VectorOperators.SQRT).mul(spread).add(epsilon);
+          Lanes.store(
+              mean.mul(pull).div(scale).add(Lanes.load(w, end, mask).mul(keep)), w, end, mask);
+        });
+  }
+
   /// One step of stochastic gradient descent with momentum: `v = momentum v + (g + weightDecay w)`,
   /// then `w -= learningRate v`.
   ///

@@ -262,6 +262,54 @@ class ElementwiseTest {
     }
   }
 
+  /// Three steps from nothing, as the paper's algorithm has them.
+  @Test
+  void adamw_equals_its_definition() {
+    Randoms random = new Randoms(57);
+    for (int size : HOSTILE_SIZES) {
+      try (Arena arena = Arena.ofConfined()) {
+        Tensor w = random.tensor(arena, size);
+        Tensor m = Tensor.allocate(arena, size);
+        Tensor v = Tensor.allocate(arena, size);
+        double[] weights = Expect.doubles(w);
+        double[] first = new double[size];
+        double[] second = new double[size];
+        for (int step = 1; step <= 3; step++) {
+          Tensor g = random.tensor(arena, size);
+          float[] before = g.toArray();
+          for (int i = 0; i < size; i++) {
+            first[i] = 0.9f * first[i] + (1 - 0.9f) * (double) g.get(i);
+            second[i] = 0.999f * second[i] + (1 - 0.999f) * (double) g.get(i) * g.get(i);
+            double mean = first[i] / (1 - Math.pow(0.9f, step));
+            double square = second[i] / (1 - Math.pow(0.999f, step));
+            weights[i] -= 0.1f * (mean / (Math.sqrt(square) + 1e-8f) + 0.05f * weights[i]);
+          }
+          Elementwise.adamw(w, m, v, g, step, 0.1f, 0.9f, 0.999f, 1e-8f, 0.05f);
+          assertThat(g.toArray()).isEqualTo(before);
+          Expect.close("first", m, first, 8 * Expect.EPS);
+          Expect.close("second", v, second, 8 * Expect.EPS);
+          Expect.close("weights", w, weights, 32 * Expect.EPS);
+        }
+      }
+    }
+  }
+
+  @Test
+  void adamw_of_no_gradient_moves_nothing_but_decays() {
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor w = Tensor.allocate(arena, 13);
+      w.fill(2);
+      Tensor none = Tensor.allocate(arena, 13);
+      Tensor m = Tensor.allocate(arena, 13);
+      Tensor v = Tensor.allocate(arena, 13);
+      Elementwise.adamw(w, m, v, none, 1, 0.5f, 0.9f, 0.999f, 1e-8f, 0.5f);
+      assertThat(w.toArray()).containsOnly(1.5f);
+      assertThatThrownBy(() -> Elementwise.adamw(w, m, v, none, 0, 1, 0, 0, 1, 0))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("steps count from 1");
+    }
+  }
+
   @Test
   void results_do_not_depend_on_the_number_of_threads() {
     int threads = Kernels.threads();
@@ -295,6 +343,8 @@ class ElementwiseTest {
       refused("target must have 12 elements", b, t -> Elementwise.addFinite(a, t));
       refused("target must have 12 elements", b, t -> Elementwise.copyFinite(a, t));
       refused("gradient must have 12 elements", b, t -> Elementwise.sgd(a, a, t, 1, 1, 1));
+      refused(
+          "second must have 12 elements", b, t -> Elementwise.adamw(a, a, t, a, 1, 1, 0, 0, 1, 0));
       refused("must have 3 elements", b, t -> Elementwise.addRow(t, a));
       refused("must have 3 elements", b, t -> Elementwise.columnSums(a, t));
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class SoftmaxCrossEntropyTest {
@@ -109,6 +110,48 @@ class SoftmaxCrossEntropyTest {
           assertThat(logits.toArray()).isEqualTo(gradient.toArray());
         }
       }
+    }
+  }
+
+  @Test
+  void a_class_s_weight_multiplies_loss_and_gradient_of_its_examples_and_not_the_hits() {
+    Randoms random = new Randoms(74);
+    List<Float> weights = List.of(0.5f, 3f, 1f);
+    int[] labels = {2, 0, 1, SoftmaxCrossEntropy.NO_LABEL, 1};
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor logits = random.tensor(arena, 5, 3);
+      Tensor gradient = Randoms.unset(arena, 5, 3);
+      SoftmaxCrossEntropy.Terms terms = new SoftmaxCrossEntropy.Terms(0.1f, weights);
+      var result = SoftmaxCrossEntropy.evaluate(logits, labels, terms, 2, gradient);
+      double loss = 0;
+      int correct = 0;
+      for (int i = 0; i < 5; i++) {
+        Tensor own = Randoms.unset(arena, 1, 3);
+        var alone =
+            SoftmaxCrossEntropy.evaluate(
+                logits.examples(i, 1), new int[] {labels[i]}, 0.1f, 2, own);
+        double weight = labels[i] < 0 ? 0 : weights.get(labels[i]);
+        loss += weight * alone.lossSum();
+        correct += alone.correct();
+        for (int k = 0; k < 3; k++) {
+          double expected = weight * own.get(k);
+          assertThat((double) gradient.get(3 * i + k))
+              .isCloseTo(expected, within(2.01 * Expect.EPS * Math.abs(expected)));
+        }
+      }
+      assertThat(result.lossSum()).isCloseTo(loss, within(1e-12));
+      assertThat(result.correct()).isEqualTo(correct);
+      assertThat(result.examples()).isEqualTo(4);
+      assertThatThrownBy(() ->
+              SoftmaxCrossEntropy.evaluate(
+                  logits, labels, new SoftmaxCrossEntropy.Terms(0, List.of(1f)), 1, null))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("1 class weights for 3 classes");
+    }
+    for (float bad : new float[] {0, -1, Float.NaN, Float.POSITIVE_INFINITY}) {
+      assertThatThrownBy(() -> new SoftmaxCrossEntropy.Terms(0, List.of(bad)))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("class weights must be above 0 and finite: " + bad);
     }
   }
 

@@ -15,14 +15,15 @@ public final class EpochLine {
   /// @param epochs of the whole run
   /// @return one line
   public static String of(EpochMetrics m, int epochs) {
-    return "epoch %s/%s: train loss %s, accuracy %s; test loss %s, accuracy %s; %s%s"
+    return "epoch %s/%s: train loss %s, accuracy %s; %s loss %s, accuracy %s; %s%s"
         .formatted(
             m.epoch(),
             epochs,
             Figures.loss(m.trainLoss()),
             Figures.percent(m.trainAccuracy()),
-            Figures.loss(m.testLoss()),
-            Figures.percent(m.testAccuracy()),
+            m.heldOut(),
+            Figures.loss(m.heldOutLoss()),
+            Figures.percent(m.heldOutAccuracy()),
             Figures.speed(m.imagesPerSecond()),
             m.bytesToWorker() == 0
                 ? ""

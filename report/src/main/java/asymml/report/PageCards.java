@@ -20,12 +20,13 @@ final class PageCards {
     if (run.epochs().isEmpty()) {
       card.text("figure", "–").text("unit", "no epoch is complete");
     } else {
-      EpochMetrics last = run.epochs().getLast();
-      card.text("figure", Figures.percent(last.testAccuracy()));
+      EpochMetrics last = EpochMetrics.best(run.epochs()).orElse(run.epochs().getLast());
+      card.text("figure", Figures.percent(last.heldOutAccuracy()));
       card.text(
           "unit",
-          "test accuracy after %s epoch%s".formatted(last.epoch(), last.epoch() == 1 ? "" : "s"));
-      facts.put("test loss", Figures.loss(last.testLoss()));
+          "%s accuracy after %s epoch%s"
+              .formatted(last.heldOut(), last.epoch(), last.epoch() == 1 ? "" : "s"));
+      facts.put(last.heldOut() + " loss", Figures.loss(last.heldOutLoss()));
       RunCosts costs = new RunCosts(run);
       costs
           .trainingSeconds()

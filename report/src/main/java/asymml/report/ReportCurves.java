@@ -22,15 +22,15 @@ record ReportCurves(List<ReportedRun> runs, List<String> names) {
   private static final int HEIGHT = 320;
   private static final float[] DASHES = {6f, 5f};
 
-  /// Training loss dashed, test loss solid.
+  /// Training loss dashed, test or validation loss solid.
   XYChart loss() {
-    return chart("loss", m -> orGap(m.trainLoss()), EpochMetrics::testLoss);
+    return chart("loss", m -> orGap(m.trainLoss()), EpochMetrics::heldOutLoss);
   }
 
-  /// Training accuracy dashed, test accuracy solid.
+  /// Training accuracy dashed, test or validation accuracy solid.
   XYChart accuracy() {
     XYChart chart =
-        chart("accuracy in %", m -> 100 * orGap(m.trainAccuracy()), m -> 100 * m.testAccuracy());
+        chart("accuracy in %", m -> 100 * orGap(m.trainAccuracy()), m -> 100 * m.heldOutAccuracy());
     chart.getStyler().setYAxisMin(0.0);
     return chart;
   }
@@ -54,7 +54,12 @@ record ReportCurves(List<ReportedRun> runs, List<String> names) {
     chart.getStyler().setMarkerSize(5);
     for (int i = 0; i < runs.size(); i++) {
       Color colour = Charts.COLOURS.get(i % Charts.COLOURS.size());
-      add(chart, runs.get(i), names.get(i) + ", test", test, colour)
+      add(
+              chart,
+              runs.get(i),
+              names.get(i) + ", " + runs.get(i).epochs().getFirst().heldOut(),
+              test,
+              colour)
           .setLineStyle(new BasicStroke(2f));
       add(chart, runs.get(i), names.get(i) + ", training", train, colour)
           .setLineStyle(

@@ -34,6 +34,7 @@ record RunSection(ReportedRun run, String id, String name, String program) {
   void appendTo(PageSection page, boolean fonts) throws IOException {
     PageSection section = page.section(id, "Run " + name);
     trained(section.section(id + "-trained", "What was trained"));
+    ScoreTable.appendTo(section, id + "-scores", run.directory());
     privacy(section.section(id + "-privacy", "Privacy"));
     plan(section.section(id + "-plan", "Plan by layer"));
     new RunCosts(run).appendTo(section.section(id + "-costs", "Time and bytes"));

@@ -15,6 +15,7 @@ import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
 import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainConfig.Algorithm;
 import asymml.trusted.train.TrainConfig.Optimizer;
 import asymml.trusted.train.TrainConfig.Schedule;
 import java.util.EnumSet;
@@ -86,6 +87,14 @@ final class Defaults {
   /// The learning rate of training without DP-SGD. At the usual one VGG learns next to nothing.
   static float learningRate(String model) {
     return model.startsWith("vgg") ? 0.01f : LEARNING_RATE;
+  }
+
+  /// AdamW in place of SGD, whose steps have the size of the gradient: a rate of its own, and a
+  /// decay that is of the weights and not of the loss. With DP-SGD there is none, as with SGD.
+  static Optimizer adamw(Optimizer sgd, boolean dpSgd) {
+    return sgd.withAlgorithm(Algorithm.ADAMW)
+        .withLearningRate(0.001f)
+        .withWeightDecay(dpSgd ? 0 : 0.01f);
   }
 
   /// Where two workers hold masked values and masks, results are exact whatever the rank.

@@ -12,7 +12,6 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
-import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -29,12 +28,7 @@ public final class ResolvedRun {
   private final TrainingSpec spec;
   private final DataSet data;
 
-  /// Training images that were left out because others have the same pixels.
-  private final int copies;
-
-  /// Test images that are training images too.
-  private final int tested;
-
+  private final DataWords words;
   private final @Nullable ImageSet publicImages;
   private final Graph graph;
   private final Plan plan;
@@ -47,9 +41,8 @@ public final class ResolvedRun {
       Graph graph,
       Plan plan) {
     this.spec = spec;
-    copies = opened.train().size() - data.train().size();
     this.data = data;
-    tested = data.test().sharedWith(data.train());
+    words = DataWords.of(spec.training(), opened, data);
     this.publicImages = publicImages;
     this.graph = graph;
     this.plan = plan;
@@ -126,9 +119,17 @@ public final class ResolvedRun {
             plan));
   }
 
-  /// In a run that is accounted for, each training image once: a guarantee is for one example, and
-  /// an image in two would have twice the sensitivity.
-  private static DataSet counted(TrainingSpec spec, DataSet data) {
+  /// The data of a run: validation images are set aside, and in a run that is accounted for each
+  /// training image counts once: a guarantee is for one example, and an image in two would have
+  /// twice the sensitivity.
+  private static DataSet counted(TrainingSpec spec, DataSet opened) {
+    DataSet data;
+    try {
+      data = spec.training().split(opened);
+      var _ = spec.training().classWeights().of(data.train());
+    } catch (IllegalArgumentException e) {
+      throw new InvalidSpecException(Finding.Kind.MISFIT, e);
+    }
     return spec.training().privacy().accounted() ? data.withTrain(data.train().distinct()) : data;
   }
 
@@ -223,7 +224,7 @@ public final class ResolvedRun {
 
   /// Bounds and bases would be statistics of the private images that are among the public ones.
   private static void requireOthers(ImageSet publicImages, DataSet data) {
-    int shared = publicImages.sharedWith(data.train(), data.test());
+    int shared = publicImages.sharedWith(data.train(), data.heldOut(), data.test());
     if (shared > 0) {
       throw new InvalidSpecException(
           Finding.of(
@@ -243,8 +244,8 @@ public final class ResolvedRun {
 
   /// What it trains and tests on.
   ///
-  /// @return the limited splits; in a run that is accounted for without training images whose
-  ///   pixels another has
+  /// @return the limited splits, with validation images where the run sets some aside; in a run
+  ///   that is accounted for without training images whose pixels another has
   public DataSet data() {
     return data;
   }
@@ -284,36 +285,14 @@ public final class ResolvedRun {
   ///
   /// @return name, sizes, shape and classes in one line
   public String describeData() {
-    String once =
-        copies == 0
-            ? ""
-            : "; %s %s left out, since each image counts once"
-                .formatted(copies, copies == 1 ? "copy of another is" : "copies of others are");
-    String leaked =
-        tested == 0
-            ? ""
-            : "; WARNING: %s of the test images %s among the training images too, so that test accuracy is too high"
-                .formatted(tested, tested == 1 ? "is" : "are");
-    DpSgd dpSgd = spec.training().privacy().dpSgd();
-    int batch = dpSgd == null ? spec.training().batchSize() : dpSgd.logicalBatchSize();
-    String whole =
-        batch <= data.train().size()
-            ? ""
-            : "; an epoch is one step, since the batch size of %s is more".formatted(batch);
-    return describeSizes() + once + leaked + whole;
+    return words.all();
   }
 
   /// The data in words that say nothing of their contents.
   ///
   /// @return name, sizes, shape and number of classes in one line
   public String describeSizes() {
-    return "%s: %s training and %s test images of %s, %s classes"
-        .formatted(
-            data.name(),
-            data.train().size(),
-            data.test().size(),
-            data.train().shape(),
-            data.train().classNames().size());
+    return words.sizes();
   }
 
   /// Whether any layer needs a worker.

@@ -16,12 +16,15 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
 import asymml.trusted.train.TrainConfig;
+import asymml.trusted.train.TrainConfig.Algorithm;
 import asymml.trusted.train.TrainConfig.Schedule;
+import asymml.trusted.train.Validation;
 import asymml.wire.Encoding;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -55,6 +58,7 @@ final class SpecReader {
   static final String STORED = "stored";
 
   static final String NONE = "none";
+  static final String BALANCED = "balanced";
   static final String EXACT = "exact";
   static final String SAMPLED = "sampled:";
 
@@ -222,10 +226,19 @@ final class SpecReader {
     Mode mode = given("mode", choice(Mode.values(), Mode::label), DEFAULTS.training().mode());
     requireProtected(mode, shield, privacy);
     Architecture model = given("model", ModelFile::architecture, defaults.model());
+    Algorithm algorithm =
+        given(
+            "optimizer",
+            choice(Algorithm.values(), SpecWriter::label),
+            defaults.optimizer().algorithm());
     TrainConfig.Optimizer optimizer =
-        privacy.dpSgd() == null
-            ? defaults.optimizer().withLearningRate(Defaults.learningRate(model.name()))
-            : defaults.optimizer();
+        switch (algorithm) {
+          case SGD ->
+              privacy.dpSgd() == null
+                  ? defaults.optimizer().withLearningRate(Defaults.learningRate(model.name()))
+                  : defaults.optimizer();
+          case ADAMW -> Defaults.adamw(defaults.optimizer(), privacy.dpSgd() != null);
+        };
     return new TrainConfig(
         model,
         given(
@@ -249,7 +262,46 @@ final class SpecReader {
         given("seed", SpecReader::seed, defaults.seed()),
         privacy,
         shield,
-        list("freeze", text -> text, List.of()));
+        list("freeze", text -> text, List.of()),
+        validation(),
+        given("class-weights", SpecReader::classWeights, defaults.classWeights()));
+  }
+
+  private static ClassWeights classWeights(String text) {
+    return switch (text) {
+      case NONE -> new ClassWeights.Equal();
+      case BALANCED -> new ClassWeights.Balanced();
+      default -> {
+        try {
+          yield new ClassWeights.Given(
+              Stream.of(text.split(",", -1)).map(each -> Float.valueOf(each.strip())).toList());
+        } catch (NumberFormatException e) {
+          throw new IllegalArgumentException(
+              "'%s' is neither %s nor %s nor numbers with commas, one for each class"
+                  .formatted(text, NONE, BALANCED),
+              e);
+        }
+      }
+    };
+  }
+
+  private Validation validation() {
+    return new Validation(
+        given("validation-split", SpecReader::number, Validation.NONE.share()),
+        given("early-stopping", SpecReader::patience, Validation.NONE.patience()));
+  }
+
+  /// Epochs to wait for, or none.
+  private static int patience(String text) {
+    if (text.strip().equals(NONE)) {
+      return 0;
+    }
+    int epochs = integer(text);
+    if (epochs < 1) {
+      throw new IllegalArgumentException(
+          "must be at least 1 epoch, or %s: %s".formatted(NONE, text));
+    }
+    return epochs;
   }
 
   private static void requireProtected(Mode mode, Shield shield, PrivacyConfig privacy) {
@@ -265,6 +317,7 @@ final class SpecReader {
 
   private TrainConfig.Optimizer optimizer(TrainConfig.Optimizer defaults) {
     return new TrainConfig.Optimizer(
+        defaults.algorithm(),
         given("learning-rate", SpecReader::decimal, defaults.learningRate()),
         given("momentum", SpecReader::decimal, defaults.momentum()),
         given("weight-decay", SpecReader::decimal, defaults.weightDecay()),

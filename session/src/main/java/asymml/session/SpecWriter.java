@@ -4,6 +4,7 @@ import asymml.trusted.data.Decoding;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import java.util.EnumSet;
@@ -35,6 +36,7 @@ final class SpecWriter {
     values.put("data", data.source());
     values.put("limit-train", data.limitTrain().toString());
     values.put("limit-test", data.limitTest().toString());
+    values.put("validation-split", training.validation().share());
     Decoding decoding = data.decoding();
     values.put(SpecReader.MAX_IMAGE_PIXELS, decoding.limits().imagePixels());
     values.put(
@@ -137,7 +139,10 @@ final class SpecWriter {
   private void optimisation(TrainConfig training) {
     TrainConfig.Optimizer optimizer = training.optimizer();
     values.put("epochs", training.epochs());
+    int patience = training.validation().patience();
+    values.put("early-stopping", patience == 0 ? SpecReader.NONE : patience);
     values.put("batch-size", training.batchSize());
+    values.put("optimizer", label(optimizer.algorithm()));
     values.put("learning-rate", optimizer.learningRate());
     values.put("momentum", optimizer.momentum());
     values.put("weight-decay", optimizer.weightDecay());
@@ -146,6 +151,11 @@ final class SpecWriter {
     values.put("step-factor", optimizer.factor());
     values.put("warm-up-epochs", optimizer.warmUpEpochs());
     values.put("label-smoothing", training.labelSmoothing());
+    values.put(
+        "class-weights",
+        training.classWeights() instanceof ClassWeights.Given(List<Float> weights)
+            ? weights
+            : training.classWeights().toString());
     values.put("seed", training.seed());
   }
 

@@ -94,11 +94,23 @@ public final class TrainedRun implements AutoCloseable {
     return spec;
   }
 
-  /// The model of the last checkpoint.
+  /// The model: that with the best validation accuracy if the run chooses by it, else that of the
+  /// last checkpoint.
   ///
   /// @return valid until this is closed
   public TrainedModel model() {
     return model;
+  }
+
+  /// Which model it is.
+  ///
+  /// @return such as "after 12 epochs", or "of epoch 7, the best by validation accuracy"
+  public String whichModel() {
+    int epoch = model.epoch();
+    if (Files.exists(layout.best())) {
+      return "of epoch %s, the best by validation accuracy".formatted(epoch);
+    }
+    return "after %s epoch%s".formatted(epoch, epoch == 1 ? "" : "s");
   }
 
   /// The epochs that are done.

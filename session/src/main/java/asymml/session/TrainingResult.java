@@ -5,6 +5,7 @@ import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.Trainer;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// How a session ended.
@@ -42,9 +43,22 @@ public record TrainingResult(
   /// The accuracy on the test images after the last epoch.
   ///
   /// @return 0 to 1
-  /// @throws IllegalStateException if no epoch is complete
+  /// @throws IllegalStateException if no epoch is complete, or the run has validation images: then
+  ///   test images are for [TrainedRun#evaluate]
   public double testAccuracy() {
-    return lastEpoch().testAccuracy();
+    @Nullable Double accuracy = lastEpoch().testAccuracy();
+    if (accuracy == null) {
+      throw new IllegalStateException(
+          "a run with validation images does not look at test images: evaluate its model");
+    }
+    return accuracy;
+  }
+
+  /// The epoch with the best validation accuracy.
+  ///
+  /// @return its metrics; empty in a run without validation images
+  public Optional<EpochMetrics> bestEpoch() {
+    return EpochMetrics.best(epochs);
   }
 
   /// What the run has released so far, and what that guarantees.

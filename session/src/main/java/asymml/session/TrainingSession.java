@@ -312,6 +312,7 @@ public final class TrainingSession implements AutoCloseable {
             case FINISHED -> "finished";
             case BUDGET_SPENT -> "budget spent";
             case STOPPED -> "stopped";
+            case EARLY_STOPPED -> "early-stopped";
           });
       return outcome;
     }

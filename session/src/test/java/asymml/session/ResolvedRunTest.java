@@ -1,6 +1,7 @@
 package asymml.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import asymml.model.Shape;
 import asymml.model.Zoo;
@@ -9,6 +10,8 @@ import asymml.privacy.Epsilon;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
+import asymml.trusted.train.ClassWeights;
+import asymml.trusted.train.Validation;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -70,6 +73,38 @@ class ResolvedRunTest {
             apart.cropPadding());
     assertThat(ResolvedRun.of(spec(), leaking, null).describeData())
         .contains("WARNING: 3 of the test images are among the training images too");
+  }
+
+  @Test
+  void validation_images_are_set_aside_before_images_are_counted_once() {
+    TrainingSpec spec = spec().withProtection(new Epsilon(8), Channel.WEIGHTS);
+    TrainingSpec validated =
+        spec.withTraining(spec.training().withValidation(new Validation(0.25, 0)));
+    ResolvedRun run = ResolvedRun.of(validated, withCopies(0), TinyImages.images(SHAPE, 4, 1));
+    assertThat(run.data().train().size()).isEqualTo(24);
+    assertThat(run.describeData())
+        .isEqualTo(
+            "twice: 24 training, 8 validation and 4 test images of 32x32x3, 2 classes; validation"
+                + " images choose no model, which would be a release: that of the last epoch is the"
+                + " run's");
+    TrainingSpec plain =
+        spec().withTraining(spec().training().withValidation(new Validation(0.25, 0)));
+    assertThat(ResolvedRun.of(plain, withCopies(0), null).describeData()).endsWith("2 classes");
+    assertThat(ResolvedRun.of(plain, withCopies(32), null).describeData())
+        .contains("48 training, 16 validation")
+        .containsPattern(
+            "WARNING: \\d+ of the validation images are among the training images too");
+  }
+
+  @Test
+  void class_weights_must_be_as_many_as_classes() {
+    TrainingSpec spec =
+        spec()
+            .withTraining(
+                spec().training().withClassWeights(new ClassWeights.Given(List.of(1f, 2f, 3f))));
+    assertThatThrownBy(() -> ResolvedRun.of(spec, withCopies(0), null))
+        .isInstanceOf(InvalidSpecException.class)
+        .hasMessageContaining("3 class weights for 2 classes");
   }
 
   @Test

@@ -17,12 +17,14 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
 import asymml.trusted.train.PrivacyConfig.Drawing;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainConfig.Schedule;
+import asymml.trusted.train.Validation;
 import asymml.wire.Encoding;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -165,6 +167,39 @@ class SpecReaderTest {
             "protect: residuals\nclip: 20",
             s -> s.training().privacy().clip(),
             new Clip.Fixed(new ClipNorm(20), null, null)),
+        set("validation-split: 0.1", s -> s.training().validation(), new Validation(0.1, 0)),
+        set("validation-split: 0", s -> s.training().validation(), Validation.NONE),
+        set(
+            "validation-split: 0.1\nearly-stopping: 2",
+            s -> s.training().validation(),
+            new Validation(0.1, 2)),
+        set("early-stopping: none", s -> s.training().validation(), Validation.NONE),
+        set("class-weights: none", s -> s.training().classWeights(), new ClassWeights.Equal()),
+        set(
+            "class-weights: balanced",
+            s -> s.training().classWeights(),
+            new ClassWeights.Balanced()),
+        set(
+            "class-weights: [1, 2, 0.5]",
+            s -> s.training().classWeights(),
+            new ClassWeights.Given(List.of(1f, 2f, 0.5f))),
+        set("optimizer: sgd", s -> s.training().optimizer().learningRate(), 0.05f),
+        set(
+            "optimizer: adamw",
+            s -> s.training().optimizer(),
+            DEFAULTS
+                .training()
+                .optimizer()
+                .withAlgorithm(TrainConfig.Algorithm.ADAMW)
+                .withLearningRate(0.001f)
+                .withWeightDecay(0.01f)),
+        set(
+            "optimizer: adamw\nmodel: vgg16\ndp-sgd: true",
+            s ->
+                List.of(
+                    s.training().optimizer().learningRate(),
+                    s.training().optimizer().weightDecay()),
+            List.of(0.001f, 0f)),
         set("epochs: 3", s -> s.training().epochs(), 3),
         set("epochs: ' 3 '", s -> s.training().epochs(), 3),
         set("batch-size: 1", s -> s.training().batchSize(), 1),
@@ -255,6 +290,7 @@ class SpecReaderTest {
     values.put("data", "other");
     values.put("limit-train", 9);
     values.put("limit-test", 8);
+    values.put("validation-split", 0.25);
     values.put("max-image-pixels", 1000);
     values.put("image-size", 48);
     values.put("image-cache", 1048576);
@@ -278,6 +314,7 @@ class SpecReaderTest {
     values.put("public-data", "p");
     values.put("epochs", 3);
     values.put("batch-size", 5);
+    values.put("optimizer", "adamw");
     values.put("learning-rate", 0.5);
     values.put("momentum", 0.25);
     values.put("weight-decay", 0.125);
@@ -286,6 +323,7 @@ class SpecReaderTest {
     values.put("step-factor", 0.75);
     values.put("warm-up-epochs", 0.75);
     values.put("label-smoothing", 0.0625);
+    values.put("class-weights", List.of("1.0", "2.0"));
     values.put("seed", 7);
     values.put("analyze-every", 1);
     values.put("threads", DEFAULTS.threads() + 1);
@@ -326,6 +364,7 @@ class SpecReaderTest {
         Map.ofEntries(
             Map.entry("limit-train", 10),
             Map.entry("limit-test", 10),
+            Map.entry("validation-split", 0.5),
             Map.entry("image-size", 47),
             Map.entry("window", "full"),
             Map.entry("label-column", "species"),
@@ -355,6 +394,8 @@ class SpecReaderTest {
             Map.entry("step-factor", 0.5),
             Map.entry("warm-up-epochs", 1),
             Map.entry("label-smoothing", 0.5),
+            Map.entry("optimizer", "sgd"),
+            Map.entry("class-weights", "1,3"),
             Map.entry("seed", 8));
     assertThat(others.keySet())
         .containsExactlyInAnyOrderElementsOf(
@@ -409,6 +450,13 @@ class SpecReaderTest {
         "delta: NaN",
         "target-epsilon: NaN",
         "label-smoothing: 10%",
+        "validation-split: half",
+        "early-stopping: 0",
+        "early-stopping: soon",
+        "class-weights: much",
+        "class-weights: 1,-2",
+        "class-weights: 1,,2",
+        "optimizer: adam",
         "warm-up-epochs: one",
         "noise-ratio: a tenth",
         "noise-multiplier: z",

@@ -40,6 +40,14 @@ public final class SettingFlags {
             "N",
             "Test on N images, chosen by the seed, or on all (default: ${DEFAULT-VALUE}).")
         .flag(
+            "validation-split",
+            "F",
+            "Set a share F of the training images aside, the same of each class: not trained on,"
+                + " but evaluated after each epoch in place of the test images. The model of the"
+                + " epoch with the best validation accuracy is then the run's; in a run that is"
+                + " accounted for the last one's, since the choice would be a release (default:"
+                + " ${DEFAULT-VALUE}).")
+        .flag(
             "max-image-pixels",
             "N",
             "Refuse images that declare more pixels, height times width, before memory is taken"
@@ -226,16 +234,27 @@ public final class SettingFlags {
             "Public images of the same shape, for clip norms and bases of a run that is"
                 + " accounted for (default: ${DEFAULT-VALUE}).")
         .flag("epochs", "N", "Passes over the training images (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "early-stopping",
+            "PATIENCE",
+            "With --validation-split: end training when validation accuracy has not improved for"
+                + " PATIENCE epochs; not in a run that is accounted for (default:"
+                + " ${DEFAULT-VALUE}).")
         .flag("batch-size", "N", "Images a step (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "optimizer",
+            "NAME",
+            "sgd (with momentum) or adamw (weights decay apart from the gradient; takes as much"
+                + " memory again as the parameters) (default: ${DEFAULT-VALUE}).")
         .flag(
             "learning-rate",
             "RATE",
-            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01).")
-        .flag("momentum", "M", "Momentum of SGD (default: ${DEFAULT-VALUE}).")
+            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01, with adamw 0.001).")
+        .flag("momentum", "M", "Momentum of SGD, beta 1 of AdamW (default: ${DEFAULT-VALUE}).")
         .flag(
             "weight-decay",
             "D",
-            "Decay of the weights of linear layers (default: ${DEFAULT-VALUE}).")
+            "Decay of the weights of linear layers (default: ${DEFAULT-VALUE}, with adamw 0.01).")
         .flag(
             "schedule",
             "NAME",
@@ -258,6 +277,13 @@ public final class SettingFlags {
             "label-smoothing",
             "S",
             "Share of the target that is spread over all classes (default: ${DEFAULT-VALUE}).")
+        .list(
+            "class-weights",
+            "WEIGHTS",
+            "What the loss of an image is multiplied by: none, balanced (each class counts the same"
+                + " in all, by its number of training images; not in a run that is accounted for),"
+                + " or numbers with commas, one for each class in the order of their names"
+                + " (default: ${DEFAULT-VALUE}).")
         .flag(
             "seed",
             "N",

@@ -56,7 +56,7 @@ final class BarDisplay implements TrainDisplay {
     ProgressBar shown = bar;
     if (!evaluating || shown == null) {
       evaluating = true;
-      shown = open("test  %s/%s".formatted(epoch, epochs), total);
+      shown = open("eval  %s/%s".formatted(epoch, epochs), total);
     }
     shown.stepTo(done);
   }

@@ -36,7 +36,7 @@ final class PlainDisplay implements TrainDisplay {
   @Override
   public void evaluated(int done, int total) {
     if (lines.isDue()) {
-      lines.show("%s, test image %s/%s".formatted(lines.place(), done, total));
+      lines.show("%s, evaluating image %s/%s".formatted(lines.place(), done, total));
     }
   }
 

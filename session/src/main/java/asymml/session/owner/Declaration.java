@@ -59,6 +59,13 @@ final class Declaration {
           contradiction(
               "analyze-every", "writes statistics of private data in clear: not with an owner"));
     }
+    if (spec.training().choosesBest()) {
+      found.add(
+          contradiction(
+              "validation-split",
+              "chooses a model by private images, and the host sees when it is written: not with an"
+                  + " owner"));
+    }
     if (spec.init().file() != null) {
       found.add(
           contradiction(

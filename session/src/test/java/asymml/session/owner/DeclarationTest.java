@@ -14,6 +14,7 @@ import asymml.session.WorkerChoice;
 import asymml.session.WorkerSpec;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
+import asymml.trusted.train.Validation;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
@@ -87,6 +88,10 @@ class DeclarationTest {
         SPEC.withInit(new InitSpec(Path.of("start.safetensors"), false)),
         "init",
         "of which the owner knows nothing");
+    assertRefused(
+        SPEC.withTraining(SPEC.training().withValidation(new Validation(0.1, 0))),
+        "validation-split",
+        "the host sees when it is written");
     assertRefused(SPEC.withWorkers(WorkerSpec.local()), "worker", "one that runs already");
   }
 

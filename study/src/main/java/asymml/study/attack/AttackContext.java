@@ -25,6 +25,10 @@ import org.jspecify.annotations.Nullable;
 
 /// What attacks on a recording's first step need: the step beside its truth, and where scores go.
 final class AttackContext {
+  /// Why an attack on the weights of successive steps says nothing of a run.
+  static final String NOT_SGD =
+      "gradients are found from successive weights by the rule of SGD, and the run has another";
+
   private final FirstStep truth;
   private final TrainConfig config;
   private final ReleasedNoise noise;

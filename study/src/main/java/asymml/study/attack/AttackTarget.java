@@ -19,8 +19,9 @@ public record AttackTarget(
   /// Images of a run whose members shadow models are trained to tell.
   public static final int CANDIDATES = 256;
 
-  /// Copies the list.
+  /// Copies the list, and sets aside what the run did not train on.
   public AttackTarget {
+    data = config.split(data);
     drawn = List.copyOf(drawn);
   }
 

@@ -114,6 +114,10 @@ final class LayerAttacks {
           AttackName.GRADIENT_SOLVE, node, "standardised weights do not show the optimiser's step");
       return;
     }
+    if (config.optimizer().algorithm() != TrainConfig.Algorithm.SGD) {
+      context.note(AttackName.GRADIENT_SOLVE, node, AttackContext.NOT_SGD);
+      return;
+    }
     solve(node, pass.dy(), "weights", GradientSolve.ofSuccessiveWeights(op, 0, null));
     GradientSolve.Optimizer optimizer =
         new GradientSolve.Optimizer(

@@ -135,6 +135,10 @@ final class LearnedAttacks {
       context.note(name, ALL, "it looks for at most %s images a batch".formatted(INVERTED_IMAGES));
       return;
     }
+    if (context.config().optimizer().algorithm() != TrainConfig.Algorithm.SGD) {
+      context.note(name, ALL, AttackContext.NOT_SGD);
+      return;
+    }
     InitialNetwork network = initial();
     if (!network.knows(graph)) {
       context.note(

@@ -76,7 +76,7 @@ public final class RecordingAttack {
               target.data(),
               publicImages,
               settings.layers());
-      @Nullable Path model = Files.exists(run.checkpoint()) ? run.checkpoint() : null;
+      @Nullable Path model = Files.exists(run.model()) ? run.model() : null;
       LayerAttacks layerAttacks =
           new LayerAttacks(
               context,

@@ -57,6 +57,10 @@ final class ReleasedModelAttack {
           "shadows are trained on runs of at most %s images".formatted(AttackTarget.CANDIDATES));
       return;
     }
+    if (context.config().optimizer().algorithm() != TrainConfig.Algorithm.SGD) {
+      context.note(name, ALL, "shadows are trained by SGD, and the run was not");
+      return;
+    }
     Maps candidates = context.candidates(members);
     int[] labels = context.candidateLabels(members);
     double[] confidence;

@@ -17,6 +17,7 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunDirectory;
+import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
@@ -24,6 +25,7 @@ import asymml.trusted.train.TrainListener;
 import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
+import asymml.trusted.train.Validation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -216,7 +218,9 @@ public record RunAudit(TrainingSpec spec, Shape input, List<String> classNames, 
                 rate, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), own.optimizer().factor()))
         .withEpochs(EPOCHS)
         .withRank(new RankPolicy.Fixed(0))
-        .withAugment(false);
+        .withAugment(false)
+        .withValidation(Validation.NONE)
+        .withClassWeights(new ClassWeights.Equal());
   }
 
   private Ledger train(

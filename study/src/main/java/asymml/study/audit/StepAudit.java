@@ -13,10 +13,12 @@ import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.AuditStep;
+import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
+import asymml.trusted.train.Validation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -176,6 +178,8 @@ public record StepAudit(TrainingSpec spec, NoiseMultiplier noise, int steps, dou
         .withOptimizer(optimizer)
         .withLabelSmoothing(0)
         .withAugment(false)
+        .withValidation(Validation.NONE)
+        .withClassWeights(new ClassWeights.Equal())
         .withRank(new RankPolicy.Fixed(0))
         .withTrustedLayers(List.of());
   }

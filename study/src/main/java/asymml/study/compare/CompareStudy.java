@@ -154,7 +154,7 @@ public final class CompareStudy {
             OptionalDouble.of(
                 MetricsLog.readAll(new RunLayout(runDirectory).metrics())
                     .getLast()
-                    .testAccuracy()));
+                    .heldOutAccuracy()));
       } catch (TrainingException e) {
         if (!e.diverged()) {
           throw e;

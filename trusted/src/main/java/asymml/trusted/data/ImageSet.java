@@ -184,7 +184,11 @@ public final class ImageSet {
     return view(chosen);
   }
 
-  private ImageSet view(int[] chosen) {
+  /// Some of the images.
+  ///
+  /// @param chosen from 0 to [#size] - 1, in the order that they are to have
+  /// @return a view of these pixels
+  ImageSet view(int[] chosen) {
     return new ImageSet(
         shape,
         classNames,

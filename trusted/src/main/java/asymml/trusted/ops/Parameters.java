@@ -19,7 +19,14 @@ public final class Parameters implements AutoCloseable {
   private final Map<String, Tensor> values = new LinkedHashMap<>();
   private final Map<String, Tensor> gradients = new LinkedHashMap<>();
   private final Map<String, Tensor> velocities = new LinkedHashMap<>();
+  private final Map<String, Tensor> secondMoments = new LinkedHashMap<>();
   private final Map<String, Standardized> standardized = new LinkedHashMap<>();
+
+  /// The decay of AdamW's second moments, and what is added to their roots.
+  private static final float SECOND_DECAY = 0.999f;
+
+  private static final float EPSILON = 1e-8f;
+
   private long version;
   private boolean closed;
 
@@ -101,7 +108,32 @@ public final class Parameters implements AutoCloseable {
     return find(gradients, name);
   }
 
-  /// A trained parameter's momentum.
+  /// Allocates what [#adamw] needs beside the velocities: as much memory as the trained parameters
+  /// take. Idempotent.
+  public void keepSecondMoments() {
+    for (Parameter p : all) {
+      if (p.trained() && !secondMoments.containsKey(p.name())) {
+        secondMoments.put(p.name(), Tensor.allocate(arena, p.shape()));
+      }
+    }
+  }
+
+  /// Whether there are second moments.
+  ///
+  /// @return false unless [#keepSecondMoments] was called
+  public boolean hasSecondMoments() {
+    return !secondMoments.isEmpty();
+  }
+
+  /// A trained parameter's moving average of squared gradients.
+  ///
+  /// @param name its name
+  /// @return a view
+  public Tensor secondMoment(String name) {
+    return find(secondMoments, name);
+  }
+
+  /// A trained parameter's momentum: the velocity of SGD, or AdamW's first moment.
   ///
   /// @param name its name
   /// @return a view
@@ -124,6 +156,34 @@ public final class Parameters implements AutoCloseable {
             gradient(p.name()),
             rate,
             momentum,
+            p.kind().weight() ? weightDecay : 0);
+      }
+    }
+    changed();
+  }
+
+  /// One step of AdamW on the gradients of the last backward pass, with second moments that decay
+  /// by 0.999 and an epsilon of 1e-8. Weights decay, nothing else does, and apart from the
+  /// gradient.
+  ///
+  /// @param step from 0
+  /// @param rate the learning rate
+  /// @param momentum beta 1, 0 to below 1
+  /// @param weightDecay at least 0; a step shrinks weights by this times the rate
+  /// @throws IllegalArgumentException if [#keepSecondMoments] was not called
+  public void adamw(long step, float rate, float momentum, float weightDecay) {
+    for (Parameter p : all) {
+      if (p.trained()) {
+        Elementwise.adamw(
+            value(p.name()),
+            velocity(p.name()),
+            secondMoment(p.name()),
+            gradient(p.name()),
+            step + 1,
+            rate,
+            momentum,
+            SECOND_DECAY,
+            EPSILON,
             p.kind().weight() ? weightDecay : 0);
       }
     }
@@ -157,7 +217,7 @@ public final class Parameters implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      for (Map<String, Tensor> map : List.of(values, gradients, velocities)) {
+      for (Map<String, Tensor> map : List.of(values, gradients, velocities, secondMoments)) {
         map.values().forEach(t -> t.fill(0));
       }
       standardized.values().forEach(own -> own.weight().fill(0));

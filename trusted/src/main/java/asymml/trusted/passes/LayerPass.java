@@ -43,21 +43,40 @@ public final class LayerPass implements AutoCloseable {
       int[] labels,
       float labelSmoothing,
       long seed) {
+    this(graph, values, images, labels, new SoftmaxCrossEntropy.Terms(labelSmoothing), seed);
+  }
+
+  /// Runs a batch whose examples count by their class.
+  ///
+  /// @param graph the network
+  /// @param values its parameters, with gradients or without; copied
+  /// @param images `[n, H, W, C]`, normalised; copied
+  /// @param labels n class numbers
+  /// @param loss how each counts
+  /// @param seed of dropout masks
+  /// @throws NonFiniteException if the outputs are NaN or infinite
+  public LayerPass(
+      Graph graph,
+      Parameters values,
+      Tensor images,
+      int[] labels,
+      SoftmaxCrossEntropy.Terms loss,
+      long seed) {
     this.graph = graph;
     try (Closer opened = new Closer()) {
       parameters = opened.own(copy(graph, values));
       network = opened.own(TrustedNetwork.forInspection(graph, labels.length, parameters, seed));
       network.input().copyFrom(images);
-      run(labels, labelSmoothing);
+      run(labels, loss);
       opened.release();
     }
   }
 
-  private void run(int[] labels, float labelSmoothing) {
+  private void run(int[] labels, SoftmaxCrossEntropy.Terms loss) {
     network.forward(0);
     try {
       SoftmaxCrossEntropy.evaluate(
-          network.logits(), labels, labelSmoothing, network.logitsGradient());
+          network.logits(), labels, loss, labels.length, network.logitsGradient());
     } catch (IllegalStateException e) {
       throw new NonFiniteException();
     }

@@ -20,6 +20,7 @@ import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /// `metrics.jsonl`: one JSON object per line and epoch, on disk before [#append] returns.
 ///
@@ -242,13 +243,22 @@ public final class MetricsLog implements AutoCloseable {
     List<EpochMetrics> all = new ArrayList<>();
     for (String line : lines) {
       try {
-        all.add(JSON.readValue(line, EpochMetrics.class));
+        all.add(parse(line));
       } catch (JacksonException e) {
         throw new IOException(
             file + ": line " + (all.size() + 1) + " is not the metrics of an epoch", e);
       }
     }
     return all;
+  }
+
+  /// Metrics that are not known are not written; all others must be there.
+  private static EpochMetrics parse(String line) {
+    if (JSON.readTree(line) instanceof ObjectNode metrics) {
+      EpochMetrics.OPTIONAL.stream().filter(name -> !metrics.has(name)).forEach(metrics::putNull);
+      return JSON.treeToValue(metrics, EpochMetrics.class);
+    }
+    return JSON.readValue(line, EpochMetrics.class);
   }
 
   /// Closes the file. May be called more than once.

@@ -69,6 +69,20 @@ public record RunLayout(Path directory, PrivateStore store, StepLease lease) {
     return stored("checkpoint.safetensors");
   }
 
+  /// The model with the best validation accuracy so far.
+  ///
+  /// @return `best.safetensors`; runs that choose no model have none
+  public Path best() {
+    return stored("best.safetensors");
+  }
+
+  /// The file with the run's model.
+  ///
+  /// @return [#best] if there is one, else [#checkpoint]
+  public Path model() {
+    return Files.exists(best()) ? best() : checkpoint();
+  }
+
   /// What has been released; see [LedgerFile].
   ///
   /// @return `ledger.json`
@@ -117,6 +131,13 @@ public record RunLayout(Path directory, PrivateStore store, StepLease lease) {
   /// @return `masks.json`
   public Path masks() {
     return directory.resolve("masks.json");
+  }
+
+  /// Where a report looks for an evaluation of the run's model, which `asymml eval --json` writes.
+  ///
+  /// @return `eval.json`
+  public Path scores() {
+    return directory.resolve("eval.json");
   }
 
   /// What an audit of the run's privacy found.

@@ -43,6 +43,6 @@ record BatchStep(RunPlan run, PlannedSizes networks) {
     // How many were drawn is private: the gradient is over the expected number.
     double divisor = run.isPoisson() ? run.batchSize() : labels.length;
     return SoftmaxCrossEntropy.evaluate(
-        network.logits(), labels, run.config().labelSmoothing(), divisor, network.logitsGradient());
+        network.logits(), labels, run.loss(), divisor, network.logitsGradient());
   }
 }

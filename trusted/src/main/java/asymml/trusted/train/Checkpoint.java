@@ -14,15 +14,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/// The state of a training run in one file, written atomically: parameters, momentum, bases and
-/// clip bounds as tensors; counters and sums as metadata. Data order, augmentation, dropout and
-/// learning rate follow from seed and counters and need no state. The noise stream has none that is
-/// kept.
+/// The state of a training run in one file, written atomically: parameters, the optimiser's state,
+/// bases and clip bounds as tensors; counters and sums as metadata. Data order, augmentation,
+/// dropout and learning rate follow from seed and counters and need no state. The noise stream has
+/// none that is kept.
 ///
 /// In clear, the file is protected by its directory's permissions and nothing else.
 final class Checkpoint {
   private static final String TRAINED = "trained/";
   private static final String VELOCITY = "velocity/";
+  private static final String SECOND_MOMENT = "second-moment/";
   private static final String SPLIT = "split/";
 
   /// How many epochs the run has, where that must not change: earlier checkpoints all have it.
@@ -57,14 +58,8 @@ final class Checkpoint {
       Parameters released,
       Map<String, float[]> state)
       throws IOException {
-    Map<String, String> metadata = new LinkedHashMap<>(identity);
-    metadata.put(EPOCH, Integer.toString(position.epoch));
-    metadata.put(STEP, Long.toString(position.step));
-    position.totals.save(metadata);
-    List<NamedTensor> tensors = new ArrayList<>();
-    for (Parameter p : parameters.all()) {
-      tensors.add(NamedTensor.of(p.name(), p.shape(), released.value(p.name()).segment()));
-    }
+    Map<String, String> metadata = metadata(identity, position);
+    List<NamedTensor> tensors = model(released);
     if (released != parameters) {
       for (Parameter p : parameters.all()) {
         tensors.add(
@@ -76,11 +71,51 @@ final class Checkpoint {
         tensors.add(
             NamedTensor.of(
                 VELOCITY + p.name(), p.shape(), parameters.velocity(p.name()).segment()));
+        if (parameters.hasSecondMoments()) {
+          tensors.add(
+              NamedTensor.of(
+                  SECOND_MOMENT + p.name(),
+                  p.shape(),
+                  parameters.secondMoment(p.name()).segment()));
+        }
       }
     }
     state.forEach((name, values) ->
         tensors.add(NamedTensor.of(SPLIT + name, new int[] {values.length}, values)));
     SafeTensors.write(store, file, metadata, tensors);
+  }
+
+  /// Writes the model alone, from which no run continues.
+  ///
+  /// @param store how the file is stored
+  /// @param identity describes the model and its run
+  /// @param position how far the run is
+  /// @param released the model
+  /// @throws IOException if it cannot be written; the old one then remains
+  static void writeModel(
+      PrivateStore store,
+      Path file,
+      Map<String, String> identity,
+      Position position,
+      Parameters released)
+      throws IOException {
+    SafeTensors.write(store, file, metadata(identity, position), model(released));
+  }
+
+  private static Map<String, String> metadata(Map<String, String> identity, Position position) {
+    Map<String, String> metadata = new LinkedHashMap<>(identity);
+    metadata.put(EPOCH, Integer.toString(position.epoch));
+    metadata.put(STEP, Long.toString(position.step));
+    position.totals.save(metadata);
+    return metadata;
+  }
+
+  private static List<NamedTensor> model(Parameters released) {
+    List<NamedTensor> tensors = new ArrayList<>();
+    for (Parameter p : released.all()) {
+      tensors.add(NamedTensor.of(p.name(), p.shape(), released.value(p.name()).segment()));
+    }
+    return tensors;
   }
 
   /// Reads a checkpoint into a run of the same identity.
@@ -123,6 +158,11 @@ final class Checkpoint {
         if (p.trained()) {
           NamedTensor velocity = TrainedModel.find(saved, VELOCITY + p.name(), p, file);
           TrainedModel.copy(velocity, parameters.velocity(p.name()));
+          if (parameters.hasSecondMoments()) {
+            TrainedModel.copy(
+                TrainedModel.find(saved, SECOND_MOMENT + p.name(), p, file),
+                parameters.secondMoment(p.name()));
+          }
         }
       }
       Map<String, float[]> state = new LinkedHashMap<>();

@@ -68,7 +68,7 @@ final class DpSgdExecution extends AccountedExecution implements DpSgdStep.Hooks
               noise,
               accounting.slots() / physicalBatch,
               run.batchSize(),
-              config.labelSmoothing());
+              run.loss());
       owned.own(rows);
       owned.own(network);
       owned.own(noise);

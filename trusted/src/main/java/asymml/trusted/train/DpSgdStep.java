@@ -22,7 +22,7 @@ import java.util.Arrays;
 /// @param noise adds it
 /// @param batches physical batches of a step, at least 1
 /// @param expected B, the expected number of examples of a step
-/// @param labelSmoothing of the loss
+/// @param terms of the loss
 record DpSgdStep(
     Network network,
     JointClip clip,
@@ -30,7 +30,7 @@ record DpSgdStep(
     SumNoise noise,
     int batches,
     int expected,
-    float labelSmoothing) {
+    SoftmaxCrossEntropy.Terms terms) {
   /// What surrounds the physical batches.
   interface Hooks {
     /// A physical batch begins.
@@ -69,11 +69,7 @@ record DpSgdStep(
       places.dropUnlessFinite(network.logits());
       SoftmaxCrossEntropy.Result result =
           SoftmaxCrossEntropy.evaluate(
-              network.logits(),
-              places.labels,
-              labelSmoothing,
-              clip.views(),
-              network.logitsGradient());
+              network.logits(), places.labels, terms, clip.views(), network.logitsGradient());
       network.backward();
       clip.add(places);
       loss += result.lossSum();

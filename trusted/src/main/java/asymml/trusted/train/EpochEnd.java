@@ -27,7 +27,8 @@ record EpochEnd(
   /// @return the position before the next epoch
   Position finish(Position position) throws IOException, TrainingException {
     EpochTotals totals = position.totals();
-    Evaluator.Score test = test(position);
+    Evaluator.Score score = score(position);
+    boolean validated = run.data().validation() != null;
     Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
     EpochMetrics line =
         new EpochMetrics(
@@ -35,32 +36,46 @@ record EpochEnd(
             next.step(),
             totals.meanLoss(),
             totals.accuracy(),
-            test.loss(),
-            test.accuracy(),
+            validated ? null : score.loss(),
+            validated ? null : score.accuracy(),
             run.schedule().at(next.step() - 1),
             totals.imagesPerSecond(),
             totals.cost().trustedCpuSeconds(),
             totals.cost().workerCpuSeconds(),
             totals.cost().bytesToWorker(),
-            totals.cost().bytesFromWorker());
+            totals.cost().bytesFromWorker(),
+            validated ? score.loss() : null,
+            validated ? score.accuracy() : null);
     log.append(line);
     checkpoint.save(next);
+    if (run.config().choosesBest() && log.best() == line.epoch()) {
+      checkpoint.saveBest(next);
+    }
     listener.epochDone(line);
     return next;
   }
 
+  /// Whether validation has not improved for as many epochs as are waited for.
+  ///
+  /// @param epoch how many are done
+  /// @return false in a run that does not stop early
+  boolean isStalled(int epoch) {
+    int patience = run.config().validation().patience();
+    return patience > 0 && log.best() > 0 && epoch - log.best() >= patience;
+  }
+
   /// In a run that is accounted for the epoch's steps are spent, and a kill must not lose them:
   /// they are saved first, and taken back if it turns out that training has diverged.
-  private Evaluator.Score test(Position position) throws IOException, TrainingException {
+  private Evaluator.Score score(Position position) throws IOException, TrainingException {
     if (!run.config().privacy().accounted()) {
-      return test(position.step() - 1);
+      return score(position.step() - 1);
     }
     Path file = checkpoint.file();
     Path tested = file.resolveSibling("checkpoint.tested.safetensors");
     Files.copy(file, tested, StandardCopyOption.REPLACE_EXISTING);
     checkpoint.save(position);
     try {
-      return test(position.step() - 1);
+      return score(position.step() - 1);
     } catch (TrainingException e) {
       Files.move(tested, file, StandardCopyOption.ATOMIC_MOVE);
       throw e;
@@ -69,11 +84,15 @@ record EpochEnd(
     }
   }
 
-  private Evaluator.Score test(long lastStep) throws TrainingException {
+  private Evaluator.Score score(long lastStep) throws TrainingException {
     try {
-      return evaluator.score(run.data().test(), run.normalization(), listener::evaluated);
+      return evaluator.score(run.data().heldOut(), run.normalization(), listener::evaluated);
     } catch (TrainingException e) {
-      throw Divergence.at(lastStep, "the outputs on the test images are no longer finite", e);
+      throw Divergence.at(
+          lastStep,
+          "the outputs on the %s images are no longer finite"
+              .formatted(run.data().validation() == null ? "test" : "validation"),
+          e);
     }
   }
 }

@@ -6,6 +6,7 @@ import asymml.trusted.run.RunLayout;
 import asymml.trusted.run.TensorBoardLog;
 import java.io.IOException;
 import java.time.Clock;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -14,10 +15,13 @@ import org.jspecify.annotations.Nullable;
 final class EpochLog implements AutoCloseable {
   private final MetricsLog metrics;
   private final @Nullable TensorBoardLog events;
+  private final List<EpochMetrics> lines;
 
-  private EpochLog(MetricsLog metrics, @Nullable TensorBoardLog events) {
+  private EpochLog(
+      MetricsLog metrics, @Nullable TensorBoardLog events, List<EpochMetrics> earlier) {
     this.metrics = metrics;
     this.events = events;
+    this.lines = new ArrayList<>(earlier);
   }
 
   /// Opens the log of a run.
@@ -28,11 +32,11 @@ final class EpochLog implements AutoCloseable {
     MetricsLog metrics = MetricsLog.open(layout);
     if (layout.store().isSealed()) {
       // Event files are in clear.
-      return new EpochLog(metrics, null);
+      return new EpochLog(metrics, null, earlier);
     }
     try {
       TensorBoardLog events = TensorBoardLog.open(layout.events(), clock);
-      EpochLog log = new EpochLog(metrics, events);
+      EpochLog log = new EpochLog(metrics, events, earlier);
       if (resumed) {
         // Reaches the file with the first epoch.
         events.resumed(earlier.isEmpty() ? 0 : earlier.getLast().step());
@@ -48,16 +52,24 @@ final class EpochLog implements AutoCloseable {
   /// Writes an epoch; its metrics are on disk when this returns.
   void append(EpochMetrics line) throws IOException {
     metrics.append(line);
+    lines.add(line);
     if (events != null) {
       append(events, line);
     }
   }
 
+  /// The epoch with the best validation accuracy so far.
+  ///
+  /// @return its number; 0 if no epoch was validated
+  int best() {
+    return EpochMetrics.best(lines).map(EpochMetrics::epoch).orElse(0);
+  }
+
   private static void append(TensorBoardLog events, EpochMetrics line) throws IOException {
     scalar(events, "loss/train", line.step(), line.trainLoss());
-    events.scalar("loss/test", line.step(), line.testLoss());
+    events.scalar("loss/" + line.heldOut(), line.step(), line.heldOutLoss());
     scalar(events, "accuracy/train", line.step(), line.trainAccuracy());
-    events.scalar("accuracy/test", line.step(), line.testAccuracy());
+    events.scalar("accuracy/" + line.heldOut(), line.step(), line.heldOutAccuracy());
     events.scalar("learning_rate", line.step(), line.learningRate());
     events.scalar("images_per_second", line.step(), line.imagesPerSecond());
     events.flush();

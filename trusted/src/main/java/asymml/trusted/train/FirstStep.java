@@ -100,13 +100,7 @@ public final class FirstStep implements AutoCloseable {
   }
 
   private LayerPass pass(Tensor batch, int[] classes) {
-    return new LayerPass(
-        run.graph(),
-        parameters,
-        batch,
-        classes,
-        run.config().labelSmoothing(),
-        run.config().seed());
+    return new LayerPass(run.graph(), parameters, batch, classes, run.loss(), run.config().seed());
   }
 
   /// The network.

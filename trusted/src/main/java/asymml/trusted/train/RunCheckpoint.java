@@ -31,6 +31,11 @@ record RunCheckpoint(
         layout.store(), file(), identity, position, parameters, released(), execution.state());
   }
 
+  /// Saves the model as the best one.
+  void saveBest(Position position) throws IOException {
+    Checkpoint.writeModel(layout.store(), layout.best(), identity, position, released());
+  }
+
   Position read() throws IOException, TrainingException {
     return Checkpoint.read(
         layout.store(), file(), identity, parameters, released(), execution::restore);

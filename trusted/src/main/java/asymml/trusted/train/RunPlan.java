@@ -1,5 +1,6 @@
 package asymml.trusted.train;
 
+import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.DataSet;
@@ -18,6 +19,7 @@ import java.util.Map;
 /// @param graph the network
 /// @param plan where its linear layers run
 /// @param schedule of the learning rate
+/// @param loss how much each training example counts, and its targets
 record RunPlan(
     TrainConfig config,
     DataSet data,
@@ -25,8 +27,10 @@ record RunPlan(
     TrainedModel.Description description,
     Graph graph,
     Plan plan,
-    LearningRateSchedule schedule) {
-  static RunPlan of(TrainConfig config, DataSet data) {
+    LearningRateSchedule schedule,
+    SoftmaxCrossEntropy.Terms loss) {
+  static RunPlan of(TrainConfig config, DataSet all) {
+    DataSet data = config.split(all);
     // The statistics of private pixels would be a release of their own.
     Normalization normalization =
         config.privacy().accounted()
@@ -52,7 +56,9 @@ record RunPlan(
         description,
         graph,
         plan,
-        config.optimizer().schedule(batches, config.epochs()));
+        config.optimizer().schedule(batches, config.epochs()),
+        new SoftmaxCrossEntropy.Terms(
+            config.labelSmoothing(), config.classWeights().of(data.train())));
   }
 
   /// Training images.
@@ -142,8 +148,14 @@ record RunPlan(
     }
     identity.put("optimizer", config.optimizer().toString());
     identity.put("labelSmoothing", Float.toString(config.labelSmoothing()));
+    if (!loss.classWeights().isEmpty()) {
+      identity.put("classWeights", loss.classWeights().toString());
+    }
     identity.put("augmentation", augmentation().toString());
     identity.put("trainData", data.train().digest());
+    if (data.validation() != null) {
+      identity.put("validationData", data.validation().digest());
+    }
     identity.put("testData", data.test().digest());
     return identity;
   }

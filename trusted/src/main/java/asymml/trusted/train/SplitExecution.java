@@ -116,7 +116,7 @@ final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks
                 workers.first().door().sums(),
                 accounting.slots() / physicalBatch,
                 run.batchSize(),
-                config.labelSmoothing());
+                run.loss());
       }
       workers.mapRegion(networks.regionBytes());
       opened.release();

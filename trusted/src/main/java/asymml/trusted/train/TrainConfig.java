@@ -3,6 +3,7 @@ package asymml.trusted.train;
 import asymml.model.Architecture;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
+import asymml.trusted.data.DataSet;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.Placement.Decomposition;
@@ -34,6 +35,8 @@ import java.util.function.Consumer;
 ///   follows from the target
 /// @param shield what hides the data from workers; with [Shield.Shares] the run is accounted for
 /// @param frozen layers that are not trained, as [asymml.model.Graph#frozen] takes them
+/// @param validation which training images are set aside, and what they decide
+/// @param classWeights how much the examples of each class count in the loss
 public record TrainConfig(
     Architecture model,
     Zoo.Norm norm,
@@ -51,7 +54,9 @@ public record TrainConfig(
     long seed,
     PrivacyConfig privacy,
     Shield shield,
-    List<String> frozen) {
+    List<String> frozen,
+    Validation validation,
+    ClassWeights classWeights) {
 
   /// A configuration that trains all layers; see the components.
   ///
@@ -105,13 +110,25 @@ public record TrainConfig(
         seed,
         privacy,
         shield,
-        List.of());
+        List.of(),
+        Validation.NONE,
+        new ClassWeights.Equal());
   }
 
-  /// Stochastic gradient descent with momentum.
+  /// What is done with a step's gradient.
+  public enum Algorithm {
+    /// Stochastic gradient descent with momentum; weight decay is part of the gradient.
+    SGD,
+    /// AdamW (arXiv 1711.05101v3): a step is the mean gradient over the root of the mean squared
+    /// one; weights decay apart from it.
+    ADAMW
+  }
+
+  /// The optimiser.
   ///
+  /// @param algorithm what is done with a step's gradient
   /// @param learningRate highest rate, above 0 and finite
-  /// @param momentum 0 to below 1
+  /// @param momentum 0 to below 1; of AdamW beta 1, beside a beta 2 of 0.999
   /// @param weightDecay on weights of linear layers only, at least 0 and finite
   /// @param schedule how the rate falls
   /// @param warmUpEpochs epochs over which it first rises, at least 0 and finite; fractions are
@@ -120,6 +137,7 @@ public record TrainConfig(
   ///   increasing order; empty with other schedules
   /// @param factor for [Schedule#STEP]: what it is multiplied by then, above 0 and at most 1
   public record Optimizer(
+      Algorithm algorithm,
       float learningRate,
       float momentum,
       float weightDecay,
@@ -151,12 +169,81 @@ public record TrainConfig(
       }
     }
 
+    /// Stochastic gradient descent.
+    ///
+    /// @param learningRate highest rate
+    /// @param momentum 0 to below 1
+    /// @param weightDecay on weights of linear layers only
+    /// @param schedule how the rate falls
+    /// @param warmUpEpochs epochs over which it first rises
+    /// @param milestones for [Schedule#STEP]
+    /// @param factor for [Schedule#STEP]
+    public Optimizer(
+        float learningRate,
+        float momentum,
+        float weightDecay,
+        Schedule schedule,
+        double warmUpEpochs,
+        List<Integer> milestones,
+        float factor) {
+      this(
+          Algorithm.SGD,
+          learningRate,
+          momentum,
+          weightDecay,
+          schedule,
+          warmUpEpochs,
+          milestones,
+          factor);
+    }
+
+    /// The same with another algorithm.
+    ///
+    /// @param algorithm what is done with a step's gradient
+    /// @return a new optimiser
+    public Optimizer withAlgorithm(Algorithm algorithm) {
+      return new Optimizer(
+          algorithm,
+          learningRate,
+          momentum,
+          weightDecay,
+          schedule,
+          warmUpEpochs,
+          milestones,
+          factor);
+    }
+
+    /// The same with another weight decay.
+    ///
+    /// @param decay at least 0
+    /// @return a new optimiser
+    public Optimizer withWeightDecay(float decay) {
+      return new Optimizer(
+          algorithm, learningRate, momentum, decay, schedule, warmUpEpochs, milestones, factor);
+    }
+
     /// The same with another highest rate.
     ///
     /// @param rate above 0
     /// @return a new optimiser
     public Optimizer withLearningRate(float rate) {
-      return new Optimizer(rate, momentum, weightDecay, schedule, warmUpEpochs, milestones, factor);
+      return new Optimizer(
+          algorithm, rate, momentum, weightDecay, schedule, warmUpEpochs, milestones, factor);
+    }
+
+    /// As checkpoints hold it, which those of before there was a choice did without the algorithm.
+    @Override
+    public String toString() {
+      return "Optimizer[%slearningRate=%s, momentum=%s, weightDecay=%s, schedule=%s, warmUpEpochs=%s, milestones=%s, factor=%s]"
+          .formatted(
+              algorithm == Algorithm.SGD ? "" : "algorithm=" + algorithm + ", ",
+              learningRate,
+              momentum,
+              weightDecay,
+              schedule,
+              warmUpEpochs,
+              milestones,
+              factor);
     }
 
     /// Refuses what a run of some epochs would ignore or cut short.
@@ -217,6 +304,22 @@ public record TrainConfig(
               + " gradients gives output gradients the noise of residuals");
     }
     check(epochs >= 1, "epochs must be at least 1", epochs);
+    if (validation.patience() > 0 && privacy.accounted()) {
+      throw new IllegalArgumentException(
+          "early stopping lets private validation images decide when training ends, which is a"
+              + " release that no epsilon covers: it does not go with a run that is accounted for");
+    }
+    if (classWeights instanceof ClassWeights.Balanced && privacy.accounted()) {
+      throw new IllegalArgumentException(
+          "balanced class weights are counts of private labels, which no epsilon covers: in a run"
+              + " that is accounted for, give the weights themselves (class-weights 1,2,0.5)");
+    }
+    check(
+        validation.patience() < epochs,
+        "early stopping has an effect only if its patience is below the run's "
+            + epochs
+            + " epochs",
+        validation.patience());
     optimizer.requireWithin(epochs);
     check(batchSize >= 1, "batch size must be at least 1", batchSize);
     check(
@@ -230,6 +333,31 @@ public record TrainConfig(
           "masks hide residuals and gradients, and both are accounted for: protect gradients or"
               + " all channels");
     }
+  }
+
+  /// Whether the model of the run is that of the epoch with the best validation accuracy, and not
+  /// of the last one. In a run that is accounted for it never is: private images that choose a
+  /// model are a release that no epsilon covers.
+  ///
+  /// @return false without validation images
+  public boolean choosesBest() {
+    return validation.isOn() && !privacy.accounted();
+  }
+
+  /// Sets the validation images of this run aside. In a run that is accounted for the choice is not
+  /// stratified, so that whether an image is trained on follows from no other image's label, and
+  /// pixels are normalised by constants.
+  ///
+  /// @param data all images
+  /// @return the same data set if nothing is to be set aside, or it is already
+  /// @throws IllegalArgumentException if there are too few images
+  public DataSet split(DataSet data) {
+    if (!validation.isOn() || data.validation() != null) {
+      return data;
+    }
+    return privacy.accounted()
+        ? data.withIndependentValidation(validation.share(), seed)
+        : data.withValidation(validation.share(), seed);
   }
 
   /// Whether clip bounds or bases come from public images.
@@ -405,6 +533,24 @@ public record TrainConfig(
     return with(draft -> draft.frozen = frozen);
   }
 
+  /// This configuration with another `validation`.
+  ///
+  /// @param validation which training images are set aside, and what they decide
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withValidation(Validation validation) {
+    return with(draft -> draft.validation = validation);
+  }
+
+  /// This configuration with other `classWeights`.
+  ///
+  /// @param classWeights how much the examples of each class count in the loss
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withClassWeights(ClassWeights classWeights) {
+    return with(draft -> draft.classWeights = classWeights);
+  }
+
   private TrainConfig with(Consumer<Draft> change) {
     Draft draft = new Draft(this);
     change.accept(draft);
@@ -430,6 +576,8 @@ public record TrainConfig(
     private PrivacyConfig privacy;
     private Shield shield;
     private List<String> frozen;
+    private Validation validation;
+    private ClassWeights classWeights;
 
     private Draft(TrainConfig config) {
       model = config.model;
@@ -449,6 +597,8 @@ public record TrainConfig(
       privacy = config.privacy;
       shield = config.shield;
       frozen = config.frozen;
+      validation = config.validation;
+      classWeights = config.classWeights;
     }
 
     private TrainConfig config() {
@@ -469,7 +619,9 @@ public record TrainConfig(
           seed,
           privacy,
           shield,
-          frozen);
+          frozen,
+          validation,
+          classWeights);
     }
   }
 

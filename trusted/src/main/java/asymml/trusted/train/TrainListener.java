@@ -34,7 +34,7 @@ public interface TrainListener {
   /// @param totals of the epoch so far
   default void stepDone(EpochTotals totals) {}
 
-  /// Test images are being evaluated.
+  /// Test images, or those that were set aside for validation, are being evaluated.
   ///
   /// @param done images so far
   /// @param total all of them

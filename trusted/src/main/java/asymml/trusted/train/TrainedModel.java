@@ -165,13 +165,14 @@ public final class TrainedModel implements AutoCloseable {
     return read(ClearStore.CLEAR, checkpoint);
   }
 
-  /// Reads the model of a run's checkpoint.
+  /// Reads the model of a run: that with the best validation accuracy if it has validation images
+  /// and chooses by them, else that of its checkpoint.
   ///
   /// @param layout of the run
   /// @return the model, ready for inference
   /// @throws IOException if the file is missing, damaged or not a model of this program
   public static TrainedModel read(RunLayout layout) throws IOException {
-    return read(layout.store(), layout.checkpoint());
+    return read(layout.store(), layout.model());
   }
 
   private static TrainedModel read(PrivateStore store, Path checkpoint) throws IOException {

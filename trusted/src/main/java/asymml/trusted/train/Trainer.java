@@ -11,6 +11,7 @@ import asymml.trusted.data.FeatureCache;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.plan.Plan;
+import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
@@ -24,9 +25,9 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// Trains a network: draws batches, runs the planned network forward and backward, applies SGD,
-/// evaluates after each epoch, and keeps metrics and checkpoint such that a run that was stopped at
-/// any moment continues to the same result.
+/// Trains a network: draws batches, runs the planned network forward and backward, applies the
+/// optimiser, evaluates after each epoch, and keeps metrics and checkpoint such that a run that was
+/// stopped at any moment continues to the same result.
 public final class Trainer implements AutoCloseable {
   private final RunPlan run;
   private final InitialValues initial;
@@ -44,7 +45,9 @@ public final class Trainer implements AutoCloseable {
     /// It was asked to stop; the checkpoint holds every step that was done.
     STOPPED,
     /// The privacy budget buys no further step; the checkpoint holds every step that was done.
-    BUDGET_SPENT
+    BUDGET_SPENT,
+    /// The validation accuracy has not improved for as many epochs as were waited for.
+    EARLY_STOPPED
   }
 
   /// Plans a run that accounts for nothing, or needs no worker.
@@ -118,6 +121,9 @@ public final class Trainer implements AutoCloseable {
     }
     try (Closer opened = new Closer()) {
       parameters = opened.own(new Parameters(run.graph(), initial.initializer(), true));
+      if (config.optimizer().algorithm() == TrainConfig.Algorithm.ADAMW) {
+        parameters.keepSecondMoments();
+      }
       execution =
           opened.own(
               workers == null
@@ -179,7 +185,7 @@ public final class Trainer implements AutoCloseable {
 
   /// Bounds and bases would be statistics of the private images that are among the public ones.
   private static void requirePublic(ImageSet images, DataSet data) {
-    int shared = images.sharedWith(data.train(), data.test());
+    int shared = images.sharedWith(data.train(), data.heldOut(), data.test());
     if (shared > 0) {
       throw new IllegalArgumentException(
           "%s of the %s public images are training or test images of this run: public images must be no secret, and others"
@@ -273,7 +279,15 @@ public final class Trainer implements AutoCloseable {
   private Position resumed(RunLayout layout, RunCheckpoint checkpoint, TrainListener listener)
       throws IOException, TrainingException {
     Position saved = checkpoint.read();
-    MetricsLog.truncateAfter(layout, saved.epoch());
+    @Nullable EpochMetrics best =
+        EpochMetrics.best(MetricsLog.truncateAfter(layout, saved.epoch())).orElse(null);
+    if (run.config().choosesBest()
+        && best != null
+        && best.epoch() == saved.epoch()
+        && saved.totals().batches() == 0) {
+      // It may have died between the two files.
+      checkpoint.saveBest(saved);
+    }
     Position start = execution.resumed(layout, saved, run.batches());
     if (start.step() > saved.step()) {
       listener.stepsSkipped(start.step() - saved.step());

@@ -59,7 +59,8 @@ final class TrainingLoop {
     this.batches = run.batches();
   }
 
-  /// Trains until the last epoch, until asked to stop, or until the privacy budget is spent.
+  /// Trains until the last epoch, until asked to stop, until validation no longer improves, or
+  /// until the privacy budget is spent.
   ///
   /// @param start where to begin
   Outcome run(Position start) throws IOException, TrainingException {
@@ -67,6 +68,9 @@ final class TrainingLoop {
     while (position.epoch() < run.config().epochs()) {
       if (budgetSpent(position) && position.totals().batches() == 0) {
         return Outcome.BUDGET_SPENT;
+      }
+      if (position.totals().batches() == 0 && epochEnd.isStalled(position.epoch())) {
+        return Outcome.EARLY_STOPPED;
       }
       position = trainEpoch(position);
       execution.settle(layout, position.step());
@@ -168,7 +172,11 @@ final class TrainingLoop {
       throws ProtocolException, TrainingException {
     SoftmaxCrossEntropy.Result result = execution.gradients(loader, step);
     TrainConfig.Optimizer optimizer = run.config().optimizer();
-    parameters.update(schedule.at(step), optimizer.momentum(), optimizer.weightDecay());
+    float rate = schedule.at(step);
+    switch (optimizer.algorithm()) {
+      case SGD -> parameters.update(rate, optimizer.momentum(), optimizer.weightDecay());
+      case ADAMW -> parameters.adamw(step, rate, optimizer.momentum(), optimizer.weightDecay());
+    }
     checkpoint.average(step);
     return result;
   }

@@ -149,6 +149,44 @@ class MetricsLogTest {
         .hasMessage("metrics trainLoss and trainAccuracy are both known or both not");
   }
 
+  @Test
+  void a_validated_epoch_has_validation_metrics_in_place_of_test_metrics() throws Exception {
+    EpochMetrics validated =
+        new EpochMetrics(1, 10, 0.5, 0.75, null, null, 0.1, 0, 0, 0, 0, 0, 0.25, 0.875);
+    append(validated);
+    assertThat(Files.readString(file))
+        .contains("\"trainAccuracy\":0.75,\"learningRate\"")
+        .endsWith("\"validationLoss\":0.25,\"validationAccuracy\":0.875}\n");
+    assertThat(MetricsLog.readAll(file)).containsExactly(validated);
+    assertThat(validated.heldOutLoss()).isEqualTo(0.25);
+    assertThat(metrics(1, 2, 0.5).heldOutLoss()).isEqualTo(2);
+  }
+
+  @Test
+  void an_epoch_is_either_tested_or_validated() {
+    assertThatThrownBy(
+            () -> new EpochMetrics(1, 10, 0.5, 0.5, null, null, 0.1, 0, 0, 0, 0, 0, null, null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("metrics testLoss and validationLoss: one of them is known, and not both");
+    assertThatThrownBy(
+            () -> new EpochMetrics(1, 10, 0.5, 0.5, 1.0, 0.5, 0.1, 0, 0, 0, 0, 0, 1.0, 0.5))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("one of them is known");
+    assertThatThrownBy(
+            () -> new EpochMetrics(1, 10, 0.5, 0.5, null, null, 0.1, 0, 0, 0, 0, 0, 1.0, null))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("metrics validationLoss and validationAccuracy are both known or both not");
+  }
+
+  /// Absent numbers are not read as 0.
+  @Test
+  void no_number_may_be_missing() throws IOException {
+    for (String name : List.of("epoch", "step", "testLoss", "learningRate", "bytesToWorker")) {
+      Files.writeString(file, LINE_ONE.replaceAll("\"" + name + "\":[^,]*,", ""));
+      assertThatThrownBy(() -> MetricsLog.readAll(file)).as(name).isInstanceOf(IOException.class);
+    }
+  }
+
   private static EpochMetrics metrics(int epoch, double loss, double accuracy) {
     return new EpochMetrics(
         epoch, epoch * 10L, loss, accuracy, loss, accuracy, 0.1, 100.1, 3.3, 4.4, 5, 6);

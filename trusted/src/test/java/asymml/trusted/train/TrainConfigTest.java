@@ -50,6 +50,9 @@ class TrainConfigTest {
         c ->
             c.withPrivacy(PrivacyRuns.protecting(PrivacyRuns.ALL, 3.0, Drawing.POISSON, Basis.DP)));
     changes.put("frozen", c -> c.withFrozen(List.of("conv1")));
+    changes.put("validation", c -> c.withValidation(new Validation(0.25, 0)));
+    changes.put(
+        "classWeights", c -> c.withClassWeights(new ClassWeights.Given(List.of(1f, 2f, 3f))));
     changes.put("shield", c -> c.withShield(new Shield.Shares(0.5)));
     return changes;
   }
