@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// The worker is not sent the whole dW. It follows from two successive weights: under SGD with
 /// momentum m, decay d and rate r, `v_0 = (W_0 - W_1) / r_0`, `dW_0 = v_0 - d W_0` and then `dW_t =
-/// v_t - m v_(t-1) - d W_t`. Without the optimiser's settings `W_0 - W_1` alone gives X up to a
-/// factor. Without successive weights only the worker's own dW is left, which holds no more than it
-/// was sent.
+/// v_t - m v_(t-1) - d W_t`. A worker that updates weights has it exactly. Without the optimiser's
+/// settings `W_0 - W_1` alone gives X up to a factor. Without successive weights only the worker's
+/// own dW is left, which holds no more than it was sent.
 ///
 /// Source: Phong et al., "Privacy-Preserving Deep Learning via Additively Homomorphic Encryption"
 /// (IEEE TIFS 2018, section 3) for one example of a fully connected layer; Zhu and Blaschko,
@@ -117,6 +117,24 @@ public final class GradientSolve {
     }
     // Sums of N H W products in float32, rounding errors as of a random walk.
     double terms = (double) pass.x().size() / pass.x().length(3);
+    return new Gradient(values, 0x1p-24 * Math.sqrt(squares * terms));
+  }
+
+  /// The whole gradient of the first step, of weights that the worker updates.
+  ///
+  /// @param view of the worker
+  /// @param op a layer
+  /// @return dW; null if the worker updates no weights
+  public static @Nullable Gradient ofUpdate(WorkerView view, Operation op) {
+    double[] values = view.firstUpdate(op);
+    if (values == null) {
+      return null;
+    }
+    double squares = 0;
+    for (double value : values) {
+      squares += value * value;
+    }
+    double terms = (double) op.shape().batch() * op.shape().height() * op.shape().width();
     return new Gradient(values, 0x1p-24 * Math.sqrt(squares * terms));
   }
 

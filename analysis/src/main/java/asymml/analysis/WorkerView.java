@@ -8,8 +8,10 @@ import asymml.wire.RecordedEvent;
 import asymml.wire.Recording;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -57,6 +59,8 @@ public final class WorkerView implements AutoCloseable {
     final ConvShape shape;
     final List<Tensor> weights = new ArrayList<>();
     final List<Pass> passes = new ArrayList<>();
+    @Nullable Tensor directions;
+    double @Nullable [] updated; // the whole gradient of the first update
 
     Building(ConvShape shape) {
       this.shape = shape;
@@ -65,10 +69,11 @@ public final class WorkerView implements AutoCloseable {
 
   private final Recording recording;
   private final List<Operation> operations;
+  private final Map<Integer, double[]> firstUpdates = new HashMap<>();
 
-  private WorkerView(Recording recording, List<Operation> operations) {
+  private WorkerView(Path file, Recording recording) throws IOException {
     this.recording = recording;
-    this.operations = operations;
+    this.operations = sort(file, recording.events());
   }
 
   /// Opens a recording.
@@ -80,7 +85,7 @@ public final class WorkerView implements AutoCloseable {
     Recording recording = Recording.open(file);
     boolean sorted = false;
     try {
-      WorkerView view = new WorkerView(recording, sort(file, recording.events()));
+      WorkerView view = new WorkerView(file, recording);
       sorted = true;
       return view;
     } finally {
@@ -90,7 +95,7 @@ public final class WorkerView implements AutoCloseable {
     }
   }
 
-  private static List<Operation> sort(Path file, List<RecordedEvent> events) throws IOException {
+  private List<Operation> sort(Path file, List<RecordedEvent> events) throws IOException {
     Map<Integer, Building> ops = new LinkedHashMap<>();
     for (RecordedEvent event : events) {
       if (event instanceof RecordedEvent.DefineOp(long _, int id, OpDescriptor op)) {
@@ -109,7 +114,12 @@ public final class WorkerView implements AutoCloseable {
     List<Operation> sorted = new ArrayList<>();
     // No layer of a network, and computed on no data.
     ops.remove(Message.CHECK_OP_ID);
-    ops.forEach((id, op) -> sorted.add(new Operation(id, op.shape, op.weights, op.passes)));
+    ops.forEach((id, op) -> {
+      sorted.add(new Operation(id, op.shape, op.weights, op.passes));
+      if (op.updated != null) {
+        firstUpdates.put(id, op.updated);
+      }
+    });
     return List.copyOf(sorted);
   }
 
@@ -133,6 +143,9 @@ public final class WorkerView implements AutoCloseable {
         Pass p = op.passes.removeLast();
         op.passes.add(new Pass(p.weights, p.x, p.y, output(op, e.dy()), input(op, e.dx()), p.dw));
       }
+      case RecordedEvent.Received e -> {
+        return receive(op, e);
+      }
       case RecordedEvent.BackwardWeights e -> {
         if (op.passes.isEmpty()) {
           return false;
@@ -143,6 +156,44 @@ public final class WorkerView implements AutoCloseable {
       }
     }
     return true;
+  }
+
+  /// Takes what came for weights that are updated there; they themselves show as those of each
+  /// step.
+  private static boolean receive(Building op, RecordedEvent.Received event) {
+    int channels = op.shape.inChannels();
+    int floats = Math.toIntExact(event.values().byteSize() / Float.BYTES);
+    switch (event.what()) {
+      case MOMENTUM -> {}
+      case DIRECTIONS -> op.directions = Tensor.of(event.values(), floats / channels, channels);
+      case FACTOR -> {
+        Tensor own = op.passes.isEmpty() ? null : op.passes.getLast().dw;
+        if (op.directions == null || own == null) {
+          return false;
+        }
+        if (op.updated == null) {
+          op.updated = gradient(own, event.values(), op.directions);
+        }
+      }
+    }
+    return true;
+  }
+
+  /// `dW + G D`, with the worker's own dW.
+  private static double[] gradient(Tensor own, MemorySegment factor, Tensor directions) {
+    int count = directions.length(0);
+    int channels = directions.length(1);
+    double[] gradient = new double[Math.toIntExact(own.size())];
+    for (int i = 0; i < gradient.length; i++) {
+      gradient[i] = own.get(i);
+      for (int j = 0; j < count; j++) {
+        long at = (long) (i / channels) * count + j;
+        gradient[i] +=
+            (double) factor.getAtIndex(ValueLayout.JAVA_FLOAT, at)
+                * directions.get((long) j * channels + i % channels);
+      }
+    }
+    return gradient;
   }
 
   private static Tensor input(Building op, MemorySegment values) {
@@ -171,6 +222,16 @@ public final class WorkerView implements AutoCloseable {
   /// @return in the order in which they were defined
   public List<Operation> operations() {
     return operations;
+  }
+
+  /// The whole gradient of an operation's weights in the first step, as a worker that updates them
+  /// has it: its own part, and the trusted side's `G D`.
+  ///
+  /// @param op whose number weights are held under
+  /// @return dW `[O, kH, kW, C]`; null if weights are not updated there
+  public double @Nullable [] firstUpdate(Operation op) {
+    double[] gradient = firstUpdates.get(op.id());
+    return gradient == null ? null : gradient.clone();
   }
 
   /// What happened, in the order of the requests.

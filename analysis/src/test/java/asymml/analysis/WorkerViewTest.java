@@ -8,6 +8,7 @@ import asymml.kernels.Tensor;
 import asymml.wire.Message;
 import asymml.wire.OpDescriptor;
 import asymml.wire.RecordedEvent;
+import asymml.wire.RecordedEvent.Held;
 import asymml.wire.Recording;
 import asymml.wire.RecordingWriter;
 import java.io.IOException;
@@ -104,6 +105,51 @@ class WorkerViewTest {
       assertThat(view.ending()).isEqualTo(Recording.Ending.COMPLETE);
       assertThat(view.events()).hasSize(8);
     }
+  }
+
+  /// Two directions: the first channel, and the sum of all. What does not matter is 0.
+  @Test
+  void of_weights_that_are_updated_there_the_whole_gradient_is_known() throws Exception {
+    int rows = Math.toIntExact(w(0).size()) / SHAPE.inChannels();
+    Tensor directions = Tensor.allocate(arena, 2, SHAPE.inChannels());
+    directions.set(0, 1);
+    for (int c = 0; c < SHAPE.inChannels(); c++) {
+      directions.set((long) SHAPE.inChannels() + c, 1);
+    }
+    Tensor factor = Tensor.allocate(arena, rows, 2);
+    factor.set(0, 10);
+    factor.set(1, 100);
+    Path file =
+        record(
+            new RecordedEvent.DefineOp(0, 7, OP),
+            new RecordedEvent.Received(1, 7, Held.MOMENTUM, w(0).segment()),
+            new RecordedEvent.LoadWeights(1, 7, w(1).segment()),
+            new RecordedEvent.Forward(2, 7, x(2).segment(), y(3).segment()),
+            new RecordedEvent.Received(3, 7, Held.DIRECTIONS, directions.segment()),
+            new RecordedEvent.BackwardWeights(4, 7, x(2).segment(), y(4).segment(), w(6).segment()),
+            new RecordedEvent.Received(5, 7, Held.FACTOR, factor.segment()));
+    try (WorkerView view = WorkerView.open(file)) {
+      WorkerView.Operation op = view.operations().getFirst();
+      double[] gradient = Objects.requireNonNull(view.firstUpdate(op));
+      Tensor own = w(6);
+      for (int i = 0; i < gradient.length; i++) {
+        double more = i == 0 ? 110 : i < SHAPE.inChannels() ? 100 : 0;
+        assertThat(gradient[i]).isEqualTo(own.get(i) + more);
+      }
+      assertThat(Objects.requireNonNull(GradientSolve.ofUpdate(view, op)).values())
+          .isEqualTo(gradient);
+    }
+  }
+
+  @Test
+  void a_factor_without_directions_is_refused() throws Exception {
+    Path file =
+        record(
+            new RecordedEvent.DefineOp(0, 7, OP),
+            new RecordedEvent.Received(1, 7, Held.FACTOR, w(1).segment()));
+    assertThatThrownBy(() -> WorkerView.open(file))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("without what must come before");
   }
 
   @Test

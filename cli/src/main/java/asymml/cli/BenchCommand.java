@@ -30,6 +30,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.DpSgd;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -128,6 +129,15 @@ final class BenchCommand implements Callable<Integer> {
           "Noise on residuals, as for 'asymml train'; its cost does not depend on its strength, but"
               + " 0 turns it off (default: 0.1, with --shield shares 1000).")
   private @Nullable Double noiseRatio;
+
+  @Option(
+      names = "--update",
+      paramLabel = "PARTY",
+      defaultValue = "trusted",
+      description =
+          "Who updates the weights of split layers, as for 'asymml train': trusted or worker"
+              + " (default: ${DEFAULT-VALUE}).")
+  private Update update;
 
   @Mixin private ShieldOptions shield;
 
@@ -286,6 +296,7 @@ final class BenchCommand implements Callable<Integer> {
             "--decomposer",
             "--trusted-layers",
             "--noise-ratio",
+            "--update",
             "--shield",
             "--worker",
             "--worker-delay",
@@ -376,7 +387,8 @@ final class BenchCommand implements Callable<Integer> {
             decomposer,
             trustedLayers,
             noiseRatio != null ? noiseRatio : shares ? 1000 : 0.1,
-            shielding),
+            shielding,
+            update),
         new BenchSpec.Rounds(steps, warmUp, rounds),
         asked(processes.processes(chunks.number(), verify.verification())));
   }

@@ -35,8 +35,8 @@ class CommandTreeTest {
           "--images",
           "--inference",
           "--json",
-          "--leases",
           "--learning-rate",
+          "--leases",
           "--limit-test",
           "--limit-train",
           "--listen",
@@ -54,10 +54,11 @@ class CommandTreeTest {
           "--shield",
           "--steps",
           "--target-epsilon",
+          "--threads",
           "--tls-keystore",
           "--tls-password-file",
-          "--threads",
           "--trusted-layers",
+          "--update",
           "--warm-up-epochs",
           "--worker");
 

@@ -63,6 +63,19 @@ class EarlyRefusalTest {
             + " trusted-only",
         "--mode untrusted-only --noise-ratio 0.3        | --noise-ratio has no effect in mode",
         "--mode dp-only --rank 8                        | --rank has no effect in mode dp-only",
+        "--mode dp-only --update worker                 | --update has no effect in mode dp-only",
+        "--update worker --decomposer per-example       | decomposer per-example",
+        "--update worker --protect residuals --noise-multiplier 1 --norm group | accounted for",
+        "--update worker --shield shares --norm group   | the worker cannot update weights",
+        "--update worker --optimizer adamw | the worker cannot update weights by AdamW",
+        "--update worker --dp-sgd --norm group --mode asymml --shield shares --noise-multiplier 9"
+            + " | the worker cannot update weights",
+        "--update worker --norm group                   | are used standardised",
+        "--update worker --rank 0                       | would update no weights",
+        "--update worker --verify every                 | does not go with verify",
+        "--update worker --worker unix:/a,unix:/b       | goes with one worker",
+        "--update worker --wire bfloat16 --worker tls:a:1 --tls-trust w.pem | float32",
+        "--update nobody                                | trusted, worker",
         "--public-data generated:5                      | --public-data has no effect in a run",
       })
   void a_setting_that_cannot_be_is_wrong_usage_in_one_line(String flags, String said) {

@@ -12,6 +12,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -172,13 +173,20 @@ public final class ResolvedRun {
   /// The plan; a rank that no layer reaches is a mistake, and not what the run would have.
   private static Plan reachable(TrainConfig config, Graph graph) {
     Plan plan =
-        Plan.of(
-            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+        Plan.of(graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers())
+            .updatedBy(graph, config.update());
     int most =
         plan.layers().values().stream()
             .mapToInt(layer -> layer instanceof Placement.Split split ? split.rank().most() : 0)
             .max()
             .orElse(0);
+    if (config.mode() == Mode.ASYMML
+        && config.update() == Update.WORKER
+        && plan.heldWeights().isEmpty()) {
+      throw new IllegalArgumentException(
+          "the worker would update no weights, since no layer keeps a part of its input: use"
+              + " update trusted, or a rank above 0");
+    }
     if (config.mode() == Mode.ASYMML
         && config.rank() instanceof RankPolicy.Fixed(int value)
         && most > 0

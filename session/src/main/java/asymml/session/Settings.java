@@ -204,11 +204,12 @@ public record Settings(Map<String, Object> values) {
     List<String> ofMode =
         switch (training.mode()) {
           case ASYMML -> List.of();
-          case DP_ONLY -> List.of("rank", "decomposer");
+          case DP_ONLY -> List.of("rank", "decomposer", "update");
           case UNTRUSTED_ONLY ->
               List.of(
                   "rank",
                   "decomposer",
+                  "update",
                   "trusted-layers",
                   SpecReader.NOISE_RATIO,
                   SpecReader.NOISE_MULTIPLIER);
@@ -216,6 +217,7 @@ public record Settings(Map<String, Object> values) {
               List.of(
                   "rank",
                   "decomposer",
+                  "update",
                   "trusted-layers",
                   SpecReader.NOISE_RATIO,
                   SpecReader.NOISE_MULTIPLIER,

@@ -17,6 +17,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.train.ClassWeights;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
@@ -264,7 +265,8 @@ final class SpecReader {
         shield,
         list("freeze", text -> text, List.of()),
         validation(),
-        given("class-weights", SpecReader::classWeights, defaults.classWeights()));
+        given("class-weights", SpecReader::classWeights, defaults.classWeights()),
+        given("update", choice(Update.values(), Update::label), defaults.update()));
   }
 
   private static ClassWeights classWeights(String text) {

@@ -73,6 +73,7 @@ final class SpecWriter {
     values.put("mode", training.mode().label());
     values.put("decomposer", training.decomposition().label());
     values.put("rank", training.rank().toString());
+    values.put("update", training.update().label());
     values.put(
         "trusted-layers",
         training.trustedLayers().isEmpty() ? List.of(SpecReader.NONE) : training.trustedLayers());

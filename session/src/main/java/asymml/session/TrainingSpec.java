@@ -7,6 +7,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainConfig.Schedule;
@@ -14,6 +15,7 @@ import asymml.wire.Encoding;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -139,6 +141,9 @@ public record TrainingSpec(
     if (training.mode() != Mode.TRUSTED_ONLY) {
       found.addAll(countFindings(training, workers.workers(), shares));
     }
+    if (training.update() == Update.WORKER && training.mode() == Mode.ASYMML) {
+      updateFinding(workers).ifPresent(found::add);
+    }
     if (shares && workers.chunks() > 1) {
       found.add(
           Finding.of(
@@ -146,6 +151,20 @@ public record TrainingSpec(
               "chunks do not go with masks: masks are made for a whole batch"));
     }
     return found;
+  }
+
+  private static Optional<Finding> updateFinding(WorkerSpec workers) {
+    String reason =
+        workers.workers().size() > 1
+            ? "goes with one worker: of several, none has the whole gradient"
+            : workers.wire() != Encoding.FLOAT32
+                ? "needs tensors in float32: weights that come back would be rounded (wire)"
+                : workers.verification().share() > 0
+                    ? "does not go with verify: results are checked against weights that the"
+                        + " trusted side has"
+                    : null;
+    return Optional.ofNullable(reason)
+        .map(why -> Finding.of(Finding.Kind.CONTRADICTION, "update", "worker " + why));
   }
 
   private static List<Finding> countFindings(

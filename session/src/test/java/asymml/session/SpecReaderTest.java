@@ -1,6 +1,7 @@
 package asymml.session;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import asymml.model.Zoo;
@@ -18,6 +19,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
 import asymml.trusted.train.ClassWeights;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Clip;
@@ -258,6 +260,7 @@ class SpecReaderTest {
             "worker: tls:a:1\ntls-trust: w.pem\nwire: bfloat16",
             s -> s.workers().wire(),
             Encoding.BFLOAT16),
+        set("update: worker", s -> s.training().update(), Update.WORKER),
         set("chunks: 16", s -> s.workers().chunks(), 16),
         set("worker-timeout: 1", s -> s.workers().timeout(), Duration.ofSeconds(1)));
   }
@@ -411,6 +414,18 @@ class SpecReaderTest {
     });
   }
 
+  /// Not among all that were changed: it does not go with accounting.
+  @Test
+  void who_updates_weights_is_a_setting_that_a_resumed_run_keeps() {
+    Settings saved = new Settings(Map.of("update", "worker"));
+    assertThat(saved.spec().training().update()).isEqualTo(Update.WORKER);
+    assertThat(Settings.of(saved.spec()).text("update")).isEqualTo("worker");
+    assertThat(DEFAULTS.training().update()).isEqualTo(Update.TRUSTED);
+    assertThatThrownBy(() -> saved.requireUnchangedBy(DEFAULTS))
+        .isInstanceOf(InvalidSpecException.class)
+        .hasMessageContaining("update was worker and is trusted");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -517,6 +532,7 @@ class SpecReaderTest {
         "norm: x | batch, group",
         "mode: x | asymml, trusted-only, untrusted-only, dp-only",
         "decomposer: x | shared, per-example",
+        "update: x | trusted, worker",
         "schedule: x | constant, cosine, step",
         "sampling: x | shuffle, poisson",
         "basis: x | batch, public, dp",

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class WithoutEffectTest {
-  private static final List<String> OF_PLANS = List.of("rank", "decomposer");
+  private static final List<String> OF_PLANS = List.of("rank", "decomposer", "update");
   private static final List<String> OF_WORKERS =
       List.of(
           "gradient-noise-ratio",
@@ -125,6 +125,9 @@ class WithoutEffectTest {
     "trusted-only, worker-timeout: 9",
     "dp-only, rank: 3",
     "dp-only, decomposer: per-example",
+    "dp-only, update: worker",
+    "trusted-only, update: worker",
+    "untrusted-only, update: worker",
     "untrusted-only, rank: 3",
     "untrusted-only, decomposer: per-example",
     "untrusted-only, noise-multiplier: 2.0",

@@ -1,6 +1,7 @@
 package asymml.untrusted;
 
 import asymml.wire.OpDescriptor;
+import asymml.wire.RecordedEvent;
 import java.lang.foreign.MemorySegment;
 import java.util.OptionalDouble;
 
@@ -24,8 +25,9 @@ interface Backend extends AutoCloseable {
   /// @throws RefusedException if this backend cannot compute it
   void define(int opId, OpDescriptor op) throws RefusedException;
 
-  /// Says that the tensors of the calls to come lie in this memory, until [#detach]. A device that
-  /// copies can have its pages kept in place.
+  /// Says that the tensors of the calls to come lie in this memory, until [#detach], but for
+  /// weights and their gradients that are held here ([HeldWeights]). A device that copies can have
+  /// its pages kept in place.
   default void attach(MemorySegment region) {}
 
   /// Ends [#attach]. All calls have been awaited.
@@ -42,6 +44,9 @@ interface Backend extends AutoCloseable {
 
   /// Computes `dW = dY (x) X`, summed over the batch.
   Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw);
+
+  /// Says what was received for weights that are held and updated here: for those that record.
+  default void received(int opId, RecordedEvent.Held what, MemorySegment values) {}
 
   /// Seconds that the device computed in the call that was awaited last, without copies, if it
   /// copies.

@@ -90,6 +90,11 @@ final class RecordingBackend implements Backend {
     return Completion.DONE;
   }
 
+  @Override
+  public void received(int opId, RecordedEvent.Held what, MemorySegment values) {
+    append(new RecordedEvent.Received(nanos(), opId, what, values));
+  }
+
   private long nanos() {
     return nanoClock.getAsLong() - began;
   }

@@ -36,6 +36,7 @@ final class Session {
   private final MemoryBudget budget;
   private final RequestReader requests;
   private final Replies replies;
+  private final Updates updates;
   private final Map<Integer, Op> ops = new HashMap<>();
   private final GaussianMasks masks = new GaussianMasks(Kernels.threads());
   private @Nullable Region region;
@@ -61,6 +62,7 @@ final class Session {
     this.budget = budget;
     this.requests = new RequestReader(link);
     this.replies = new Replies(link, cpuNanos);
+    this.updates = new Updates(backend, budget, replies);
   }
 
   /// Serves until the peer says goodbye.
@@ -78,6 +80,7 @@ final class Session {
     } finally {
       replies.close();
       requests.close();
+      updates.close();
       closeRegion();
       masks.close();
       budget.giveBack(definitionBytes);
@@ -134,6 +137,17 @@ final class Session {
       case Message.BackwardData m -> backwardData(m);
       case Message.BackwardWeights m -> backwardWeights(m);
       case Message.ExpandMask m -> expandMask(m);
+      case Message.HoldWeights m -> updates.hold(m, op(m.opId()).shape, region());
+      case Message.LoadHeld m -> {
+        Op op = op(m.opId());
+        updates.load(m, op.shape);
+        op.weightsLoaded = true;
+      }
+      case Message.KeepDirections m -> updates.directions(m, region());
+      case Message.FoldWeights m -> updates.fold(m, region());
+      case Message.KeepGradient m -> updates.gradient(m, op(m.opId()).shape, region());
+      case Message.UpdateWeights m -> updates.update(m, region());
+      case Message.FetchHeld m -> updates.fetch(m, region());
     }
   }
 
@@ -217,7 +231,7 @@ final class Session {
   private void loadWeights(Message.LoadWeights m)
       throws RefusedException, ProtocolException, InterruptedException {
     Op op = op(m.opId());
-    checkPlace("weights", m.weights(), op.shape.weightFloats());
+    Places.check(region(), "weights", m.weights(), op.shape.weightFloats());
     List<Slot> operands = List.of(m.weights());
     replies.awaitTurn(null, operands);
     Completion end = backend.loadWeights(m.opId(), region().at(m.weights()));
@@ -228,8 +242,8 @@ final class Session {
   private void forward(Message.Forward m)
       throws RefusedException, ProtocolException, InterruptedException {
     Op op = opWithWeights(m.opId());
-    checkPlace("x", m.x(), op.shape.inputFloats());
-    checkPlace("y", m.y(), op.shape.outputFloats());
+    Places.check(region(), "x", m.x(), op.shape.inputFloats());
+    Places.check(region(), "y", m.y(), op.shape.outputFloats());
     checkApart(m.y(), m.x());
     List<Slot> operands = List.of(m.x());
     replies.awaitTurn(m.y(), operands);
@@ -241,8 +255,8 @@ final class Session {
   private void backwardData(Message.BackwardData m)
       throws RefusedException, ProtocolException, InterruptedException {
     Op op = opWithWeights(m.opId());
-    checkPlace("dy", m.dy(), op.shape.outputFloats());
-    checkPlace("dx", m.dx(), op.shape.inputFloats());
+    Places.check(region(), "dy", m.dy(), op.shape.outputFloats());
+    Places.check(region(), "dx", m.dx(), op.shape.inputFloats());
     checkApart(m.dx(), m.dy());
     List<Slot> operands = List.of(m.dy());
     replies.awaitTurn(m.dx(), operands);
@@ -254,9 +268,9 @@ final class Session {
   private void backwardWeights(Message.BackwardWeights m)
       throws RefusedException, ProtocolException, InterruptedException {
     Op op = op(m.opId());
-    checkPlace("x", m.x(), op.shape.inputFloats());
-    checkPlace("dy", m.dy(), op.shape.outputFloats());
-    checkPlace("dw", m.dw(), op.shape.weightFloats());
+    Places.check(region(), "x", m.x(), op.shape.inputFloats());
+    Places.check(region(), "dy", m.dy(), op.shape.outputFloats());
+    Places.check(region(), "dw", m.dw(), op.shape.weightFloats());
     checkApart(m.dw(), m.x());
     checkApart(m.dw(), m.dy());
     List<Slot> operands = List.of(m.x(), m.dy());
@@ -273,7 +287,7 @@ final class Session {
       throw new RefusedException(
           "masks of one example have at most " + OpDescriptor.MAX_VALUES + " values");
     }
-    checkPlace("masks", m.masks(), m.masks().floats());
+    Places.check(region(), "masks", m.masks(), m.masks().floats());
     replies.awaitTurn(m.masks(), List.of());
     masks.write(m.key().bytes(), m.deviation(), m.examples(), region().at(m.masks()));
     replies.done(m.sequence(), Completion.DONE, null, List.of());
@@ -300,17 +314,6 @@ final class Session {
       throw new RefusedException("no tensor region is mapped");
     }
     return region;
-  }
-
-  private void checkPlace(String what, Slot slot, long floats) throws RefusedException {
-    if (slot.floats() != floats) {
-      throw new RefusedException(
-          what + " has " + slot.floats() + " values, the op's has " + floats);
-    }
-    if (!region().holds(slot)) {
-      throw new RefusedException(
-          what + " ends at byte " + slot.endOffset() + " of a region of " + region().sizeBytes());
-    }
   }
 
   private static void checkApart(Slot result, Slot operand) throws RefusedException {

@@ -77,7 +77,7 @@ final class ContractBackend implements Backend {
 
   @Override
   public Completion loadWeights(int opId, MemorySegment weights) {
-    requireSize(weights, op(opId).weightFloats());
+    requireOwnSize(weights, op(opId).weightFloats());
     loaded.add(opId);
     return begin(List.of(weights), null);
   }
@@ -102,7 +102,7 @@ final class ContractBackend implements Backend {
   public Completion backwardWeights(int opId, MemorySegment x, MemorySegment dy, MemorySegment dw) {
     requireSize(x, op(opId).inputFloats());
     requireSize(dy, op(opId).outputFloats());
-    requireSize(dw, op(opId).weightFloats());
+    requireOwnSize(dw, op(opId).weightFloats());
     return begin(List.of(x, dy), dw);
   }
 
@@ -170,9 +170,14 @@ final class ContractBackend implements Backend {
     return op;
   }
 
-  private void requireSize(MemorySegment memory, long floats) {
+  /// Of weights, which may be held outside the region.
+  private static void requireOwnSize(MemorySegment memory, long floats) {
     require(memory.byteSize() == Float.BYTES * floats, "a tensor of another size");
     require(memory.address() % 64 == 0, "a tensor is not aligned");
+  }
+
+  private void requireSize(MemorySegment memory, long floats) {
+    requireOwnSize(memory, floats);
     MemorySegment all = region;
     require(
         all != null

@@ -80,7 +80,7 @@ final class HostileTrainer {
   }
 
   private void step() {
-    switch (random.nextInt(24)) {
+    switch (random.nextInt(32)) {
       case 0 -> mapRegion();
       case 1, 2, 3 -> define();
       case 4, 5, 6 -> loadWeights();
@@ -88,6 +88,7 @@ final class HostileTrainer {
       case 11, 12, 13 -> backwardData();
       case 14, 15, 16 -> backwardWeights();
       case 17, 18, 19, 20, 21, 22 -> payload();
+      case 23, 24, 25, 26, 27, 28, 29, 30 -> update();
       default -> nuisance();
     }
   }
@@ -194,6 +195,36 @@ final class HostileTrainer {
             place(op.inputFloats()),
             place(op.outputFloats()),
             place(op.weightFloats())));
+  }
+
+  private void update() {
+    int id = opId();
+    int holder = rarely(4) ? opId() : id;
+    OpDescriptor op = op(id);
+    int channels = op(holder).inChannels();
+    int count = 1 + random.nextInt(3);
+    long folded = op(holder).weightFloats() / channels * count;
+    switch (random.nextInt(10)) {
+      case 0, 1 ->
+          add(
+              new Message.HoldWeights(
+                  next(), id, place(op.weightFloats()), place(op.weightFloats())));
+      case 2 -> add(new Message.LoadHeld(next(), id, holder));
+      case 3, 4 -> add(new Message.KeepDirections(next(), holder, place((long) count * channels)));
+      case 5 -> add(new Message.FoldWeights(next(), holder, place(folded)));
+      case 6, 7 ->
+          add(
+              new Message.KeepGradient(
+                  next(), id, holder, place(op.inputFloats()), place(op.outputFloats())));
+      case 8 ->
+          add(
+              new Message.UpdateWeights(
+                  next(), holder, place(folded), random.nextFloat(), random.nextFloat(), 0));
+      default ->
+          add(
+              new Message.FetchHeld(
+                  next(), holder, random.nextBoolean(), place(op(holder).weightFloats())));
+    }
   }
 
   private void expandMask() {

@@ -175,6 +175,16 @@ class SessionTest {
         bad(
             "masks ends at byte 4112 of a region of 4096",
             s -> new Message.ExpandMask(s, new Slot(4032, 20), 5, 1, new MaskKey(1, 2, 3, 4))),
+        bad("no weights are held under op 9", s -> new Message.LoadHeld(s, 9, 9)),
+        bad("no weights are held under op 9", s -> new Message.KeepDirections(s, 9, X)),
+        bad("no weights are held under op 9", s -> new Message.FoldWeights(s, 9, Y)),
+        bad("no weights are held under op 9", s -> new Message.KeepGradient(s, 9, 9, X, Y)),
+        bad(
+            "no weights are held under op 9",
+            s -> new Message.UpdateWeights(s, 9, Y, 0.1f, 0.9f, 0)),
+        bad("no weights are held under op 9", s -> new Message.FetchHeld(s, 9, true, W)),
+        bad("op 8 is not defined", s -> new Message.HoldWeights(s, 8, W, W)),
+        bad("momentum has 6 values, the op's has 12", s -> new Message.HoldWeights(s, 9, W, X)),
         bad(
             "cannot map the shared memory: the peer has handed over no memory",
             s -> new Message.MapRegion(s, 4096, Encoding.FLOAT32)),
@@ -205,6 +215,130 @@ class SessionTest {
       succeed(new Message.LoadWeights(sequence, 9, W));
       succeed(new Message.Forward(sequence, 9, X, Y));
       assertThat(region.at(Y).get(ValueLayout.JAVA_FLOAT, 0)).isZero();
+    }
+  }
+
+  private static final Slot DIRECTIONS = new Slot(384, 6); // [2, 3]
+  private static final Slot FACTOR = new Slot(448, 8); // [4, 2]
+
+  /// Weights of a layer `[4, 3]` and two directions.
+  private Region held() throws Exception {
+    greet();
+    Region region = map();
+    succeed(new Message.DefineOp(sequence, 9, OP));
+    set(region, W, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+    set(region, new Slot(512, 12), 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+    succeed(new Message.HoldWeights(sequence, 9, W, new Slot(512, 12)));
+    set(region, DIRECTIONS, 1, 0, 0, 0, 1, 1);
+    succeed(new Message.KeepDirections(sequence, 9, DIRECTIONS));
+    return region;
+  }
+
+  private static void set(Region region, Slot slot, float... values) {
+    for (int i = 0; i < values.length; i++) {
+      region.at(slot).setAtIndex(ValueLayout.JAVA_FLOAT, i, values[i]);
+    }
+  }
+
+  private static float[] get(Region region, Slot slot) {
+    return region.at(slot).toArray(ValueLayout.JAVA_FLOAT);
+  }
+
+  @Test
+  void held_weights_are_folded_updated_and_returned() throws Exception {
+    try (Region region = held()) {
+      succeed(new Message.FoldWeights(sequence, 9, FACTOR));
+      assertThat(get(region, FACTOR)).containsExactly(1, 5, 4, 11, 7, 17, 10, 23);
+      // Of two examples, the first has the gradient: dW = dY^T X has one row.
+      set(region, X, 1, 2, 3, 0, 0, 0);
+      set(region, Y, 1, 0, 0, 0, 0, 0, 0, 0);
+      succeed(new Message.KeepGradient(sequence, 9, 9, X, Y));
+      set(region, FACTOR, 10, 20, 0, 0, 0, 0, 0, 0);
+      succeed(new Message.UpdateWeights(sequence, 9, FACTOR, 2, 0.5f, 1));
+      Slot result = new Slot(1024, 12);
+      succeed(new Message.FetchHeld(sequence, 9, true, result));
+      // v = v / 2 + g + w, g of the first row 1 + 10, 2 + 20, 3 + 20.
+      assertThat(get(region, result))
+          .containsExactly(
+              12.5f, 24.5f, 26.5f, 4.5f, 5.5f, 6.5f, 7.5f, 8.5f, 9.5f, 10.5f, 11.5f, 12.5f);
+      succeed(new Message.FetchHeld(sequence, 9, false, result));
+      assertThat(get(region, result))
+          .containsExactly(-24, -47, -50, -5, -6, -7, -8, -9, -10, -11, -12, -13);
+      succeed(new Message.LoadHeld(sequence, 9, 9));
+      succeed(new Message.Forward(sequence, 9, X, Y));
+      assertThat(get(region, Y)).startsWith(-24 - 2 * 47 - 3 * 50);
+    }
+    link.send(new Message.Bye(sequence), soon());
+    end.get(5, TimeUnit.MINUTES);
+    assertThat(budget.takenBytes()).isZero();
+  }
+
+  static Stream<Arguments> bad_updates() {
+    OpDescriptor other = new OpDescriptor(2, 1, 1, 4, 3, 1, 1, 1, 0);
+    return Stream.of(
+        bad(
+            "the weights of op 9 have no gradient",
+            s -> new Message.UpdateWeights(s, 9, FACTOR, 0.1f, 0, 0)),
+        bad("folded weights has 12 values, the op's has 8", s -> new Message.FoldWeights(s, 9, W)),
+        bad(
+            "directions of 3 channels do not have 7 values",
+            s -> new Message.KeepDirections(s, 9, new Slot(0, 7))),
+        bad(
+            "directions of 3 channels do not have 15 values",
+            s -> new Message.KeepDirections(s, 9, new Slot(0, 15))),
+        bad(
+            "directions ends at byte 1099511627736 of a region of 4096",
+            s -> new Message.KeepDirections(s, 9, new Slot(1099511627712L, 6))),
+        bad("the result has 8 values", s -> new Message.FetchHeld(s, 9, false, Y)),
+        bad("x has 8 values", s -> new Message.KeepGradient(s, 9, 9, Y, Y)),
+        bad("op 7 is not defined", s -> new Message.LoadHeld(s, 7, 9)),
+        bad("op 5 is defined already", s -> new Message.DefineOp(s, 5, other)),
+        bad("the weights held under op 9 are of another shape", s -> new Message.LoadHeld(s, 5, 9)),
+        bad(
+            "the weights held under op 9 are of another shape",
+            s -> new Message.KeepGradient(s, 5, 9, Y, X)));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("bad_updates")
+  void a_bad_request_for_held_weights_is_refused_and_they_stay(String reason, Ask ask)
+      throws Exception {
+    try (Region region = held()) {
+      succeed(new Message.DefineOp(sequence, 5, new OpDescriptor(2, 1, 1, 4, 3, 1, 1, 1, 0)));
+      long number = sequence;
+      assertThat(ask(ask.with(number)))
+          .isInstanceOfSatisfying(
+              Message.Failed.class, f -> assertThat(f.reason()).startsWith(reason));
+      succeed(new Message.FetchHeld(sequence, 9, false, new Slot(1024, 12)));
+      assertThat(get(region, new Slot(1024, 12))).startsWith(1, 2, 3).endsWith(12);
+    }
+  }
+
+  @Test
+  void a_second_gradient_before_an_update_is_refused_and_new_weights_forget_the_first()
+      throws Exception {
+    try (Region region = held()) {
+      succeed(new Message.KeepGradient(sequence, 9, 9, X, Y));
+      assertThat(ask(new Message.KeepGradient(sequence, 9, 9, X, Y)))
+          .isInstanceOf(Message.Failed.class);
+      succeed(new Message.HoldWeights(sequence, 9, W, W));
+      assertThat(ask(new Message.UpdateWeights(sequence, 9, FACTOR, 1, 0, 0)))
+          .isInstanceOf(Message.Failed.class);
+      assertThat(region.sizeBytes()).isEqualTo(REGION_BYTES);
+    }
+  }
+
+  @Test
+  void weights_that_do_not_fit_the_budget_are_not_held() throws Exception {
+    greet();
+    try (Region region = map()) {
+      succeed(new Message.DefineOp(sequence, 9, OP));
+      budget.take(BUDGET_BYTES - budget.takenBytes() - 100);
+      assertThat(ask(new Message.HoldWeights(sequence, 9, W, W)))
+          .isInstanceOfSatisfying(
+              Message.Failed.class,
+              f -> assertThat(f.reason()).contains("raise it with " + MemoryOptions.FLAG));
+      assertThat(region.sizeBytes()).isEqualTo(REGION_BYTES);
     }
   }
 

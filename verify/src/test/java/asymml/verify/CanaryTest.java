@@ -21,6 +21,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.split.Workers;
@@ -157,7 +158,13 @@ class CanaryTest {
 
   private View train(Mode mode, Decomposition decomposition, List<String> trusted, double ratio)
       throws Exception {
-    return train(mode, Zoo.Norm.BATCH, decomposition, trusted, ratio, PrivacyConfig.NONE);
+    return train(mode, decomposition, trusted, ratio, Update.TRUSTED);
+  }
+
+  private View train(
+      Mode mode, Decomposition decomposition, List<String> trusted, double ratio, Update update)
+      throws Exception {
+    return train(mode, Zoo.Norm.BATCH, decomposition, trusted, ratio, PrivacyConfig.NONE, update);
   }
 
   private View train(
@@ -166,29 +173,31 @@ class CanaryTest {
       Decomposition decomposition,
       List<String> trusted,
       double ratio,
-      PrivacyConfig privacy)
+      PrivacyConfig privacy,
+      Update update)
       throws Exception {
     DataSet data = images();
     plant(data, privacy.accounted() ? Normalization.constant(CHANNELS) : data.normalization());
     TrainConfig config =
         new TrainConfig(
-            MODEL,
-            norm,
-            mode,
-            decomposition,
-            RankPolicy.parse("1/8"),
-            trusted,
-            ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio),
-            new NoiseStrength.None(),
-            1,
-            BATCH,
-            new TrainConfig.Optimizer(
-                0.01f, 0.9f, 5e-4f, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
-            0,
-            false,
-            SEED,
-            privacy,
-            new Shield.Residual());
+                MODEL,
+                norm,
+                mode,
+                decomposition,
+                RankPolicy.parse("1/8"),
+                trusted,
+                ratio == 0 ? new NoiseStrength.None() : new NoiseStrength.Ratio(ratio),
+                new NoiseStrength.None(),
+                1,
+                BATCH,
+                new TrainConfig.Optimizer(
+                    0.01f, 0.9f, 5e-4f, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+                0,
+                false,
+                SEED,
+                privacy,
+                new Shield.Residual())
+            .withUpdate(update);
     Path own = Files.createTempDirectory(folder, "run");
     try (RunDirectory run = RunDirectory.create(own.resolve("canary-run"));
         WorkerThread thread = new WorkerThread();
@@ -229,13 +238,14 @@ class CanaryTest {
 
   @ParameterizedTest
   @CsvSource({
-    "ASYMML, SHARED, 0",
-    "ASYMML, PER_EXAMPLE, 0",
-    "DP_ONLY, SHARED, 0.1",
+    "ASYMML, SHARED, 0, TRUSTED",
+    "ASYMML, SHARED, 0, WORKER",
+    "ASYMML, PER_EXAMPLE, 0, TRUSTED",
+    "DP_ONLY, SHARED, 0.1, TRUSTED",
   })
-  void no_private_value_or_name_crosses(Mode mode, Decomposition decomposition, double ratio)
-      throws Exception {
-    View view = train(mode, decomposition, List.of(Plan.FIRST), ratio);
+  void no_private_value_or_name_crosses(
+      Mode mode, Decomposition decomposition, double ratio, Update update) throws Exception {
+    View view = train(mode, decomposition, List.of(Plan.FIRST), ratio, update);
     assertThat(view.seen).isEmpty();
     assertThat(view.received.stream().filter(r -> r.request() instanceof Message.Forward))
         .hasSize(2 * 21);
@@ -261,7 +271,8 @@ class CanaryTest {
             PrivacyConfig.Drawing.POISSON,
             basis,
             new PrivacyConfig.Clip.Public());
-    View view = train(mode, Zoo.Norm.GROUP, decomposition, List.of(Plan.FIRST, "fc"), 0.1, privacy);
+    List<String> trusted = List.of(Plan.FIRST, "fc");
+    View view = train(mode, Zoo.Norm.GROUP, decomposition, trusted, 0.1, privacy, Update.TRUSTED);
     assertThat(view.seen).isEmpty();
     assertSameSizesInBothSteps(view.received);
   }

@@ -15,6 +15,7 @@ import asymml.wire.Slot;
 import asymml.wire.UnixTransport;
 import asymml.wire.WorkerAddress;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
@@ -25,6 +26,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +38,10 @@ final class CapturingWorker implements AutoCloseable {
   enum Kind {
     WEIGHTS,
     INPUT,
-    GRADIENT
+    GRADIENT,
+    MOMENTUM,
+    BASIS,
+    FACTOR
   }
 
   /// A tensor that an operation was asked to work on.
@@ -63,6 +68,8 @@ final class CapturingWorker implements AutoCloseable {
   private final List<Sent> sent = new ArrayList<>();
   private final Map<Integer, float[]> weightGradients = new HashMap<>();
   private final List<float[]> expanded = new ArrayList<>();
+  private final Map<Integer, float[]> held = new HashMap<>();
+  private final Map<Integer, float[]> directions = new HashMap<>();
   private @Nullable Region region;
 
   private static Deadline soon() {
@@ -149,12 +156,58 @@ final class CapturingWorker implements AutoCloseable {
             at(m.x(), op.shape().inputAxes()), at(m.dy(), op.shape().outputAxes()), dw);
         weightGradients.put(place(m.opId()), dw.toArray());
       }
+      case Message.HoldWeights m -> {
+        see(m.opId(), Kind.WEIGHTS, m.weights());
+        see(m.opId(), Kind.MOMENTUM, m.velocity());
+        held.put(m.opId(), floats(m.weights()));
+      }
+      case Message.LoadHeld m -> {
+        Convolution op = op(m.opId());
+        try (Arena scratch = Arena.ofConfined()) {
+          op.loadWeights(
+              Tensor.allocate(scratch, op.shape().weightAxes()).copyFrom(held(m.holder())));
+        }
+      }
+      case Message.KeepDirections m -> {
+        see(m.holder(), Kind.BASIS, m.directions());
+        directions.put(m.holder(), floats(m.directions()));
+      }
+      case Message.FoldWeights m -> fold(m);
+      case Message.KeepGradient m -> {
+        see(m.opId(), Kind.INPUT, m.x());
+        see(m.opId(), Kind.GRADIENT, m.dy());
+      }
+      // The weights stay: no step here is updated either.
+      case Message.UpdateWeights m -> see(m.holder(), Kind.FACTOR, m.factor());
+      case Message.FetchHeld m ->
+          at(m.values(), op(m.holder()).shape().weightAxes()).copyFrom(held(m.holder()));
       case Message.ExpandMask m -> {
         masks.write(m.key().bytes(), m.deviation(), m.examples(), mapped().at(m.masks()));
         expanded.add(floats(m.masks()));
       }
       case Message.Hello _, Message.Bye _, Message.Payload _, Message.Reply _ ->
           throw new IllegalStateException("not expected: " + request);
+    }
+  }
+
+  private float[] held(int holder) {
+    return Objects.requireNonNull(held.get(holder));
+  }
+
+  private void fold(Message.FoldWeights m) {
+    float[] weights = held(m.holder());
+    float[] basis = Objects.requireNonNull(directions.get(m.holder()));
+    int channels = op(m.holder()).shape().inChannels();
+    int count = basis.length / channels;
+    Tensor folded = at(m.folded(), new int[] {weights.length / channels, count});
+    for (int row = 0; row < weights.length / channels; row++) {
+      for (int j = 0; j < count; j++) {
+        double sum = 0;
+        for (int c = 0; c < channels; c++) {
+          sum += (double) weights[row * channels + c] * basis[j * channels + c];
+        }
+        folded.set((long) row * count + j, (float) sum);
+      }
     }
   }
 

@@ -83,9 +83,16 @@ final class FaultyWorker implements AutoCloseable {
       case Message.Forward m -> answer(m.y());
       case Message.BackwardData m -> answer(m.dx());
       case Message.BackwardWeights m -> answer(m.dw());
+      case Message.FoldWeights m -> answer(m.folded());
+      case Message.FetchHeld m -> answer(m.values());
       case Message.Hello _,
           Message.DefineOp _,
           Message.LoadWeights _,
+          Message.HoldWeights _,
+          Message.LoadHeld _,
+          Message.KeepDirections _,
+          Message.KeepGradient _,
+          Message.UpdateWeights _,
           Message.ExpandMask _,
           Message.Bye _,
           Message.Payload _,

@@ -53,13 +53,21 @@ final class FlowCheck {
     boolean masked = settings.shield() instanceof Shield.Shares;
     List<Tensor> first = tensors(step.seen().getFirst());
     for (Tensor sent : first) {
+      if (sent.kind == Kind.BASIS) {
+        assertBasisSent(sent);
+        continue;
+      }
       Release release = take(sent);
       if (release.mechanism() instanceof Release.Gaussian gaussian) {
         assertMechanism(release, gaussian, sent);
-      } else if (sent.kind == Kind.WEIGHTS) {
+      } else if (sent.kind == Kind.WEIGHTS || sent.kind == Kind.MOMENTUM) {
         assertThat(release.values()).isEqualTo(sent.values().length);
+      } else if (sent.kind == Kind.FACTOR) {
+        // Ranks that follow an energy may be lower.
+        assertThat(release.values()).isGreaterThanOrEqualTo(sent.values().length);
       }
     }
+    matchHeld(first);
     if (masked) {
       matchHolder(first, step.seen().getLast());
     }
@@ -74,8 +82,11 @@ final class FlowCheck {
       Tensor same =
           tensors.stream()
               .filter(t -> t.kind == sent.kind() && t.buffer.equals(sent.values()))
-              // Only inputs are read by several layers.
-              .filter(t -> t.kind == Kind.INPUT || t.layers.contains(run.layer(sent.op())))
+              // Only inputs and their bases are read by several layers.
+              .filter(t ->
+                  t.kind == Kind.INPUT
+                      || t.kind == Kind.BASIS
+                      || t.layers.contains(run.layer(sent.op())))
               .findFirst()
               .orElse(null);
       if (same == null) {
@@ -91,18 +102,78 @@ final class FlowCheck {
   private Release take(Tensor sent) {
     Channel channel =
         switch (sent.kind) {
-          case WEIGHTS -> Channel.WEIGHTS;
+          case WEIGHTS, MOMENTUM, FACTOR -> Channel.WEIGHTS;
+          case BASIS -> Channel.BASIS;
           case INPUT -> Channel.RESIDUALS;
           case GRADIENT -> Channel.GRADIENTS;
         };
     List<Release> found =
         open.stream()
             .filter(r -> r.channel() == channel && sent.layers.contains(r.layer()))
-            .filter(r -> channel != Channel.WEIGHTS || !(r.mechanism() instanceof Release.Gaussian))
+            .filter(r -> channel != Channel.WEIGHTS || isOf(sent.kind, r))
             .toList();
     assertThat(found).as("releases planned for %s of %s", sent.kind, sent.layers).hasSize(1);
     open.remove(found.getFirst());
     return found.getFirst();
+  }
+
+  /// Whether a release is that of weights, of their momentum, or of a part of their gradient.
+  private static boolean isOf(Kind kind, Release release) {
+    return switch (release.mechanism()) {
+      case Release.Gaussian _ -> false;
+      case Release.PostProcessing _ -> kind == Kind.WEIGHTS;
+      case Release.Uncovered(String reason) ->
+          kind
+              == (reason.startsWith("momentum")
+                  ? Kind.MOMENTUM
+                  : reason.contains("part of the weight gradient") ? Kind.FACTOR : Kind.WEIGHTS);
+    };
+  }
+
+  /// Weights that the worker updates, and their momentum, are sent in the first step alone. In the
+  /// others it has them: they count as released.
+  private void matchHeld(List<Tensor> first) {
+    boolean begins = first.stream().anyMatch(t -> t.kind == Kind.MOMENTUM);
+    for (String layer : run.remote()) {
+      if (run.isHeld(layer)) {
+        assertThat(first)
+            .as("what is sent for the update of %s", layer)
+            .anyMatch(t -> t.kind == Kind.FACTOR && t.layers.contains(layer));
+        if (!begins) {
+          open.remove(held(layer, Kind.WEIGHTS));
+          open.remove(held(layer, Kind.MOMENTUM));
+        }
+      }
+    }
+  }
+
+  private Release held(String layer, Kind kind) {
+    List<Release> found =
+        open.stream()
+            .filter(r -> r.channel() == Channel.WEIGHTS && r.layer().equals(layer))
+            .filter(r -> isOf(kind, r))
+            .toList();
+    assertThat(found).as("%s of %s", kind, layer).hasSize(1);
+    return found.getFirst();
+  }
+
+  /// The basis that was sent is one that is planned, and what the decomposition has.
+  private void assertBasisSent(Tensor sent) {
+    List<Release> found =
+        open.stream()
+            .filter(r -> r.channel() == Channel.BASIS && sent.layers.contains(r.layer()))
+            .filter(r -> r.mechanism() instanceof Release.Uncovered)
+            .filter(r -> r.values() >= sent.values().length)
+            .toList();
+    assertThat(found).as("releases planned for the basis of %s", sent.layers).hasSize(1);
+    float[] basis = Objects.requireNonNull(step.after().get(found.getFirst().layer()));
+    int channels = run.channels(found.getFirst().layer());
+    int kept = basis.length / channels;
+    for (int j = 0; j < sent.values().length / channels - 1; j++) {
+      for (int c = 0; c < channels; c++) {
+        assertThat(sent.values()[j * channels + c]).isEqualTo(basis[c * kept + j]);
+      }
+    }
   }
 
   /// No example's part is above the bound, and of a null example only noise is there, as much as

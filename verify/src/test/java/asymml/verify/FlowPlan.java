@@ -23,6 +23,7 @@ import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.PrivacyConfig;
 import asymml.trusted.train.PrivacyConfig.Drawing;
@@ -47,6 +48,7 @@ import java.util.TreeMap;
 /// @param protect what is accounted for; empty for nothing
 /// @param basis what shared bases are fitted to
 /// @param drawing how batches are drawn
+/// @param update who updates weights
 record FlowPlan(
     RankPolicy rank,
     List<String> trusted,
@@ -56,7 +58,8 @@ record FlowPlan(
     Shield shield,
     Set<Channel> protect,
     Basis basis,
-    Drawing drawing) {
+    Drawing drawing,
+    Update update) {
   /// Small, so that clipped examples end at it.
   static final double CLIP = 1e-3;
 
@@ -129,17 +132,24 @@ record FlowPlan(
       Decomposition decomposition,
       Zoo.Norm norm) {
     List<FlowPlan> all = new ArrayList<>();
-    all.add(
-        new FlowPlan(
-            rank,
-            trusted,
-            mode,
-            decomposition,
-            norm,
-            new Shield.Residual(),
-            Set.of(),
-            Basis.BATCH,
-            Drawing.SHUFFLE));
+    for (Update update : Update.values()) {
+      // The others are refused before there is a plan.
+      if (update == Update.TRUSTED
+          || (norm == Zoo.Norm.BATCH && decomposition == Decomposition.SHARED)) {
+        all.add(
+            new FlowPlan(
+                rank,
+                trusted,
+                mode,
+                decomposition,
+                norm,
+                new Shield.Residual(),
+                Set.of(),
+                Basis.BATCH,
+                Drawing.SHUFFLE,
+                update));
+      }
+    }
     for (Shield shield : List.of(new Shield.Residual(), new Shield.Shares(1))) {
       for (Set<Channel> protect : PROTECTED) {
         for (Basis basis : Basis.values()) {
@@ -148,7 +158,16 @@ record FlowPlan(
             if (shield instanceof Shield.Residual || protect.contains(Channel.GRADIENTS)) {
               all.add(
                   new FlowPlan(
-                      rank, trusted, mode, decomposition, norm, shield, protect, basis, drawing));
+                      rank,
+                      trusted,
+                      mode,
+                      decomposition,
+                      norm,
+                      shield,
+                      protect,
+                      basis,
+                      drawing,
+                      Update.TRUSTED));
             }
           }
         }
@@ -195,7 +214,7 @@ record FlowPlan(
   }
 
   Plan plan() {
-    return Plan.of(graph(), mode, decomposition, rank, trusted);
+    return Plan.of(graph(), mode, decomposition, rank, trusted).updatedBy(graph(), update);
   }
 
   boolean accounted() {
@@ -209,22 +228,24 @@ record FlowPlan(
                 protect, null, new Delta(1e-5), drawing, basis, new PrivacyConfig.Clip.Public())
             : PrivacyConfig.NONE;
     return new TrainConfig(
-        "cnn", // a name: the network is graph()
-        norm,
-        mode,
-        decomposition,
-        rank,
-        trusted,
-        new NoiseStrength.Multiplier(1),
-        new NoiseStrength.None(),
-        1,
-        BATCH,
-        new TrainConfig.Optimizer(0.01f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
-        0,
-        false,
-        1,
-        privacy,
-        shield);
+            "cnn", // a name: the network is graph()
+            norm,
+            mode,
+            decomposition,
+            rank,
+            trusted,
+            new NoiseStrength.Multiplier(1),
+            new NoiseStrength.None(),
+            1,
+            BATCH,
+            new TrainConfig.Optimizer(
+                0.01f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+            0,
+            false,
+            1,
+            privacy,
+            shield)
+        .withUpdate(update);
   }
 
   /// Why a run would be refused.

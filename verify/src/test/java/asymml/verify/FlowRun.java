@@ -85,7 +85,7 @@ final class FlowRun implements AutoCloseable {
       parties.add(new Workers.Party(worker.remote(), door));
     }
     Workers all = new Workers(parties, 1);
-    parameters = new Parameters(graph, new Initializer(5), true);
+    parameters = new Parameters(graph, new Initializer(5), true, plan.heldWeights());
     // It starts with zeros, through which no gradient flows.
     Tensor last = parameters.value("fc.weight");
     SplittableRandom random = new SplittableRandom(6);
@@ -146,10 +146,12 @@ final class FlowRun implements AutoCloseable {
       publicPass.fitBases(context);
     }
     Map<String, float[]> before = bases();
+    context.updateBy(0.01f, 0, 0);
     network.forward(step);
     SoftmaxCrossEntropy.evaluate(
         network.logits(), labels, 0.1f, FlowPlan.BATCH, network.logitsGradient());
     network.backward();
+    var _ = context.fetchWeights(); // waits for updates
     List<Seen> seen = new ArrayList<>();
     for (CapturingWorker worker : workers) {
       seen.add(worker.take());
@@ -178,6 +180,11 @@ final class FlowRun implements AutoCloseable {
     return remote.get(op);
   }
 
+  /// Whether the worker updates a layer's weights.
+  boolean isHeld(String layer) {
+    return parameters.isHeld(layer + ".weight");
+  }
+
   List<String> remote() {
     return remote;
   }
@@ -198,7 +205,7 @@ final class FlowRun implements AutoCloseable {
       String name = graph.nodes().get(i).name();
       float[] returned = step.seen().getFirst().weightGradients().get(remote.indexOf(name));
       for (Parameter p : graph.parameters(i)) {
-        if (p.kind().trained()) {
+        if (p.kind().trained() && !parameters.isHeld(p.name())) {
           double[] rest = toDoubles(parameters.gradient(p.name()).toArray());
           if (p.kind().weight() && returned != null) {
             float[] workers = byParameter(p, returned);

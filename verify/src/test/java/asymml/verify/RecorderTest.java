@@ -21,6 +21,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.rank.RankAnalysis;
 import asymml.trusted.rank.RankReport;
 import asymml.trusted.run.EpochMetrics;
@@ -36,6 +37,7 @@ import asymml.verify.RecordingProxy.Received;
 import asymml.wire.Message;
 import asymml.wire.ProtocolException;
 import asymml.wire.RecordedEvent;
+import asymml.wire.RecordedEvent.Held;
 import asymml.wire.Recording;
 import asymml.wire.Recording.Ending;
 import asymml.wire.WorkerAddress;
@@ -115,29 +117,36 @@ class RecorderTest {
   /// Two epochs of three steps, the first layer trusted; what passed on the way.
   private List<Received> train(
       WorkerAddress.Unix worker, NoiseStrength noise, boolean analysed, Path run) throws Exception {
+    return train(worker, noise, analysed, run, Update.TRUSTED);
+  }
+
+  private List<Received> train(
+      WorkerAddress.Unix worker, NoiseStrength noise, boolean analysed, Path run, Update update)
+      throws Exception {
     System.out.println("seed " + SEED);
     ImageSet train = images(IMAGES, SEED);
     DataSet data =
         new DataSet("tiny", train, images(8, SEED + 1), Normalization.of(train), false, 0);
     TrainConfig config =
         new TrainConfig(
-            "cnn",
-            Zoo.Norm.BATCH,
-            Mode.ASYMML,
-            Decomposition.SHARED,
-            RankPolicy.parse("1/4"),
-            List.of(Plan.FIRST),
-            noise,
-            new NoiseStrength.None(),
-            2,
-            8,
-            new TrainConfig.Optimizer(
-                0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
-            0,
-            false,
-            SEED,
-            PrivacyConfig.NONE,
-            new Shield.Residual());
+                "cnn",
+                Zoo.Norm.BATCH,
+                Mode.ASYMML,
+                Decomposition.SHARED,
+                RankPolicy.parse("1/4"),
+                List.of(Plan.FIRST),
+                noise,
+                new NoiseStrength.None(),
+                2,
+                8,
+                new TrainConfig.Optimizer(
+                    0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
+                0,
+                false,
+                SEED,
+                PrivacyConfig.NONE,
+                new Shield.Residual())
+            .withUpdate(update);
     List<RankReport> reports = new ArrayList<>();
     EpochAnalysis analysis =
         (epoch, step, graph, parameters, normalization) ->
@@ -183,6 +192,13 @@ class RecorderTest {
           case Message.Forward m -> m.opId();
           case Message.BackwardData m -> m.opId();
           case Message.BackwardWeights m -> m.opId();
+          case Message.HoldWeights m -> m.opId();
+          case Message.LoadHeld m -> m.opId();
+          case Message.KeepDirections m -> m.holder();
+          case Message.FoldWeights m -> m.holder();
+          case Message.KeepGradient m -> m.opId();
+          case Message.UpdateWeights m -> m.holder();
+          case Message.FetchHeld m -> m.holder();
           case Message.Hello _, Message.MapRegion _, Message.ExpandMask _, Message.Bye _ -> -1;
         };
     return opId < 0
@@ -202,6 +218,7 @@ class RecorderTest {
           case RecordedEvent.Forward e -> List.of(e.x());
           case RecordedEvent.BackwardData e -> List.of(e.dy());
           case RecordedEvent.BackwardWeights e -> List.of(e.x(), e.dy());
+          case RecordedEvent.Received e -> List.of(e.values());
         };
     return new Brought(
         event.getClass().getSimpleName(),
@@ -229,6 +246,61 @@ class RecorderTest {
             assertThat(op.weights()).hasSize(steps);
             assertComputed(op);
           });
+    }
+  }
+
+  /// Weights that the worker updates are recorded as those that it computes with, and all that came
+  /// for them besides. From what is recorded the weights of the next step follow.
+  @Test
+  void a_recording_of_updates_holds_what_they_follow_from() throws Exception {
+    List<Received> passed;
+    try (WorkerThread worker = new WorkerThread("--record", recording().toString())) {
+      passed =
+          train(
+              worker.address(),
+              new NoiseStrength.Ratio(0.5),
+              false,
+              folder.resolve("run"),
+              Update.WORKER);
+    }
+    try (WorkerView view = WorkerView.open(recording())) {
+      assertThat(view.ending()).isEqualTo(Ending.COMPLETE);
+      for (Held what : Held.values()) {
+        List<List<Float>> sent =
+            passed.stream()
+                .filter(r ->
+                    switch (what) {
+                      case MOMENTUM -> r.request() instanceof Message.HoldWeights;
+                      case DIRECTIONS -> r.request() instanceof Message.KeepDirections;
+                      case FACTOR -> r.request() instanceof Message.UpdateWeights;
+                    })
+                .map(r -> values(r.operands().getLast()))
+                .toList();
+        List<List<Float>> recorded =
+            view.events().stream()
+                .filter(e -> e instanceof RecordedEvent.Received r && r.what() == what)
+                .map(e -> values(e.tensors().getFirst().toArray(ValueLayout.JAVA_FLOAT)))
+                .toList();
+        assertThat(recorded).isNotEmpty().isEqualTo(sent);
+      }
+      assertThat(view.operations())
+          .hasSize(6)
+          .allSatisfy(op -> {
+            assertThat(op.weights()).hasSize(op.shape().batch() == 8 ? 4 : 2);
+            assertComputed(op);
+          });
+      // Those that were sent, and others after each step.
+      List<float[]> held =
+          passed.stream()
+              .filter(r -> r.request() instanceof Message.HoldWeights)
+              .map(r -> r.operands().getFirst())
+              .toList();
+      assertThat(held).hasSize(3);
+      for (int i = 0; i < 3; i++) {
+        List<Tensor> weights = view.operations().get(i).weights();
+        assertThat(weights.getFirst().toArray()).isEqualTo(held.get(i));
+        assertThat(weights.get(1).toArray()).isNotEqualTo(held.get(i));
+      }
     }
   }
 

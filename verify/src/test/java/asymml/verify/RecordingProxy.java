@@ -141,9 +141,16 @@ final class RecordingProxy implements AutoCloseable {
                 case Message.Forward m -> List.of(floats(m.x()));
                 case Message.BackwardData m -> List.of(floats(m.dy()));
                 case Message.BackwardWeights m -> List.of(floats(m.x()), floats(m.dy()));
+                case Message.HoldWeights m -> List.of(floats(m.weights()), floats(m.velocity()));
+                case Message.KeepDirections m -> List.of(floats(m.directions()));
+                case Message.KeepGradient m -> List.of(floats(m.x()), floats(m.dy()));
+                case Message.UpdateWeights m -> List.of(floats(m.factor()));
                 case Message.Hello _,
                     Message.MapRegion _,
                     Message.DefineOp _,
+                    Message.LoadHeld _,
+                    Message.FoldWeights _,
+                    Message.FetchHeld _,
                     Message.ExpandMask _,
                     Message.Bye _ ->
                     List.of();

@@ -202,7 +202,7 @@ class SharesTest {
               operands.add(dy.toArray(ValueLayout.JAVA_FLOAT));
           case RecordedEvent.BackwardWeights _ ->
               throw new AssertionError("weight gradients are computed on the trusted side");
-          case RecordedEvent.DefineOp _, RecordedEvent.LoadWeights _ -> {}
+          case RecordedEvent.DefineOp _, RecordedEvent.LoadWeights _, RecordedEvent.Received _ -> {}
         }
       }
     }

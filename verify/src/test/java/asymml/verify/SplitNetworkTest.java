@@ -2,7 +2,6 @@ package asymml.verify;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import asymml.model.Graph;
@@ -32,6 +31,7 @@ import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.split.SplitContext;
 import asymml.trusted.split.Workers;
 import java.util.ArrayList;
@@ -67,6 +67,9 @@ class SplitNetworkTest {
   /// differs from itself on two by 3e-3 after three steps, and by 3e-2 after four.
   private static final float LEARNING_RATE = 1e-4f;
 
+  private static final float MOMENTUM = 0.9f;
+  private static final float WEIGHT_DECAY = 5e-4f;
+
   private static final ReleaseTerms EXACT =
       new ReleaseTerms.Unaccounted(new NoiseStrength.None(), "not accounted for");
 
@@ -81,7 +84,8 @@ class SplitNetworkTest {
   }
 
   /// What a short training run computed.
-  private record Trace(List<Double> losses, Map<String, float[]> firstGradients) {}
+  private record Trace(
+      List<Double> losses, Map<String, float[]> firstGradients, Map<String, float[]> parameters) {}
 
   @ParameterizedTest
   @CsvSource({
@@ -105,6 +109,35 @@ class SplitNetworkTest {
       String model, Decomposition decomposition, int batch) throws Exception {
     Graph graph = smooth(Zoo.build(model, DATA.train().shape(), 10, Zoo.Norm.BATCH));
     compare(graph, asymml(graph, decomposition, "1/8"), batch, 1, ROUNDING);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "resnet20, 1/8, 16, 1",
+    "resnet20, energy:0.2, 16, 3",
+    "vgg16, 1/8, 32, 1",
+    "cnn, schedule:2:32, 13, 1",
+  })
+  void weights_that_the_worker_updates_train_like_unsplit(
+      String model, String rank, int batch, int chunks) throws Exception {
+    Graph graph = Zoo.build(model, DATA.train().shape(), 10, Zoo.Norm.BATCH);
+    Plan here = asymml(graph, Decomposition.SHARED, rank);
+    Plan there = here.updatedBy(graph, Update.WORKER);
+    assertThat(there.heldWeights()).isNotEmpty();
+    Trace unsplit = train(graph, Plan.trusted(graph), batch, 5, null, List.of());
+    Trace updatedHere;
+    Trace updatedThere;
+    try (LocalWorker first = new LocalWorker();
+        LocalWorker second = new LocalWorker()) {
+      Planner training = SplitNetworkTest::training;
+      updatedHere = train(training, graph, here, batch, 5, EXACT, List.of(first), chunks);
+      updatedThere = train(training, graph, there, batch, 5, EXACT, List.of(second), chunks);
+    }
+    assertClose(updatedThere, unsplit, 5, ONE_FLIP);
+    // The worker does in the same order what the trusted side does otherwise.
+    assertThat(updatedThere.losses).isEqualTo(updatedHere.losses);
+    updatedHere.parameters.forEach((name, expected) ->
+        assertThat(updatedThere.parameters.get(name)).as(name).isEqualTo(expected));
   }
 
   /// Batches that three workers share unevenly, in chunks too, and one that is too small for all of
@@ -300,10 +333,14 @@ class SplitNetworkTest {
         workers.isEmpty()
             ? null
             : new Workers(
-                workers.stream().map(LocalWorker::party).toList(), chunks, Verification.EVERY);
+                workers.stream().map(LocalWorker::party).toList(),
+                chunks,
+                plan.update() == Update.TRUSTED ? Verification.EVERY : Verification.OFF);
     List<Double> losses = new ArrayList<>();
     Map<String, float[]> gradients = new HashMap<>();
-    try (Parameters parameters = new Parameters(graph, new Initializer(SEED), true);
+    Map<String, float[]> last = new HashMap<>();
+    try (Parameters parameters =
+            new Parameters(graph, new Initializer(SEED), true, plan.heldWeights());
         SplitContext context =
             parties == null || terms == null
                 ? null
@@ -315,29 +352,55 @@ class SplitNetworkTest {
       int[] labels = new int[batch];
       for (int step = 0; step < steps; step++) {
         fill(network.input(), labels, step);
+        if (context != null) {
+          context.updateBy(LEARNING_RATE, MOMENTUM, WEIGHT_DECAY);
+        }
         network.forward(step);
         losses.add(
             SoftmaxCrossEntropy.evaluate(network.logits(), labels, 0, network.logitsGradient())
                 .meanLoss());
         network.backward();
-        for (Parameter p : parameters.all()) {
-          if (p.kind().trained()) {
-            if (step == 0 && p.kind().weight()) {
-              gradients.put(p.name(), parameters.gradient(p.name()).toArray());
-            }
-            Elementwise.sgd(
-                parameters.value(p.name()),
-                parameters.velocity(p.name()),
-                parameters.gradient(p.name()),
-                LEARNING_RATE,
-                0.9f,
-                5e-4f);
-          }
+        if (step == 0) {
+          gradients.putAll(gradients(parameters, context));
         }
-        parameters.changed();
+        parameters.update(LEARNING_RATE, MOMENTUM, WEIGHT_DECAY);
       }
+      if (context != null) {
+        context.fetchWeights();
+      }
+      parameters.all().forEach(p -> last.put(p.name(), parameters.value(p.name()).toArray()));
     }
-    return new Trace(losses, gradients);
+    return new Trace(losses, gradients, last);
+  }
+
+  /// Gradients of the first step. Of weights that the worker updates they follow from what momentum
+  /// they have after it: `v = g + weightDecay w`.
+  private static Map<String, float[]> gradients(
+      Parameters parameters, @Nullable SplitContext context) throws Exception {
+    Map<String, float[]> before = new HashMap<>();
+    List<String> weights =
+        parameters.all().stream()
+            .filter(p -> p.kind().trained() && p.kind().weight())
+            .map(Parameter::name)
+            .toList();
+    for (Parameter p : parameters.all()) {
+      before.put(p.name(), new Initializer(SEED).values(p));
+    }
+    if (context != null) {
+      context.fetchWeights();
+    }
+    Map<String, float[]> gradients = new HashMap<>();
+    for (String name : weights) {
+      float[] gradient =
+          (parameters.isHeld(name) ? parameters.velocity(name) : parameters.gradient(name))
+              .toArray();
+      float[] start = Objects.requireNonNull(before.get(name));
+      for (int i = 0; i < gradient.length && parameters.isHeld(name); i++) {
+        gradient[i] -= WEIGHT_DECAY * start[i];
+      }
+      gradients.put(name, gradient);
+    }
+    return gradients;
   }
 
   /// The generated images, normalised: feature maps of smooth noise would be degenerate, and batch

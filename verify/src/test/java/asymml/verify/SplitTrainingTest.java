@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import asymml.model.SafeTensors;
 import asymml.model.Shape;
 import asymml.model.Zoo;
 import asymml.trusted.boundary.ReleaseDoor;
@@ -18,6 +19,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.MetricsLog;
@@ -37,8 +39,10 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.function.IntConsumer;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -275,6 +279,47 @@ class SplitTrainingTest {
     }
     run(SHARED, stopped, true, silent());
     assertSame(stopped, whole);
+  }
+
+  /// The worker does in the same order what the trusted side does otherwise.
+  @Test
+  void a_run_whose_worker_updates_weights_gives_the_parameters_of_one_that_updates_them_here()
+      throws Exception {
+    RunLayout there = fresh("there");
+    RunLayout one = fresh("one");
+    TrainConfig config = SHARED.withUpdate(Update.WORKER);
+    assertThat(run(config, there, false, keepAfter(1, there, one)))
+        .isEqualTo(Trainer.Outcome.FINISHED);
+    assertThat(metrics(there).stream().map(m -> m.subList(0, 6)).toList())
+        .isEqualTo(metrics(whole).stream().map(m -> m.subList(0, 6)).toList());
+    Map<String, float[]> expected = tensors(whole);
+    Map<String, float[]> actual = tensors(there);
+    assertThat(actual.keySet()).isEqualTo(expected.keySet());
+    expected.forEach((name, values) -> assertThat(actual.get(name)).as(name).isEqualTo(values));
+    // From the first epoch's checkpoint, with a new worker.
+    assertThat(run(config, one, true, silent())).isEqualTo(Trainer.Outcome.FINISHED);
+    assertThat(one.checkpoint()).hasSameBinaryContentAs(there.checkpoint());
+    // And from the middle of an epoch.
+    RunLayout stopped = fresh("stopped-there");
+    int[] steps = {0};
+    try (LocalWorker worker = new LocalWorker();
+        Trainer trainer = new Trainer(config, DATA, worker.remote, worker.door)) {
+      Listening counting = new Listening(count -> steps[0] = count, _ -> {});
+      assertThat(trainer.run(stopped, false, counting, () -> steps[0] >= STEPS + 2))
+          .isEqualTo(Trainer.Outcome.STOPPED);
+    }
+    assertThat(run(config, stopped, true, silent())).isEqualTo(Trainer.Outcome.FINISHED);
+    assertThat(stopped.checkpoint()).hasSameBinaryContentAs(there.checkpoint());
+    assertThatThrownBy(() -> run(SHARED, stopped, true, silent()))
+        .isInstanceOfAny(TrainingException.class, IllegalArgumentException.class);
+  }
+
+  private static Map<String, float[]> tensors(RunLayout layout) throws IOException {
+    Map<String, float[]> tensors = new TreeMap<>();
+    SafeTensors.read(layout.checkpoint())
+        .tensors()
+        .forEach(t -> tensors.put(t.name(), t.toArray()));
+    return tensors;
   }
 
   @Test

@@ -16,6 +16,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.EpochAnalysis;
@@ -98,7 +99,11 @@ class TranscriptFuzzTest {
 
   /// Both directions of a run.
   private record Recording(
-      Transcript toWorker, Transcript fromWorker, long sharedBytes, Encoding encoding) {
+      Transcript toWorker,
+      Transcript fromWorker,
+      long sharedBytes,
+      Encoding encoding,
+      Update update) {
     List<Long> requests() {
       return toWorker.parts().stream().map(Transcript.Part::sequence).distinct().toList();
     }
@@ -117,9 +122,11 @@ class TranscriptFuzzTest {
 
   @BeforeAll
   static void record() throws Exception {
-    RECORDINGS.add(record(false, Encoding.FLOAT32));
-    RECORDINGS.add(record(true, Encoding.FLOAT32));
-    RECORDINGS.add(record(true, Encoding.BFLOAT16));
+    RECORDINGS.add(record(false, Encoding.FLOAT32, Update.TRUSTED));
+    RECORDINGS.add(record(true, Encoding.FLOAT32, Update.TRUSTED));
+    RECORDINGS.add(record(true, Encoding.BFLOAT16, Update.TRUSTED));
+    RECORDINGS.add(record(false, Encoding.FLOAT32, Update.WORKER));
+    RECORDINGS.add(record(true, Encoding.FLOAT32, Update.WORKER));
   }
 
   @AfterAll
@@ -127,7 +134,8 @@ class TranscriptFuzzTest {
     THREADS.shutdownNow();
   }
 
-  private static Recording record(boolean streamed, Encoding encoding) throws Exception {
+  private static Recording record(boolean streamed, Encoding encoding, Update update)
+      throws Exception {
     Path socket = folder.resolve("socket");
     CompletableFuture<Boolean> listening = new CompletableFuture<>();
     Future<Long> worker =
@@ -138,37 +146,39 @@ class TranscriptFuzzTest {
         });
     listening.get(LIMIT_MINUTES, TimeUnit.MINUTES);
     RecordedTransport transport = new RecordedTransport(UnixTransport.connect(socket), streamed);
-    train(transport, encoding);
+    train(transport, encoding, update);
     assertThat(worker.get(LIMIT_MINUTES, TimeUnit.MINUTES)).isZero();
     return new Recording(
         Transcript.of(transport.written(), encoding),
         Transcript.of(transport.read(), encoding),
         transport.sharedBytes(),
-        encoding);
+        encoding,
+        update);
   }
 
   /// Two epochs of two steps.
-  private static void train(Transport transport, Encoding encoding)
+  private static void train(Transport transport, Encoding encoding, Update update)
       throws ProtocolException, TrainingException, IOException {
     TrainConfig config =
         new TrainConfig(
-            "cnn",
-            Zoo.Norm.BATCH,
-            Mode.ASYMML,
-            Decomposition.SHARED,
-            RankPolicy.parse("1/4"),
-            List.of(Plan.FIRST),
-            new NoiseStrength.None(),
-            new NoiseStrength.None(),
-            2,
-            6,
-            new TrainConfig.Optimizer(
-                0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
-            0,
-            false,
-            FIRST_SEED,
-            PrivacyConfig.NONE,
-            new Shield.Residual());
+                "cnn",
+                Zoo.Norm.BATCH,
+                Mode.ASYMML,
+                Decomposition.SHARED,
+                RankPolicy.parse("1/4"),
+                List.of(Plan.FIRST),
+                new NoiseStrength.None(),
+                new NoiseStrength.None(),
+                2,
+                6,
+                new TrainConfig.Optimizer(
+                    0.02f, 0.9f, 5e-4f, TrainConfig.Schedule.COSINE, 0, List.of(), 0.1f),
+                0,
+                false,
+                FIRST_SEED,
+                PrivacyConfig.NONE,
+                new Shield.Residual())
+            .withUpdate(update);
     Path directory = Files.createTempDirectory(folder, "run");
     RunLayout layout = new RunLayout(directory);
     Files.createDirectories(layout.events());
@@ -224,7 +234,8 @@ class TranscriptFuzzTest {
       if (one.sharedBytes == 0) {
         train(
             ReplayedPeer.worker(one.fromWorker, one.requests(), 0, one.encoding, random),
-            one.encoding);
+            one.encoding,
+            one.update);
       }
     }
   }
@@ -285,7 +296,8 @@ class TranscriptFuzzTest {
                       recording.sharedBytes,
                       recording.encoding,
                       random),
-                  recording.encoding);
+                  recording.encoding,
+                  recording.update);
             } catch (ProtocolException e) {
               assertThat(e.getMessage()).matches(ONE_LINE);
               end[0] = "blamed";

@@ -28,6 +28,13 @@ public final class Codec {
   private static final byte BACKWARD_WEIGHTS = 7;
   private static final byte BYE = 8;
   private static final byte EXPAND_MASK = 9;
+  private static final byte HOLD_WEIGHTS = 10;
+  private static final byte LOAD_HELD = 11;
+  private static final byte KEEP_DIRECTIONS = 12;
+  private static final byte FOLD_WEIGHTS = 13;
+  private static final byte KEEP_GRADIENT = 14;
+  private static final byte UPDATE_WEIGHTS = 15;
+  private static final byte FETCH_HELD = 17;
   private static final byte PAYLOAD = 16;
   private static final byte WELCOME = 32;
   private static final byte DONE = 33;
@@ -57,6 +64,20 @@ public final class Codec {
       case Message.Forward m -> putSlots(out.putInt(m.opId()), m.x(), m.y());
       case Message.BackwardData m -> putSlots(out.putInt(m.opId()), m.dy(), m.dx());
       case Message.BackwardWeights m -> putSlots(out.putInt(m.opId()), m.x(), m.dy(), m.dw());
+      case Message.HoldWeights m -> putSlots(out.putInt(m.opId()), m.weights(), m.velocity());
+      case Message.LoadHeld m -> out.putInt(m.opId()).putInt(m.holder());
+      case Message.KeepDirections m -> putSlots(out.putInt(m.holder()), m.directions());
+      case Message.FoldWeights m -> putSlots(out.putInt(m.holder()), m.folded());
+      case Message.KeepGradient m ->
+          putSlots(out.putInt(m.opId()).putInt(m.holder()), m.x(), m.dy());
+      case Message.UpdateWeights m -> {
+        putSlots(out.putInt(m.holder()), m.factor());
+        out.putFloat(m.rate()).putFloat(m.momentum()).putFloat(m.weightDecay());
+      }
+      case Message.FetchHeld m -> {
+        out.putInt(m.holder()).put((byte) (m.momentum() ? 1 : 0));
+        putSlots(out, m.values());
+      }
       case Message.ExpandMask m -> {
         putSlots(out, m.masks());
         out.putInt(m.examples()).putDouble(m.deviation());
@@ -134,6 +155,16 @@ public final class Codec {
       case BACKWARD_DATA -> new Message.BackwardData(sequence, in.getInt(), slot(in), slot(in));
       case BACKWARD_WEIGHTS ->
           new Message.BackwardWeights(sequence, in.getInt(), slot(in), slot(in), slot(in));
+      case HOLD_WEIGHTS -> new Message.HoldWeights(sequence, in.getInt(), slot(in), slot(in));
+      case LOAD_HELD -> new Message.LoadHeld(sequence, in.getInt(), in.getInt());
+      case KEEP_DIRECTIONS -> new Message.KeepDirections(sequence, in.getInt(), slot(in));
+      case FOLD_WEIGHTS -> new Message.FoldWeights(sequence, in.getInt(), slot(in));
+      case KEEP_GRADIENT ->
+          new Message.KeepGradient(sequence, in.getInt(), in.getInt(), slot(in), slot(in));
+      case UPDATE_WEIGHTS ->
+          new Message.UpdateWeights(
+              sequence, in.getInt(), slot(in), in.getFloat(), in.getFloat(), in.getFloat());
+      case FETCH_HELD -> new Message.FetchHeld(sequence, in.getInt(), flag(in.get()), slot(in));
       case EXPAND_MASK ->
           new Message.ExpandMask(sequence, slot(in), in.getInt(), in.getDouble(), key(in));
       case BYE -> new Message.Bye(sequence);
@@ -160,6 +191,13 @@ public final class Codec {
       case Message.Forward _ -> FORWARD;
       case Message.BackwardData _ -> BACKWARD_DATA;
       case Message.BackwardWeights _ -> BACKWARD_WEIGHTS;
+      case Message.HoldWeights _ -> HOLD_WEIGHTS;
+      case Message.LoadHeld _ -> LOAD_HELD;
+      case Message.KeepDirections _ -> KEEP_DIRECTIONS;
+      case Message.FoldWeights _ -> FOLD_WEIGHTS;
+      case Message.KeepGradient _ -> KEEP_GRADIENT;
+      case Message.UpdateWeights _ -> UPDATE_WEIGHTS;
+      case Message.FetchHeld _ -> FETCH_HELD;
       case Message.ExpandMask _ -> EXPAND_MASK;
       case Message.Bye _ -> BYE;
       case Message.Payload _ -> PAYLOAD;
@@ -177,6 +215,14 @@ public final class Codec {
 
   private static Slot slot(ByteBuffer in) {
     return new Slot(in.getLong(), in.getLong());
+  }
+
+  private static boolean flag(byte code) throws ProtocolException {
+    return switch (code) {
+      case 0 -> false;
+      case 1 -> true;
+      default -> throw new ProtocolException("the peer sent a flag that is neither 0 nor 1");
+    };
   }
 
   private static byte encoding(Encoding encoding) {

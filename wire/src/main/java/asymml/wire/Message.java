@@ -9,7 +9,7 @@ package asymml.wire;
 /// not, a [Payload] brings the slot's bytes before the message that needs them.
 public sealed interface Message {
   /// The version of the protocol that these records are.
-  int PROTOCOL_VERSION = 6;
+  int PROTOCOL_VERSION = 7;
 
   /// The largest step from the number of a request to that of the next.
   int MAX_SEQUENCE_STEP = 1 << 30;
@@ -131,6 +131,119 @@ public sealed interface Message {
     public BackwardWeights {
       checkSequence(sequence);
       checkOpId(opId);
+    }
+  }
+
+  /// Asks the worker to hold weights and their momentum, and to update them from now on
+  /// ([UpdateWeights]); it keeps copies. They go by the number of an operation of their shape, and
+  /// replace those that it held under this number before.
+  ///
+  /// @param sequence its number
+  /// @param opId the operation's number
+  /// @param weights where W `[O, kH, kW, C]` stands
+  /// @param velocity where the momentum, of the same shape, stands
+  record HoldWeights(long sequence, int opId, Slot weights, Slot velocity) implements Request {
+    /// Checks the numbers.
+    public HoldWeights {
+      checkSequence(sequence);
+      checkOpId(opId);
+    }
+  }
+
+  /// Asks the worker to take weights that it holds as an operation's, as [LoadWeights] does those
+  /// that are sent.
+  ///
+  /// @param sequence its number
+  /// @param opId the operation's number
+  /// @param holder the operation that they are held under, of the same weights' shape
+  record LoadHeld(long sequence, int opId, int holder) implements Request {
+    /// Checks the numbers.
+    public LoadHeld {
+      checkSequence(sequence);
+      checkOpId(opId);
+      checkOpId(holder);
+    }
+  }
+
+  /// Asks the worker to keep the directions that held weights are folded with; it keeps a copy.
+  ///
+  /// @param sequence its number
+  /// @param holder the operation that they are held under
+  /// @param directions where D `[m, C]` stands, m from 1 to C + 1
+  record KeepDirections(long sequence, int holder, Slot directions) implements Request {
+    /// Checks the numbers.
+    public KeepDirections {
+      checkSequence(sequence);
+      checkOpId(holder);
+    }
+  }
+
+  /// Asks for held weights folded with their directions, `W D^T`.
+  ///
+  /// @param sequence its number
+  /// @param holder the operation that they are held under
+  /// @param folded where they go, `[O, kH, kW, m]`
+  record FoldWeights(long sequence, int holder, Slot folded) implements Request {
+    /// Checks the numbers.
+    public FoldWeights {
+      checkSequence(sequence);
+      checkOpId(holder);
+    }
+  }
+
+  /// Asks the worker to compute, and keep, its part of the gradient of held weights, `dY (x) X`.
+  ///
+  /// @param sequence its number
+  /// @param opId the operation's number
+  /// @param holder the operation that the weights are held under, of the same weights' shape
+  /// @param x where X `[N, H, W, C]` stands
+  /// @param dy where dY `[N, OH, OW, O]` stands
+  record KeepGradient(long sequence, int opId, int holder, Slot x, Slot dy) implements Request {
+    /// Checks the numbers.
+    public KeepGradient {
+      checkSequence(sequence);
+      checkOpId(opId);
+      checkOpId(holder);
+    }
+  }
+
+  /// Asks the worker for a step of stochastic gradient descent with momentum on held weights. Their
+  /// gradient is the part that it keeps and `G D`, G the other part in terms of the directions.
+  ///
+  /// @param sequence its number
+  /// @param holder the operation that they are held under
+  /// @param factor where G `[O, kH, kW, m]` stands
+  /// @param rate the learning rate, at least 0 and finite
+  /// @param momentum 0 to below 1
+  /// @param weightDecay at least 0 and finite
+  record UpdateWeights(
+      long sequence, int holder, Slot factor, float rate, float momentum, float weightDecay)
+      implements Request {
+    /// Checks the ranges above.
+    public UpdateWeights {
+      checkSequence(sequence);
+      checkOpId(holder);
+      if (!(rate >= 0 && Float.isFinite(rate))
+          || !(momentum >= 0 && momentum < 1)
+          || !(weightDecay >= 0 && Float.isFinite(weightDecay))) {
+        throw new IllegalArgumentException(
+            "no step has the rate %s, momentum %s and weight decay %s"
+                .formatted(rate, momentum, weightDecay));
+      }
+    }
+  }
+
+  /// Asks for held weights, or their momentum, as they are.
+  ///
+  /// @param sequence its number
+  /// @param holder the operation that they are held under
+  /// @param momentum whether it is the momentum
+  /// @param values where they go, `[O, kH, kW, C]`
+  record FetchHeld(long sequence, int holder, boolean momentum, Slot values) implements Request {
+    /// Checks the numbers.
+    public FetchHeld {
+      checkSequence(sequence);
+      checkOpId(holder);
     }
   }
 

@@ -86,4 +86,27 @@ public sealed interface RecordedEvent {
       return List.of(x, dy, dw);
     }
   }
+
+  /// What comes for weights that a worker holds and updates, beside the weights.
+  enum Held {
+    /// Their momentum, `[O, kH, kW, C]`.
+    MOMENTUM,
+    /// The directions D that they are folded with, `[m, C]`.
+    DIRECTIONS,
+    /// The factor G of the trusted side's part of their gradient, `[O, kH, kW, m]`.
+    FACTOR
+  }
+
+  /// Something came for weights that are held.
+  ///
+  /// @param nanos when
+  /// @param opId the operation that they are held under
+  /// @param what it is
+  /// @param values its values
+  record Received(long nanos, int opId, Held what, MemorySegment values) implements RecordedEvent {
+    @Override
+    public List<MemorySegment> tensors() {
+      return List.of(values);
+    }
+  }
 }

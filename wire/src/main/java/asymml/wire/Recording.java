@@ -1,5 +1,6 @@
 package asymml.wire;
 
+import asymml.wire.RecordedEvent.Held;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -192,6 +193,9 @@ public final class Recording implements AutoCloseable {
                 tensor(at, 1, op.outputFloats()),
                 tensor(at, 2, op.weightFloats())));
       }
+      case RecordingFormat.MOMENTUM -> addReceived(at, nanos, opId, Held.MOMENTUM);
+      case RecordingFormat.DIRECTIONS -> addReceived(at, nanos, opId, Held.DIRECTIONS);
+      case RecordingFormat.FACTOR -> addReceived(at, nanos, opId, Held.FACTOR);
       case RecordingFormat.END -> {
         readEnd(at);
         return false;
@@ -199,6 +203,22 @@ public final class Recording implements AutoCloseable {
       default -> throw damaged(at, "has a block of unknown type " + type(at));
     }
     return true;
+  }
+
+  private void addReceived(long at, long nanos, int opId, Held what) throws IOException {
+    OpDescriptor op = defined(at, opId);
+    MemorySegment values = tensor(at, 0);
+    long floats = values.byteSize() / Float.BYTES;
+    boolean fits =
+        switch (what) {
+          case MOMENTUM -> floats == op.weightFloats();
+          case DIRECTIONS -> floats % op.inChannels() == 0;
+          case FACTOR -> floats % (op.weightFloats() / op.inChannels()) == 0;
+        };
+    if (!fits) {
+      throw damaged(at, "has a tensor that does not fit its op");
+    }
+    events.add(new RecordedEvent.Received(nanos, opId, what, values));
   }
 
   private void readEnd(long at) throws IOException {
@@ -232,12 +252,16 @@ public final class Recording implements AutoCloseable {
     return op;
   }
 
-  private MemorySegment tensor(long at, int index, long floats) throws IOException {
+  private MemorySegment tensor(long at, int index) throws IOException {
     long number = argument(at, index);
     if (number < 0 || number >= tensors.size()) {
       throw damaged(at, "names tensor " + number + " of " + tensors.size());
     }
-    MemorySegment tensor = tensors.get((int) number);
+    return tensors.get((int) number);
+  }
+
+  private MemorySegment tensor(long at, int index, long floats) throws IOException {
+    MemorySegment tensor = tensor(at, index);
     if (tensor.byteSize() != floats * Float.BYTES) {
       throw damaged(at, "has a tensor that does not fit its op");
     }

@@ -30,6 +30,9 @@ final class RecordingFormat {
   static final int BACKWARD_DATA = 5;
   static final int BACKWARD_WEIGHTS = 6;
   static final int END = 7;
+  static final int MOMENTUM = 8;
+  static final int DIRECTIONS = 9;
+  static final int FACTOR = 10;
 
   /// Arguments of [#END]: nothing is missing, or the limit was reached.
   static final long COMPLETE = 0;
@@ -56,6 +59,9 @@ final class RecordingFormat {
       type 5, input gradient: int64 tensors dY dX
       type 6, weight gradient: int64 tensors X dY dW
       type 7, the end: int64 reason (0 complete, 1 truncated at the size limit), int64 events before it
+      type 8, for weights that are updated here, momentum: int64 tensor V [O,kH,kW,C]
+      type 9, directions that they are folded with: int64 tensor D [m,C]
+      type 10, the other part of their gradient, G D: int64 tensor G [O,kH,kW,m]
       """;
 
   private RecordingFormat() {}

@@ -196,6 +196,12 @@ public final class RecordingWriter implements AutoCloseable {
           case RecordedEvent.Forward _ -> RecordingFormat.FORWARD;
           case RecordedEvent.BackwardData _ -> RecordingFormat.BACKWARD_DATA;
           case RecordedEvent.BackwardWeights _ -> RecordingFormat.BACKWARD_WEIGHTS;
+          case RecordedEvent.Received e ->
+              switch (e.what()) {
+                case MOMENTUM -> RecordingFormat.MOMENTUM;
+                case DIRECTIONS -> RecordingFormat.DIRECTIONS;
+                case FACTOR -> RecordingFormat.FACTOR;
+              };
         };
     begin(type, event.opId(), event.nanos());
     if (event instanceof RecordedEvent.DefineOp(long _, int _, OpDescriptor op)) {

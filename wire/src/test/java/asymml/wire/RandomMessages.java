@@ -20,7 +20,8 @@ final class RandomMessages {
   Message next() {
     long sequence = random.nextLong() & Long.MAX_VALUE;
     int opId = random.nextInt(Message.MAX_OP_ID + 1);
-    return switch (random.nextInt(13)) {
+    int holder = random.nextInt(Message.MAX_OP_ID + 1);
+    return switch (random.nextInt(20)) {
       case 0 -> new Message.Hello(sequence, random.nextInt());
       case 1 -> mapRegion(sequence);
       case 2 -> new Message.DefineOp(sequence, opId, op());
@@ -42,6 +43,20 @@ final class RandomMessages {
             new MaskKey(
                 random.nextLong(), random.nextLong(), random.nextLong(), random.nextLong()));
       }
+      case 12 -> new Message.HoldWeights(sequence, opId, slot(), slot());
+      case 13 -> new Message.LoadHeld(sequence, opId, holder);
+      case 14 -> new Message.KeepDirections(sequence, holder, slot());
+      case 15 -> new Message.FoldWeights(sequence, holder, slot());
+      case 16 -> new Message.KeepGradient(sequence, opId, holder, slot(), slot());
+      case 17 ->
+          new Message.UpdateWeights(
+              sequence,
+              holder,
+              slot(),
+              random.nextFloat(1e9f),
+              random.nextFloat(),
+              random.nextFloat(1e9f));
+      case 18 -> new Message.FetchHeld(sequence, holder, random.nextBoolean(), slot());
       default -> new Message.Failed(sequence, text());
     };
   }

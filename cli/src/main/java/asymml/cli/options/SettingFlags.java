@@ -128,6 +128,13 @@ public final class SettingFlags {
             "RANK",
             "Rank of the trusted part of a layer's input: 8, 1/8 (of the channels),"
                 + " schedule:2:32, or energy:0.1:1/2 (default: 1/8, with --shield shares 0).")
+        .flag(
+            "update",
+            "PARTY",
+            "Who updates the weights of split layers: trusted, or worker, which then holds them:"
+                + " less work and memory here, and the worker also learns the basis and each"
+                + " step's exact weight gradient. Only with --decomposer shared, --norm batch, one"
+                + " worker, and nothing protected or verified (default: ${DEFAULT-VALUE}).")
         .list(
             "trusted-layers",
             "LAYERS",

@@ -17,6 +17,7 @@ import asymml.trusted.data.DataLimits;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.plan.Update;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -38,6 +39,7 @@ public final class Values {
   public static CommandLine readBy(CommandLine line) {
     return line.registerConverter(Mode.class, oneOf(Mode.values(), Mode::label))
         .registerConverter(Decomposition.class, oneOf(Decomposition.values(), Decomposition::label))
+        .registerConverter(Update.class, oneOf(Update.values(), Update::label))
         .registerConverter(
             Zoo.Norm.class, oneOf(Zoo.Norm.values(), norm -> norm.name().toLowerCase(Locale.ROOT)))
         .registerConverter(

@@ -15,6 +15,7 @@ import asymml.trusted.bench.StepCost;
 import asymml.trusted.check.Verification;
 import asymml.trusted.ops.StepProfile.Phase;
 import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Update;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Locale;
@@ -66,6 +67,7 @@ public record BenchTable(BenchSpec spec, PrintWriter out) {
         "worker   "
             + worker
             + (chunks == 1 ? "" : ", batches in %s chunks".formatted(chunks))
+            + (spec.split().update() == Update.WORKER ? ", updates weights of split layers" : "")
             + (spec.processes().verification().equals(Verification.OFF)
                 ? ""
                 : ", results checked: " + spec.processes().verification()));

@@ -29,6 +29,7 @@ final class AttackContext {
   static final String NOT_SGD =
       "gradients are found from successive weights by the rule of SGD, and the run has another";
 
+  private final WorkerView view;
   private final FirstStep truth;
   private final TrainConfig config;
   private final ReleasedNoise noise;
@@ -58,6 +59,7 @@ final class AttackContext {
       DataSet data,
       int publicImages,
       int layers) {
+    this.view = view;
     this.truth = truth;
     this.config = config;
     this.data = data;
@@ -94,6 +96,11 @@ final class AttackContext {
               + architecture.name(node)
               + " are not those that the run's seed gives");
     }
+  }
+
+  /// What is attacked.
+  WorkerView view() {
+    return view;
   }
 
   FirstStep truth() {

@@ -109,6 +109,10 @@ final class LayerAttacks {
       return;
     }
     solve(node, pass.dy(), "own dW", GradientSolve.ofWorker(pass));
+    GradientSolve.Gradient whole = GradientSolve.ofUpdate(context.view(), op);
+    if (whole != null) {
+      solve(node, pass.dy(), "update", whole);
+    }
     if (architecture.standardises(node)) {
       context.note(
           AttackName.GRADIENT_SOLVE, node, "standardised weights do not show the optimiser's step");

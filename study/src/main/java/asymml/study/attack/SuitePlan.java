@@ -7,6 +7,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.PrivacyConfig;
 import java.util.Collection;
@@ -53,6 +54,11 @@ public record SuitePlan(String name, String words, UnaryOperator<TrainingSpec> c
         noise("3", "as base, noise 3 times the residual"),
         rank("1/16"),
         rank("1/4"),
+        new SuitePlan(
+            "update-worker",
+            "as base, but the worker updates the weights of split layers: it receives bases and the"
+                + " trusted part of each weight gradient",
+            spec -> spec.withTraining(spec.training().withUpdate(Update.WORKER))),
         new SuitePlan(
             "gradients-noised",
             "as base, noise 0.3 of residuals and of output gradients; with the group norm, the"

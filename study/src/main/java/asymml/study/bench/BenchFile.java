@@ -76,6 +76,7 @@ public record BenchFile(BenchSpec spec, MachineRates rates, String version) {
     facts.put("trustedLayers", spec.split().trustedLayers());
     facts.put("shield", spec.split().shield().toString());
     facts.put("noiseRatio", spec.split().noiseRatio());
+    facts.put("update", spec.split().update().label());
     facts.put("worker", spec.processes().device());
     facts.put("chunks", spec.processes().chunks());
     facts.put("verify", spec.processes().verification().toString());

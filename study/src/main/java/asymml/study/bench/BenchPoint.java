@@ -44,7 +44,9 @@ public record BenchPoint(
     Map<Mode, Plan> plans = new LinkedHashMap<>();
     for (Mode mode : split.modes()) {
       plans.put(
-          mode, Plan.of(graph, mode, split.decomposition(), split.rank(), split.trustedLayers()));
+          mode,
+          Plan.of(graph, mode, split.decomposition(), split.rank(), split.trustedLayers())
+              .updatedBy(graph, split.update()));
     }
     return new BenchPoint(
         graph, network.batchSize(), split.rank(), spec.processes().verification(), plans);

@@ -10,6 +10,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -29,9 +30,27 @@ public record BenchSpec(
   ///   for a part of a batch
   public BenchSpec {
     terms(split);
+    if (split.update() == Update.WORKER) {
+      requireUpdate(split, processes, inference);
+    }
     if (split.shield().masks() && processes.chunks() > 1) {
       throw new IllegalArgumentException(
           "chunks do not go with masks: masks are made for a whole batch");
+    }
+  }
+
+  private static void requireUpdate(Split split, Processes processes, boolean inference) {
+    String without =
+        split.shield().masks()
+            ? "the shield shares"
+            : split.decomposition() == Decomposition.PER_EXAMPLE
+                ? "the decomposer per-example"
+                : processes.verification().share() > 0
+                    ? "verification"
+                    : inference ? "inference" : "";
+    if (!without.isEmpty()) {
+      throw new IllegalArgumentException(
+          "a worker that updates weights does not go with " + without);
     }
   }
 
@@ -97,17 +116,37 @@ public record BenchSpec(
   /// @param trustedLayers linear layers that stay trusted whole
   /// @param noiseRatio of noise on residuals; 0 for none
   /// @param shield what hides the data
+  /// @param update who updates the weights of split layers with a shared basis
   public record Split(
       List<Mode> modes,
       RankPolicy rank,
       Decomposition decomposition,
       List<String> trustedLayers,
       double noiseRatio,
-      Shield shield) {
+      Shield shield,
+      Update update) {
     /// Copies the lists.
     public Split {
       modes = List.copyOf(modes);
       trustedLayers = List.copyOf(trustedLayers);
+    }
+
+    /// Weights that the trusted side updates.
+    ///
+    /// @param modes what is measured, in the order in which they take turns
+    /// @param rank of split layers
+    /// @param decomposition of their inputs
+    /// @param trustedLayers linear layers that stay trusted whole
+    /// @param noiseRatio of noise on residuals; 0 for none
+    /// @param shield what hides the data
+    public Split(
+        List<Mode> modes,
+        RankPolicy rank,
+        Decomposition decomposition,
+        List<String> trustedLayers,
+        double noiseRatio,
+        Shield shield) {
+      this(modes, rank, decomposition, trustedLayers, noiseRatio, shield, Update.TRUSTED);
     }
 
     /// The same at another rank.
@@ -115,7 +154,7 @@ public record BenchSpec(
     /// @param other of split layers
     /// @return a copy
     public Split withRank(RankPolicy other) {
-      return new Split(modes, other, decomposition, trustedLayers, noiseRatio, shield);
+      return new Split(modes, other, decomposition, trustedLayers, noiseRatio, shield, update);
     }
   }
 

@@ -10,6 +10,7 @@ import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import asymml.trusted.train.TrainConfig;
 import java.util.List;
 import java.util.Map;
@@ -78,6 +79,7 @@ class SuiteSpecTest {
     assertThat(run("rank-1-16").rank()).isEqualTo(RankPolicy.parse("1/16"));
     assertThat(run("rank-1-4").rank()).isEqualTo(RankPolicy.parse("1/4"));
     assertThat(run("noise-0").noise()).isEqualTo(new NoiseStrength.None());
+    assertThat(run("update-worker")).isEqualTo(run("base").withUpdate(Update.WORKER));
     TrainConfig gradients = run("gradients-noised");
     assertThat(gradients.norm()).isEqualTo(Zoo.Norm.GROUP);
     assertThat(gradients.privacy().protect()).contains(Channel.RESIDUALS, Channel.GRADIENTS);

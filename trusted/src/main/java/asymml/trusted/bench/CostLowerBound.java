@@ -67,7 +67,11 @@ public final class CostLowerBound {
       switch (node.layer()) {
         case Conv2d _, Linear _ -> {
           Placement placement = plan.placement(node.name());
-          work = work.plus(linear(i, placement));
+          work =
+              work.plus(
+                  plan.updatesAtWorker(node.name())
+                      ? updatedAtWorker(i, (Split) placement)
+                      : linear(i, placement));
           if (placement.needsWorker()
               && released.add(List.of(node.inputs().getFirst(), placement))) {
             work = work.plus(release(i, placement));
@@ -98,7 +102,7 @@ public final class CostLowerBound {
     }
     double parameters = 0;
     for (Parameter p : graph.parameters()) {
-      parameters += p.trained() ? p.size() : 0;
+      parameters += p.trained() && !plan.heldWeights().contains(p.name()) ? p.size() : 0;
     }
     return work.plus(Work.passes(UPDATE_PASSES, parameters));
   }
@@ -152,6 +156,19 @@ public final class CostLowerBound {
             .plus(Work.passes(2, weights)); // to fold, and to take the unfolded gradient
       }
     };
+  }
+
+  /// A split layer whose weights the worker updates: the folded kernel is read and stored, the
+  /// factor of the gradient computed and sent.
+  private Work updatedAtWorker(int index, Split split) {
+    int source = graph.nodes().get(index).inputs().getFirst();
+    int channels = graph.inputShape(index).channels();
+    double directions = directions(split.decomposition(), split.rank().most());
+    double products = 2.0 * batch * graph.multiplyAdds(index);
+    return Work.flops(2 * products * directions / channels) // forward and backward weights
+        .plus(Work.passes(4 + 1, values(index)))
+        .plus(Work.passes(graph.takesGradient(source) ? 2 : 0, values(source)))
+        .plus(Work.passes(4, weights(index) / channels * directions));
   }
 
   /// A layer on two workers: two results are read for one, the output gradient gets masks too, and

@@ -20,6 +20,7 @@ import asymml.trusted.plan.ReleaseTerms;
 import asymml.trusted.split.SplitContext;
 import asymml.trusted.split.Workers;
 import asymml.wire.ProtocolException;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -82,7 +83,10 @@ public final class StepBench implements AutoCloseable {
       plan.requireTrusted();
     }
     try (Closer opened = new Closer()) {
-      parameters = opened.own(new Parameters(graph, new Initializer(1), training));
+      parameters =
+          opened.own(
+              new Parameters(
+                  graph, new Initializer(1), training, training ? plan.heldWeights() : Set.of()));
       if (workers == null) {
         split = null;
         network =
@@ -160,6 +164,9 @@ public final class StepBench implements AutoCloseable {
   private void trainingStep() throws ProtocolException {
     if (publicPass != null && split != null && (split.refreshes(step) || !split.hasBases())) {
       publicPass.fitBases(split);
+    }
+    if (split != null) {
+      split.updateBy(RATE, MOMENTUM, WEIGHT_DECAY);
     }
     network.forward(step);
     StepProfile profile = network.profile();

@@ -158,7 +158,12 @@ final class Conversation implements AutoCloseable {
 
   /// Whether more requests come at once: they go together.
   private static boolean isFollowed(Message.Request request) {
-    return request instanceof Message.LoadWeights || request instanceof Message.BackwardData;
+    return request instanceof Message.LoadWeights
+        || request instanceof Message.BackwardData
+        || request instanceof Message.HoldWeights
+        || request instanceof Message.LoadHeld
+        || request instanceof Message.KeepDirections
+        || request instanceof Message.FoldWeights;
   }
 
   /// Sends requests that still wait for others to go with them.
@@ -305,6 +310,13 @@ final class Conversation implements AutoCloseable {
       case Message.BackwardWeights m -> "backward weights of op " + m.opId();
       case Message.Payload _ -> "the sending of a tensor";
       case Message.ExpandMask _ -> "the making of masks";
+      case Message.HoldWeights m -> "the holding of weights of op " + m.opId();
+      case Message.LoadHeld m -> "the loading of held weights of op " + m.opId();
+      case Message.KeepDirections m -> "the keeping of directions of op " + m.holder();
+      case Message.FoldWeights m -> "the folding of weights of op " + m.holder();
+      case Message.KeepGradient m -> "backward weights of op " + m.opId();
+      case Message.UpdateWeights m -> "the update of weights of op " + m.holder();
+      case Message.FetchHeld m -> "the fetching of weights of op " + m.holder();
       case Message.Bye _ -> "the goodbye";
       case Message.Reply _ -> throw new IllegalStateException("this side sends no replies");
     };

@@ -35,6 +35,7 @@ public final class RemoteWorker implements AutoCloseable {
   private final Conversation conversation;
   private final Message.Welcome welcome;
   private final Optional<PublicKey> key;
+  private final WeightUpdates updates;
   private final Map<Integer, ConvShape> ops = new HashMap<>();
   private @Nullable Region region;
   private Encoding encoding = Encoding.FLOAT32;
@@ -45,6 +46,7 @@ public final class RemoteWorker implements AutoCloseable {
     this.conversation = conversation;
     this.welcome = welcome;
     this.key = key;
+    this.updates = new WeightUpdates(this, conversation);
   }
 
   /// Connects to a worker that somebody else has started.
@@ -290,7 +292,14 @@ public final class RemoteWorker implements AutoCloseable {
         new Message.ExpandMask(conversation.nextSequence(), slot, examples, deviation, key));
   }
 
-  private ConvShape op(int opId) {
+  /// Requests about weights that the worker holds and updates.
+  ///
+  /// @return of this connection
+  public WeightUpdates updates() {
+    return updates;
+  }
+
+  ConvShape op(int opId) {
     ConvShape shape = ops.get(opId);
     if (shape == null) {
       throw new IllegalArgumentException("operation " + opId + " is not defined");
@@ -298,7 +307,7 @@ public final class RemoteWorker implements AutoCloseable {
     return shape;
   }
 
-  private void check(String what, Slot slot, int[] axes) {
+  void check(String what, Slot slot, int... axes) {
     if (slot.floats() != Tensor.sizeOf(axes) || !region().holds(slot)) {
       throw new IllegalArgumentException(
           "no place in the region for " + what + " of " + Tensor.sizeOf(axes) + " values: " + slot);
@@ -362,7 +371,7 @@ public final class RemoteWorker implements AutoCloseable {
     bytesToWorker += conversation.crossing(slot);
   }
 
-  private Region region() {
+  Region region() {
     if (region == null) {
       throw new IllegalStateException("no tensor region is mapped");
     }

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /// The trusted part over a [SharedDecomposer]: the directions are folded into the kernel once for
 /// all examples, `(W.D^T) * B`, and its gradient is unfolded, `(dY (x) B).D`.
-final class SharedLowRankLayer implements LowRankLayer {
+public final class SharedLowRankLayer implements LowRankLayer {
   private static final EnumSet<Pass> PASSES = EnumSet.of(Pass.FORWARD, Pass.BACKWARD_WEIGHTS);
 
   private final SharedDecomposer owner;
@@ -53,6 +53,47 @@ final class SharedLowRankLayer implements LowRankLayer {
       loadedBasis = owner.renewals();
     }
     now.layer.forward(coefficients(now), y);
+  }
+
+  /// The folded kernel, to be written before [#forwardFolded], where the weights are elsewhere.
+  ///
+  /// @return `[O, kH, kW, m]`, valid until the basis changes
+  public Tensor kernel() {
+    return folded().weights;
+  }
+
+  /// Forward with the kernel that [#kernel] holds, `(W.D^T) * B`.
+  ///
+  /// @param y `[N, OH, OW, O]`, overwritten with `W * X_T`
+  public void forwardFolded(Tensor y) {
+    Folded now = folded();
+    now.layer.loadWeights(now.weights);
+    now.layer.forward(coefficients(now), y);
+  }
+
+  /// The weight gradient before it is unfolded, `dY (x) B`.
+  ///
+  /// @param dy `[N, OH, OW, O]`
+  /// @return `[O, kH, kW, m]`, in the memory of [#kernel]
+  public Tensor factor(Tensor dy) {
+    Folded now = folded();
+    now.layer.backwardWeights(coefficients(now), dy, now.weights);
+    return now.weights;
+  }
+
+  /// The directions that kernels are folded with: the basis, and the part of the channel mean
+  /// outside of it.
+  ///
+  /// @return D `[m, C]`, a view that the next refresh changes
+  public Tensor directions() {
+    return owner.directions();
+  }
+
+  /// How often the directions were written.
+  ///
+  /// @return rises with each change
+  public long renewals() {
+    return owner.renewals();
   }
 
   @Override

@@ -11,6 +11,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /// The places of all split layers' tensors in the region shared with a worker. Those that are not
 /// alive at the same time share a place.
@@ -30,16 +31,44 @@ public final class SplitRegion {
   /// @param weights number of values of its weights
   /// @param x number of values of its input, of the examples of the largest shard
   /// @param y number of values of its output, of as many
-  public record Tensors(Object input, long weights, long x, long y) {}
+  /// @param held of weights that a worker updates; null if the trusted side does
+  public record Tensors(Object input, long weights, long x, long y, @Nullable HeldTensors held) {
+    /// A layer whose weights the trusted side updates.
+    ///
+    /// @param input which input it reads
+    /// @param weights number of values of its weights
+    /// @param x number of values of its input
+    /// @param y number of values of its output
+    public Tensors(Object input, long weights, long x, long y) {
+      this(input, weights, x, y, null);
+    }
+  }
+
+  /// Tensors of a layer whose weights a worker updates.
+  ///
+  /// @param factor number of values of the folded kernel, and of the factor of the weight gradient
+  /// @param directions number of values of the basis with the mean
+  public record HeldTensors(long factor, long directions) {}
+
+  /// Where tensors of a layer stand whose weights a worker updates.
+  ///
+  /// @param factor the folded kernel `[O, kH, kW, m]`; once it was taken, the factor of the weight
+  ///   gradient
+  /// @param directions `[m, C]`
+  /// @param weights `[O, kH, kW, C]`, between steps alone
+  /// @param velocity the momentum, of the same shape, between steps alone
+  public record HeldPlaces(Slot factor, Slot directions, Slot weights, Slot velocity) {}
 
   /// Where a layer's tensors stand.
   ///
-  /// @param weights `[O, kH, kW, C]`; once the worker has its copy, the place of their gradient
+  /// @param weights `[O, kH, kW, C]`; once the worker has its copy, the place of their gradient;
+  ///   not used where a worker updates them
   /// @param x `[N, H, W, C]`, N of the largest shard; one place for layers that read one input
   /// @param y `[N, OH, OW, O]`
   /// @param dy of the shape of y
   /// @param dx of the shape of x
-  public record Places(Slot weights, Slot x, Slot y, Slot dy, Slot dx) {}
+  /// @param held null if the trusted side updates the weights
+  public record Places(Slot weights, Slot x, Slot y, Slot dy, Slot dx, @Nullable HeldPlaces held) {}
 
   private final List<Span> spans = new ArrayList<>();
   private final List<Places> places = new ArrayList<>();
@@ -65,19 +94,24 @@ public final class SplitRegion {
       Tensors layer = layers.get(k);
       int forward = k;
       int backward = 2 * n - 1 - k;
+      int after = end + 1 + k; // layer by layer, between steps
       int read = gradientsAtWorker ? backward + 1 : backward;
       Integer shared = inputs.get(layer.input);
       // The first of its readers is the last to run backward.
       int x = shared == null ? span(forward, gradientsAtWorker ? read : forward, layer.x) : shared;
       inputs.put(layer.input, x);
       extend(x, forward);
+      HeldTensors held = layer.held;
       numbers[k] =
           new int[] {
-            span(0, end, layer.weights),
+            held == null ? span(0, end, layer.weights) : span(after, after, layer.weights),
             x,
             span(forward, forward, layer.y),
             span(backward, read, layer.y),
-            span(backward, backward, layer.x)
+            span(backward, backward, layer.x),
+            held == null ? -1 : span(0, end, held.factor),
+            held == null ? -1 : span(0, end, held.directions),
+            held == null ? -1 : span(after, after, layer.weights)
           };
     }
     SlabLayout layout = new SlabLayout(spans);
@@ -90,9 +124,21 @@ public final class SplitRegion {
               new Slot(layout.offset(own[1]), layer.x),
               new Slot(layout.offset(own[2]), layer.y),
               new Slot(layout.offset(own[3]), layer.y),
-              new Slot(layout.offset(own[4]), layer.x)));
+              new Slot(layout.offset(own[4]), layer.x),
+              heldPlaces(layout, layer, own)));
     }
     sizeBytes = Math.ceilDiv(Math.max(layout.sizeBytes(), 1), PAGE_BYTES) * PAGE_BYTES;
+  }
+
+  private static @Nullable HeldPlaces heldPlaces(SlabLayout layout, Tensors layer, int[] own) {
+    HeldTensors held = layer.held;
+    return held == null
+        ? null
+        : new HeldPlaces(
+            new Slot(layout.offset(own[5]), held.factor),
+            new Slot(layout.offset(own[6]), held.directions),
+            new Slot(layout.offset(own[0]), layer.weights),
+            new Slot(layout.offset(own[7]), layer.weights));
   }
 
   private int span(int from, int to, long floats) {

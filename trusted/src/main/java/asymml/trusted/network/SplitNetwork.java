@@ -141,6 +141,7 @@ public final class SplitNetwork extends Network {
     if (!remote.isEmpty()) {
       context.workers().flush();
     }
+    parameters.discardHeld();
     run(step);
   }
 

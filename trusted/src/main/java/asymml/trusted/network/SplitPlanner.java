@@ -8,6 +8,7 @@ import asymml.model.Graph;
 import asymml.model.Layer.BatchNorm;
 import asymml.model.Layer.LinearLayer;
 import asymml.model.Node;
+import asymml.privacy.Release;
 import asymml.trusted.memory.NetworkBuffers;
 import asymml.trusted.memory.Purpose;
 import asymml.trusted.memory.SplitRegion;
@@ -37,6 +38,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -149,7 +151,13 @@ final class SplitPlanner {
             context.guard(i),
             own(i),
             region.places(remote.size()),
-            trusted.tensors(i));
+            trusted.tensors(i),
+            flow.updatedAtWorker()
+                ? new SplitLayer.Held(
+                    SplitLayer.Values.of(parameters, flow.name() + ".weight"),
+                    releases.momentum(flow),
+                    releases.factor(flow))
+                : null);
     SplitInput input = splitInput(layer);
     return releases.shield().masks()
         ? new MaskedLinearOp(
@@ -217,11 +225,21 @@ final class SplitPlanner {
           Node node = graph.nodes().get(i);
           return new SplitRegion.Tensors(
               new SiteKey(node.inputs().getFirst(), plan.placement(node.name())),
-              parameters.value(node.name() + ".weight").size(),
+              graph.parameters(i).getFirst().size(),
               examples * graph.inputShape(i).size(),
-              examples * graph.shape(i).size());
+              examples * graph.shape(i).size(),
+              held(context.releases().flow().layer(i)));
         })
         .toList();
+  }
+
+  private SplitRegion.@Nullable HeldTensors held(DataFlow.Layer layer) {
+    DataFlow.Input input = layer.input();
+    if (input == null || !layer.updatedAtWorker()) {
+      return null;
+    }
+    Release basis = Objects.requireNonNull(context.releases().basis(input));
+    return new SplitRegion.HeldTensors(layer.factorFloats(), basis.values());
   }
 
   private IntStream remoteLayers() {

@@ -239,7 +239,7 @@ final class TrustedPlanner {
     boolean biased = graph.parameters(i).size() > 1;
     return new LinearParameters(
         parameters.used(weight),
-        trains(i) ? parameters.gradient(weight) : null,
+        trains(i) && !parameters.isHeld(weight) ? parameters.gradient(weight) : null,
         biased ? parameters.value(bias) : null,
         biased && trains(i) ? parameters.gradient(bias) : null);
   }

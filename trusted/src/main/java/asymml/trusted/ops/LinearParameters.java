@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 /// The parameters of one linear layer, with gradients where it is trained.
 ///
 /// @param weight `[O, kH, kW, C]`
-/// @param weightGradient of the same shape; null at inference
+/// @param weightGradient of the same shape; null at inference, and where a worker updates the
+///   weights
 /// @param bias `[O]`, or null
 /// @param biasGradient `[O]`; null at inference or without bias
 /// @param relu whether a ReLU follows the bias, as part of the layer; at inference only

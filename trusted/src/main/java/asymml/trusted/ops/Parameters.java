@@ -10,10 +10,16 @@ import java.lang.foreign.Arena;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// The parameters of a network with their gradients and the optimiser's velocities: shared by all
 /// batch sizes that the network is planned for. Kept on the trusted side.
 public final class Parameters implements AutoCloseable {
+  /// The decay of AdamW's second moments, and what is added to their roots.
+  private static final float SECOND_DECAY = 0.999f;
+
+  private static final float EPSILON = 1e-8f;
+
   private final Arena arena = Arena.ofShared(); // read and written by worker threads of the kernels
   private final List<Parameter> all;
   private final Map<String, Tensor> values = new LinkedHashMap<>();
@@ -21,12 +27,8 @@ public final class Parameters implements AutoCloseable {
   private final Map<String, Tensor> velocities = new LinkedHashMap<>();
   private final Map<String, Tensor> secondMoments = new LinkedHashMap<>();
   private final Map<String, Standardized> standardized = new LinkedHashMap<>();
-
-  /// The decay of AdamW's second moments, and what is added to their roots.
-  private static final float SECOND_DECAY = 0.999f;
-
-  private static final float EPSILON = 1e-8f;
-
+  private final HeldValues heldValues;
+  private final HeldValues heldVelocities;
   private long version;
   private boolean closed;
 
@@ -42,8 +44,30 @@ public final class Parameters implements AutoCloseable {
   /// @param initializer gives the first values
   /// @param training whether gradients and velocities are wanted
   public Parameters(Graph graph, Initializer initializer, boolean training) {
+    this(graph, initializer, training, Set.of());
+  }
+
+  /// Allocates and initialises the parameters of a graph, some of whose weights a worker holds and
+  /// updates: of these there are no gradients here, and values and velocities only until
+  /// [#discardHeld], or from [#renewHeld] on.
+  ///
+  /// @param graph the network
+  /// @param initializer gives the first values
+  /// @param training whether gradients and velocities are wanted
+  /// @param held names of weights that a worker updates; empty unless for training
+  public Parameters(Graph graph, Initializer initializer, boolean training, Set<String> held) {
     all = graph.parameters();
+    List<Parameter> elsewhere = all.stream().filter(p -> held.contains(p.name())).toList();
+    heldValues = new HeldValues(elsewhere, "values");
+    heldVelocities = new HeldValues(elsewhere, "velocities");
+    heldValues.allocate();
+    for (Parameter parameter : elsewhere) {
+      heldValues.get(parameter.name()).copyFrom(initializer.values(parameter));
+    }
     for (Parameter parameter : all) {
+      if (isHeld(parameter.name())) {
+        continue;
+      }
       Tensor value = Tensor.allocate(arena, parameter.shape());
       values.put(parameter.name(), value.copyFrom(initializer.values(parameter)));
       if (training && parameter.trained()) {
@@ -72,8 +96,9 @@ public final class Parameters implements AutoCloseable {
   ///
   /// @param name its name
   /// @return a view; after writing to it call [#changed]
+  /// @throws IllegalStateException if a worker has them alone
   public Tensor value(String name) {
-    return find(values, name);
+    return isHeld(name) ? heldValues.get(name) : find(values, name);
   }
 
   /// What a layer computes with: a parameter's values, or what they are after standardisation.
@@ -98,6 +123,40 @@ public final class Parameters implements AutoCloseable {
         WeightStandardization.backward(own.weight(), own.inverseNorms(), gradient(name));
       }
     });
+  }
+
+  /// Whether a worker holds a parameter and updates it.
+  ///
+  /// @param name its name
+  /// @return true if there is no gradient of it here
+  public boolean isHeld(String name) {
+    return heldValues.has(name);
+  }
+
+  /// Whether a worker holds any.
+  ///
+  /// @return false if all are here
+  public boolean anyHeld() {
+    return !heldValues.isEmpty();
+  }
+
+  /// Frees values and velocities that a worker has now.
+  public void discardHeld() {
+    heldValues.discard();
+    heldVelocities.discard();
+  }
+
+  /// Allocates values and velocities again, to be written with what the worker returns.
+  public void renewHeld() {
+    heldValues.allocate();
+    heldVelocities.allocate();
+  }
+
+  /// Whether velocities that a worker is to have are other than 0.
+  ///
+  /// @return false if nothing was written to them
+  public boolean hasHeldVelocities() {
+    return heldVelocities.isHere();
   }
 
   /// A trained parameter's gradient of the last backward pass.
@@ -138,6 +197,12 @@ public final class Parameters implements AutoCloseable {
   /// @param name its name
   /// @return a view
   public Tensor velocity(String name) {
+    if (isHeld(name)) {
+      if (heldValues.isHere()) {
+        heldVelocities.allocate(); // zeros, unless they were written
+      }
+      return heldVelocities.get(name);
+    }
     return find(velocities, name);
   }
 
@@ -149,7 +214,7 @@ public final class Parameters implements AutoCloseable {
   /// @param weightDecay at least 0
   public void update(float rate, float momentum, float weightDecay) {
     for (Parameter p : all) {
-      if (p.trained()) {
+      if (p.trained() && !isHeld(p.name())) {
         Elementwise.sgd(
             value(p.name()),
             velocity(p.name()),
@@ -221,6 +286,7 @@ public final class Parameters implements AutoCloseable {
         map.values().forEach(t -> t.fill(0));
       }
       standardized.values().forEach(own -> own.weight().fill(0));
+      discardHeld();
       arena.close();
     }
   }

@@ -62,15 +62,25 @@ public final class DataFlow {
   /// @param sendsGradient whether its output gradient is sent
   /// @param addedHere the trained parameters to whose gradients the trusted side adds a part that
   ///   is no function of what workers return
+  /// @param factorFloats the number of values of the trusted part of the weight gradient, in terms
+  ///   of the basis, that is sent to a worker that updates the weights; 0 where none is
   public record Layer(
       int node,
       String name,
       @Nullable Input input,
       boolean sendsGradient,
-      List<Parameter> addedHere) {
+      List<Parameter> addedHere,
+      long factorFloats) {
     /// Copies the list.
     public Layer {
       addedHere = List.copyOf(addedHere);
+    }
+
+    /// Whether a worker updates its weights.
+    ///
+    /// @return false if the trusted side does
+    public boolean updatedAtWorker() {
+      return factorFloats > 0;
     }
 
     /// Whether workers compute a part of it, and hold its weights.
@@ -112,11 +122,11 @@ public final class DataFlow {
       Placement placement = linear ? plan.placement(node.name()) : new Trusted();
       layers.add(
           switch (placement) {
-            case Trusted _ -> new Layer(i, node.name(), null, false, trained);
+            case Trusted _ -> new Layer(i, node.name(), null, false, trained, 0);
             case Split _, Untrusted _ ->
                 training
-                    ? remote(i, node.name(), input(node, placement, place), shield, trained)
-                    : new Layer(i, node.name(), input(node, placement, place), false, List.of());
+                    ? remote(i, plan, input(node, placement, place), shield, trained)
+                    : new Layer(i, node.name(), input(node, placement, place), false, List.of(), 0);
           });
       place += linear ? 1 : 0;
     }
@@ -138,7 +148,13 @@ public final class DataFlow {
         key -> new Input(key, node.name(), place));
   }
 
-  private Layer remote(int node, String name, Input input, Shield shield, List<Parameter> trained) {
+  private Layer remote(int node, Plan plan, Input input, Shield shield, List<Parameter> trained) {
+    String name = graph.nodes().get(node).name();
+    boolean heldThere = plan.updatesAtWorker(name);
+    if (heldThere && shield.masks()) {
+      throw new IllegalArgumentException(
+          "under masks no worker has the gradient of weights: it cannot update them");
+    }
     return switch (shield) {
       // The worker multiplies what it has: the rest of the product, and sums that are no product,
       // are computed here.
@@ -149,12 +165,38 @@ public final class DataFlow {
               input,
               true,
               trained.stream()
-                  .filter(p -> !p.kind().weight() || input.decomposed().isPresent())
-                  .toList());
+                  .filter(p -> !p.kind().weight() || (input.decomposed().isPresent() && !heldThere))
+                  .toList(),
+              heldThere ? factorFloats(node, input) : 0);
       // Gradients are computed here; dY is sent only for the gradient of the input.
       case Shield.Shares _ ->
-          new Layer(node, name, input, graph.takesGradient(input.key().source()), trained);
+          new Layer(node, name, input, graph.takesGradient(input.key().source()), trained, 0);
     };
+  }
+
+  /// `O kH kW` times the directions: the largest rank, and the mean.
+  private long factorFloats(int node, Input input) {
+    Parameter weight = graph.parameters(node).getFirst();
+    int channels = graph.inputShape(node).channels();
+    return weight.size() / channels * (directions(input) + 1);
+  }
+
+  /// The number of directions of an input's basis at most, without the mean.
+  ///
+  /// @param input of the network
+  /// @return 0 if it is sent whole
+  int directions(Input input) {
+    int channels = graph.shape(input.key().source()).channels();
+    return input.decomposed().map(split -> Math.min(split.rank().most(), channels)).orElse(0);
+  }
+
+  /// Whether the basis of an input is sent, to a worker that updates weights.
+  ///
+  /// @param input of the network
+  /// @return false if it only shows in what is sent
+  public boolean sendsBasis(Input input) {
+    return layers.stream()
+        .anyMatch(layer -> layer.updatedAtWorker() && input.equals(layer.input()));
   }
 
   /// What a node does.

@@ -1,6 +1,7 @@
 package asymml.trusted.plan;
 
 import asymml.model.Graph;
+import asymml.model.Parameter;
 import asymml.model.Shape;
 import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Placement.Split;
@@ -11,13 +12,16 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /// Where each linear layer of a graph runs, and how many directions of its input stay: data beside
 /// the graph, never inside it. Ranks are resolved here, once: no other code asks a [RankPolicy]
 /// about a layer.
 ///
 /// @param layers placement by node name, in graph order
-public record Plan(Map<String, Placement> layers) {
+/// @param update who updates the weights of split layers with a shared basis
+public record Plan(Map<String, Placement> layers, Update update) {
   /// Stands for the first linear layer in a list of layers to keep trusted.
   public static final String FIRST = "first";
 
@@ -27,6 +31,54 @@ public record Plan(Map<String, Placement> layers) {
   /// Copies the map.
   public Plan {
     layers = Collections.unmodifiableMap(new LinkedHashMap<>(layers));
+  }
+
+  /// A plan whose weights are all updated on the trusted side.
+  ///
+  /// @param layers placement by node name, in graph order
+  public Plan(Map<String, Placement> layers) {
+    this(layers, Update.TRUSTED);
+  }
+
+  /// The same with weights updated elsewhere.
+  ///
+  /// @param graph the network
+  /// @param next who updates those of split layers with a shared basis
+  /// @return a plan; where there are no such layers, the trusted side updates all
+  /// @throws IllegalArgumentException if a worker would update weights that are used standardised
+  public Plan updatedBy(Graph graph, Update next) {
+    Plan plan = new Plan(layers, next);
+    for (int i : graph.linearLayers()) {
+      String name = graph.nodes().get(i).name();
+      if (plan.updatesAtWorker(name)
+          && graph.parameters(i).getFirst().kind() == Parameter.Kind.STANDARDIZED_WEIGHT) {
+        throw new IllegalArgumentException(
+            "the worker cannot update the weights of "
+                + name
+                + ", which are used standardised (norm group): use update trusted or norm batch");
+      }
+    }
+    return plan.heldWeights().isEmpty() ? new Plan(layers) : plan;
+  }
+
+  /// Whether a worker holds a layer's weights and updates them.
+  ///
+  /// @param name a linear layer's node name
+  /// @return false if the trusted side does
+  public boolean updatesAtWorker(String name) {
+    return update == Update.WORKER
+        && layers.get(name) instanceof Split split
+        && split.sharesBasis();
+  }
+
+  /// The weights that a worker holds and updates.
+  ///
+  /// @return names of parameters
+  public Set<String> heldWeights() {
+    return layers.keySet().stream()
+        .filter(this::updatesAtWorker)
+        .map(name -> name + ".weight")
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   /// The plan of a mode. Layers that read one input are decomposed together: the rank of the first

@@ -31,6 +31,15 @@ public final class ReleasePlan {
 
   private static final String MODEL = "the trained model, whichever images are classified";
 
+  private static final String SENT_BASIS =
+      "basis and channel mean, fitted to private batches, sent unprotected to the worker that"
+          + " updates weights";
+  private static final String HELD =
+      "held and updated by the worker, which learns each step's weights and weight gradient";
+  private static final String FACTOR =
+      "the trusted part of the weight gradient, sent unprotected to the worker that updates"
+          + " weights";
+
   private static final String PUBLIC_BASIS =
       "fitted to public images, but by a network whose weights carry private data";
 
@@ -57,6 +66,10 @@ public final class ReleasePlan {
       case ReleaseTerms.Accounted accounted -> {
         requireSeparateExamples();
         requireMechanisms(accounted.basis());
+        if (flow.layers().stream().anyMatch(DataFlow.Layer::updatedAtWorker)) {
+          throw new IllegalArgumentException(
+              "a worker that updates weights learns exact gradients: nothing is accounted for");
+        }
         if (accounted.shield().samplesGradients() && protectsWeights()) {
           throw new IllegalArgumentException(
               "no bound holds for one example's part in a sampled weight gradient");
@@ -226,6 +239,10 @@ public final class ReleasePlan {
       if (layer.isRemote()) {
         releases.add(weights(layer));
       }
+      if (layer.updatedAtWorker()) {
+        releases.add(momentum(layer));
+        releases.add(factor(layer));
+      }
       if (layer.sendsGradient()) {
         releases.add(outputGradient(layer));
       }
@@ -265,6 +282,12 @@ public final class ReleasePlan {
     long channels = graph.shape(input.key().source()).channels();
     long values = channels * (channels + 1) / 2;
     return switch (terms) {
+      case ReleaseTerms.Unaccounted _ when flow.sendsBasis(input) ->
+          new Release(
+              Channel.BASIS,
+              name,
+              channels * (flow.directions(input) + 1),
+              new Release.Uncovered(SENT_BASIS));
       case ReleaseTerms.Unaccounted _ ->
           new Release(Channel.BASIS, name, values, new Release.Uncovered(BATCH_BASIS));
       case ReleaseTerms.Accounted accounted ->
@@ -294,7 +317,29 @@ public final class ReleasePlan {
         Channel.WEIGHTS,
         layer.name(),
         graph.parameters(layer.node()).getFirst().size(),
-        weightsMechanism());
+        layer.updatedAtWorker() ? new Release.Uncovered(HELD) : weightsMechanism());
+  }
+
+  /// The momentum of weights that a worker updates. It is sent with them at the beginning of a run,
+  /// and when one is resumed; from then on the worker computes it.
+  ///
+  /// @param layer which
+  /// @return its release
+  public Release momentum(DataFlow.Layer layer) {
+    return new Release(
+        Channel.WEIGHTS,
+        layer.name(),
+        graph.parameters(layer.node()).getFirst().size(),
+        new Release.Uncovered("momentum, " + HELD));
+  }
+
+  /// The trusted part of a layer's weight gradient, in terms of the basis.
+  ///
+  /// @param layer whose weights a worker updates
+  /// @return its release
+  public Release factor(DataFlow.Layer layer) {
+    return new Release(
+        Channel.WEIGHTS, layer.name(), layer.factorFloats(), new Release.Uncovered(FACTOR));
   }
 
   private Release.Mechanism weightsMechanism() {

@@ -25,12 +25,14 @@ import asymml.trusted.plan.Placement.Untrusted;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.ReleasePlan;
 import asymml.trusted.plan.ReleaseTerms;
+import asymml.wire.ProtocolException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// What the split layers of all batch sizes have in common: the workers, the doors, and at each
@@ -55,6 +57,9 @@ public final class SplitContext implements AutoCloseable {
   private final Map<String, SplitSite> siteNames = new LinkedHashMap<>();
   private final Map<String, ClipBound> gradientBounds = new LinkedHashMap<>();
   private NullExamples nullExamples = NullExamples.NONE;
+  private final Map<Integer, HeldLayer> held = new LinkedHashMap<>(); // by node
+  private HeldLayer.@Nullable Sgd sgd;
+  private boolean renewing;
   private int nextOpId;
 
   /// Plans the places of a network whose releases are not accounted for.
@@ -91,6 +96,11 @@ public final class SplitContext implements AutoCloseable {
     boolean masked = releases.shield().masks();
     if (masked && workers.all().size() != 2) {
       throw new IllegalArgumentException("masks need two workers");
+    }
+    if (workers.all().size() > 1
+        && releases.flow().layers().stream().anyMatch(DataFlow.Layer::updatedAtWorker)) {
+      throw new IllegalArgumentException(
+          "a worker that updates weights shares its batches with no other");
     }
     this.workers = workers;
     this.verifier = workers.verifier();
@@ -139,7 +149,8 @@ public final class SplitContext implements AutoCloseable {
                 && !(input.key().placement() instanceof Untrusted)
             ? noise
             : new NoiseStrength.None();
-    return new SplitSite(decomposer, residual, strength, new ClipBound(), basis);
+    return new SplitSite(
+        decomposer, residual, strength, new ClipBound(), basis, releases.flow().sendsBasis(input));
   }
 
   /// What splits an input.
@@ -202,6 +213,7 @@ public final class SplitContext implements AutoCloseable {
   /// @param step from 0
   public void begin(long step) {
     verifier.begin();
+    renewing = refreshes(step);
     List<Release> planned = first != null ? first : refreshes(step) ? refreshing : ordinary;
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(i > 0 && toOthers != null ? toOthers : planned);
@@ -326,6 +338,44 @@ public final class SplitContext implements AutoCloseable {
       throw new IllegalStateException("no place was planned for " + key);
     }
     return site;
+  }
+
+  /// The weights of a layer that its worker updates, the same for all batch sizes.
+  HeldLayer held(int node, Supplier<HeldLayer> first) {
+    return held.computeIfAbsent(node, _ -> first.get());
+  }
+
+  /// Whether the step under way renews shared bases.
+  boolean renewing() {
+    return renewing;
+  }
+
+  /// Says how workers that update weights do so in the next steps.
+  ///
+  /// @param rate the learning rate
+  /// @param momentum 0 to below 1
+  /// @param weightDecay at least 0
+  public void updateBy(float rate, float momentum, float weightDecay) {
+    sgd = new HeldLayer.Sgd(rate, momentum, weightDecay);
+  }
+
+  HeldLayer.Sgd sgd() {
+    if (sgd == null) {
+      throw new IllegalStateException("a worker updates weights, and nobody says how");
+    }
+    return sgd;
+  }
+
+  /// Fetches weights and momentum from a worker that updates them: between steps, before they are
+  /// read.
+  ///
+  /// @return whether any were fetched
+  /// @throws ProtocolException if the worker fails
+  public boolean fetchWeights() throws ProtocolException {
+    for (HeldLayer layer : held.values()) {
+      layer.fetch();
+    }
+    return !held.isEmpty();
   }
 
   int takeOpId() {

@@ -21,6 +21,7 @@ import asymml.wire.ProtocolException;
 import asymml.wire.Slot;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// One input that is released for split layers: decomposed and released once a step, however many
@@ -35,6 +36,7 @@ public final class SplitInput implements AutoCloseable {
   private final List<Combination> watched; // one for each shard; empty if nothing is checked
   private @Nullable List<Sent> released;
   private @Nullable Shares shares;
+  private @Nullable Released directions;
 
   /// An input that has been released to two workers.
   ///
@@ -105,6 +107,7 @@ public final class SplitInput implements AutoCloseable {
   public void forget() {
     released = null;
     shares = null;
+    directions = null;
   }
 
   /// What a worker has got.
@@ -248,8 +251,25 @@ public final class SplitInput implements AutoCloseable {
     };
   }
 
+  /// Releases the directions to a worker that updates weights, once a step.
+  ///
+  /// @param values D `[m, C]`
+  /// @param place where the worker reads them, of the most directions
+  Released directions(Tensor values, Slot place) throws ProtocolException {
+    Released now = directions;
+    if (now == null) {
+      Release basis = Objects.requireNonNull(site.basis());
+      now = first().exact(basis, values, new Slot(place.offset(), values.size()));
+      directions = now;
+    }
+    return now;
+  }
+
   /// Lets the basis out: as it is fitted to the batch, or by way of noised second moments.
   private void renewBasis(Release basis, long step) {
+    if (site.basisSent()) {
+      return; // by those layers that need it
+    }
     if (!(basis.mechanism() instanceof Release.Gaussian(var clipNorm, var _))) {
       first().implied(basis);
     } else if (context.refreshes(step) && site.decomposer() != null) {

@@ -14,6 +14,7 @@ import asymml.trusted.boundary.Ticket;
 import asymml.trusted.check.LayerCheck;
 import asymml.trusted.check.Projection;
 import asymml.trusted.decompose.LowRankLayer;
+import asymml.trusted.decompose.SharedLowRankLayer;
 import asymml.trusted.memory.GradientTarget;
 import asymml.trusted.memory.SplitRegion;
 import asymml.trusted.ops.GradientBlocks;
@@ -82,6 +83,10 @@ public final class SplitLinearOp implements RemoteOp {
   /// A request for a piece.
   private record Asked(Part part, Piece piece, Ticket ticket) {}
 
+  /// Weights that the worker updates.
+  private record HeldWeights(
+      HeldLayer layer, SplitRegion.HeldPlaces places, SharedLowRankLayer lowRank) {}
+
   private final String name;
   private final int node;
   private final ConvShape shape;
@@ -99,6 +104,7 @@ public final class SplitLinearOp implements RemoteOp {
   private final @Nullable GradientTarget dx;
   private final @Nullable LowRankLayer lowRank;
   private final @Nullable GradientBlocks blocks; // with both a guard and a low-rank part
+  private final @Nullable HeldWeights held; // where the worker updates them
   private final List<Ticket> weightGradients = new ArrayList<>();
   private boolean newWeights = true;
 
@@ -143,8 +149,27 @@ public final class SplitLinearOp implements RemoteOp {
     this.dx = layer.tensors().dx();
     this.parts = parts(shards);
     this.lowRank = input.lowRank(shape);
+    this.held = layer.held() == null ? null : held(layer, layer.held());
     this.blocks =
         guard == null || lowRank == null ? null : new GradientBlocks(shape, lowRank.largestRank());
+  }
+
+  private HeldWeights held(SplitLayer layer, SplitLayer.Held releases) {
+    SplitRegion.HeldPlaces places = layer.slots().held();
+    if (places == null
+        || !(lowRank instanceof SharedLowRankLayer shared)
+        || parts.size() != 1
+        || context.verifier().enabled()) {
+      throw new IllegalArgumentException(
+          "one worker updates the weights of layers with a shared basis, and is not checked: "
+              + name);
+    }
+    Part part = parts.getFirst();
+    return new HeldWeights(
+        context.held(
+            node, () -> new HeldLayer(layer, releases, part.shard.party(), part.opId, places)),
+        places,
+        shared);
   }
 
   private List<Part> parts(List<Shard> shards) throws ProtocolException {
@@ -190,6 +215,11 @@ public final class SplitLinearOp implements RemoteOp {
   public void sendWeights() throws ProtocolException {
     profile.at(node);
     newWeights = true;
+    if (held != null) {
+      held.layer.begin(parts.getFirst().weighted(), held.places, !context.renewing());
+      profile.lap(Phase.SEND);
+      return;
+    }
     for (Part part : parts) {
       Released weights = part.door().exact(weightRelease, own.weight(), slots.weights());
       profile.lap(Phase.WEIGHTS);
@@ -216,7 +246,12 @@ public final class SplitLinearOp implements RemoteOp {
           Piece piece = part.pieces.get(c);
           asked.add(new Asked(part, piece, part.worker().forward(piece.opId, x, piece.y)));
         });
-    if (lowRank != null) {
+    if (held != null) {
+      RemoteWorker worker = parts.getFirst().worker();
+      requireFinite(worker, held.layer.takeFolded(held.lowRank, input, held.places));
+      profile.lap(Phase.WAIT);
+      held.lowRank.forwardFolded(y);
+    } else if (lowRank != null) {
       lowRank.forward(own.weight(), newWeights, y);
       newWeights = false;
     }
@@ -303,7 +338,10 @@ public final class SplitLinearOp implements RemoteOp {
               check == null ? ReleaseWitness.NONE : check.watchGradient(input.watched(i)),
               asked);
       Ticket weights =
-          part.worker().backwardWeights(part.opId, input.current(i), released, slots.weights());
+          held != null
+              ? held.layer.keepGradient(part.opId, input.current(i), released)
+              : part.worker()
+                  .backwardWeights(part.opId, input.current(i), released, slots.weights());
       region.readUntil(part.worker(), weights);
       weightGradients.add(weights);
       profile.lap(Phase.SEND);
@@ -313,7 +351,12 @@ public final class SplitLinearOp implements RemoteOp {
       guard.limit(dy, own.gain(shape, input::keptSquares));
     }
     @Nullable LowRankLayer kept = lowRank;
-    if (kept != null) {
+    if (held != null) {
+      Tensor factor = held.lowRank.factor(dy);
+      profile.lap(Phase.KERNELS);
+      held.layer.update(factor, held.places, context.sgd());
+      profile.lap(Phase.SEND);
+    } else if (kept != null) {
       Tensor dw = Gradients.require(own.weightGradient());
       if (blocks == null) {
         kept.backwardWeights(dy, dw);
@@ -415,6 +458,10 @@ public final class SplitLinearOp implements RemoteOp {
   @Override
   public void mergeWeightGradient() throws ProtocolException {
     profile.at(node);
+    if (held != null) {
+      weightGradients.clear();
+      return;
+    }
     Tensor dw = Gradients.require(own.weightGradient());
     for (int i = 0; i < parts.size(); i++) {
       Part part = parts.get(i);

@@ -13,9 +13,27 @@ import org.jspecify.annotations.Nullable;
 /// @param strength of the noise on it
 /// @param bound the clip bound of one example's residual
 /// @param basis the release of a shared basis, or null if there is none
+/// @param basisSent whether the basis is sent itself, to a worker that updates weights
 public record SplitSite(
     @Nullable Decomposer decomposer,
     Release residual,
     NoiseStrength strength,
     ClipBound bound,
-    @Nullable Release basis) {}
+    @Nullable Release basis,
+    boolean basisSent) {
+  /// A place whose basis only shows in what is sent.
+  ///
+  /// @param decomposer splits the input, or null if there is no low-rank part
+  /// @param residual the release of the residual
+  /// @param strength of the noise on it
+  /// @param bound the clip bound of one example's residual
+  /// @param basis the release of a shared basis, or null if there is none
+  public SplitSite(
+      @Nullable Decomposer decomposer,
+      Release residual,
+      NoiseStrength strength,
+      ClipBound bound,
+      @Nullable Release basis) {
+    this(decomposer, residual, strength, bound, basis, false);
+  }
+}

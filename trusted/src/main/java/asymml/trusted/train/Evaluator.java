@@ -96,8 +96,19 @@ public final class Evaluator implements AutoCloseable {
   ///   any more
   public Score score(ImageSet images, Normalization normalization, Progress progress)
       throws TrainingException {
-    return score(
-        images, normalization, batchSize, features(images, normalization), progress, this::logits);
+    try {
+      return score(
+          images,
+          normalization,
+          batchSize,
+          features(images, normalization),
+          progress,
+          this::logits);
+    } finally {
+      if (parameters.anyHeld()) {
+        closeNetworks(); // made for values that do not stay
+      }
+    }
   }
 
   /// Gives the logits of a batch, here or together with workers.
@@ -234,11 +245,17 @@ public final class Evaluator implements AutoCloseable {
     if (features != null) {
       features.close();
     }
+    closeNetworks();
+  }
+
+  private void closeNetworks() {
     if (full != null) {
       full.close();
+      full = null;
     }
     if (partial != null) {
       partial.close();
+      partial = null;
     }
   }
 }

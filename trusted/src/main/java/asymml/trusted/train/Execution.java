@@ -70,6 +70,11 @@ sealed interface Execution extends AutoCloseable permits TrustedExecution, Accou
   /// What the run will have released at its end.
   Optional<Ledger> forecast();
 
+  /// Brings back the parameters that workers update, before they are read.
+  ///
+  /// @throws ProtocolException if a worker fails
+  default void fetchParameters() throws ProtocolException {}
+
   /// What a later run needs beside the parameters.
   Map<String, float[]> state();
 

@@ -45,8 +45,8 @@ record RunPlan(
   static RunPlan of(
       TrainConfig config, DataSet data, TrainedModel.Description description, Graph graph) {
     Plan plan =
-        Plan.of(
-            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
+        Plan.of(graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers())
+            .updatedBy(graph, config.update());
     int examples = data.train().size();
     int batches = Math.ceilDiv(examples, Math.min(batchSize(config), examples));
     return new RunPlan(
@@ -133,6 +133,9 @@ record RunPlan(
     identity.put("noise", config.noise().toString());
     if (config.shield().masks()) {
       identity.put("shield", config.shield().toString());
+    }
+    if (!plan.heldWeights().isEmpty()) {
+      identity.put("update", plan.update().label());
     }
     if (config.gradientNoise().isOn()) {
       identity.put("gradientNoise", config.gradientNoise().toString());

@@ -38,6 +38,7 @@ final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks
   }
 
   private final RunPlan run;
+  private final Parameters parameters;
   private final Workers workers;
   private final Closer owned = new Closer();
   private final Refit refit;
@@ -63,6 +64,7 @@ final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks
       @Nullable Ledger earlier)
       throws ProtocolException {
     this.run = run;
+    this.parameters = parameters;
     this.workers = workers;
     TrainConfig config = run.config();
     try (Closer opened = new Closer()) {
@@ -151,9 +153,18 @@ final class SplitExecution extends AccountedExecution implements DpSgdStep.Hooks
     if (jointStep != null) {
       return jointStep.run(loader, step, this);
     }
+    TrainConfig.Optimizer optimizer = run.config().optimizer();
+    split.updateBy(run.schedule().at(step), optimizer.momentum(), optimizer.weightDecay());
     Batch batch = loader.next();
     return batchStep.gradients(
         batch, step, () -> begin(i -> batch.labels()[i] == SoftmaxCrossEntropy.NO_LABEL, true));
+  }
+
+  @Override
+  public void fetchParameters() throws ProtocolException {
+    if (split.fetchWeights()) {
+      parameters.changed();
+    }
   }
 
   @Override

@@ -10,6 +10,7 @@ import asymml.trusted.plan.Placement.Decomposition;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Shield;
+import asymml.trusted.plan.Update;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
@@ -37,6 +38,8 @@ import java.util.function.Consumer;
 /// @param frozen layers that are not trained, as [asymml.model.Graph#frozen] takes them
 /// @param validation which training images are set aside, and what they decide
 /// @param classWeights how much the examples of each class count in the loss
+/// @param update who updates the weights of split layers with a shared basis; the worker only where
+///   nothing is accounted for
 public record TrainConfig(
     Architecture model,
     Zoo.Norm norm,
@@ -56,7 +59,8 @@ public record TrainConfig(
     Shield shield,
     List<String> frozen,
     Validation validation,
-    ClassWeights classWeights) {
+    ClassWeights classWeights,
+    Update update) {
 
   /// A configuration that trains all layers; see the components.
   ///
@@ -112,7 +116,8 @@ public record TrainConfig(
         shield,
         List.of(),
         Validation.NONE,
-        new ClassWeights.Equal());
+        new ClassWeights.Equal(),
+        Update.TRUSTED);
   }
 
   /// What is done with a step's gradient.
@@ -326,6 +331,9 @@ public record TrainConfig(
         labelSmoothing >= 0 && labelSmoothing < 1,
         "label smoothing must be in [0, 1)",
         labelSmoothing);
+    if (update == Update.WORKER && mode == Mode.ASYMML) {
+      requireUpdate(decomposition, optimizer, privacy, shield);
+    }
     if (shield.masks()
         && mode != Mode.TRUSTED_ONLY
         && !privacy.protect().contains(Channel.GRADIENTS)) {
@@ -358,6 +366,32 @@ public record TrainConfig(
     return privacy.accounted()
         ? data.withIndependentValidation(validation.share(), seed)
         : data.withValidation(validation.share(), seed);
+  }
+
+  /// A worker that updates weights learns exact gradients, needs a basis to get its part of them by,
+  /// and knows the rule of SGD alone.
+  private static void requireUpdate(
+      Decomposition decomposition, Optimizer optimizer, PrivacyConfig privacy, Shield shield) {
+    String worker = "the worker cannot update weights ";
+    String instead = ": use update trusted";
+    if (shield.masks()) {
+      throw new IllegalArgumentException(
+          worker + "under the shield shares, where none has their gradients" + instead);
+    }
+    if (privacy.accounted()) {
+      throw new IllegalArgumentException(
+          worker
+              + "in a run that is accounted for, since it learns exact weight gradients"
+              + instead);
+    }
+    if (decomposition == Decomposition.PER_EXAMPLE) {
+      throw new IllegalArgumentException(
+          worker + "with the decomposer per-example, which has a basis for each image" + instead);
+    }
+    if (optimizer.algorithm() != Algorithm.SGD) {
+      throw new IllegalArgumentException(
+          worker + "by AdamW, only by SGD" + instead + " or optimizer sgd");
+    }
   }
 
   /// Whether clip bounds or bases come from public images.
@@ -551,6 +585,15 @@ public record TrainConfig(
     return with(draft -> draft.classWeights = classWeights);
   }
 
+  /// This configuration with another `update`.
+  ///
+  /// @param update who updates the weights of split layers with a shared basis
+  /// @return a new configuration
+  /// @throws IllegalArgumentException if it does not go with the rest
+  public TrainConfig withUpdate(Update update) {
+    return with(draft -> draft.update = update);
+  }
+
   private TrainConfig with(Consumer<Draft> change) {
     Draft draft = new Draft(this);
     change.accept(draft);
@@ -578,6 +621,7 @@ public record TrainConfig(
     private List<String> frozen;
     private Validation validation;
     private ClassWeights classWeights;
+    private Update update;
 
     private Draft(TrainConfig config) {
       model = config.model;
@@ -599,6 +643,7 @@ public record TrainConfig(
       frozen = config.frozen;
       validation = config.validation;
       classWeights = config.classWeights;
+      update = config.update;
     }
 
     private TrainConfig config() {
@@ -621,7 +666,8 @@ public record TrainConfig(
           shield,
           frozen,
           validation,
-          classWeights);
+          classWeights,
+          update);
     }
   }
 

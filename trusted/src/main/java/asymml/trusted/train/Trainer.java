@@ -120,7 +120,9 @@ public final class Trainer implements AutoCloseable {
       throw new IllegalArgumentException("a run that is accounted for needs public images");
     }
     try (Closer opened = new Closer()) {
-      parameters = opened.own(new Parameters(run.graph(), initial.initializer(), true));
+      parameters =
+          opened.own(
+              new Parameters(run.graph(), initial.initializer(), true, run.plan().heldWeights()));
       if (config.optimizer().algorithm() == TrainConfig.Algorithm.ADAMW) {
         parameters.keepSecondMoments();
       }

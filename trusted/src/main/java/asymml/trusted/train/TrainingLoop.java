@@ -73,6 +73,7 @@ final class TrainingLoop {
         return Outcome.EARLY_STOPPED;
       }
       position = trainEpoch(position);
+      execution.fetchParameters();
       execution.settle(layout, position.step());
       Divergence.check(parameters, position.step() - 1);
       if (position.totals().batches() < batches && !budgetSpent(position)) {

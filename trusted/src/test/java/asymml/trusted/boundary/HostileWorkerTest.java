@@ -75,12 +75,12 @@ class HostileWorkerTest {
             }),
         greeting(
             "speaks another version",
-            "the worker speaks protocol 7, this side "
+            "the worker speaks protocol 99, this side "
                 + Message.PROTOCOL_VERSION
                 + ": run the same version on both sides",
             (link, _) ->
                 link.send(
-                    new Message.Welcome(link.receive(soon()).sequence(), 7, "b", "p", 1), soon())),
+                    new Message.Welcome(link.receive(soon()).sequence(), 99, "b", "p", 1), soon())),
         greeting(
             "refuses",
             "the worker refused the connection: not today",

@@ -95,7 +95,7 @@ class RemoteWorkerFuzzTest {
     private void step() throws ProtocolException {
       int id = random.nextInt(OPS.length);
       ConvShape op = OPS[id];
-      switch (random.nextInt(12)) {
+      switch (random.nextInt(15)) {
         case 0, 1 -> tickets.add(worker().loadWeights(id, released(op.weightAxes())));
         case 2, 3, 4 ->
             tickets.add(worker().forward(id, released(op.inputAxes()), slot(op.outputAxes())));
@@ -111,6 +111,7 @@ class RemoteWorkerFuzzTest {
                         slot(op.weightAxes())));
         case 9 -> worker().expandMask(new MaskKey(1, 2, 3, 4), 2, 1.5, new Slot(0, 20));
         case 10 -> worker().flush();
+        case 11, 12, 13 -> update(id, op);
         default -> {
           if (random.nextInt(20) == 0) {
             map();
@@ -118,6 +119,23 @@ class RemoteWorkerFuzzTest {
             awaitOne();
           }
         }
+      }
+    }
+
+    private void update(int id, ConvShape op) throws ProtocolException {
+      WeightUpdates updates = worker().updates();
+      int[] folded = op.withInChannels(2).weightAxes();
+      switch (random.nextInt(7)) {
+        case 0 ->
+            tickets.add(updates.hold(id, released(op.weightAxes()), released(op.weightAxes())));
+        case 1 -> updates.load(id, random.nextInt(OPS.length));
+        case 2 -> updates.keepDirections(id, released(new int[] {2, op.inChannels()}));
+        case 3 -> tickets.add(updates.fold(id, 2, slot(folded)));
+        case 4 ->
+            tickets.add(
+                updates.keepGradient(id, id, released(op.inputAxes()), released(op.outputAxes())));
+        case 5 -> tickets.add(updates.update(id, 2, released(folded), 0.1f, 0.9f, 0));
+        default -> tickets.add(updates.fetch(id, random.nextBoolean(), slot(op.weightAxes())));
       }
     }
 

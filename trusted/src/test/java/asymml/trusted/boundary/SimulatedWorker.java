@@ -123,6 +123,13 @@ final class SimulatedWorker implements Transport {
       case Message.Forward m -> result(m, m.y());
       case Message.BackwardData m -> result(m, m.dx());
       case Message.BackwardWeights m -> result(m, m.dw());
+      case Message.HoldWeights m -> done(m);
+      case Message.LoadHeld m -> done(m);
+      case Message.KeepDirections m -> done(m);
+      case Message.KeepGradient m -> done(m);
+      case Message.UpdateWeights m -> done(m);
+      case Message.FoldWeights m -> result(m, m.folded());
+      case Message.FetchHeld m -> result(m, m.values());
       case Message.Bye _ -> left = true;
       case Message.Reply m -> throw new AssertionError("the trusted side sent a reply: " + m);
     }

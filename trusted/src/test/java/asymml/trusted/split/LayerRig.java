@@ -112,6 +112,7 @@ final class LayerRig implements AutoCloseable {
   final Tensor dy;
   final Tensor dx;
   final Tensor dw;
+  final Tensor v;
   final Tensor db;
   final SplitContext context;
   final SplitInput input;
@@ -124,6 +125,9 @@ final class LayerRig implements AutoCloseable {
   private final Release gradient;
   private final Release weights;
   private final @Nullable Release noised;
+  private final @Nullable Release momentum;
+  private final @Nullable Release factor;
+  private final @Nullable Release basis;
   private final List<ReleaseLog> logs = new ArrayList<>();
 
   /// A layer that is split.
@@ -133,7 +137,18 @@ final class LayerRig implements AutoCloseable {
 
   /// A layer that is split, whose workers' results are checked.
   static LayerRig split(Path folder, Setting setting, Verification verification) throws Exception {
-    return new LayerRig(folder, setting, false, 1, verification);
+    return new LayerRig(folder, setting, false, 1, verification, false);
+  }
+
+  /// A layer that is split, whose weights its worker updates.
+  static LayerRig updatedAtWorker(Path folder, Setting setting) throws Exception {
+    return updatedAtWorker(folder, setting, Verification.OFF);
+  }
+
+  /// The same, with checks.
+  static LayerRig updatedAtWorker(Path folder, Setting setting, Verification verification)
+      throws Exception {
+    return new LayerRig(folder, setting, false, 1, verification, true);
   }
 
   /// A layer under masks.
@@ -146,11 +161,16 @@ final class LayerRig implements AutoCloseable {
   /// A layer under masks, whose workers' results are checked.
   static LayerRig masked(Path folder, Setting setting, double share, Verification verification)
       throws Exception {
-    return new LayerRig(folder, setting.on(2, 1), true, share, verification);
+    return new LayerRig(folder, setting.on(2, 1), true, share, verification, false);
   }
 
   private LayerRig(
-      Path folder, Setting setting, boolean masks, double share, Verification verification)
+      Path folder,
+      Setting setting,
+      boolean masks,
+      double share,
+      Verification verification,
+      boolean heldThere)
       throws Exception {
     this.setting = setting;
     this.shape = setting.shape;
@@ -162,6 +182,12 @@ final class LayerRig implements AutoCloseable {
     int values = Math.toIntExact(Tensor.sizeOf(shape.weightAxes()));
     weights =
         new Release(Channel.WEIGHTS, "layer", values, new Release.Uncovered("sent unprotected"));
+    int directions = setting.rank + 1;
+    int rows = values / shape.inChannels();
+    momentum = heldThere ? uncovered(Channel.WEIGHTS, "momentum", values) : null;
+    factor = heldThere ? uncovered(Channel.WEIGHTS, "factor", (long) rows * directions) : null;
+    basis =
+        heldThere ? uncovered(Channel.BASIS, "sent", (long) shape.inChannels() * directions) : null;
     boolean addsWeight = masks || setting.rank > 0;
     int added = (addsWeight ? values : 0) + (setting.bias ? shape.outChannels() : 0);
     noised =
@@ -182,6 +208,7 @@ final class LayerRig implements AutoCloseable {
       dy = Tensor.allocate(arena, shape.outputAxes());
       dx = Tensor.allocate(arena, shape.inputAxes());
       dw = Tensor.allocate(arena, shape.weightAxes());
+      v = Tensor.allocate(arena, shape.weightAxes());
       db = Tensor.allocate(arena, shape.outChannels());
       for (int i = 0; i < setting.workers; i++) {
         workers.add(opened.own(new OracleWorker(folder.resolve("worker-" + i), 40 + i)));
@@ -203,12 +230,24 @@ final class LayerRig implements AutoCloseable {
       SplitRegion region =
           new SplitRegion(
               List.of(
-                  new SplitRegion.Tensors("x", values, (long) largest * in, (long) largest * out)),
+                  new SplitRegion.Tensors(
+                      "x",
+                      values,
+                      (long) largest * in,
+                      (long) largest * out,
+                      factor == null || basis == null
+                          ? null
+                          : new SplitRegion.HeldTensors(factor.values(), basis.values()))),
               !masks);
       input =
           new SplitInput(
               new SplitSite(
-                  decomposer(), residual, new NoiseStrength.None(), new ClipBound(), null),
+                  decomposer(),
+                  residual,
+                  new NoiseStrength.None(),
+                  new ClipBound(),
+                  basis,
+                  heldThere),
               context,
               shards,
               profile,
@@ -223,7 +262,8 @@ final class LayerRig implements AutoCloseable {
               weights,
               gradient,
               noised == null ? null : new GradientGuard(noised, parties.first().door()),
-              new LinearParameters(w, dw, setting.bias ? b : null, setting.bias ? db : null),
+              new LinearParameters(
+                  w, heldThere ? null : dw, setting.bias ? b : null, setting.bias ? db : null),
               region.places(0),
               new OpTensors(
                   x,
@@ -231,7 +271,10 @@ final class LayerRig implements AutoCloseable {
                   dy,
                   setting.flow == Flow.NONE
                       ? null
-                      : new GradientTarget(dx, setting.flow == Flow.ADDED, null)));
+                      : new GradientTarget(dx, setting.flow == Flow.ADDED, null)),
+              momentum == null || factor == null
+                  ? null
+                  : new SplitLayer.Held(values(), momentum, factor));
       op =
           opened.own(
               masks
@@ -244,6 +287,27 @@ final class LayerRig implements AutoCloseable {
         opened.close();
       }
     }
+  }
+
+  private SplitLayer.Values values() {
+    return new SplitLayer.Values() {
+      @Override
+      public Tensor weights() {
+        return w;
+      }
+
+      @Override
+      public Tensor velocity() {
+        return v;
+      }
+
+      @Override
+      public void renew() {}
+    };
+  }
+
+  private static Release uncovered(Channel channel, String reason, long values) {
+    return new Release(channel, "layer", values, new Release.Uncovered(reason));
   }
 
   private Release release(Channel channel, int values) {
@@ -320,10 +384,10 @@ final class LayerRig implements AutoCloseable {
 
   /// Plans the releases of one step, and runs it forward.
   void forward(long step) throws Exception {
+    context.begin(step);
     for (int i = 0; i < logs.size(); i++) {
       logs.get(i).begin(masks && i > 0 ? List.of(weights) : planned());
     }
-    context.verifier().begin();
     input.forget();
     op.sendWeights();
     op.forward(step);
@@ -334,8 +398,10 @@ final class LayerRig implements AutoCloseable {
     if (!masks || setting.flow != Flow.NONE) {
       planned.add(gradient);
     }
-    if (noised != null) {
-      planned.add(noised);
+    for (Release more : new Release[] {noised, momentum, factor, basis}) {
+      if (more != null) {
+        planned.add(more);
+      }
     }
     return planned;
   }

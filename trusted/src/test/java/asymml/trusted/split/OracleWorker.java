@@ -44,6 +44,43 @@ final class OracleWorker implements AutoCloseable {
     }
   }
 
+  /// Weights that are updated here, by definition.
+  private static final class Held {
+    private final double[] weights;
+    private final double[] velocity;
+    private double[] directions = {};
+    private double[] gradient = {};
+
+    Held(double[] weights, double[] velocity) {
+      this.weights = weights;
+      this.velocity = velocity;
+    }
+
+    /// `W D^T`.
+    double[] folded(int channels) {
+      int count = directions.length / channels;
+      double[] folded = new double[weights.length / channels * count];
+      for (int i = 0; i < weights.length; i++) {
+        for (int j = 0; j < count; j++) {
+          folded[i / channels * count + j] += weights[i] * directions[j * channels + i % channels];
+        }
+      }
+      return folded;
+    }
+
+    void update(double[] factor, int channels, Message.UpdateWeights m) {
+      int count = directions.length / channels;
+      for (int i = 0; i < weights.length; i++) {
+        double g = gradient[i] + m.weightDecay() * weights[i];
+        for (int j = 0; j < count; j++) {
+          g += factor[i / channels * count + j] * directions[j * channels + i % channels];
+        }
+        velocity[i] = m.momentum() * velocity[i] + g;
+        weights[i] -= m.rate() * velocity[i];
+      }
+    }
+  }
+
   private static final Duration LIMIT = Duration.ofMinutes(5);
 
   private final Path socket;
@@ -51,6 +88,7 @@ final class OracleWorker implements AutoCloseable {
   private final Thread thread;
   private final Map<Integer, ConvShape> shapes = new HashMap<>();
   private final Map<Integer, double[]> weights = new HashMap<>();
+  private final Map<Integer, Held> held = new HashMap<>();
   private final List<Asked> asked = new ArrayList<>();
   private final RemoteWorker remote;
   private final ReleaseDoor door;
@@ -200,6 +238,33 @@ final class OracleWorker implements AutoCloseable {
             m.opId(),
             OracleLayer.backwardWeights(shape(m.opId()), both.operand(0), both.operand(1)));
       }
+      case Message.HoldWeights m -> {
+        Asked both = note(m, m.weights(), m.velocity());
+        held.put(m.opId(), new Held(both.operand(0), both.operand(1)));
+      }
+      case Message.LoadHeld m -> {
+        note(m);
+        weights.put(m.opId(), held(m.holder()).weights.clone());
+      }
+      case Message.KeepDirections m ->
+          held(m.holder()).directions = note(m, m.directions()).operand(0);
+      case Message.FoldWeights m -> {
+        note(m);
+        put(m, m.folded(), m.holder(), held(m.holder()).folded(shape(m.holder()).inChannels()));
+      }
+      case Message.KeepGradient m -> {
+        Asked both = note(m, m.x(), m.dy());
+        held(m.holder()).gradient =
+            OracleLayer.backwardWeights(shape(m.opId()), both.operand(0), both.operand(1));
+      }
+      case Message.UpdateWeights m ->
+          held(m.holder())
+              .update(note(m, m.factor()).operand(0), shape(m.holder()).inChannels(), m);
+      case Message.FetchHeld m -> {
+        note(m);
+        Held own = held(m.holder());
+        put(m, m.values(), m.holder(), m.momentum() ? own.velocity : own.weights);
+      }
       case Message.ExpandMask m -> {
         try (GaussianMasks masks = new GaussianMasks(1)) {
           masks.write(m.key().bytes(), m.deviation(), m.examples(), at(m.masks()));
@@ -240,6 +305,10 @@ final class OracleWorker implements AutoCloseable {
 
   private ConvShape shape(int opId) {
     return Objects.requireNonNull(shapes.get(opId));
+  }
+
+  private Held held(int holder) {
+    return Objects.requireNonNull(held.get(holder));
   }
 
   private double[] w(int opId) {
