@@ -245,8 +245,8 @@ class TrainedRunCommandsTest {
     String out =
         said(
             ("train --mode trusted-only --limit-train 60 --limit-test 20 --batch-size 32 --epochs"
-                 + " 30 --validation-split 0.2 --early-stopping 1 --optimizer adamw --class-weights"
-                 + " balanced --progress plain --out "
+                    + " 30 --validation-split 0.2 --early-stopping 1 --optimizer adamw --class-weights"
+                    + " balanced --progress plain --out "
                     + validated)
                 .replace("  ", " "));
     assertThat(out)

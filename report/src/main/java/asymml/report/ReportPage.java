@@ -209,8 +209,8 @@ public record ReportPage(
     page.text(
         "lead",
         ("A trusted process, %s, holds the images and a small low-rank part of each split layer's"
-             + " input; an untrusted worker computes on the rest. This page shows what was trained,"
-             + " what the worker was sent, and what it reveals.")
+                + " input; an untrusted worker computes on the rest. This page shows what was trained,"
+                + " what the worker was sent, and what it reveals.")
             .formatted(
                 !runs.isEmpty() && runs.stream().allMatch(ReportedRun::isProtected)
                     ? "in a TEE whose evidence the owner has accepted, as its record says"

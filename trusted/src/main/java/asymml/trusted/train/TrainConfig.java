@@ -368,8 +368,8 @@ public record TrainConfig(
         : data.withValidation(validation.share(), seed);
   }
 
-  /// A worker that updates weights learns exact gradients, needs a basis to get its part of them by,
-  /// and knows the rule of SGD alone.
+  /// A worker that updates weights learns exact gradients, needs a basis to get its part of them
+  /// by, and knows the rule of SGD alone.
   private static void requireUpdate(
       Decomposition decomposition, Optimizer optimizer, PrivacyConfig privacy, Shield shield) {
     String worker = "the worker cannot update weights ";
