@@ -1,16 +1,19 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import asymml.trusted.data.Decoding.OnBadImage;
 import asymml.trusted.draw.SplitMix64;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -21,6 +24,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// Image classification folders: `<split>/<class>/<image>`. Everything is decoded before training
 /// starts, on all cores, so that a bad file shows now and not hours later.
@@ -41,6 +46,12 @@ final class ImageFolder {
   /// @param label an index into the classes
   /// @param group identifies what it has in common with others; 0 where there are no groups
   private record Source(String path, int label, long group) {}
+
+  /// What all images are compared with.
+  ///
+  /// @param name of an image
+  /// @param shape of it
+  private record Reference(String name, Shape shape) {}
 
   /// A gray set turned out to have colour: it is decoded anew.
   private static final class ColourFoundException extends Exception {
@@ -79,9 +90,9 @@ final class ImageFolder {
     if (decoding.columns().group() != null) {
       requireGroupsApart(tree, train, test);
     }
-    String first = train.getFirst().path();
-    Shape shape = shapeOf(tree, first, decoding);
-    String reference = tree.describe(first) + " has";
+    Reference first = reference(tree, train, decoding);
+    Shape shape = first.shape();
+    String reference = first.name() + " has";
     while (true) {
       ImageFolder folder = new ImageFolder(tree, decoding, progress, shape, reference);
       // Of images that are cut at random, the whole is of no use in training.
@@ -136,6 +147,24 @@ final class ImageFolder {
     }
   }
 
+  /// The shape of the first image, or where damaged ones are left out of the first that is not.
+  private static Reference reference(ImageTree tree, List<Source> sources, Decoding decoding)
+      throws DataException {
+    @Nullable DataException refused = null;
+    for (Source source : sources) {
+      try {
+        return new Reference(
+            tree.describe(source.path()), shapeOf(tree, source.path(), decoding));
+      } catch (DataException e) {
+        refused = refused == null ? e : refused;
+        if (decoding.onBadImage() == OnBadImage.FAIL || e.isOfSettings()) {
+          break;
+        }
+      }
+    }
+    throw Objects.requireNonNull(refused, "a split has images");
+  }
+
   private static Shape shapeOf(ImageTree tree, String path, Decoding decoding)
       throws DataException {
     DataLimits limits = decoding.limits();
@@ -186,46 +215,14 @@ final class ImageFolder {
     return sources;
   }
 
+  /// Decodes a split, and leaves damaged images out if that is wanted: whether one is follows from
+  /// itself alone, so that a guarantee for any other image is not touched.
   private ImageSet decode(
       String what, List<Source> sources, List<String> classNames, int keep, boolean cuts)
       throws DataException, ColourFoundException, IOException {
-    int kept = Math.min(keep, sources.size());
-    Pixels pixels =
-        new Pixels(
-            sources.size(),
-            shape.size(),
-            kept,
-            new Pixels.Decoder() {
-              @Override
-              public String describe(int index) {
-                return tree.describe(sources.get(index).path());
-              }
-
-              @Override
-              public byte[] decode(int index) throws DataException {
-                return decodeAgain(sources.get(index), ImageFolder.this::whole);
-              }
-
-              @Override
-              public Pixels.Cut cut(int index, SplitMix64 random) throws DataException {
-                return decodeAgain(
-                    sources.get(index),
-                    stored -> {
-                      Shape of = stored.shape();
-                      ImageScaler.Crop crop =
-                          ImageScaler.Crop.draw(random, of.height(), of.width());
-                      DecodedImage part = ImageScaler.cut(stored, crop, shape.height());
-                      return new Pixels.Cut(whole(stored), part.spread(shape.channels()));
-                    });
-              }
-
-              @Override
-              public boolean cuts() {
-                return cuts;
-              }
-            });
     AtomicBoolean colour = new AtomicBoolean();
     NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
+    Pixels pixels = pixels(sources, Math.min(keep, sources.size()), cuts);
     int[] order = tree.readingOrder(sources.stream().map(Source::path).toList());
     ExecutorService workers =
         Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
@@ -245,12 +242,54 @@ final class ImageFolder {
       workers.shutdownNow();
       workers.close();
     }
-    requireAll(refused, sources.size());
+    requireUsable(refused, sources, classNames);
     int[] labels = sources.stream().mapToInt(Source::label).toArray();
     ImageSet images = new ImageSet(shape, classNames, labels, pixels);
-    return decoding.columns().group() == null
-        ? images
-        : images.withGroups(sources.stream().mapToLong(Source::group).toArray());
+    if (decoding.columns().group() != null) {
+      images = images.withGroups(sources.stream().mapToLong(Source::group).toArray());
+    }
+    if (refused.isEmpty()) {
+      return images;
+    }
+    refused.keySet().forEach(i -> pixels.leaveOut(i));
+    return images.view(
+        IntStream.range(0, sources.size()).filter(i -> !refused.containsKey(i)).toArray());
+  }
+
+  private Pixels pixels(List<Source> sources, int kept, boolean cuts) {
+    return new Pixels(
+        sources.size(),
+        shape,
+        kept,
+        decoding.onBadImage() == OnBadImage.SKIP,
+        new Pixels.Decoder() {
+          @Override
+          public String describe(int index) {
+            return tree.describe(sources.get(index).path());
+          }
+
+          @Override
+          public byte[] decode(int index) throws DataException {
+            return decodeAgain(sources.get(index), ImageFolder.this::whole);
+          }
+
+          @Override
+          public Pixels.Cut cut(int index, SplitMix64 random) throws DataException {
+            return decodeAgain(
+                sources.get(index),
+                stored -> {
+                  Shape of = stored.shape();
+                  ImageScaler.Crop crop = ImageScaler.Crop.draw(random, of.height(), of.width());
+                  DecodedImage part = ImageScaler.cut(stored, crop, shape.height());
+                  return new Pixels.Cut(whole(stored), part.spread(shape.channels()));
+                });
+          }
+
+          @Override
+          public boolean cuts() {
+            return cuts;
+          }
+        });
   }
 
   /// In order. Where colour was found, blocks have ended early, and only the next round tells which
@@ -266,18 +305,44 @@ final class ImageFolder {
     }
   }
 
-  /// Of several bad files it is always the first one that is named.
-  private static void requireAll(NavigableMap<Integer, DataException> refused, int total)
+  /// Refuses bad images unless they are to be left out. Of several it is always the first one that
+  /// is named, or the first one for which there is a setting.
+  private void requireUsable(
+      NavigableMap<Integer, DataException> refused, List<Source> sources, List<String> classNames)
       throws DataException {
     if (refused.isEmpty()) {
       return;
     }
+    int total = sources.size();
     DataException first = refused.firstEntry().getValue();
-    int others = refused.size() - 1;
-    throw others == 0
-        ? first
-        : first.with(
-            " (%s more of these %s images cannot be used either)".formatted(others, total));
+    if (decoding.onBadImage() == OnBadImage.FAIL) {
+      int others = refused.size() - 1;
+      throw others == 0
+          ? first
+          : first.with(
+              " (%s more of these %s images cannot be used either)".formatted(others, total));
+    }
+    for (DataException e : refused.values()) {
+      if (e.isOfSettings()) {
+        throw e;
+      }
+    }
+    if (ImageSet.areTooMany(refused.size(), total)) {
+      throw first.with(
+          " (%s of these %s images cannot be used, and more than one in %s are not left out)"
+              .formatted(refused.size(), total, ImageSet.MOST_LEFT_OUT));
+    }
+    BitSet left = new BitSet();
+    IntStream.range(0, total)
+        .filter(i -> !refused.containsKey(i))
+        .forEach(i -> left.set(sources.get(i).label()));
+    for (Map.Entry<Integer, DataException> each : refused.entrySet()) {
+      int label = sources.get(each.getKey()).label();
+      if (!left.get(label)) {
+        throw each.getValue()
+            .with(" (no image of the class %s can be used)".formatted(classNames.get(label)));
+      }
+    }
   }
 
   private void decodeBlock(

@@ -18,12 +18,20 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// The decoded images of one split with their labels: PRIVATE. Pixels are unsigned bytes `[H, W,
 /// C]`, kept on the Java heap. Immutable, so any number of threads may read it.
 public final class ImageSet {
+  /// Of so many images of a split one may be left out ([Decoding.OnBadImage#SKIP]): a disk that is
+  /// gone, or files of another kind, are no damaged images.
+  public static final int MOST_LEFT_OUT = 10;
+
+  /// The most images that a line names.
+  private static final int NAMED = 3;
+
   private final Shape shape;
   private final List<String> classNames;
   private final int[] labels;
@@ -92,7 +100,7 @@ public final class ImageSet {
       throw new IllegalArgumentException(
           images.length + " bytes are not " + labels.length + " images of " + shape);
     }
-    Pixels pixels = new Pixels(labels.length, shape.size());
+    Pixels pixels = new Pixels(labels.length, shape);
     for (int i = 0; i < labels.length; i++) {
       pixels.put(i, images, i * shape.size());
     }
@@ -165,6 +173,52 @@ public final class ImageSet {
   /// @throws ImageLostException if its file cannot be decoded any more
   byte[] cut(int index, SplitMix64 random) {
     return pixels.cut(rows[index], random);
+  }
+
+  /// Whether more than one in [#MOST_LEFT_OUT] would be left out.
+  static boolean areTooMany(int leftOut, int images) {
+    return (long) leftOut * MOST_LEFT_OUT > images;
+  }
+
+  /// Leaves an image out from now on, which cannot be decoded any more: it is a null example
+  /// wherever it is drawn.
+  ///
+  /// @param index from 0 to [#size] - 1
+  /// @param failure what it failed with
+  /// @throws ImageLostException that failure, if images are not left out; or if too many are
+  void lose(int index, ImageLostException failure) {
+    pixels.lose(rows[index], failure);
+  }
+
+  /// Whether an image was left out after the set was opened.
+  boolean isLost(int index) {
+    return pixels.isLeftOut(rows[index]);
+  }
+
+  /// The images of the split that are left out because they are damaged: those that are not in this
+  /// set for that reason, and those of it that were lost later. PRIVATE, as their names are.
+  ///
+  /// @return how each is called; those of the whole split, whatever part of it this is
+  public List<String> leftOut() {
+    return pixels.leftOut();
+  }
+
+  /// How many images are left out, and which.
+  ///
+  /// @param names of [#leftOut], at least one
+  /// @return a part of a line, with the first names
+  public static String describeLeftOut(List<String> names) {
+    int others = names.size() - NAMED;
+    return "%s left out (%s%s)"
+        .formatted(
+            names.size() == 1 ? "1 bad image is" : names.size() + " bad images are",
+            names.stream().limit(NAMED).collect(Collectors.joining(", ")),
+            others > 0 ? " and %s more".formatted(others) : "");
+  }
+
+  /// Sums over an image's pixels.
+  Pixels.Sums sums(int index) {
+    return pixels.sums(rows[index]);
   }
 
   /// A random part of the set. With the same seed a smaller part is the beginning of a larger one.

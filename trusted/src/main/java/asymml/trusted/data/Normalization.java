@@ -13,6 +13,7 @@ import java.util.Arrays;
 @SuppressWarnings("ArrayRecordComponent") // Copied on the way in and out; equality is redefined.
 public record Normalization(float[] mean, float[] standardDeviation) {
   private static final int LEVELS = 256;
+  private static final double WHITE = 255;
 
   /// Checks the lengths and ranges.
   public Normalization {
@@ -39,30 +40,22 @@ public record Normalization(float[] mean, float[] standardDeviation) {
   public static Normalization of(ImageSet images) {
     int channels = images.shape().channels();
     // Whole numbers: the result does not depend on the order of the images.
-    long[][] histogram = new long[channels][LEVELS];
-    byte[] pixels = new byte[images.shape().size()];
+    long[] sum = new long[channels];
+    long[] squares = new long[channels];
     for (int i = 0; i < images.size(); i++) {
-      images.pixels(i, pixels);
-      for (int p = 0; p < pixels.length; p += channels) {
-        for (int c = 0; c < channels; c++) {
-          histogram[c][pixels[p + c] & 0xFF]++;
-        }
+      Pixels.Sums image = images.sums(i);
+      for (int c = 0; c < channels; c++) {
+        sum[c] += image.values()[c];
+        squares[c] += image.squares()[c];
       }
     }
     float[] mean = new float[channels];
     float[] deviation = new float[channels];
     double count = (double) images.size() * images.shape().pixels();
     for (int c = 0; c < channels; c++) {
-      double sum = 0;
-      double squares = 0;
-      for (int level = 0; level < LEVELS; level++) {
-        double value = level / 255.0;
-        sum += histogram[c][level] * value;
-        squares += histogram[c][level] * value * value;
-      }
-      double m = sum / count;
+      double m = sum[c] / (WHITE * count);
       // Bytes that vary at all have a deviation far above this; below is rounding.
-      double variance = squares / count - m * m;
+      double variance = squares[c] / (WHITE * WHITE * count) - m * m;
       mean[c] = (float) m;
       deviation[c] = variance > 1e-12 ? (float) Math.sqrt(variance) : 1f;
     }

@@ -99,7 +99,7 @@ class ImageSetTest {
   @Test
   void images_are_stored_across_chunks() {
     int bytes = 5 << 20;
-    Pixels pixels = new Pixels(7, bytes);
+    Pixels pixels = new Pixels(7, new Shape(5 << 10, 1 << 10, 1));
     byte[] image = new byte[bytes];
     for (int i = 0; i < 7; i++) {
       image[bytes - 1] = (byte) i;
