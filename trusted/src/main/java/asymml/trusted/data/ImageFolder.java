@@ -23,12 +23,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Image classification folders: `<split>/<class>/<image>`. Everything is decoded before training
-/// starts, on all cores, so that a bad file shows now and not hours later.
+/// Image classification folders: `<split>/<class>/<image>`. Headers are checked first, in a pass that
+/// takes little time; then everything is decoded once before training starts, on all cores, so that
+/// a bad file shows now and not hours later, and statistics need no pass of their own.
 ///
 /// Height and width of all images are equal, or are made so ([Decoding]). There are three channels
 /// if any image of the data set has colour, else one: that does not depend on which file comes
@@ -93,6 +95,11 @@ final class ImageFolder {
     Reference first = reference(tree, train, decoding);
     Shape shape = first.shape();
     String reference = first.name() + " has";
+    ImageFolder headers = new ImageFolder(tree, decoding, progress, shape, reference);
+    boolean colour = headers.checkHeaders("checking training images", train, classNames);
+    if (headers.checkHeaders("checking test images", test, classNames) || colour) {
+      shape = new Shape(shape.height(), shape.width(), COLOURS);
+    }
     while (true) {
       ImageFolder folder = new ImageFolder(tree, decoding, progress, shape, reference);
       // Of images that are cut at random, the whole is of no use in training.
@@ -140,6 +147,10 @@ final class ImageFolder {
     int kept = folder.kept(test.size());
     Pixels.requireMemory(tree.root().toString(), kept, expected);
     try {
+      if (folder.checkHeaders("checking test images", test, classNames)
+          && expected.channels() < COLOURS) {
+        throw new ColourFoundException();
+      }
       return folder.decode("decoding test images", test, classNames, kept, false);
     } catch (ColourFoundException e) {
       throw new DataException(
@@ -215,6 +226,31 @@ final class ImageFolder {
     return sources;
   }
 
+  /// Looks at the headers of a split's images, so that one of another size or kind shows before any
+  /// is decoded. Those that will be left out are not yet.
+  ///
+  /// @return whether any image is sure to have colour
+  private boolean checkHeaders(String what, List<Source> sources, List<String> classNames)
+      throws DataException, IOException {
+    AtomicBoolean colour = new AtomicBoolean();
+    NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
+    @Nullable Shape expected = decoding.scales() ? null : shape;
+    forAll(
+        what,
+        sources,
+        () -> false,
+        refused,
+        (decoder, i) -> {
+          String path = sources.get(i).path();
+          byte[] file = tree.read(path, decoding.limits());
+          if (decoder.checkHeader(tree.describe(path), file, expected, reference)) {
+            colour.set(true);
+          }
+        });
+    requireUsable(refused, sources, classNames);
+    return colour.get();
+  }
+
   /// Decodes a split, and leaves damaged images out if that is wanted: whether one is follows from
   /// itself alone, so that a guarantee for any other image is not touched.
   private ImageSet decode(
@@ -223,24 +259,22 @@ final class ImageFolder {
     AtomicBoolean colour = new AtomicBoolean();
     NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
     Pixels pixels = pixels(sources, Math.min(keep, sources.size()), cuts);
-    int[] order = tree.readingOrder(sources.stream().map(Source::path).toList());
-    ExecutorService workers =
-        Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
-    try {
-      List<Future<?>> blocks = new ArrayList<>();
-      for (int from = 0; from < sources.size(); from += BLOCK) {
-        int first = from;
-        int end = Math.min(sources.size(), from + BLOCK);
-        blocks.add(
-            workers.submit(() -> {
-              decodeBlock(sources, Arrays.copyOfRange(order, first, end), pixels, colour, refused);
-              return null;
-            }));
-      }
-      awaitAll(blocks, what, sources.size(), colour);
-    } finally {
-      workers.shutdownNow();
-      workers.close();
+    forAll(
+        what,
+        sources,
+        colour::get,
+        refused,
+        (decoder, i) -> {
+          DecodedImage image = stored(decoder, sources.get(i).path());
+          if (image.shape().channels() > shape.channels()) {
+            colour.set(true);
+          } else {
+            pixels.take(i, whole(image));
+          }
+        });
+    if (colour.get()) {
+      // Blocks have ended early, and only the next round tells which files cannot be used.
+      throw new ColourFoundException();
     }
     requireUsable(refused, sources, classNames);
     int[] labels = sources.stream().mapToInt(Source::label).toArray();
@@ -251,7 +285,7 @@ final class ImageFolder {
     if (refused.isEmpty()) {
       return images;
     }
-    refused.keySet().forEach(i -> pixels.leaveOut(i));
+    refused.keySet().forEach(pixels::leaveOut);
     return images.view(
         IntStream.range(0, sources.size()).filter(i -> !refused.containsKey(i)).toArray());
   }
@@ -292,16 +326,47 @@ final class ImageFolder {
         });
   }
 
-  /// In order. Where colour was found, blocks have ended early, and only the next round tells which
-  /// files cannot be used.
-  private void awaitAll(List<Future<?>> blocks, String what, int total, AtomicBoolean colour)
-      throws ColourFoundException, IOException {
-    for (int b = 0; b < blocks.size(); b++) {
-      await(blocks.get(b));
-      if (colour.get()) {
-        throw new ColourFoundException();
+  /// What is done with each image.
+  @FunctionalInterface
+  private interface Work {
+    void of(ImageDecoder decoder, int index) throws DataException;
+  }
+
+  /// Does something with all images of a split, on all cores, in the order in which they are stored.
+  ///
+  /// @param ended whether the rest is not needed
+  /// @param refused takes the failures by index
+  private void forAll(
+      String what,
+      List<Source> sources,
+      BooleanSupplier ended,
+      NavigableMap<Integer, DataException> refused,
+      Work work)
+      throws IOException {
+    int total = sources.size();
+    int[] order = tree.readingOrder(sources.stream().map(Source::path).toList());
+    ExecutorService workers =
+        Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+    try {
+      List<Future<?>> blocks = new ArrayList<>();
+      for (int from = 0; from < total; from += BLOCK) {
+        int[] block = Arrays.copyOfRange(order, from, Math.min(total, from + BLOCK));
+        blocks.add(
+            workers.submit(() -> {
+              block(block, ended, refused, work);
+              return null;
+            }));
       }
-      progress.update(what, Math.min(total, (b + 1L) * BLOCK), total);
+      for (int b = 0; b < blocks.size(); b++) {
+        await(blocks.get(b));
+        if (ended.getAsBoolean()) {
+          return;
+        }
+        progress.update(what, Math.min(total, (b + 1L) * BLOCK), total);
+      }
+    } finally {
+      workers.shutdownNow();
+      workers.close();
     }
   }
 
@@ -345,28 +410,19 @@ final class ImageFolder {
     }
   }
 
-  private void decodeBlock(
-      List<Source> sources,
-      int[] block,
-      Pixels pixels,
-      AtomicBoolean colour,
-      NavigableMap<Integer, DataException> refused)
+  private void block(
+      int[] block, BooleanSupplier ended, NavigableMap<Integer, DataException> refused, Work work)
       throws InterruptedIOException {
     try (ImageDecoder decoder = decoder()) {
       for (int i : block) {
-        if (colour.get()) {
+        if (ended.getAsBoolean()) {
           return;
         }
         if (Thread.interrupted()) {
           throw new InterruptedIOException("decoding was cancelled");
         }
         try {
-          DecodedImage image = stored(decoder, sources.get(i).path());
-          if (image.shape().channels() > shape.channels()) {
-            colour.set(true);
-          } else {
-            pixels.take(i, whole(image));
-          }
+          work.of(decoder, i);
         } catch (DataException e) {
           refused.put(i, e);
         }
