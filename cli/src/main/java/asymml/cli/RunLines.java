@@ -15,7 +15,8 @@ import java.util.List;
 ///
 /// @param out gets the lines
 /// @param spec of the run
-record RunLines(PrintWriter out, TrainingSpec spec) {
+/// @param measured whether what splitting is worth has been measured and said
+record RunLines(PrintWriter out, TrainingSpec spec, boolean measured) {
   /// Before the first step.
   ///
   /// @param run what is run
@@ -28,6 +29,9 @@ record RunLines(PrintWriter out, TrainingSpec spec) {
     out.println("data     " + data);
     out.println("model    " + RunDescription.model(run.graph(), spec.training()));
     out.println("plan     " + RunDescription.plan(run.graph(), spec.training(), run.plan()));
+    if (run.needsWorker() && !measured) {
+      out.println("cost     " + RunDescription.cost(run.graph(), spec.training(), run.plan()));
+    }
     out.printf("trusted  this process, %s threads; %s%n", spec.threads(), protection);
     (workers.isEmpty() ? List.of("none") : workers)
         .forEach(worker -> out.println("worker   " + worker));
