@@ -10,6 +10,7 @@ import asymml.session.TrainingSpec;
 import asymml.trusted.run.RunLayout;
 import java.io.PrintWriter;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// What `asymml train` prints about any run, sealed or in clear.
 ///
@@ -45,6 +46,7 @@ record RunLines(PrintWriter out, TrainingSpec spec, boolean measured) {
   /// What the run will have cost at its end.
   void forecast(Ledger ledger) {
     privacy(new PrivacyForecast(spec.training(), ledger).lines());
+    groups();
     out.flush();
   }
 
@@ -52,6 +54,18 @@ record RunLines(PrintWriter out, TrainingSpec spec, boolean measured) {
   void statement(TrainingResult result) {
     if (result.statement() != null) {
       privacy(new PrivacySummary(result.statement()).lines());
+      groups();
+    }
+  }
+
+  /// Whoever names groups may take an epsilon for that of a group.
+  private void groups() {
+    @Nullable String column = spec.data().decoding().columns().group();
+    if (column != null && spec.training().privacy().accounted()) {
+      privacy(
+          List.of(
+              "epsilon is for one image; k images of one %s together have up to k times the epsilon, at a larger delta"
+                  .formatted(column)));
     }
   }
 

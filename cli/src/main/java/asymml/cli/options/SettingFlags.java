@@ -83,7 +83,7 @@ public final class SettingFlags {
                 + " (default: ${DEFAULT-VALUE}).")
         .negatable(
             "random-crop",
-            "With --image-size: cut a random part out of a training image each time, of 8 % to all"
+            "With --image-size: cut a random part out of a training image each time, of 0.08 to all"
                 + " of its area and 3:4 to 4:3, and scale it, in the place of shifts (default:"
                 + " ${DEFAULT-VALUE}).")
         .flag(
