@@ -97,11 +97,10 @@ class BadImagesSessionTest {
       TrainingResult result =
           session.listener(losing("train/dark/3.png", "test/bright/4.png")).train();
       assertThat(result.outcome()).isEqualTo(Outcome.FINISHED);
-      assertThat(result.epochs())
-          .extracting(EpochMetrics::imagesLeftOut)
-          .containsExactly(null, 2);
+      assertThat(result.epochs()).extracting(EpochMetrics::imagesLeftOut).containsExactly(null, 2);
       // 19 of 20 test images were read.
-      assertThat(result.testAccuracy() * 19).isCloseTo(Math.rint(result.testAccuracy() * 19), within(1e-9));
+      assertThat(result.testAccuracy() * 19)
+          .isCloseTo(Math.rint(result.testAccuracy() * 19), within(1e-9));
       assertThat(session.run().describeLeftOut())
           .isEqualTo(
               "2 bad images are left out (%s/train/dark/3.png, %s/test/bright/4.png)"

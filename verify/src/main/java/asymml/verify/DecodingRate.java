@@ -2,8 +2,8 @@ package asymml.verify;
 
 import asymml.kernels.ProcessorTime;
 import asymml.trusted.data.DataException;
-import asymml.trusted.data.DataSets;
 import asymml.trusted.data.DataLimits;
+import asymml.trusted.data.DataSets;
 import asymml.trusted.data.Decoding;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,9 +20,9 @@ import java.util.stream.Stream;
 /// Arguments: sides in pixels.
 public final class DecodingRate {
   /// Pixels of a data set: seconds of decoding, for which the compiler's share is small.
-  private static final long PIXELS = 150_000_000;
+  private static final long PIXELS = 40_000_000;
 
-  private static final int LEAST = 200;
+  private static final int LEAST = 50;
   private static final int MOST = 20_000;
   private static final int TEST = 10;
 
@@ -69,8 +69,7 @@ public final class DecodingRate {
   }
 
   private static void open(Path folder) throws DataException {
-    DataSets.open(
-        folder.toString(), new Decoding(DataLimits.DEFAULT, 0, 0, null), (_, _, _) -> {});
+    DataSets.open(folder.toString(), new Decoding(DataLimits.DEFAULT, 0, 0, null), (_, _, _) -> {});
   }
 
   private static void delete(Path folder) throws IOException {

@@ -68,7 +68,7 @@ public final class JpegFolder {
         int rgb = 0;
         for (double phase : phases) {
           int value = (int) (128 + 90 * Math.sin(along + phase)) + random.nextInt(-NOISE, NOISE);
-          rgb = rgb << 8 | Math.clamp(value, 0, 255);
+          rgb = (rgb << 8) | Math.clamp(value, 0, 255);
         }
         image.setRGB(x, y, rgb);
       }

@@ -28,9 +28,9 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Image classification folders: `<split>/<class>/<image>`. Headers are checked first, in a pass that
-/// takes little time; then everything is decoded once before training starts, on all cores, so that
-/// a bad file shows now and not hours later, and statistics need no pass of their own.
+/// Image classification folders: `<split>/<class>/<image>`. Headers are checked first, in a pass
+/// that takes little time; then everything is decoded once before training starts, on all cores, so
+/// that a bad file shows now and not hours later, and statistics need no pass of their own.
 ///
 /// Height and width of all images are equal, or are made so ([Decoding]). There are three channels
 /// if any image of the data set has colour, else one: that does not depend on which file comes
@@ -164,8 +164,7 @@ final class ImageFolder {
     @Nullable DataException refused = null;
     for (Source source : sources) {
       try {
-        return new Reference(
-            tree.describe(source.path()), shapeOf(tree, source.path(), decoding));
+        return new Reference(tree.describe(source.path()), shapeOf(tree, source.path(), decoding));
       } catch (DataException e) {
         refused = refused == null ? e : refused;
         if (decoding.onBadImage() == OnBadImage.FAIL || e.isOfSettings()) {
@@ -332,7 +331,8 @@ final class ImageFolder {
     void of(ImageDecoder decoder, int index) throws DataException;
   }
 
-  /// Does something with all images of a split, on all cores, in the order in which they are stored.
+  /// Does something with all images of a split, on all cores, in the order in which they are
+  /// stored.
   ///
   /// @param ended whether the rest is not needed
   /// @param refused takes the failures by index

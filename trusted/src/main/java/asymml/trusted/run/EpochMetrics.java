@@ -48,8 +48,7 @@ public record EpochMetrics(
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Integer imagesLeftOut) {
   /// The components that a line may lack.
   static final List<String> OPTIONAL =
-      List.of(
-          "testLoss", "testAccuracy", "validationLoss", "validationAccuracy", "imagesLeftOut");
+      List.of("testLoss", "testAccuracy", "validationLoss", "validationAccuracy", "imagesLeftOut");
 
   /// Checks that all numbers are finite and in range.
   ///

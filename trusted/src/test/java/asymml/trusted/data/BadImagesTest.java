@@ -102,8 +102,7 @@ class BadImagesTest {
   @Test
   void the_first_image_may_be_damaged() throws Exception {
     SampleFiles.write(root, path(0), DAMAGED);
-    Decoding stored =
-        new Decoding(DataLimits.DEFAULT, 0, 0, null).withOnBadImage(OnBadImage.SKIP);
+    Decoding stored = new Decoding(DataLimits.DEFAULT, 0, 0, null).withOnBadImage(OnBadImage.SKIP);
     assertThat(open(stored).train().size()).isEqualTo(19);
   }
 
@@ -131,8 +130,7 @@ class BadImagesTest {
   @Test
   void what_a_setting_would_do_for_is_not_left_out() throws Exception {
     SampleFiles.write(root, path(3), SampleFiles.png(9, 8, 0xFF00FFFF));
-    Decoding stored =
-        new Decoding(DataLimits.DEFAULT, 0, 0, null).withOnBadImage(OnBadImage.SKIP);
+    Decoding stored = new Decoding(DataLimits.DEFAULT, 0, 0, null).withOnBadImage(OnBadImage.SKIP);
     assertThatThrownBy(() -> open(stored))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("13.png is 9 x 8 pixels");

@@ -133,8 +133,8 @@ class ImageScalerTest {
   /// 4,000 draws from a fixed seed. In a square image a part of area a and ratio r fits if `a <= r
   /// <= 1 / a`: always up to 3/4, and above it with probability `ln(1 / a) / ln(4 / 3)`. The mean
   /// area of parts that fit is therefore not 0.54, the middle of the range, but 0.478, with a
-  /// standard error of 0.0037; the mean logarithm of the ratio is 0 with one of 0.0026. Five of them
-  /// are allowed: a false alarm in 1.7 million.
+  /// standard error of 0.0037; the mean logarithm of the ratio is 0 with one of 0.0026. Five of
+  /// them are allowed: a false alarm in 1.7 million.
   @Test
   void random_parts_have_the_areas_and_ratios_of_torchvision() {
     SplitMix64 random = SplitMix64.of(18, 4);
