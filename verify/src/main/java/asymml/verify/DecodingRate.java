@@ -45,7 +45,7 @@ public final class DecodingRate {
   }
 
   private static void measure(Path folder, int side) throws IOException, DataException {
-    int images = (int) Math.clamp(PIXELS / ((long) side * side), LEAST, MOST);
+    int images = Math.clamp(PIXELS / ((long) side * side), LEAST, MOST);
     JpegFolder.main(
         new String[] {
           folder.toString(),
