@@ -67,13 +67,6 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
     out.flush();
   }
 
-  /// Those that could be read.
-  private long images() {
-    return IntStream.range(0, test.images().classNames().size())
-        .mapToLong(score.confusion()::total)
-        .sum();
-  }
-
   private static String share(double share) {
     return Double.isNaN(share) ? "-" : Figures.percent(share);
   }
@@ -91,7 +84,7 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
     List<String> names = test.images().classNames();
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("data", test.name());
-    facts.put("images", images());
+    facts.put("images", test.images().counted());
     if (!test.images().leftOut().isEmpty()) {
       facts.put("imagesLeftOut", test.images().leftOut());
     }

@@ -203,6 +203,13 @@ public final class ImageSet {
     return pixels.leftOut();
   }
 
+  /// How many of these images count: all but those that were lost after the set was opened.
+  ///
+  /// @return at least 0
+  public int counted() {
+    return (int) IntStream.range(0, size()).filter(i -> !isLost(i)).count();
+  }
+
   /// How many images are left out, and which.
   ///
   /// @param names of [#leftOut], at least one

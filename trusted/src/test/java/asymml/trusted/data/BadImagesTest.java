@@ -155,6 +155,7 @@ class BadImagesTest {
     }
     assertThat(data.leftOut()).containsExactly(root + "/train/dog/15.png");
     assertThat(data.train().size()).isEqualTo(TRAIN);
+    assertThat(data.train().counted()).isEqualTo(TRAIN - 1);
     // It stays left out: of one run, an image is used to some step, and then no more.
     SampleFiles.write(root, path(5), SampleFiles.png(8, 8, 0xFF000000 | 6 * 0x070503));
     assertThat(serve(data, twice)).usingRecursiveComparison().isEqualTo(after);
