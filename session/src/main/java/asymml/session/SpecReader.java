@@ -240,9 +240,12 @@ final class SpecReader {
     TrainConfig.Optimizer optimizer =
         switch (algorithm) {
           case SGD ->
-              privacy.dpSgd() == null
-                  ? defaults.optimizer().withLearningRate(Defaults.learningRate(model.name()))
-                  : defaults.optimizer();
+              defaults
+                  .optimizer()
+                  .withLearningRate(
+                      privacy.dpSgd() == null
+                          ? Defaults.learningRate(model.name())
+                          : Defaults.dpSgdLearningRate(privacy.target()));
           case ADAMW -> Defaults.adamw(defaults.optimizer(), privacy.dpSgd() != null);
         };
     return new TrainConfig(
