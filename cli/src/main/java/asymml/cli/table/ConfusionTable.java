@@ -29,7 +29,10 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
     int width = names.stream().mapToInt(String::length).max().orElse(0);
     out.printf(
         "%s test images of %s: accuracy %s, loss %s%n",
-        images(), test.name(), Figures.percent(score.accuracy()), Figures.loss(score.loss()));
+        test.images().counted(),
+        test.name(),
+        Figures.percent(score.accuracy()),
+        Figures.loss(score.loss()));
     out.printf(
         "balanced accuracy %s, macro F1 %s, ROC AUC %s (mean over classes, each against the"
             + " rest)%n",
