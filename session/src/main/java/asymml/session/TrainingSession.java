@@ -9,6 +9,7 @@ import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
+import asymml.trusted.train.GradientStage;
 import asymml.trusted.train.InitialValues;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
@@ -37,6 +38,7 @@ public final class TrainingSession implements AutoCloseable {
   private List<String> arguments = List.of();
   private String protection = RunRecord.NOT_PROTECTED;
   private InitialValues initial;
+  private @Nullable GradientStage stage;
 
   private TrainingSession(ResolvedRun run, RunDirectory directory, boolean resumed) {
     this.run = run;
@@ -187,6 +189,16 @@ public final class TrainingSession implements AutoCloseable {
     return this;
   }
 
+  /// Who computes the sums of gradients in place of this process and its workers.
+  ///
+  /// @param stage of trusted machines that have the images, which are
+  ///   [asymml.trusted.data.ImageSet#elsewhere] for this process
+  /// @return this session
+  public TrainingSession stage(GradientStage stage) {
+    this.stage = stage;
+    return this;
+  }
+
   /// What `run.json` says of how the run was started.
   ///
   /// @param arguments of the calling program
@@ -267,6 +279,11 @@ public final class TrainingSession implements AutoCloseable {
   }
 
   private Trainer.Outcome trainWithWorkers(RunRecord record) throws IOException, TrainingException {
+    if (stage != null) {
+      boolean releases = run.needsWorker() || run.spec().training().privacy().accounted();
+      listener.workersConnected(List.of(), layout());
+      return train(record, staged(stage, resumed && releases ? earlierLedger() : null));
+    }
     if (!run.needsWorker()) {
       listener.workersConnected(List.of(), layout());
       boolean accounted = run.spec().training().privacy().accounted();
@@ -294,6 +311,14 @@ public final class TrainingSession implements AutoCloseable {
     try {
       return new Trainer(
           run.spec().training(), run.data(), run.publicImages(), workers, earlier, initial);
+    } catch (IllegalArgumentException e) {
+      throw new InvalidSpecException(Finding.Kind.MISFIT, e);
+    }
+  }
+
+  private Trainer staged(GradientStage stage, @Nullable Ledger earlier) throws ProtocolException {
+    try {
+      return new Trainer(run.spec().training(), run.data(), stage, earlier, initial);
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }

@@ -37,6 +37,15 @@ public record Normalization(float[] mean, float[] standardDeviation) {
   /// @return its mean and population standard deviation per channel; a constant channel, which has
   ///   nothing to scale, gets the standard deviation 1
   public static Normalization of(ImageSet images) {
+    return of(histogram(images), (long) images.size() * images.shape().pixels());
+  }
+
+  /// How often each level occurs; those of the parts of a set add up to that of the set. Statistics
+  /// of private data.
+  ///
+  /// @param images any
+  /// @return `[channels, 256]`
+  public static long[][] histogram(ImageSet images) {
     int channels = images.shape().channels();
     // Whole numbers: the result does not depend on the order of the images.
     long[][] histogram = new long[channels][LEVELS];
@@ -49,9 +58,18 @@ public record Normalization(float[] mean, float[] standardDeviation) {
         }
       }
     }
+    return histogram;
+  }
+
+  /// The statistics of images with a histogram.
+  ///
+  /// @param histogram `[channels, 256]`, see [#histogram]
+  /// @param count values of each channel, at least 1
+  /// @return as of [#of(ImageSet)]
+  public static Normalization of(long[][] histogram, long count) {
+    int channels = histogram.length;
     float[] mean = new float[channels];
     float[] deviation = new float[channels];
-    double count = (double) images.size() * images.shape().pixels();
     for (int c = 0; c < channels; c++) {
       double sum = 0;
       double squares = 0;

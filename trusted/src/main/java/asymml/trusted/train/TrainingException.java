@@ -25,7 +25,7 @@ public final class TrainingException extends Exception {
     this.diverged = diverged;
   }
 
-  static TrainingException diverged(String message, @Nullable Throwable cause) {
+  public static TrainingException diverged(String message, @Nullable Throwable cause) {
     return new TrainingException(message, cause, true);
   }
 
