@@ -279,12 +279,7 @@ public final class TrainingSession implements AutoCloseable {
   }
 
   private Trainer.Outcome trainWithWorkers(RunRecord record) throws IOException, TrainingException {
-    if (stage != null) {
-      boolean releases = run.needsWorker() || run.spec().training().privacy().accounted();
-      listener.workersConnected(List.of(), layout());
-      return train(record, staged(stage, resumed && releases ? earlierLedger() : null));
-    }
-    if (!run.needsWorker()) {
+    if (stage != null || !run.needsWorker()) {
       listener.workersConnected(List.of(), layout());
       boolean accounted = run.spec().training().privacy().accounted();
       return train(record, trainer(null, resumed && accounted ? earlierLedger() : null));
@@ -309,16 +304,10 @@ public final class TrainingSession implements AutoCloseable {
   private Trainer trainer(@Nullable Workers workers, @Nullable Ledger earlier)
       throws ProtocolException {
     try {
-      return new Trainer(
-          run.spec().training(), run.data(), run.publicImages(), workers, earlier, initial);
-    } catch (IllegalArgumentException e) {
-      throw new InvalidSpecException(Finding.Kind.MISFIT, e);
-    }
-  }
-
-  private Trainer staged(GradientStage stage, @Nullable Ledger earlier) throws ProtocolException {
-    try {
-      return new Trainer(run.spec().training(), run.data(), stage, earlier, initial);
+      return stage != null
+          ? new Trainer(run.spec().training(), run.data(), stage, earlier, initial)
+          : new Trainer(
+              run.spec().training(), run.data(), run.publicImages(), workers, earlier, initial);
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }

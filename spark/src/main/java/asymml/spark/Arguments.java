@@ -19,6 +19,29 @@ record Arguments(Map<String, Object> settings, Map<String, String> own, Map<Stri
   /// Settings that are given without a value.
   private static final Set<String> FLAGS = Set.of("augment", "dp-sgd", "init-public");
 
+  /// Settings of `asymml train` that are not for Spark: what they ask for is not done there.
+  private static final List<String> REFUSED =
+      List.of(
+          "validation-split",
+          "early-stopping",
+          "class-weights",
+          "image-cache",
+          "label-column",
+          "group-column",
+          "random-crop",
+          "update",
+          "worker",
+          "tls-trust",
+          "tls-keystore",
+          "tls-password-file",
+          "tls-allow-expired",
+          "wire",
+          "chunks",
+          "verify",
+          "worker-timeout",
+          "shield",
+          "analyze-every");
+
   /// Reads a command line.
   ///
   /// @param arguments `--name value`, `--name=value`, `--flag` or `--no-flag`
@@ -36,6 +59,13 @@ record Arguments(Map<String, Object> settings, Map<String, String> own, Map<Stri
       }
       int equals = argument.indexOf('=');
       String name = argument.substring(2, equals < 0 ? argument.length() : equals);
+      if (REFUSED.contains(name) || REFUSED.contains(name.replaceFirst("^no-", ""))) {
+        throw new IllegalArgumentException("--%s is not for Spark: leave it out".formatted(name));
+      }
+      if (name.equals("threads")) {
+        throw new IllegalArgumentException(
+            "a task has the threads that Spark gives it: --conf spark.task.cpus=N in place of --threads");
+      }
       if (FLAGS.contains(name) && equals < 0) {
         settings.put(name, "true");
         continue;

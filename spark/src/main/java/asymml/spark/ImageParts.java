@@ -1,25 +1,23 @@
 package asymml.spark;
 
 import asymml.model.Shape;
+import asymml.session.StageMember;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.Decoding;
 import asymml.trusted.data.ImageFiles;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.draw.Shuffle;
+import java.io.ByteArrayOutputStream;
 import java.io.Serializable;
-import java.math.BigInteger;
-import java.nio.ByteBuffer;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HexFormat;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -30,49 +28,82 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.storage.StorageLevel;
 import org.jspecify.annotations.Nullable;
 
-/// The images of a split in the executors, one [Part] for each partition, as files: they are decoded
+/// The images of a split in the executors, one element for each partition, as files: they are decoded
 /// when they are used. The driver knows counts, classes, shape, levels of pixels and a digest.
 final class ImageParts implements AutoCloseable {
-  private static final BigInteger MODULUS = BigInteger.ONE.shiftLeft(256);
+  /// How many images are decoded at a time.
+  private static final int CHUNK = 256;
 
-  private final JavaRDD<Part> parts;
+  private final JavaRDD<StageMember.Images> parts;
+  private final JavaRDD<Survey> surveys;
   private final ImageSet set;
   private final long[][] histogram;
-  private final JavaRDD<String> fingerprints;
 
   private ImageParts(
-      JavaRDD<Part> parts,
-      ImageSet set,
-      long[][] histogram,
-      JavaRDD<String> fingerprints) {
+      JavaRDD<StageMember.Images> parts, JavaRDD<Survey> surveys, ImageSet set, long[][] histogram) {
     this.parts = parts;
+    this.surveys = surveys;
     this.set = set;
     this.histogram = histogram;
-    this.fingerprints = fingerprints;
   }
 
-  /// What a pass over a part finds without decoding all of it.
+  /// What a pass over a part finds before shape and classes are known.
   private record Sketch(
-      int index, int count, Set<String> labels, int height, int width, int channels)
+      String digest, int count, Set<String> labels, int height, int width, int channels)
       implements Serializable {
     private static final long serialVersionUID = 1;
   }
 
   /// What a pass over decoded images finds.
+  ///
+  /// @param identities of the images
+  /// @param histogram of their levels
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
-  private record Survey(BigInteger digest, long[][] histogram) implements Serializable {
+  private record Survey(byte[] identities, long[][] histogram) implements Serializable {
     private static final long serialVersionUID = 1;
 
-    Survey plus(Survey other) {
-      long[][] sum = new long[histogram.length][];
-      for (int c = 0; c < sum.length; c++) {
-        sum[c] = histogram[c].clone();
-        for (int level = 0; level < sum[c].length; level++) {
-          sum[c][level] += other.histogram[c][level];
-        }
+    /// The hash of each image's pixels.
+    List<String> fingerprints() {
+      List<String> found = new ArrayList<>();
+      for (int at = 0; at < identities.length; at += ImageSet.IDENTITY_BYTES) {
+        found.add(
+            HexFormat.of().formatHex(identities, at + Integer.BYTES, at + ImageSet.IDENTITY_BYTES));
       }
-      return new Survey(digest.add(other.digest).mod(MODULUS), sum);
+      return found;
     }
+  }
+
+  /// What a survey needs, as tasks carry it.
+  private record Form(
+      int height, int width, int channels, List<String> classes, ImageForm decoding)
+      implements Serializable {
+    private static final long serialVersionUID = 1;
+
+    Survey survey(StageMember.Images part) throws DataException {
+      long[][] histogram = new long[channels][256];
+      ByteArrayOutputStream identities = new ByteArrayOutputStream();
+      for (int from = 0; from < part.labels().length; from += CHUNK) {
+        ImageSet images =
+            StageMember.decode(
+                part,
+                IntStream.range(from, Math.min(part.labels().length, from + CHUNK)).toArray(),
+                new Shape(height, width, channels),
+                classes,
+                decoding.decoding());
+        add(histogram, Normalization.histogram(images));
+        identities.writeBytes(images.identities());
+      }
+      return new Survey(identities.toByteArray(), histogram);
+    }
+  }
+
+  private static long[][] add(long[][] sum, long[][] other) {
+    for (int c = 0; c < sum.length; c++) {
+      for (int level = 0; level < sum[c].length; level++) {
+        sum[c][level] += other[c][level];
+      }
+    }
+    return sum;
   }
 
   /// Looks at all images once: whatever is wrong with one shows before training starts.
@@ -86,7 +117,7 @@ final class ImageParts implements AutoCloseable {
   static ImageParts of(
       Dataset<Row> rows, int limit, long seed, Decoding decoding, @Nullable ImageSet like)
       throws DataException {
-    FileForm form = FileForm.of(decoding);
+    ImageForm form = ImageForm.of(decoding);
     JavaRDD<LabelledPart> read =
         rows.javaRDD()
             .mapPartitionsWithIndex(
@@ -97,42 +128,30 @@ final class ImageParts implements AutoCloseable {
       List<Sketch> sketches = read.map(part -> sketch(part, form.decoding())).collect();
       Shape shape = like == null ? shape(sketches) : like.shape();
       List<String> classes = like == null ? classes(sketches) : like.classNames();
-      int[] counts = sketches.stream().mapToInt(Sketch::count).toArray();
-      int[][] used = used(counts, limit, seed);
-      long[] first = new long[used.length];
-      for (int i = 1; i < first.length; i++) {
-        first[i] = first[i - 1] + used[i - 1].length;
+      int[][] numbers = numbers(sketches.stream().mapToInt(Sketch::count).toArray(), limit, seed);
+      int[][] used = new int[numbers.length][];
+      for (int p = 0; p < used.length; p++) {
+        int[] own = numbers[p];
+        used[p] = IntStream.range(0, own.length).filter(i -> own[i] >= 0).toArray();
+        numbers[p] = Arrays.stream(own).filter(i -> i >= 0).toArray();
       }
+      List<String> digests = sketches.stream().map(Sketch::digest).toList();
       Map<String, Integer> labels = new LinkedHashMap<>();
       classes.forEach(name -> labels.put(name, labels.size()));
-      JavaRDD<Part> parts =
-          read.map(p -> p.part(first[p.index()], used[p.index()], labels))
+      JavaRDD<StageMember.Images> parts =
+          read.map(p -> p.part(
+                  digests.get(p.index()), used[p.index()], numbers[p.index()], labels))
               .persist(StorageLevel.MEMORY_AND_DISK());
-      return surveyed(parts, shape, classes, Arrays.stream(used).mapToInt(u -> u.length).sum(), form);
+      Form task = new Form(shape.height(), shape.width(), shape.channels(), classes, form);
+      JavaRDD<Survey> surveys = parts.map(task::survey).persist(StorageLevel.MEMORY_AND_DISK());
+      long[][] histogram = surveys.map(Survey::histogram).treeReduce(ImageParts::add);
+      String digest = ImageSet.digest(shape, classes, identities(surveys, numbers));
+      int size = Arrays.stream(numbers).mapToInt(own -> own.length).sum();
+      return new ImageParts(
+          parts, surveys, ImageSet.elsewhere(shape, classes, size, digest), histogram);
     } finally {
       read.unpersist();
     }
-  }
-
-  private static ImageParts surveyed(
-      JavaRDD<Part> parts, Shape shape, List<String> classes, int size, FileForm form) {
-    int height = shape.height();
-    int width = shape.width();
-    int channels = shape.channels();
-    Survey survey =
-        parts
-            .map(part -> survey(part, new Shape(height, width, channels), form.decoding()))
-            .treeReduce(Survey::plus);
-    JavaRDD<String> fingerprints =
-        parts.flatMap(
-            part -> fingerprints(part, new Shape(height, width, channels), form.decoding()).iterator());
-    String digest =
-        String.format(Locale.ROOT, "%064x", survey.digest);
-    return new ImageParts(
-        parts,
-        ImageSet.elsewhere(shape, classes, size, digest),
-        survey.histogram,
-        fingerprints);
   }
 
   private static Sketch sketch(LabelledPart part, Decoding decoding) throws DataException {
@@ -143,21 +162,25 @@ final class ImageParts implements AutoCloseable {
       String name = "image %s of partition %s".formatted(i, part.index());
       Shape own = ImageFiles.shape(name, part.content()[i], decoding);
       if (height != 0 && (own.height() != height || own.width() != width)) {
-        throw new DataException(
-            "%s is %s x %s pixels (width x height), others are %s x %s; resize it, or give --image-size"
-                .formatted(name, own.width(), own.height(), width, height));
+        throw several(height, width, own.height(), own.width());
       }
       height = own.height();
       width = own.width();
       channels = Math.max(channels, own.channels());
     }
     return new Sketch(
-        part.index(),
+        part.digest(),
         part.content().length,
         new LinkedHashSet<>(Arrays.asList(part.labels())),
         height,
         width,
         channels);
+  }
+
+  private static DataException several(int height, int width, int otherHeight, int otherWidth) {
+    return new DataException(
+        "the images have several sizes, such as %s x %s and %s x %s pixels (width x height); resize them, or give --image-size"
+            .formatted(width, height, otherWidth, otherHeight));
   }
 
   private static Shape shape(List<Sketch> sketches) throws DataException {
@@ -167,9 +190,7 @@ final class ImageParts implements AutoCloseable {
         continue;
       }
       if (found != null && (found.height() != sketch.height || found.width() != sketch.width)) {
-        throw new DataException(
-            "the images have several sizes, such as %s x %s and %s x %s; resize them, or give --image-size"
-                .formatted(found.width(), found.height(), sketch.width, sketch.height));
+        throw several(found.height(), found.width(), sketch.height, sketch.width);
       }
       int channels = Math.max(found == null ? 1 : found.channels(), sketch.channels);
       found = new Shape(sketch.height, sketch.width, channels);
@@ -180,88 +201,60 @@ final class ImageParts implements AutoCloseable {
     return found;
   }
 
-  /// Numbers stand for themselves, and those below the largest that no image has are classes too;
-  /// names are sorted.
-  private static List<String> classes(List<Sketch> sketches) throws DataException {
+  private static List<String> classes(List<Sketch> sketches) {
     Set<String> names = new TreeSet<>();
     sketches.forEach(sketch -> names.addAll(sketch.labels));
-    if (!names.stream().allMatch(name -> name.matches("[0-9]{1,4}"))) {
-      return List.copyOf(names);
-    }
-    int largest = names.stream().mapToInt(Integer::parseInt).max().orElse(0);
-    return IntStream.rangeClosed(0, largest).mapToObj(Integer::toString).toList();
+    return List.copyOf(names);
   }
 
-  /// Which images of each partition are used: as a single process chooses them of all, in the order
-  /// that they have.
-  private static int[][] used(int[] counts, int limit, long seed) throws DataException {
+  /// The number of each image in the split: as a single process chooses and numbers them.
+  ///
+  /// @return by partition and row; -1 for those that are not used
+  private static int[][] numbers(int[] counts, int limit, long seed) throws DataException {
     long all = Arrays.stream(counts).asLongStream().sum();
-    if (all > Integer.MAX_VALUE - 8) {
+    if (all < 1 || all > Integer.MAX_VALUE / ImageSet.IDENTITY_BYTES) {
       throw new DataException(
-          "%s images are more than the %s that are numbered".formatted(all, Integer.MAX_VALUE - 8));
+          "a split has 1 to %s images: %s"
+              .formatted(Integer.MAX_VALUE / ImageSet.IDENTITY_BYTES, all));
     }
-    int total = (int) all;
-    boolean[] chosen = new boolean[total];
-    if (limit >= total) {
-      Arrays.fill(chosen, true);
-    } else {
-      int[] order = Shuffle.order(total, seed);
+    int[] numbers = IntStream.range(0, (int) all).toArray();
+    if (limit < all) {
+      int[] order = Shuffle.order((int) all, seed);
+      Arrays.fill(numbers, -1);
       for (int i = 0; i < limit; i++) {
-        chosen[order[i]] = true;
+        numbers[order[i]] = i;
       }
     }
-    int[][] used = new int[counts.length][];
+    int[][] parts = new int[counts.length][];
     int from = 0;
     for (int p = 0; p < counts.length; p++) {
-      int start = from;
-      used[p] = IntStream.range(0, counts[p]).filter(i -> chosen[start + i]).toArray();
+      parts[p] = Arrays.copyOfRange(numbers, from, from + counts[p]);
       from += counts[p];
     }
-    return used;
+    return parts;
   }
 
-  private static byte[] decoded(Part part, int i, Shape shape, Decoding decoding)
-      throws DataException {
-    return ImageFiles.decode("image " + (part.first() + i), part.content()[i], shape, decoding);
-  }
-
-  /// The digest does not depend on where partitions end: a sum of hashes of place, label and pixels.
-  private static Survey survey(Part part, Shape shape, Decoding decoding) throws DataException {
-    BigInteger digest = BigInteger.ZERO;
-    long[][] histogram = new long[shape.channels()][256];
-    for (int i = 0; i < part.labels().length; i++) {
-      byte[] pixels = decoded(part, i, shape, decoding);
-      for (int p = 0; p < pixels.length; p++) {
-        histogram[p % shape.channels()][pixels[p] & 0xFF]++;
+  /// All identities in the order of the images' numbers.
+  private static byte[] identities(JavaRDD<Survey> surveys, int[][] numbers) {
+    int size = Arrays.stream(numbers).mapToInt(own -> own.length).sum();
+    byte[] all = new byte[size * ImageSet.IDENTITY_BYTES];
+    Iterator<byte[]> parts = surveys.map(Survey::identities).toLocalIterator();
+    for (int[] own : numbers) {
+      byte[] part = parts.next();
+      for (int i = 0; i < own.length; i++) {
+        System.arraycopy(
+            part,
+            i * ImageSet.IDENTITY_BYTES,
+            all,
+            own[i] * ImageSet.IDENTITY_BYTES,
+            ImageSet.IDENTITY_BYTES);
       }
-      MessageDigest sha256 = sha256();
-      sha256.update(
-          ByteBuffer.allocate(12).putLong(part.first() + i).putInt(part.labels()[i]).array());
-      digest = digest.add(new BigInteger(1, sha256.digest(pixels))).mod(MODULUS);
     }
-    return new Survey(digest, histogram);
-  }
-
-  private static List<String> fingerprints(Part part, Shape shape, Decoding decoding)
-      throws DataException {
-    List<String> found = new ArrayList<>();
-    for (int i = 0; i < part.labels().length; i++) {
-      byte[] hash = sha256().digest(decoded(part, i, shape, decoding));
-      found.add(HexFormat.of().formatHex(hash, 0, 16));
-    }
-    return found;
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
+    return all;
   }
 
   /// The images.
-  JavaRDD<Part> parts() {
+  JavaRDD<StageMember.Images> parts() {
     return parts;
   }
 
@@ -275,19 +268,24 @@ final class ImageParts implements AutoCloseable {
     return Normalization.of(histogram, (long) set.size() * set.shape().pixels());
   }
 
-  /// How many images have the pixels of another one.
-  long copies() {
-    return set.size() - fingerprints.distinct().count();
+  private JavaRDD<String> fingerprints() {
+    return surveys.flatMap(survey -> survey.fingerprints().iterator());
   }
 
-  /// How many images are in another split as well.
+  /// How many images have the pixels of another one.
+  long copies() {
+    return set.size() - fingerprints().distinct().count();
+  }
+
+  /// How many different images are in another split as well.
   long sharedWith(ImageParts other) {
-    return fingerprints.distinct().intersection(other.fingerprints.distinct()).count();
+    return fingerprints().intersection(other.fingerprints()).count();
   }
 
   /// Frees the memory in the executors.
   @Override
   public void close() {
     parts.unpersist();
+    surveys.unpersist();
   }
 }

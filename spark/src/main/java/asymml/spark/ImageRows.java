@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
@@ -125,7 +126,7 @@ final class ImageRows {
         zip.stream()
             .map(ZipEntry::getName)
             .filter(entry -> isImage(entry, name))
-            .sorted()
+            .sorted(Comparator.comparing(ImageRows::classOf).thenComparing(entry -> entry))
             .forEach(entries::add);
         if (!entries.isEmpty()) {
           break;
@@ -141,6 +142,11 @@ final class ImageRows {
     ZipReader reader = new ZipReader(file.toString());
     JavaRDD<Row> rows = context.parallelize(entries, count).mapPartitions(reader::read);
     return spark.createDataFrame(rows, SCHEMA);
+  }
+
+  private static String classOf(String entry) {
+    String[] parts = entry.split("/", -1);
+    return parts[parts.length - 2];
   }
 
   private static boolean isImage(String entry, String split) {
@@ -166,8 +172,7 @@ final class ImageRows {
           String name = entries.next();
           ZipEntry entry = zip.getEntry(name);
           try (InputStream in = zip.getInputStream(entry)) {
-            String[] parts = name.split("/", -1);
-            rows.add(RowFactory.create(in.readAllBytes(), parts[parts.length - 2]));
+            rows.add(RowFactory.create(in.readAllBytes(), classOf(name)));
           }
         }
       }

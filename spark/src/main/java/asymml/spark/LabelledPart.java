@@ -1,11 +1,15 @@
 package asymml.spark;
 
+import asymml.session.StageMember;
 import java.io.Serializable;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.apache.spark.sql.Row;
 
@@ -33,25 +37,49 @@ record LabelledPart(int index, byte[][] content, String[] labels) implements Ser
       content.add((byte[]) row.get(0));
       labels.add(name(row.get(1)));
     }
-    return new LabelledPart(
-        index, content.toArray(new byte[0][]), labels.toArray(new String[0]));
+    return new LabelledPart(index, content.toArray(new byte[0][]), labels.toArray(new String[0]));
   }
 
-  /// A class by its number or its name: Spark ML has labels of type double.
+  /// A class by its number or its name.
   private static String name(Object label) {
     return label instanceof Number number && number.doubleValue() == number.longValue()
-        ? String.format(Locale.ROOT, "%s", number.longValue())
+        ? Long.toString(number.longValue())
         : label.toString();
+  }
+
+  /// What tells whether Spark has read the same rows again, in the same order.
+  String digest() {
+    try {
+      MessageDigest sha256 = MessageDigest.getInstance("SHA-256");
+      for (int i = 0; i < content.length; i++) {
+        byte[] label = labels[i].getBytes(StandardCharsets.UTF_8);
+        sha256.update(
+            ByteBuffer.allocate(8).putInt(label.length).putInt(content[i].length).array());
+        sha256.update(label);
+        sha256.update(content[i]);
+      }
+      return HexFormat.of().formatHex(sha256.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
+    }
   }
 
   /// The part of the images that are used.
   ///
-  /// @param first number of the first one
+  /// @param digest that these rows must have
   /// @param used indices
+  /// @param numbers of those in the whole split
   /// @param classes labels by name
-  Part part(long first, int[] used, Map<String, Integer> classes) {
+  /// @throws IllegalStateException if Spark has read other rows than before: an example could be in
+  ///   two partitions, and count twice
+  StageMember.Images part(
+      String digest, int[] used, int[] numbers, Map<String, Integer> classes) {
+    if (!digest.equals(digest())) {
+      throw new IllegalStateException(
+          "partition %s of the images has changed while the run reads it".formatted(index));
+    }
     byte[][] chosen = new byte[used.length][];
-    int[] numbers = new int[used.length];
+    int[] chosenLabels = new int[used.length];
     for (int i = 0; i < used.length; i++) {
       chosen[i] = content[used[i]];
       Integer label = classes.get(labels[used[i]]);
@@ -59,13 +87,8 @@ record LabelledPart(int index, byte[][] content, String[] labels) implements Ser
         throw new IllegalArgumentException(
             "the test images have a class that no training image has");
       }
-      numbers[i] = label;
+      chosenLabels[i] = label;
     }
-    return new Part(index, first, chosen, numbers);
-  }
-
-  @Override
-  public String toString() {
-    return "LabelledPart[%s, %s images]".formatted(index, Arrays.asList(labels).size());
+    return new StageMember.Images(numbers, chosen, chosenLabels);
   }
 }

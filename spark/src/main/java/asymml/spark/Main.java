@@ -79,6 +79,7 @@ public final class Main {
             : Settings.read(new RunLayout(Path.of(resumed)).config()).overriddenBy(given);
     SparkConf conf = conf();
     TrainingSpec spec = spec(settings, conf);
+    SparkRun.require(conf, spec);
     String directory = settings.text(Settings.OUT);
     int partitions = arguments.partitions();
     try (SparkSession session = SparkSession.builder().config(conf).getOrCreate()) {
@@ -101,10 +102,12 @@ public final class Main {
     }
   }
 
-  /// Batch norm cannot be computed in parts, and a task has as many threads as Spark gives it.
+  /// Executors have no workers, batch norm cannot be computed in parts, and a task has as many
+  /// threads as Spark gives it.
   private static TrainingSpec spec(Settings settings, SparkConf conf) {
     Map<String, Object> values = new LinkedHashMap<>(settings.values());
     values.remove(Settings.OUT);
+    values.putIfAbsent("mode", "trusted-only");
     values.putIfAbsent("norm", "group");
     values.putIfAbsent("mode", "trusted-only");
     values.put("threads", conf.get("spark.task.cpus", "1"));
@@ -121,7 +124,6 @@ public final class Main {
     }
     conf.setIfMissing("spark.master", DEFAULT_MASTER);
     conf.setIfMissing("spark.app.name", "asymml");
-    conf.setIfMissing("spark.plugins", AsymmlPlugin.NAME);
     conf.setIfMissing("spark.ui.enabled", "false");
     conf.setIfMissing("spark.ui.showConsoleProgress", "false");
     conf.setIfMissing("spark.io.encryption.enabled", "true");
@@ -183,7 +185,7 @@ public final class Main {
         switch (result.outcome()) {
           case FINISHED -> "done";
           case BUDGET_SPENT -> "the privacy budget is spent";
-          case STOPPED -> "stopped";
+          case STOPPED, EARLY_STOPPED -> "stopped";
         });
     result.privacy().forEach(line -> out.println("privacy  " + line));
     out.println("the run is in " + result.layout().directory());

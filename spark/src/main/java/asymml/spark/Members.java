@@ -1,9 +1,6 @@
 package asymml.spark;
 
 import asymml.session.StageMember;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -14,21 +11,14 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/// The members of an executor, with networks and workers: one for each task that runs at a time,
-/// used again from stage to stage.
-final class Members {
+/// The members of an executor, with their networks: one for each task that runs at a time, used
+/// again from stage to stage.
+///
+/// @param member with networks
+/// @param thread to which their memory belongs
+record Members(StageMember member, ExecutorService thread) {
   /// An executor's JVM serves one application, and tasks have no other place in common.
   private static final Deque<Members> IDLE = new ArrayDeque<>();
-
-  private final StageMember member;
-
-  /// Memory of networks belongs to one thread.
-  private final ExecutorService thread;
-
-  private Members(StageMember member, ExecutorService thread) {
-    this.member = member;
-    this.thread = thread;
-  }
 
   /// What a task has a member do.
   interface Work<T> {
@@ -85,7 +75,7 @@ final class Members {
         });
     boolean opened = false;
     try {
-      StageMember member = call(thread, () -> StageMember.open(job, scratch()));
+      StageMember member = call(thread, () -> StageMember.open(job));
       opened = true;
       return new Members(member, thread);
     } finally {
@@ -93,13 +83,6 @@ final class Members {
         thread.shutdown();
       }
     }
-  }
-
-  /// For logs of workers, which hold nothing private.
-  private static Path scratch() throws IOException {
-    Path directory = Files.createTempDirectory("spark-asymml-member-");
-    directory.toFile().deleteOnExit();
-    return directory;
   }
 
   private static <T> T call(ExecutorService thread, Callable<T> work) throws Exception {
@@ -118,7 +101,7 @@ final class Members {
     thread.shutdown();
   }
 
-  /// Ends what is idle: the executor stops.
+  /// Closes those that are idle.
   static void closeIdle() {
     List<Members> all;
     synchronized (IDLE) {

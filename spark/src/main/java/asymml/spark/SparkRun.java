@@ -1,5 +1,6 @@
 package asymml.spark;
 
+import asymml.model.Zoo;
 import asymml.session.InvalidSpecException;
 import asymml.session.ResolvedRun;
 import asymml.session.SessionListener;
@@ -8,6 +9,9 @@ import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.plan.Mode;
+import asymml.trusted.train.ClassWeights;
+import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -31,45 +35,52 @@ final class SparkRun {
 
   /// A run.
   ///
-  /// @param spark with the plugin
+  /// @param spark where
   /// @param spec what to run; [TrainingSpec#threads] are those of a task
   /// @throws IllegalArgumentException if Spark's settings or those of the run do not allow it
   SparkRun(JavaSparkContext spark, TrainingSpec spec) {
     this.spark = spark;
     this.spec = spec;
-    requireSettings(spark.getConf());
-    requireHere(spec);
+    require(spark.getConf(), spec);
   }
 
-  /// Refuses a Spark session that could release what is not counted, or show what is private.
-  private static void requireSettings(SparkConf conf) {
-    if (!List.of(conf.get("spark.plugins", "").split(",")).contains(AsymmlPlugin.NAME)) {
-      throw new IllegalArgumentException(
-          "tasks ask the driver before they release: start Spark with --conf spark.plugins="
-              + AsymmlPlugin.NAME);
-    }
-    if (conf.getBoolean("spark.speculation", false)) {
-      throw new IllegalArgumentException(
-          "a speculative task releases again what another is releasing: leave spark.speculation off");
-    }
-    String master = conf.get("spark.master", "");
-    if (!master.startsWith("local")
-        && !conf.getBoolean("spark.network.crypto.enabled", false)
-        && !conf.getBoolean("spark.ssl.rpc.enabled", false)) {
-      throw new IllegalArgumentException(
-          "parameters, gradients and images pass between driver and executors: set spark.authenticate and spark.network.crypto.enabled to true, or spark.ssl.rpc.enabled");
-    }
+  /// Refuses what is not done on Spark, before anything starts.
+  ///
+  /// @throws IllegalArgumentException one line, if Spark's settings or those of the run do not allow
+  ///   it
+  static void require(SparkConf conf, TrainingSpec spec) {
+    TrainConfig config = spec.training();
+    require(
+        !conf.getBoolean("spark.speculation", false),
+        "each part of a step is computed once: leave spark.speculation off");
+    require(
+        conf.get("spark.master", "").startsWith("local")
+            || conf.getBoolean("spark.network.crypto.enabled", false)
+            || conf.getBoolean("spark.ssl.rpc.enabled", false),
+        "images, parameters and gradients without noise pass between driver and executors: set spark.authenticate and spark.network.crypto.enabled to true, or spark.ssl.rpc.enabled");
+    require(
+        config.mode() == Mode.TRUSTED_ONLY,
+        "on Spark, executors have no workers: give --mode trusted-only");
+    require(
+        !config.privacy().accounted() || config.privacy().dpSgd() != null,
+        "on Spark, a run that is accounted for is one of DP-SGD: give --dp-sgd");
+    require(
+        !config.model().described(),
+        "on Spark, the model is one of the zoo: networks from files are not sent to executors");
+    require(
+        config.norm() != Zoo.Norm.BATCH,
+        "batch norm mixes the examples of a batch, which no executor has whole: give --norm group");
+    require(
+        !config.validation().isOn()
+            && config.classWeights() instanceof ClassWeights.Equal
+            && spec.analyzeEvery() == 0
+            && !spec.data().decoding().randomCrop(),
+        "on Spark there are no validation images, class weights, random crops and rank analyses");
   }
 
-  /// Refuses what executors cannot share.
-  private static void requireHere(TrainingSpec spec) {
-    if (!spec.usedWorkers().isEmpty()) {
-      throw new IllegalArgumentException(
-          "on Spark, executors have no workers yet: give --mode trusted-only");
-    }
-    if (spec.analyzeEvery() > 0) {
-      throw new IllegalArgumentException(
-          "ranks are analysed on images, which the driver has none of: leave out --analyze-every");
+  private static void require(boolean holds, String otherwise) {
+    if (!holds) {
+      throw new IllegalArgumentException(otherwise);
     }
   }
 

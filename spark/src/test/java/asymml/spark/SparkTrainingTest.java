@@ -51,7 +51,6 @@ class SparkTrainingTest {
     spark =
         SparkSession.builder()
             .master("local[2]")
-            .config("spark.plugins", AsymmlPlugin.NAME)
             .config("spark.ui.enabled", "false")
             .config("spark.sql.shuffle.partitions", "2")
             .getOrCreate();

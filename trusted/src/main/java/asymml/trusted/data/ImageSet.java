@@ -8,6 +8,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
@@ -24,6 +25,9 @@ import org.jspecify.annotations.Nullable;
 /// The decoded images of one split with their labels: PRIVATE. Pixels are unsigned bytes `[H, W,
 /// C]`, kept on the Java heap. Immutable, so any number of threads may read it.
 public final class ImageSet {
+  /// How many bytes of [#identities] an image has.
+  public static final int IDENTITY_BYTES = Integer.BYTES + 2 * Long.BYTES;
+
   private final Shape shape;
   private final List<String> classNames;
   private final int[] labels;
@@ -294,6 +298,29 @@ public final class ImageSet {
     if (elsewhere != null) {
       return elsewhere;
     }
+    return digest(shape, classNames, identities());
+  }
+
+  /// What identifies each image: its label, and a hash of its pixels. PRIVATE.
+  ///
+  /// @return `[N, IDENTITY_BYTES]`, of which the first four are the label
+  public byte[] identities() {
+    requireHere();
+    ByteBuffer identities = ByteBuffer.allocate(Math.multiplyExact(size(), IDENTITY_BYTES));
+    for (int i = 0; i < size(); i++) {
+      Fingerprint image = fingerprint(i);
+      identities.putInt(labels[i]).putLong(image.high()).putLong(image.low());
+    }
+    return identities.array();
+  }
+
+  /// The [#digest()] of a set of which this is known.
+  ///
+  /// @param shape of every image
+  /// @param classNames in the order of their labels
+  /// @param identities as [#identities()] gives them
+  /// @return 64 hexadecimal digits
+  public static String digest(Shape shape, List<String> classNames, byte[] identities) {
     MessageDigest sha256 = Pixels.sha256();
     try (DataOutputStream out =
         new DataOutputStream(new DigestOutputStream(OutputStream.nullOutputStream(), sha256))) {
@@ -306,13 +333,8 @@ public final class ImageSet {
         out.writeInt(utf8.length);
         out.write(utf8);
       }
-      out.writeInt(size());
-      for (int i = 0; i < size(); i++) {
-        Fingerprint image = fingerprint(i);
-        out.writeInt(labels[i]);
-        out.writeLong(image.high());
-        out.writeLong(image.low());
-      }
+      out.writeInt(identities.length / IDENTITY_BYTES);
+      out.write(identities);
     } catch (IOException e) {
       throw new UncheckedIOException("a digest writes to memory only", e);
     }

@@ -7,28 +7,18 @@ import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
-import asymml.privacy.NoiseMultiplier;
 import asymml.privacy.Sampling;
-import asymml.trusted.boundary.NonFiniteException;
-import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.draw.PoissonDraw;
-import asymml.trusted.network.Network;
-import asymml.trusted.network.SplitNetwork;
 import asymml.trusted.network.TrustedNetwork;
 import asymml.trusted.ops.CountedPlaces;
 import asymml.trusted.ops.JointClip;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.ops.PerExampleGradients;
-import asymml.trusted.plan.Plan;
-import asymml.trusted.plan.ReleasePlan;
-import asymml.trusted.plan.ReleaseTerms;
-import asymml.trusted.split.SplitContext;
-import asymml.trusted.split.Workers;
 import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.Evaluator;
 import asymml.trusted.train.GradientStage;
@@ -36,7 +26,6 @@ import asymml.trusted.train.GradientStage.Sums;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.TrainingException;
-import asymml.wire.ProtocolException;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -45,21 +34,14 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// Computes sums of gradients of given examples at given parameters, and updates nothing: what one
-/// of several trusted processes does in a step ([GradientStage]). With DP-SGD the gradient of each
-/// example is clipped, and the sum has no noise yet. Whoever opens this closes the workers after it.
-/// For one thread.
+/// of several trusted processes does in a step ([GradientStage]). Nothing is released. With DP-SGD
+/// the gradient of each example is clipped, and the sum has no noise yet. For one thread.
 public final class PartialGradients implements AutoCloseable {
   /// Further networks are planned for parts of a physical batch, so that a rest is not computed as
   /// a whole one.
   private static final int SMALLER = 4;
 
-  /// The step of a split network at which bases are renewed, and one at which they are not.
-  private static final long RENEWS = 0;
-
-  private static final long KEEPS = 1;
-
-  private final TrainConfig config;
-  private final Graph graph;
+  private final SoftmaxCrossEntropy.Terms loss;
   private final Normalization normalization;
   private final Augmentation augmentation;
   private final Closer owned = new Closer();
@@ -68,133 +50,102 @@ public final class PartialGradients implements AutoCloseable {
   private final List<Sized> networks = new ArrayList<>();
   private final Evaluator evaluator;
   private final @Nullable JointClip clip;
-  private final @Nullable SplitContext split;
-  private final @Nullable Workers workers;
   private final LongSupplier cpu = ManagementFactory.getThreadMXBean()::getCurrentThreadCpuTime;
 
   /// A network for so many examples.
-  private record Sized(int examples, Network network) {}
+  private record Sized(int examples, TrustedNetwork network) {}
 
   /// Plans the networks.
   ///
-  /// @param config of the run
+  /// @param config of the run, which every class counts the same in
   /// @param description of the model
   /// @param augmentation of training images, which gives each as many views as DP-SGD has
   /// @param physicalBatch examples computed at a time, at least 1
-  /// @param terms of the run
-  /// @param workers who compute the untrusted parts; null if there are none
-  /// @throws IllegalArgumentException if this would release something else than the terms say
-  /// @throws ProtocolException if a worker refuses an operation
   public PartialGradients(
       TrainConfig config,
       TrainedModel.Description description,
       Augmentation augmentation,
-      int physicalBatch,
-      GradientStage.Terms terms,
-      @Nullable Workers workers)
-      throws ProtocolException {
-    this.config = config;
+      int physicalBatch) {
     this.augmentation = augmentation;
-    this.workers = workers;
+    loss = new SoftmaxCrossEntropy.Terms(config.labelSmoothing());
     normalization = description.normalization();
-    graph = description.graph().frozen(config.frozen());
-    Plan plan =
-        Plan.of(
-            graph, config.mode(), config.decomposition(), config.rank(), config.trustedLayers());
-    if (plan.needsWorker() && workers == null) {
-      throw new IllegalArgumentException("this plan needs a worker");
-    }
-    DpSgd dpSgd = config.privacy().dpSgd();
+    Graph graph = description.graph().frozen(config.frozen());
+    @Nullable DpSgd dpSgd = config.privacy().dpSgd();
     try (Closer opened = new Closer()) {
       opened.own(owned);
       parameters = owned.own(new Parameters(graph, new Initializer(config.seed()), true));
       trained = parameters.all().stream().filter(Parameter::trained).toList();
-      PerExampleGradients rows =
-          dpSgd == null
-              ? null
-              : owned.own(new PerExampleGradients(dpSgd.plan(graph, physicalBatch)));
-      clip = rows == null || dpSgd == null ? null : new JointClip(rows, parameters, dpSgd.maxGradNorm());
-      int places = rows == null ? physicalBatch : rows.places();
-      split = workers == null ? null : owned.own(context(plan, places, terms, workers));
-      int size = places;
-      do {
+      if (dpSgd == null) {
+        clip = null;
+        for (int size = physicalBatch; size > 0; size /= SMALLER) {
+          networks.add(
+              new Sized(
+                  size,
+                  owned.own(TrustedNetwork.forTraining(graph, size, parameters, config.seed()))));
+        }
+      } else {
+        PerExampleGradients rows =
+            owned.own(new PerExampleGradients(dpSgd.plan(graph, physicalBatch)));
+        clip = new JointClip(rows, parameters, dpSgd.maxGradNorm());
         networks.add(
-            new Sized(rows == null ? size : rows.examples(), owned.own(network(plan, size, rows))));
-        size /= SMALLER;
-      } while (rows == null && size > 0);
-      if (workers != null) {
-        workers.mapRegion(
-            networks.stream().mapToLong(n -> n.network.regionBytes()).max().orElse(0));
+            new Sized(
+                rows.examples(),
+                owned.own(
+                    TrustedNetwork.forPrivateTraining(graph, parameters, config.seed(), rows))));
       }
       evaluator = owned.own(new Evaluator(graph, parameters, physicalBatch));
       opened.release();
     }
   }
 
-  /// What is released must be what the ledger says, wherever it is released.
-  private SplitContext context(
-      Plan plan, int places, GradientStage.Terms terms, Workers workers) {
-    DpSgd dpSgd = config.privacy().dpSgd();
-    ReleaseTerms own =
-        dpSgd == null
-            ? new ReleaseTerms.Unaccounted(config.noise(), config.gradientNoise(), terms.reason())
-            : new ReleaseTerms.DpSgd(
-                new NoiseMultiplier(terms.noiseMultiplier()),
-                dpSgd.views(),
-                dpSgd.masksShare(),
-                config.privacy().basis(),
-                config.shield());
-    ReleasePlan releases = new ReleasePlan(graph, plan, own);
-    if (config.privacy().accounted() != (own instanceof ReleaseTerms.DpSgd)
-        || !releases.releases(true).toString().equals(terms.releases())) {
-      throw new IllegalArgumentException(
-          "this process would release something else than the ledger says");
-    }
-    return new SplitContext(graph, places, releases, workers);
-  }
-
-  private Network network(Plan plan, int places, @Nullable PerExampleGradients rows)
-      throws ProtocolException {
-    if (split != null) {
-      return SplitNetwork.forTraining(
-          graph, plan, places, parameters, split, config.seed(), rows);
-    }
-    return rows == null
-        ? TrustedNetwork.forTraining(graph, places, parameters, config.seed())
-        : TrustedNetwork.forPrivateTraining(graph, parameters, config.seed(), rows);
-  }
-
-  /// How many places a draw fills, or how many examples there can be.
+  /// How many examples are computed at a time.
   ///
-  /// @return examples of a physical batch
+  /// @return at least 1, and with DP-SGD perhaps fewer than were asked for
   public int physicalBatch() {
     return networks.getFirst().examples;
   }
 
-  /// How many places a part of the examples has in a step where examples are drawn: as many as make
-  /// it no likelier than the ledger says that some example finds none. An example competes with
-  /// those of its own part alone.
+  /// How many trained values the network has.
   ///
-  /// @param terms of the run
-  /// @param examples of the part
-  /// @return a multiple of [#physicalBatch]; 0 if the part is empty
-  public int slots(GradientStage.Terms terms, int examples) {
-    return slots(terms, examples, physicalBatch());
+  /// @return their number
+  public int values() {
+    return Math.toIntExact(trained.stream().mapToLong(Parameter::size).sum());
   }
 
-  static int slots(GradientStage.Terms terms, int examples, int physicalBatch) {
-    Sampling.Poisson whole = terms.sampling();
-    if (whole == null) {
-      throw new IllegalArgumentException("these examples are not drawn");
+  /// Draws the examples of a step from a part of the images: each with the rate of the whole data
+  /// set, by itself. None is left out, however many are drawn.
+  ///
+  /// @param draw a source that nobody else knows
+  /// @param draws of the run
+  /// @param examples of the part, at least 0
+  /// @return indices and [PoissonDraw#NULL_EXAMPLE]: as many places as hold the examples of nearly
+  ///   all steps, so that the time of a step tells nothing of their number, a multiple of
+  ///   [#physicalBatch]; none for an empty part
+  public int[] drawn(PoissonDraw draw, GradientStage.Draws draws, int examples) {
+    if (examples == 0) {
+      return new int[0];
     }
-    double failure = whole.failure(terms.steps());
-    // Rounded up: a larger rate overflows more often.
+    int[] chosen =
+        Arrays.stream(draw.order(examples, draws.sampling().rate().value(), examples, 1))
+            .filter(i -> i != PoissonDraw.NULL_EXAMPLE)
+            .toArray();
+    int places = Math.max(places(draws, examples), chosen.length);
+    int[] order =
+        Arrays.copyOf(
+            chosen,
+            Math.multiplyExact(Math.ceilDiv(places, physicalBatch()), physicalBatch()));
+    Arrays.fill(order, chosen.length, order.length, PoissonDraw.NULL_EXAMPLE);
+    return order;
+  }
+
+  /// Rounded up: a larger rate needs more places.
+  private static int places(GradientStage.Draws draws, int examples) {
+    Sampling.Poisson whole = draws.sampling();
     int expected = (int) Math.min(examples, Math.ceil(whole.rate().value() * examples));
-    int slots =
-        failure > 0 && expected > 0
-            ? Sampling.Poisson.of(examples, expected, terms.steps(), failure).slots()
-            : examples;
-    return Math.multiplyExact(Math.ceilDiv(slots, physicalBatch), physicalBatch);
+    double failure = whole.failure(draws.steps());
+    return failure > 0
+        ? Sampling.Poisson.of(examples, expected, draws.steps(), failure).slots()
+        : examples;
   }
 
   /// Sums the gradients of some examples.
@@ -205,14 +156,10 @@ public final class PartialGradients implements AutoCloseable {
   ///   DP-SGD a multiple of [#physicalBatch]
   /// @param augmentationSeed of the epoch
   /// @return the sums
-  /// @throws ProtocolException if a worker fails
   /// @throws TrainingException if training diverged
   public Sums sum(float[] values, ImageSet images, int[] order, long augmentationSeed)
-      throws ProtocolException, TrainingException {
-    long cpuBefore = cpu.getAsLong();
-    long workerBefore = workers == null ? 0 : workers.cpuNanos();
-    long outBefore = workers == null ? 0 : workers.bytesOut();
-    long backBefore = workers == null ? 0 : workers.bytesBack();
+      throws TrainingException {
+    long before = cpu.getAsLong();
     parameters.set(values);
     Total total =
         clip == null
@@ -221,45 +168,38 @@ public final class PartialGradients implements AutoCloseable {
     return new Sums(
         total.gradients,
         clip == null ? 0 : clip.rounding(),
-        order.length,
         total.loss,
         total.examples,
         total.correct,
-        cpu.getAsLong() - cpuBefore,
-        workers == null ? 0 : workers.cpuNanos() - workerBefore,
-        workers == null ? 0 : workers.bytesOut() - outBefore,
-        workers == null ? 0 : workers.bytesBack() - backBefore);
+        cpu.getAsLong() - before);
   }
 
   /// Sums of a step.
   private static final class Total {
-    private double[] gradients = new double[0];
+    private final double[] gradients;
     private double loss;
     private long examples;
     private long correct;
 
-    void add(SoftmaxCrossEntropy.Result result, int views) {
-      loss += result.lossSum() / views;
-      examples += result.examples() / views;
-      correct += result.correct() / views;
+    Total(int values) {
+      gradients = new double[values];
+    }
+
+    void add(SoftmaxCrossEntropy.Result result) {
+      loss += result.lossSum();
+      examples += result.examples();
+      correct += result.correct();
     }
   }
 
-  /// How many trained values the network has.
-  ///
-  /// @return their number
-  public int values() {
-    return Math.toIntExact(trained.stream().mapToLong(Parameter::size).sum());
-  }
-
+  /// Whole batches, then the rest in smaller ones, the last of which null examples fill up.
   private Total plain(ImageSet images, int[] order, long augmentationSeed)
-      throws ProtocolException, TrainingException {
-    Total total = new Total();
-    DoubleSum sum = new DoubleSum(values());
+      throws TrainingException {
+    Total total = new Total(values());
+    DoubleSum sum = new DoubleSum(total.gradients.length);
     int from = 0;
-    for (int i = 0; i < networks.size(); i++) {
-      Sized sized = networks.get(i);
-      boolean last = i == networks.size() - 1;
+    for (Sized sized : networks) {
+      boolean last = sized == networks.getLast();
       int left = order.length - from;
       int batches = last ? Math.ceilDiv(left, sized.examples) : left / sized.examples;
       if (batches == 0) {
@@ -270,8 +210,8 @@ public final class PartialGradients implements AutoCloseable {
       System.arraycopy(order, from, part, 0, Math.min(left, part.length));
       from += Math.min(left, part.length);
       try (BatchLoader loader = loader(images, part, sized.examples, augmentationSeed)) {
-        for (boolean first = true; loader.hasNext(); first = false) {
-          total.add(step(sized.network, loader.next(), first), 1);
+        while (loader.hasNext()) {
+          total.add(step(sized.network, loader.next()));
           int at = 0;
           for (Parameter p : trained) {
             sum.add(parameters.gradient(p.name()), at);
@@ -280,88 +220,56 @@ public final class PartialGradients implements AutoCloseable {
         }
       }
     }
-    total.gradients = new double[values()];
     sum.copyTo(0, total.gradients, 0, total.gradients.length);
     return total;
   }
 
-  /// Weights are sent, and bases renewed, for the first batch of a network.
-  private SoftmaxCrossEntropy.Result step(Network network, Batch batch, boolean first)
-      throws ProtocolException, TrainingException {
+  /// The gradients of the summed loss.
+  private SoftmaxCrossEntropy.Result step(TrustedNetwork network, Batch batch)
+      throws TrainingException {
     network.load(batch.images());
-    nullExamples(i -> batch.labels()[i] == SoftmaxCrossEntropy.NO_LABEL);
-    try {
-      forward(network, first);
-      requireFinite(Elementwise.allFinite(network.logits()));
-      SoftmaxCrossEntropy.Result result =
-          SoftmaxCrossEntropy.evaluate(
-              network.logits(),
-              batch.labels(),
-              config.labelSmoothing(),
-              1,
-              network.logitsGradient());
-      network.backward();
-      return result;
-    } catch (NonFiniteException e) {
-      throw TrainingException.diverged(DIVERGED, e);
+    network.forward(0);
+    if (!Elementwise.allFinite(network.logits())) {
+      throw TrainingException.diverged(
+          "training diverged: the outputs are no longer finite; lower the learning rate; the last checkpoint is intact",
+          null);
     }
+    SoftmaxCrossEntropy.Result result =
+        SoftmaxCrossEntropy.evaluate(
+            network.logits(), batch.labels(), loss, 1, network.logitsGradient());
+    network.backward();
+    return result;
   }
 
-  private static final String DIVERGED =
-      "training diverged: activations or outputs are no longer finite; lower the learning rate or the noise; the last checkpoint is intact";
-
-  private static void requireFinite(boolean finite) throws TrainingException {
-    if (!finite) {
-      throw TrainingException.diverged(DIVERGED, null);
-    }
-  }
-
-  private static void forward(Network network, boolean first) throws ProtocolException {
-    if (first) {
-      network.forward(RENEWS);
-    } else {
-      network.forwardFurther(KEEPS);
-    }
-  }
-
-  private void nullExamples(NullExamples none) {
-    if (split != null) {
-      split.nullExamples(none);
-    }
-  }
-
-  private Total clipped(JointClip clip, ImageSet images, int[] order, long augmentationSeed)
-      throws ProtocolException {
-    Total total = new Total();
-    Network network = networks.getFirst().network;
+  private Total clipped(JointClip clip, ImageSet images, int[] order, long augmentationSeed) {
+    Total total = new Total(values());
+    TrustedNetwork network = networks.getFirst().network;
+    int views = clip.views();
     clip.begin();
     try (BatchLoader loader = loader(images, order, physicalBatch(), augmentationSeed)) {
-      for (boolean first = true; loader.hasNext(); first = false) {
+      while (loader.hasNext()) {
         Batch batch = loader.next();
-        CountedPlaces places = new CountedPlaces(batch.labels(), clip.views());
-        nullExamples(places);
+        CountedPlaces places = new CountedPlaces(batch.labels(), views);
         network.load(batch.images());
-        forward(network, first);
+        network.forward(0);
         places.dropUnlessFinite(network.logits());
         total.add(
             SoftmaxCrossEntropy.evaluate(
-                network.logits(),
-                places.labels(),
-                config.labelSmoothing(),
-                clip.views(),
-                network.logitsGradient()),
-            clip.views());
+                network.logits(), places.labels(), loss, views, network.logitsGradient()));
         network.backward();
         clip.add(places);
       }
     }
-    total.gradients = new double[values()];
     int at = 0;
     for (Parameter p : trained) {
       clip.read(p.name(), total.gradients, at);
       at += Math.toIntExact(p.size());
     }
     clip.begin();
+    // Means over views, hits rounded down, as in one process.
+    total.loss /= views;
+    total.examples /= views;
+    total.correct /= views;
     return total;
   }
 
@@ -369,7 +277,7 @@ public final class PartialGradients implements AutoCloseable {
     return new BatchLoader(images, normalization, augmentation, order, batch, augmentationSeed, 0);
   }
 
-  /// Evaluates the network on images, in this process.
+  /// Evaluates the network on images.
   ///
   /// @param values of all parameters
   /// @param images with labels
@@ -380,7 +288,7 @@ public final class PartialGradients implements AutoCloseable {
     return evaluator.score(images, normalization, (_, _) -> {});
   }
 
-  /// Zeroes and frees parameters, activations and bases.
+  /// Zeroes and frees parameters and activations.
   @Override
   public void close() {
     owned.close();

@@ -39,14 +39,7 @@ import org.jspecify.annotations.Nullable;
 /// @param sampling how the examples of a step are chosen
 /// @param delta at which epsilon is stated
 /// @param steps the last step that may be done
-/// @param refresh at which steps shared bases are renewed
-record Accounting(
-    ReleasePlan releases, Sampling sampling, Delta delta, long steps, Refresh refresh) {
-  /// Plans a run that renews shared bases as [Refresh#DEFAULT] says.
-  Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long steps) {
-    this(releases, sampling, delta, steps, Refresh.DEFAULT);
-  }
-
+record Accounting(ReleasePlan releases, Sampling sampling, Delta delta, long steps) {
   /// The share of delta that overflow of the slots may use up. More would save a few slots.
   private static final double OVERFLOW_SHARE = 0.01;
 
@@ -320,11 +313,6 @@ record Accounting(
         .min(Comparator.comparingDouble(NoiseMultiplier::value));
   }
 
-  /// The same run with bases that are renewed in every step.
-  Accounting refreshingAlways() {
-    return new Accounting(releases, sampling, delta, steps, new Refresh(1, 0, 1));
-  }
-
   /// How many places a step has.
   int slots() {
     return switch (sampling) {
@@ -339,7 +327,7 @@ record Accounting(
   Ledger ledger(long begun) {
     List<Release> ordinary = releases.releases(false);
     List<Release> refreshing = releases.releases(true);
-    long refreshes = ordinary.equals(refreshing) ? 0 : refresh.count(begun);
+    long refreshes = ordinary.equals(refreshing) ? 0 : Refresh.DEFAULT.count(begun);
     return new Ledger(
         sampling,
         delta,

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /// Where the steps of a run are computed, and what they release.
-sealed interface Execution extends AutoCloseable 
+sealed interface Execution extends AutoCloseable
     permits TrustedExecution, AccountedExecution, StageExecution {
   /// Computes the parameters' gradients of a step.
   ///

@@ -2,51 +2,38 @@ package asymml.trusted.train;
 
 import asymml.privacy.Sampling;
 import asymml.wire.ProtocolException;
-import java.io.IOException;
 import java.io.Serializable;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Computes the sums of a step's gradients on other machines that are trusted, each of which has a
-/// part of the images. Model, optimiser, ledger and checkpoint stay here.
+/// part of the images. Model, optimiser, noise, ledger and checkpoint stay here. The machines
+/// release nothing: a part that is computed again is one more computation among trusted processes.
 public interface GradientStage {
-  /// What holds for all steps of a run.
+  /// How examples are drawn, in all steps of a run.
   ///
-  /// @param noiseMultiplier of DP-SGD, that given or that follows from the budget; 0 where nothing
-  ///   is accounted for
-  /// @param reason why nothing is accounted for, as the ledger has it
-  /// @param releases what is released in a step, in words: whoever releases compares it with its
-  ///   own plan
-  /// @param examples of the run
-  /// @param expected examples of a step
-  /// @param slots of a step where examples are drawn; 0 where the order follows from the seed
+  /// @param examples N
+  /// @param expected B, the expected number of examples of a step
+  /// @param slots as [Sampling.Poisson] has them
   /// @param steps of the run
-  record Terms(
-      double noiseMultiplier,
-      String reason,
-      String releases,
-      long examples,
-      int expected,
-      int slots,
-      long steps)
-      implements Serializable {
+  record Draws(long examples, int expected, int slots, long steps) implements Serializable {
     private static final long serialVersionUID = 1;
 
-    /// How examples are drawn.
+    /// The draws as accountants know them.
     ///
-    /// @return null where the order follows from the seed
-    public Sampling.@Nullable Poisson sampling() {
-      return slots == 0 ? null : new Sampling.Poisson(examples, expected, slots);
+    /// @return Poisson sampling over all examples
+    public Sampling.Poisson sampling() {
+      return new Sampling.Poisson(examples, expected, slots);
     }
   }
 
   /// A step.
   ///
   /// @param number from 0
-  /// @param terms of the run
+  /// @param draws how each part draws its own examples; null where they are given
   /// @param examples numbers of its training images; empty where they are drawn
   /// @param augmentationSeed of this epoch
-  record Step(long number, Terms terms, List<Integer> examples, long augmentationSeed) {
+  record Step(long number, @Nullable Draws draws, List<Integer> examples, long augmentationSeed) {
     /// Copies the numbers.
     public Step {
       examples = List.copyOf(examples);
@@ -56,28 +43,20 @@ public interface GradientStage {
   /// Sums over a part of a step's examples. PRIVATE.
   ///
   /// @param gradients of the loss by all trained parameters in graph order; with DP-SGD of each
-  ///   example clipped to the norm 1; not copied
+  ///   example clipped to the norm 1, without noise; not copied
   /// @param rounding of [asymml.trusted.ops.JointClip#rounding]
-  /// @param slots places that were computed on
   /// @param lossSum over the examples
   /// @param examples how many there were
   /// @param correct how many were classified right
   /// @param cpuNanos of the threads that computed them
-  /// @param workerCpuNanos of the workers
-  /// @param bytesOut sent to workers
-  /// @param bytesBack received from workers
   @SuppressWarnings("ArrayRecordComponent") // Never compared.
   record Sums(
       double[] gradients,
       double rounding,
-      int slots,
       double lossSum,
       long examples,
       long correct,
-      long cpuNanos,
-      long workerCpuNanos,
-      long bytesOut,
-      long bytesBack)
+      long cpuNanos)
       implements Serializable {
     private static final long serialVersionUID = 1;
 
@@ -86,7 +65,7 @@ public interface GradientStage {
     /// @param values how many trained values the network has
     /// @return zeros
     public static Sums zero(int values) {
-      return new Sums(new double[values], 0, 0, 0, 0, 0, 0, 0, 0, 0);
+      return new Sums(new double[values], 0, 0, 0, 0, 0);
     }
 
     /// Adds other sums.
@@ -105,14 +84,10 @@ public interface GradientStage {
       return new Sums(
           gradients,
           Math.max(rounding, other.rounding),
-          Math.addExact(slots, other.slots),
           lossSum + other.lossSum,
           examples + other.examples,
           correct + other.correct,
-          cpuNanos + other.cpuNanos,
-          workerCpuNanos + other.workerCpuNanos,
-          bytesOut + other.bytesOut,
-          bytesBack + other.bytesBack);
+          cpuNanos + other.cpuNanos);
     }
   }
 
@@ -122,26 +97,14 @@ public interface GradientStage {
   /// @param accuracy 0 to 1
   record Score(double loss, double accuracy) {}
 
-  /// Says whether a part of a step may be computed once more. Called by any thread.
-  interface Repeats {
-    /// A part whose attempt was lost is to be computed again, which releases again.
-    ///
-    /// @return true when the step has been counted once more in the ledger on disk; false if it
-    ///   must not be repeated
-    /// @throws IOException if the ledger cannot be written
-    boolean permit() throws IOException;
-  }
-
   /// Computes a step.
   ///
-  /// @param step which one; it is in the ledger already, once
+  /// @param step which one; where the run is accounted for, it is in the ledger already
   /// @param parameters all values in graph order; not to be kept
-  /// @param repeats to be asked before a part is computed again
-  /// @return null if a part was lost that must not be repeated: the step has no result
+  /// @return sums over all parts
   /// @throws ProtocolException if the machines fail
   /// @throws TrainingException if training diverged
-  @Nullable Sums gradients(Step step, float[] parameters, Repeats repeats)
-      throws ProtocolException, TrainingException;
+  Sums gradients(Step step, float[] parameters) throws ProtocolException, TrainingException;
 
   /// Evaluates a network on the test images.
   ///

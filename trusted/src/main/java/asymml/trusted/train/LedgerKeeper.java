@@ -105,18 +105,6 @@ final class LedgerKeeper {
     }
   }
 
-  /// Counts a step once more before anything of it is released again.
-  ///
-  /// @param step that is under way
-  /// @throws IllegalStateException if releases are accounted for: such a step is not repeated
-  void repeat(RunLayout layout, long step) throws IOException {
-    if (accounted) {
-      throw new IllegalStateException("a step that is accounted for is not repeated");
-    }
-    repeated++;
-    reserve(layout, step, 1);
-  }
-
   /// Asks before the ledger says so: what is consented to and not written down is spent.
   private void lease(RunLayout layout, long next, long stepsLeft) throws IOException {
     if (unsettled) {

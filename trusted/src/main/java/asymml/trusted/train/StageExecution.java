@@ -14,6 +14,7 @@ import asymml.privacy.Sampling;
 import asymml.trusted.boundary.ReleaseLog;
 import asymml.trusted.boundary.SumNoise;
 import asymml.trusted.data.BatchLoader;
+import asymml.trusted.draw.Shuffle;
 import asymml.trusted.ops.JointClip;
 import asymml.trusted.ops.Parameters;
 import asymml.trusted.plan.Mode;
@@ -27,6 +28,7 @@ import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -36,56 +38,44 @@ final class StageExecution implements Execution {
   private final RunPlan run;
   private final Parameters parameters;
   private final GradientStage stage;
-  private final GradientStage.Terms terms;
   private final List<Parameter> trained;
-  private final int values;
-  private final @Nullable Accounting accounting;
-  private final @Nullable LedgerKeeper ledger;
-  private final @Nullable Noised noised;
-  private @Nullable RunLayout layout;
-  private long workerCpuNanos;
+  private final @Nullable Accounted accounted;
   private long cpuNanos;
-  private long bytesOut;
-  private long bytesBack;
 
-  /// The mechanism on the global sum.
-  private record Noised(Release joint, SumNoise noise, ReleaseLog log) {}
-
-  /// The rest of an epoch.
-  final class Steps implements TrainingLoop.Steps {
-    private final int[] order;
-    private final int batches;
-    private final long augmentationSeed;
-    private int next;
-
-    private Steps(int[] order, int done, long augmentationSeed) {
-      this.order = order;
-      this.batches = run.batches();
-      this.next = done;
-      this.augmentationSeed = augmentationSeed;
+  /// What a run has that is accounted for.
+  private record Accounted(
+      Accounting accounting,
+      LedgerKeeper ledger,
+      Release joint,
+      Sampling.Poisson sampling,
+      GradientStage.Draws draws,
+      ReleaseLog log,
+      SumNoise noise) {
+    static Accounted of(RunPlan run, @Nullable Ledger earlier) {
+      Accounting accounting =
+          Accounting.of(
+              run.config(),
+              run.graph(),
+              run.plan(),
+              run.examples(),
+              () -> new ReleaseTerms.Bounds(Map.of()),
+              earlier);
+      if (!(accounting.sampling() instanceof Sampling.Poisson sampling)) {
+        throw new IllegalStateException("the examples of DP-SGD are drawn");
+      }
+      ReleaseLog log = new ReleaseLog();
+      SumNoise noise = new SumNoise(new SecureRandom(), Kernels.threads());
+      noise.log(log);
+      return new Accounted(
+          accounting,
+          new LedgerKeeper(accounting, true, earlier),
+          Objects.requireNonNull(accounting.releases().jointGradient()),
+          sampling,
+          new GradientStage.Draws(
+              sampling.examples(), sampling.batchSize(), sampling.slots(), accounting.steps()),
+          log,
+          noise);
     }
-
-    @Override
-    public boolean hasNext() {
-      return next < batches;
-    }
-
-    @Override
-    public SoftmaxCrossEntropy.@Nullable Result gradients(long step)
-        throws ProtocolException, TrainingException {
-      int from = next * run.batchSize();
-      next++;
-      int[] examples =
-          order.length == 0
-              ? order
-              : Arrays.copyOfRange(order, from, Math.min(order.length, from + run.batchSize()));
-      return StageExecution.this.gradients(
-          new GradientStage.Step(
-              step, terms, Arrays.stream(examples).boxed().toList(), augmentationSeed));
-    }
-
-    @Override
-    public void close() {}
   }
 
   /// Plans a run.
@@ -100,127 +90,107 @@ final class StageExecution implements Execution {
     this.stage = stage;
     requireParts(run);
     trained = parameters.all().stream().filter(Parameter::trained).toList();
-    values = Math.toIntExact(trained.stream().mapToLong(Parameter::size).sum());
-    TrainConfig config = run.config();
-    boolean releases = run.plan().needsWorker() || config.privacy().accounted();
-    if (!releases) {
-      accounting = null;
-      ledger = null;
-      noised = null;
-      terms = new GradientStage.Terms(0, "", "", run.examples(), run.batchSize(), 0, run.steps());
-      return;
-    }
-    Accounting planned =
-        Accounting.of(
-                config,
-                run.graph(),
-                run.plan(),
-                run.examples(),
-                () -> new ReleaseTerms.Bounds(Map.of()),
-                config.privacy().accounted() ? earlier : null)
-            .requirePrecision()
-            .refreshingAlways();
-    if (earlier != null && !planned.ledger(earlier.steps()).equals(earlier)) {
-      throw new IllegalArgumentException(
-          "the ledger does not say what this run releases: it was changed, or it is of another run or of another version of the program; start a new run");
-    }
-    accounting = planned;
-    ledger = new LedgerKeeper(planned, config.privacy().accounted(), earlier);
-    Release joint = planned.releases().jointGradient();
-    if (joint == null) {
-      noised = null;
-    } else {
-      ReleaseLog log = new ReleaseLog();
-      SumNoise noise = new SumNoise(new SecureRandom(), Kernels.threads());
-      noise.log(log);
-      noised = new Noised(joint, noise, log);
-    }
-    terms =
-        new GradientStage.Terms(
-            planned.releases().terms() instanceof ReleaseTerms.DpSgd dpSgd
-                ? dpSgd.noise().value()
-                : 0,
-            planned.releases().terms() instanceof ReleaseTerms.Unaccounted none
-                ? none.reason()
-                : "",
-            planned.releases().releases(true).toString(),
-            run.examples(),
-            run.batchSize(),
-            planned.sampling() instanceof Sampling.Poisson poisson ? poisson.slots() : 0,
-            planned.steps());
+    accounted = run.config().privacy().accounted() ? Accounted.of(run, earlier) : null;
   }
 
-  /// Refuses what parts of a batch do not add up to, or could not be accounted for.
+  /// Refuses what parts of a batch do not add up to, and what is not computed in parts yet.
   private static void requireParts(RunPlan run) {
     TrainConfig config = run.config();
+    require(
+        config.mode() == Mode.TRUSTED_ONLY,
+        "on a cluster, the mode is trusted-only, without workers: " + config.mode().label());
+    require(
+        !config.privacy().accounted() || config.privacy().dpSgd() != null,
+        "on a cluster, a run that is accounted for is one of DP-SGD (--dp-sgd)");
+    require(
+        run.data().validation() == null && !config.validation().isOn(),
+        "on a cluster, no validation images are set aside: leave out --validation-split");
+    require(
+        config.classWeights() instanceof ClassWeights.Equal,
+        "on a cluster, every class counts the same: leave out --class-weights");
+    require(
+        !config.model().described(),
+        "on a cluster, the model is one of the zoo: networks from files are not sent to it");
     for (Node node : run.graph().nodes()) {
-      if (node.layer() instanceof Layer.BatchNorm) {
-        throw new IllegalArgumentException(
-            "batch norm mixes the examples of a batch, which no machine of a cluster has whole (%s): use --norm group"
-                .formatted(node.name()));
-      }
-      if (node.layer() instanceof Layer.Dropout) {
-        throw new IllegalArgumentException(
-            "dropout is not computed in parts of a batch (%s): use a model without it"
-                .formatted(node.name()));
-      }
-    }
-    if (config.mode() != Mode.ASYMML && config.mode() != Mode.TRUSTED_ONLY) {
-      throw new IllegalArgumentException(
-          "on a cluster, the mode is asymml or trusted-only: " + config.mode().label());
-    }
-    boolean dpSgd = config.privacy().dpSgd() != null;
-    if (config.privacy().accounted() && !dpSgd) {
-      throw new IllegalArgumentException(
-          "on a cluster, only DP-SGD is accounted for (--dp-sgd): leave out --protect and --target-epsilon, or train on one machine");
-    }
-    if (config.needsPublicImages(run.plan())) {
-      throw new IllegalArgumentException(
-          "on a cluster, bases are not fitted to public images: use --rank 0");
+      require(
+          !(node.layer() instanceof Layer.BatchNorm),
+          "batch norm mixes the examples of a batch, which no machine of a cluster has whole (%s): use --norm group"
+              .formatted(node.name()));
+      require(
+          !(node.layer() instanceof Layer.Dropout),
+          "dropout is not computed in parts of a batch (%s): use a model without it"
+              .formatted(node.name()));
     }
   }
 
-  /// Where the steps of an epoch come from.
+  private static void require(boolean holds, String otherwise) {
+    if (!holds) {
+      throw new IllegalArgumentException(otherwise);
+    }
+  }
+
+  /// The rest of an epoch.
   ///
-  /// @param order of its examples; empty where they are drawn
   /// @param done steps of it
-  /// @param augmentationSeed of it
-  Steps steps(int[] order, int done, long augmentationSeed) {
-    return new Steps(order, done, augmentationSeed);
+  /// @param augmentationSeed of it, from which its order follows where examples are not drawn
+  TrainingLoop.Steps steps(int done, long augmentationSeed) {
+    int[] order =
+        accounted == null ? Shuffle.order(run.examples(), augmentationSeed) : new int[0];
+    return new TrainingLoop.Steps() {
+      private int next = done;
+
+      @Override
+      public boolean hasNext() {
+        return next < run.batches();
+      }
+
+      @Override
+      public SoftmaxCrossEntropy.Result gradients(long step)
+          throws ProtocolException, TrainingException {
+        int from = Math.min(order.length, next * run.batchSize());
+        int[] examples =
+            Arrays.copyOfRange(order, from, Math.min(order.length, from + run.batchSize()));
+        next++;
+        return StageExecution.this.gradients(
+            new GradientStage.Step(
+                step,
+                accounted == null ? null : accounted.draws,
+                Arrays.stream(examples).boxed().toList(),
+                augmentationSeed));
+      }
+
+      @Override
+      public void close() {}
+    };
   }
 
-  private SoftmaxCrossEntropy.@Nullable Result gradients(GradientStage.Step step)
+  private SoftmaxCrossEntropy.Result gradients(GradientStage.Step step)
       throws ProtocolException, TrainingException {
-    GradientStage.@Nullable Sums sums =
-        stage.gradients(step, parameters.copy(), () -> repeat(step.number()));
-    if (sums == null) {
-      return null;
-    }
-    if (sums.gradients().length != values) {
+    GradientStage.Sums sums = stage.gradients(step, parameters.copy());
+    if (sums.gradients().length != trained.stream().mapToLong(Parameter::size).sum()) {
       throw new ProtocolException("the sums of a stage have another number of values");
     }
+    if (accounted == null && sums.examples() != step.examples().size()) {
+      throw new ProtocolException(
+          "a stage computed %s examples of %s".formatted(sums.examples(), step.examples().size()));
+    }
     cpuNanos += sums.cpuNanos();
-    workerCpuNanos += sums.workerCpuNanos();
-    bytesOut += sums.bytesOut();
-    bytesBack += sums.bytesBack();
-    if (noised == null) {
-      if (sums.examples() != step.examples().size()) {
-        throw new ProtocolException(
-            "a stage computed %s examples of %s".formatted(sums.examples(), step.examples().size()));
+    setGradients(sums.gradients(), accounted == null ? 1.0 / sums.examples() : 1);
+    for (Parameter p : trained) {
+      if (!Elementwise.allFinite(parameters.gradient(p.name()))) {
+        throw Divergence.at(step.number(), "the gradients are no longer finite", null);
       }
-      set(sums.gradients(), 1.0 / sums.examples());
-      requireFinite(step.number());
-    } else {
-      set(sums.gradients(), 1);
-      requireFinite(step.number());
-      noised.log.begin(List.of(noised.joint));
+    }
+    if (accounted != null) {
+      accounted.log.begin(List.of(accounted.joint));
+      // More than so many examples are drawn with a probability that is in delta.
       JointClip.release(
           parameters,
           trained.stream().map(Parameter::name).toList(),
-          noised.joint,
-          noised.noise,
+          accounted.joint,
+          accounted.noise,
           sums.rounding(),
-          sums.slots(),
+          accounted.sampling.slots(),
           run.batchSize());
     }
     return new SoftmaxCrossEntropy.Result(
@@ -228,7 +198,7 @@ final class StageExecution implements Execution {
   }
 
   /// Rounds to float32 once.
-  private void set(double[] sums, double factor) {
+  private void setGradients(double[] sums, double factor) {
     int at = 0;
     for (Parameter p : trained) {
       Tensor gradient = parameters.gradient(p.name());
@@ -240,53 +210,29 @@ final class StageExecution implements Execution {
     }
   }
 
-  private void requireFinite(long step) throws TrainingException {
-    for (Parameter p : trained) {
-      if (!Elementwise.allFinite(parameters.gradient(p.name()))) {
-        throw Divergence.at(step, "the gradients are no longer finite", null);
-      }
-    }
-  }
-
-  /// A step that is accounted for is not repeated: to begin the next one costs no more.
-  private synchronized boolean repeat(long step) throws IOException {
-    if (ledger == null) {
-      return true;
-    }
-    if (isAccounted()) {
-      return false;
-    }
-    if (layout == null) {
-      throw new IllegalStateException("no step was begun");
-    }
-    ledger.repeat(layout, step);
-    return true;
-  }
-
   @Override
-  public SoftmaxCrossEntropy.Result gradients(
-      BatchLoader loader, long step) {
+  public SoftmaxCrossEntropy.Result gradients(BatchLoader loader, long step) {
     throw new IllegalStateException("a stage loads its own batches");
   }
 
   @Override
   public int slots() {
-    return run.batchSize();
+    return accounted == null ? run.batchSize() : accounted.sampling.slots();
   }
 
   @Override
   public int physicalBatch() {
-    return run.batchSize();
+    return run.physicalBatch();
   }
 
   @Override
   public Optional<Sampling.Poisson> poisson() {
-    return Optional.ofNullable(terms.sampling());
+    return accounted == null ? Optional.empty() : Optional.of(accounted.sampling);
   }
 
   @Override
   public long lastStep() {
-    return accounting == null ? Long.MAX_VALUE : accounting.steps();
+    return accounted == null ? Long.MAX_VALUE : accounted.accounting.steps();
   }
 
   @Override
@@ -296,45 +242,45 @@ final class StageExecution implements Execution {
 
   @Override
   public void begin(RunLayout layout) throws IOException {
-    if (ledger != null) {
-      ledger.begin(layout);
+    if (accounted != null) {
+      accounted.ledger.begin(layout);
     }
   }
 
   @Override
   public Position resumed(RunLayout layout, Position saved, int batches)
       throws TrainingException, IOException {
-    if (ledger == null) {
+    if (accounted == null) {
       return saved;
     }
-    ledger.count(layout, batches);
-    return ledger.afterSpent(saved, batches);
+    accounted.ledger.count(layout, batches);
+    return accounted.ledger.afterSpent(saved, batches);
   }
 
   @Override
-  public synchronized void reserve(RunLayout layout, long step, long stepsLeft)
-      throws IOException {
-    this.layout = layout;
-    if (ledger != null) {
-      ledger.reserve(layout, step, stepsLeft);
+  public void reserve(RunLayout layout, long step, long stepsLeft) throws IOException {
+    if (accounted != null) {
+      accounted.ledger.reserve(layout, step, stepsLeft);
     }
   }
 
   @Override
-  public synchronized void settle(RunLayout layout, long done) throws IOException {
-    if (ledger != null) {
-      ledger.settle(layout, done);
+  public void settle(RunLayout layout, long done) throws IOException {
+    if (accounted != null) {
+      accounted.ledger.settle(layout, done);
     }
   }
 
   @Override
   public boolean isAccounted() {
-    return run.config().privacy().accounted();
+    return accounted != null;
   }
 
   @Override
   public Optional<Ledger> forecast() {
-    return accounting == null ? Optional.empty() : Optional.of(accounting.ledger(accounting.steps()));
+    return accounted == null
+        ? Optional.empty()
+        : Optional.of(accounted.accounting.ledger(accounted.accounting.steps()));
   }
 
   @Override
@@ -347,14 +293,13 @@ final class StageExecution implements Execution {
 
   @Override
   public Cost cost() {
-    return new Cost(
-        (ProcessorTime.nanos() + cpuNanos) / 1e9, workerCpuNanos / 1e9, bytesOut, bytesBack);
+    return new Cost((ProcessorTime.nanos() + cpuNanos) / 1e9, 0, 0, 0);
   }
 
   @Override
   public void close() {
-    if (noised != null) {
-      noised.noise.close();
+    if (accounted != null) {
+      accounted.noise.close();
     }
   }
 }

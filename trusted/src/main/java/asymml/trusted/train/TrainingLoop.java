@@ -35,9 +35,7 @@ final class TrainingLoop {
     /// Computes the parameters' gradients of the next step.
     ///
     /// @param step its number, from 0
-    /// @return loss and hits; null if the step was begun and lost: it is spent
-    SoftmaxCrossEntropy.@Nullable Result gradients(long step)
-        throws ProtocolException, TrainingException;
+    SoftmaxCrossEntropy.Result gradients(long step) throws ProtocolException, TrainingException;
 
     @Override
     void close();
@@ -149,7 +147,7 @@ final class TrainingLoop {
       while (steps.hasNext() && step < last && !(stopped() && totals.batches() > 0)) {
         long began = System.nanoTime();
         execution.reserve(layout, step, Math.min(batches - totals.batches(), last - step));
-        SoftmaxCrossEntropy.@Nullable Result result;
+        SoftmaxCrossEntropy.Result result;
         try {
           result = step(steps, step);
         } catch (ProtocolException e) {
@@ -159,8 +157,7 @@ final class TrainingLoop {
           throw new TrainingException(e.getMessage() + "; the last checkpoint is intact", e);
         }
         step++;
-        double seconds = (System.nanoTime() - began) / 1e9;
-        totals = result == null ? totals.plusLost(1) : totals.plusStep(result, seconds);
+        totals = totals.plusStep(result, (System.nanoTime() - began) / 1e9);
         callbacks.listener().stepDone(totals);
       }
     }
@@ -185,15 +182,9 @@ final class TrainingLoop {
   }
 
   private Steps steps(int epoch, int done) {
-    if (execution instanceof StageExecution stage) {
-      return stage.steps(
-          stage.poisson().isPresent()
-              ? new int[0]
-              : Shuffle.order(run.examples(), run.epochSeed(epoch)),
-          done,
-          run.epochSeed(epoch));
-    }
-    return new Loaded(loader(epoch, done), execution);
+    return execution instanceof StageExecution stage
+        ? stage.steps(done, run.epochSeed(epoch))
+        : new Loaded(loader(epoch, done), execution);
   }
 
   private BatchLoader loader(int epoch, int done) {
@@ -216,12 +207,9 @@ final class TrainingLoop {
         features);
   }
 
-  private SoftmaxCrossEntropy.@Nullable Result step(Steps steps, long step)
+  private SoftmaxCrossEntropy.Result step(Steps steps, long step)
       throws ProtocolException, TrainingException {
-    SoftmaxCrossEntropy.@Nullable Result result = steps.gradients(step);
-    if (result == null) {
-      return null;
-    }
+    SoftmaxCrossEntropy.Result result = steps.gradients(step);
     TrainConfig.Optimizer optimizer = run.config().optimizer();
     float rate = schedule.at(step);
     switch (optimizer.algorithm()) {

@@ -3,23 +3,21 @@ package asymml.spark;
 import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.Decoding;
 import java.io.Serializable;
+import org.jspecify.annotations.Nullable;
 
 /// A [Decoding] as tasks carry it.
 ///
 /// @param imagePixels the most pixels of an image
 /// @param imageSize what images are scaled to, 0 for as they are
-/// @param low of the window of samples of 16 bits
-/// @param high of that window; 0 where there is none
-record FileForm(int imagePixels, int imageSize, int low, int high) implements Serializable {
+/// @param window of samples of 16 bits as `LOW:HIGH`; null where there is none
+record ImageForm(int imagePixels, int imageSize, @Nullable String window) implements Serializable {
   private static final long serialVersionUID = 1;
 
-  static FileForm of(Decoding decoding) {
-    Decoding.Window window = decoding.window();
-    return new FileForm(
+  static ImageForm of(Decoding decoding) {
+    return new ImageForm(
         decoding.limits().imagePixels(),
         decoding.imageSize(),
-        window == null ? 0 : window.low(),
-        window == null ? 0 : window.high());
+        decoding.window() == null ? null : decoding.window().toString());
   }
 
   Decoding decoding() {
@@ -27,6 +25,6 @@ record FileForm(int imagePixels, int imageSize, int low, int high) implements Se
         new DataLimits(imagePixels),
         imageSize,
         Long.MAX_VALUE,
-        high == 0 ? null : new Decoding.Window(low, high));
+        window == null ? null : Decoding.Window.parse(window));
   }
 }
