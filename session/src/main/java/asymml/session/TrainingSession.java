@@ -305,7 +305,7 @@ public final class TrainingSession implements AutoCloseable {
       throws ProtocolException {
     try {
       return stage != null
-          ? new Trainer(run.spec().training(), run.data(), stage, earlier, initial)
+          ? Trainer.onCluster(run.spec().training(), run.data(), stage, earlier, initial)
           : new Trainer(
               run.spec().training(), run.data(), run.publicImages(), workers, earlier, initial);
     } catch (IllegalArgumentException e) {

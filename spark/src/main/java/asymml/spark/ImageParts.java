@@ -47,11 +47,44 @@ final class ImageParts implements AutoCloseable {
     this.histogram = histogram;
   }
 
-  /// What a pass over a part finds before shape and classes are known.
-  private record Sketch(
-      String digest, int count, Set<String> labels, int height, int width, int channels)
-      implements Serializable {
+  /// What a pass over a part finds without decoding anything.
+  private record Sketch(String digest, int count, Set<String> labels) implements Serializable {
     private static final long serialVersionUID = 1;
+
+    static Sketch of(LabelledPart part) {
+      return new Sketch(
+          part.digest(), part.content().length, new LinkedHashSet<>(Arrays.asList(part.labels())));
+    }
+  }
+
+  /// The shape that the images of a part have.
+  ///
+  /// @param height of all; 0 of an empty part
+  /// @param width of all
+  /// @param channels the most that one has
+  private record Extent(int height, int width, int channels) implements Serializable {
+    private static final long serialVersionUID = 1;
+
+    static Extent of(StageMember.Images part, Decoding decoding) throws DataException {
+      Extent all = new Extent(0, 0, 1);
+      for (int i = 0; i < part.labels().length; i++) {
+        Shape own = ImageFiles.shape("image " + part.numbers()[i], part.content()[i], decoding);
+        all = all.plus(new Extent(own.height(), own.width(), own.channels()));
+      }
+      return all;
+    }
+
+    Extent plus(Extent other) throws DataException {
+      if (height == 0 || other.height == 0) {
+        return height == 0 ? other : this;
+      }
+      if (height != other.height || width != other.width) {
+        throw new DataException(
+            "the images have several sizes, such as %s x %s and %s x %s pixels (width x height); resize them, or give --image-size"
+                .formatted(width, height, other.width, other.height));
+      }
+      return new Extent(height, width, Math.max(channels, other.channels));
+    }
   }
 
   /// What a pass over decoded images finds.
@@ -125,8 +158,7 @@ final class ImageParts implements AutoCloseable {
                 true)
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
-      List<Sketch> sketches = read.map(part -> sketch(part, form.decoding())).collect();
-      Shape shape = like == null ? shape(sketches) : like.shape();
+      List<Sketch> sketches = read.map(Sketch::of).collect();
       List<String> classes = like == null ? classes(sketches) : like.classNames();
       int[][] numbers = numbers(sketches.stream().mapToInt(Sketch::count).toArray(), limit, seed);
       int[][] used = new int[numbers.length][];
@@ -142,6 +174,7 @@ final class ImageParts implements AutoCloseable {
           read.map(p -> p.part(
                   digests.get(p.index()), used[p.index()], numbers[p.index()], labels))
               .persist(StorageLevel.MEMORY_AND_DISK());
+      Shape shape = like == null ? shape(parts, form) : like.shape();
       Form task = new Form(shape.height(), shape.width(), shape.channels(), classes, form);
       JavaRDD<Survey> surveys = parts.map(task::survey).persist(StorageLevel.MEMORY_AND_DISK());
       long[][] histogram = surveys.map(Survey::histogram).treeReduce(ImageParts::add);
@@ -154,51 +187,13 @@ final class ImageParts implements AutoCloseable {
     }
   }
 
-  private static Sketch sketch(LabelledPart part, Decoding decoding) throws DataException {
-    int height = 0;
-    int width = 0;
-    int channels = 1;
-    for (int i = 0; i < part.content().length; i++) {
-      String name = "image %s of partition %s".formatted(i, part.index());
-      Shape own = ImageFiles.shape(name, part.content()[i], decoding);
-      if (height != 0 && (own.height() != height || own.width() != width)) {
-        throw several(height, width, own.height(), own.width());
-      }
-      height = own.height();
-      width = own.width();
-      channels = Math.max(channels, own.channels());
+  private static Shape shape(JavaRDD<StageMember.Images> parts, ImageForm form)
+      throws DataException {
+    Extent all = new Extent(0, 0, 1);
+    for (Extent part : parts.map(images -> Extent.of(images, form.decoding())).collect()) {
+      all = all.plus(part);
     }
-    return new Sketch(
-        part.digest(),
-        part.content().length,
-        new LinkedHashSet<>(Arrays.asList(part.labels())),
-        height,
-        width,
-        channels);
-  }
-
-  private static DataException several(int height, int width, int otherHeight, int otherWidth) {
-    return new DataException(
-        "the images have several sizes, such as %s x %s and %s x %s pixels (width x height); resize them, or give --image-size"
-            .formatted(width, height, otherWidth, otherHeight));
-  }
-
-  private static Shape shape(List<Sketch> sketches) throws DataException {
-    @Nullable Shape found = null;
-    for (Sketch sketch : sketches) {
-      if (sketch.count == 0) {
-        continue;
-      }
-      if (found != null && (found.height() != sketch.height || found.width() != sketch.width)) {
-        throw several(found.height(), found.width(), sketch.height, sketch.width);
-      }
-      int channels = Math.max(found == null ? 1 : found.channels(), sketch.channels);
-      found = new Shape(sketch.height, sketch.width, channels);
-    }
-    if (found == null) {
-      throw new DataException("there are no training images");
-    }
-    return found;
+    return new Shape(all.height, all.width, all.channels);
   }
 
   private static List<String> classes(List<Sketch> sketches) {

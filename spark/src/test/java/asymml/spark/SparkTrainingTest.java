@@ -111,7 +111,7 @@ class SparkTrainingTest {
     values.put("norm", "group");
     values.put("threads", "1");
     values.put("batch-size", "16");
-    values.put("lr", "0.02");
+    values.put("learning-rate", "0.002");
     values.put("augment", "true");
     for (int i = 0; i < settings.length; i += 2) {
       values.put(settings[i], settings[i + 1]);
@@ -173,7 +173,7 @@ class SparkTrainingTest {
     TrainingSpec spec =
         spec(
             "mode", "trusted-only", "epochs", "1", "augment", "false", "dp-sgd", "true",
-            "logical-batch-size", "20", "target-epsilon", "8", "delta", "1e-3");
+            "logical-batch-size", "20", "noise-multiplier", "2", "delta", "1e-3");
     TrainingResult result = train(spec, new SessionListener() {}, "private");
     Ledger there = LedgerFile.read(result.layout());
     DataSet data =

@@ -103,9 +103,6 @@ final class StageExecution implements Execution {
         !config.privacy().accounted() || config.privacy().dpSgd() != null,
         "on a cluster, a run that is accounted for is one of DP-SGD (--dp-sgd)");
     require(
-        run.data().validation() == null && !config.validation().isOn(),
-        "on a cluster, no validation images are set aside: leave out --validation-split");
-    require(
         config.classWeights() instanceof ClassWeights.Equal,
         "on a cluster, every class counts the same: leave out --class-weights");
     require(

@@ -121,17 +121,18 @@ public final class Trainer implements AutoCloseable {
   /// @param earlier the ledger of the run that is to be resumed, null for a new one
   /// @param initial parameters of the first step; they must not depend on private images of a run
   ///   that is accounted for
+  /// @return the planned run, which the caller closes
   /// @throws IllegalArgumentException if model, plan and images do not fit together, or the run
   ///   cannot be computed in parts or not be accounted for
   /// @throws ProtocolException never: there is no worker here
-  public Trainer(
+  public static Trainer onCluster(
       TrainConfig config,
       DataSet data,
       GradientStage stage,
       @Nullable Ledger earlier,
       InitialValues initial)
       throws ProtocolException {
-    this(config, data, null, null, stage, earlier, initial);
+    return new Trainer(config, data, null, null, stage, earlier, initial);
   }
 
   private Trainer(

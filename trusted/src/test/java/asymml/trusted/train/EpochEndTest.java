@@ -136,8 +136,8 @@ class EpochEndTest {
         (end, checkpoint, parameters) -> {
           assertThat(end.finish(TRAINED)).isEqualTo(new Position(2, 4, EpochTotals.ZERO));
           assertThat(checkpoint.read()).isEqualTo(new Position(2, 4, EpochTotals.ZERO));
-          Evaluator.Score test =
-              end.evaluator().score(DATA.test(), end.run().normalization(), (_, _) -> {});
+          GradientStage.Score test =
+              end.scorer().score(DATA.test(), end.run().normalization(), (_, _) -> {});
           assertThat(MetricsLog.readAll(layout.metrics()))
               .containsExactly(
                   new EpochMetrics(
