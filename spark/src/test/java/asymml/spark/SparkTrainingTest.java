@@ -26,6 +26,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
+import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -108,6 +109,7 @@ class SparkTrainingTest {
   private static TrainingSpec spec(String... settings) {
     Map<String, Object> values = new LinkedHashMap<>();
     values.put("model", "cnn");
+    values.put("mode", "trusted-only");
     values.put("norm", "group");
     values.put("threads", "1");
     values.put("batch-size", "16");
@@ -118,6 +120,11 @@ class SparkTrainingTest {
     }
     return new Settings(values).spec();
   }
+
+  private static final TrainingSpec PRIVATE =
+      spec(
+          "epochs", "1", "augment", "false", "dp-sgd", "true", "logical-batch-size", "20",
+          "noise-multiplier", "2", "delta", "1e-3");
 
   private static final class Losses implements SessionListener {
     private final List<Double> sums = new ArrayList<>();
@@ -130,20 +137,30 @@ class SparkTrainingTest {
 
   private TrainingResult train(TrainingSpec spec, SessionListener listener, String name)
       throws Exception {
+    return run(spec, listener, name, rows(0, TRAIN), false);
+  }
+
+  private TrainingResult run(
+      TrainingSpec spec,
+      SessionListener listener,
+      String name,
+      Dataset<Row> training,
+      boolean resumes)
+      throws Exception {
     return new SparkRun(context(), spec)
         .listener(listener)
         .train(
             "rows",
-            rows(0, TRAIN),
+            training,
             rows(TRAIN, TEST),
             directory.resolve(name),
-            false,
+            resumes,
             (_, _, _) -> {});
   }
 
   @Test
   void two_partitions_give_the_losses_of_one_process_over_twenty_steps() throws Exception {
-    TrainingSpec spec = spec("mode", "trusted-only", "epochs", "4");
+    TrainingSpec spec = spec("epochs", "4");
     Losses here = new Losses();
     DataSet data =
         new DataSet(
@@ -170,11 +187,7 @@ class SparkTrainingTest {
 
   @Test
   void the_ledger_of_dp_sgd_is_that_of_one_process() throws Exception {
-    TrainingSpec spec =
-        spec(
-            "mode", "trusted-only", "epochs", "1", "augment", "false", "dp-sgd", "true",
-            "logical-batch-size", "20", "noise-multiplier", "2", "delta", "1e-3");
-    TrainingResult result = train(spec, new SessionListener() {}, "private");
+    TrainingResult result = train(PRIVATE, new SessionListener() {}, "private");
     Ledger there = LedgerFile.read(result.layout());
     DataSet data =
         new DataSet(
@@ -185,21 +198,80 @@ class SparkTrainingTest {
             true,
             2);
     try (TrainingSession session =
-        TrainingSession.create(ResolvedRun.of(spec, data, null), directory.resolve("one"))) {
+        TrainingSession.create(ResolvedRun.of(PRIVATE, data, null), directory.resolve("one"))) {
       session.train();
       assertThat(there).isEqualTo(LedgerFile.read(session.layout()));
     }
     assertThat(there.steps()).isEqualTo(4);
   }
 
+  /// Dies after a step, as a driver that is killed.
+  private record Dying(int after) implements SessionListener {
+    @Override
+    public void stepDone(EpochTotals totals) {
+      if (totals.batches() == after) {
+        throw new IllegalStateException("killed");
+      }
+    }
+  }
+
   @Test
-  void batch_norm_and_accounts_without_dp_sgd_are_refused() {
-    assertThatThrownBy(() -> train(spec("norm", "batch", "mode", "trusted-only"), new Losses(), "a"))
+  void a_driver_that_dies_is_resumed_to_the_same_bytes() throws Exception {
+    TrainingSpec spec = spec("epochs", "2");
+    Path whole = train(spec, new SessionListener() {}, "whole").layout().checkpoint();
+    assertThatThrownBy(() -> train(spec, new Dying(3), "dead")).hasMessage("killed");
+    TrainingResult resumed =
+        run(spec, new SessionListener() {}, "dead", rows(0, TRAIN), true);
+    assertThat(resumed.epochs()).hasSize(2);
+    assertThat(resumed.layout().checkpoint()).hasSameBinaryContentAs(whole);
+  }
+
+  @Test
+  void copies_of_an_image_are_refused_where_each_counts_once() {
+    assertThatThrownBy(() ->
+            run(
+                PRIVATE,
+                new SessionListener() {},
+                "copies",
+                rows(0, TRAIN).union(rows(0, 1)),
+                false))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("--norm group");
-    assertThatThrownBy(
-            () -> train(spec("mode", "asymml"), new Losses(), "b"))
+        .hasMessageStartingWith("1 of the training images");
+  }
+
+  /// A partition that Spark has lost and reads again: an example could be in two partitions.
+  @Test
+  void other_rows_than_before_are_refused() {
+    LabelledPart part = new LabelledPart(0, new byte[][] {{1}, {2}}, new String[] {"a", "b"});
+    LabelledPart other = new LabelledPart(0, new byte[][] {{2}, {1}}, new String[] {"a", "b"});
+    Map<String, Integer> classes = Map.of("a", 0, "b", 1);
+    int[] numbers = {4, 5};
+    assertThat(part.part(part.digest(), new int[] {0, 1}, numbers, classes).labels())
+        .containsExactly(0, 1);
+    assertThatThrownBy(() -> other.part(part.digest(), new int[] {0, 1}, numbers, classes))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("has changed");
+  }
+
+  @Test
+  void settings_that_are_not_for_spark_are_refused_before_anything_starts() {
+    assertRefused(spec("norm", "batch"), "--norm group");
+    assertRefused(spec("mode", "asymml"), "--mode trusted-only");
+    assertRefused(spec("validation-split", "0.2"), "no validation images");
+    assertRefused(spec("class-weights", "1,2"), "class weights");
+    assertRefused(spec("analyze-every", "1"), "rank analyses");
+    assertRefused(spec("random-crop", "true", "image-size", "16"), "random crops");
+    SparkConf conf = new SparkConf().setMaster("local[2]").set("spark.speculation", "true");
+    assertThatThrownBy(() -> SparkRun.require(conf, spec()))
+        .hasMessageContaining("leave spark.speculation off");
+    assertThatThrownBy(() ->
+            SparkRun.require(new SparkConf().setMaster("spark://host:7077"), spec()))
+        .hasMessageContaining("spark.network.crypto.enabled");
+  }
+
+  private static void assertRefused(TrainingSpec spec, String why) {
+    assertThatThrownBy(() -> SparkRun.require(new SparkConf().setMaster("local[2]"), spec))
         .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("--mode trusted-only");
+        .hasMessageContaining(why);
   }
 }
