@@ -1,6 +1,6 @@
 /// Training on Apache Spark: the driver holds model, optimiser, ledger and checkpoint, and each
-/// executor is a trusted process with the images of its partitions and workers of its own. Driver
-/// and executors are trusted; what passes between them is private.
+/// executor is a trusted process with the images of its partitions. What passes between them is
+/// private.
 @NullMarked
 package asymml.spark;
 

@@ -40,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// Training on two partitions in one JVM.
 class SparkTrainingTest {
-  private static final Shape SHAPE = new Shape(16, 16, 3);
+  private static final Shape SHAPE = new Shape(8, 8, 3);
   private static final int TRAIN = 80;
   private static final int TEST = 20;
   private static SparkSession spark;
@@ -169,7 +169,7 @@ class SparkTrainingTest {
             images(TRAIN, TEST),
             Normalization.of(images(0, TRAIN)),
             true,
-            2);
+            1);
     try (TrainingSession session =
         TrainingSession.create(ResolvedRun.of(spec, data, null), directory.resolve("one"))) {
       session.listener(here).train();
@@ -196,7 +196,7 @@ class SparkTrainingTest {
             images(TRAIN, TEST),
             Normalization.of(images(0, TRAIN)),
             true,
-            2);
+            1);
     try (TrainingSession session =
         TrainingSession.create(ResolvedRun.of(PRIVATE, data, null), directory.resolve("one"))) {
       session.train();

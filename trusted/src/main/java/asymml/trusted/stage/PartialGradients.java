@@ -198,8 +198,9 @@ public final class PartialGradients implements AutoCloseable {
     Total total = new Total(values());
     DoubleSum sum = new DoubleSum(total.gradients.length);
     int from = 0;
-    for (Sized sized : networks) {
-      boolean last = sized == networks.getLast();
+    for (int i = 0; i < networks.size(); i++) {
+      Sized sized = networks.get(i);
+      boolean last = i == networks.size() - 1;
       int left = order.length - from;
       int batches = last ? Math.ceilDiv(left, sized.examples) : left / sized.examples;
       if (batches == 0) {

@@ -25,6 +25,11 @@ public final class TrainingException extends Exception {
     this.diverged = diverged;
   }
 
+  /// Training that diverged.
+  ///
+  /// @param message one line: what is lost, and what to do
+  /// @param cause null if there is none
+  /// @return the exception
   public static TrainingException diverged(String message, @Nullable Throwable cause) {
     return new TrainingException(message, cause, true);
   }
