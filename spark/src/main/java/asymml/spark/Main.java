@@ -192,6 +192,10 @@ public final class Main {
     out.flush();
   }
 
+  private static String text(String format, @Nullable Double value) {
+    return value == null ? "-" : String.format(Locale.ROOT, format, value);
+  }
+
   /// What is printed while a run trains.
   private final class Lines implements SessionListener {
     @Override
@@ -209,16 +213,13 @@ public final class Main {
     @Override
     public void epochDone(EpochMetrics metrics) {
       out.println(
-          String.format(
-              Locale.ROOT,
-              "epoch %s: train loss %s; test loss %.4f, accuracy %.1f %%; %.0f images/s",
-              metrics.epoch(),
-              metrics.trainLoss() == null
-                  ? "-"
-                  : String.format(Locale.ROOT, "%.4f", metrics.trainLoss()),
-              metrics.testLoss(),
-              100 * metrics.testAccuracy(),
-              metrics.imagesPerSecond()));
+          "epoch %s: train loss %s; test loss %s, accuracy %s %%; %s images/s"
+              .formatted(
+                  metrics.epoch(),
+                  text("%.4f", metrics.trainLoss()),
+                  text("%.4f", metrics.testLoss()),
+                  text("%.1f", metrics.testAccuracy() == null ? null : 100 * metrics.testAccuracy()),
+                  text("%.0f", metrics.imagesPerSecond())));
       out.flush();
     }
   }
