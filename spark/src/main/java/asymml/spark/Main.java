@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /// `asymml spark train`, and the class that `spark-submit` starts.
 public final class Main {
-  private static final String DEFAULT_MASTER = "local[2]";
+  private static final String DEFAULT_MASTER = "local-cluster[2,1,2048]";
   private static final String USAGE =
       "usage: asymml spark train --data FOLDER|ZIP [--master URL] [--partitions N] [--conf KEY=VALUE] [--resume DIR] [settings of asymml train]";
 
