@@ -180,10 +180,7 @@ public final class StageMember implements AutoCloseable {
       long augmentationSeed)
       throws DataException, TrainingException {
     int count = images.labels.length;
-    int[] places =
-        draws != null
-            ? gradients.drawn(draw, draws, count)
-            : given(images, examples);
+    int[] places = draws != null ? gradients.drawn(draw, draws, count) : given(images, examples);
     if (places.length == 0) {
       return GradientStage.Sums.zero(gradients.values());
     }
@@ -242,8 +239,7 @@ public final class StageMember implements AutoCloseable {
   /// @return sums over them: loss, hits and count
   /// @throws DataException if an image cannot be decoded
   /// @throws TrainingException if the outputs are not finite
-  public double[] score(float[] parameters, Images images)
-      throws DataException, TrainingException {
+  public double[] score(float[] parameters, Images images) throws DataException, TrainingException {
     double loss = 0;
     double correct = 0;
     int count = images.labels.length;

@@ -39,8 +39,7 @@ class StageMemberTest {
     byte[][] content = new byte[24][];
     for (int i = 0; i < 24; i++) {
       content[i] =
-          Files.readAllBytes(
-              split.resolve(TinyImages.CLASSES.get(i % 2)).resolve(i + ".png"));
+          Files.readAllBytes(split.resolve(TinyImages.CLASSES.get(i % 2)).resolve(i + ".png"));
     }
     all = part(IntStream.range(0, 24).toArray(), content);
   }
@@ -82,8 +81,7 @@ class StageMemberTest {
         StageMember.decode(
             all, all.numbers(), TinyImages.SHAPE, TinyImages.CLASSES, Decoding.DEFAULT);
     assertThat(decoded.digest()).isEqualTo(DATA.train().digest());
-    assertThat(
-            ImageSet.digest(TinyImages.SHAPE, TinyImages.CLASSES, DATA.train().identities()))
+    assertThat(ImageSet.digest(TinyImages.SHAPE, TinyImages.CLASSES, DATA.train().identities()))
         .isEqualTo(DATA.train().digest());
   }
 
@@ -93,11 +91,7 @@ class StageMemberTest {
         new StageMember.Images(new int[] {17}, new byte[][] {{1, 2, 3}}, new int[] {0});
     assertThatThrownBy(() ->
             StageMember.decode(
-                broken,
-                new int[] {0},
-                TinyImages.SHAPE,
-                TinyImages.CLASSES,
-                Decoding.DEFAULT))
+                broken, new int[] {0}, TinyImages.SHAPE, TinyImages.CLASSES, Decoding.DEFAULT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("image 17");
   }
@@ -124,8 +118,7 @@ class StageMemberTest {
       double difference = 0;
       for (int i = 0; i < whole.gradients().length; i++) {
         largest = Math.max(largest, Math.abs(whole.gradients()[i]));
-        difference =
-            Math.max(difference, Math.abs(whole.gradients()[i] - parts.gradients()[i]));
+        difference = Math.max(difference, Math.abs(whole.gradients()[i] - parts.gradients()[i]));
       }
       assertThat(difference).isLessThan(1e-4 * largest);
     }

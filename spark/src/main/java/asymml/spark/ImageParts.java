@@ -28,8 +28,9 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.storage.StorageLevel;
 import org.jspecify.annotations.Nullable;
 
-/// The images of a split in the executors, one element for each partition, as files: they are decoded
-/// when they are used. The driver knows counts, classes, shape, levels of pixels and a digest.
+/// The images of a split in the executors, one element for each partition, as files: they are
+/// decoded when they are used. The driver knows counts, classes, shape, levels of pixels and a
+/// digest.
 final class ImageParts implements AutoCloseable {
   /// How many images are decoded at a time.
   private static final int CHUNK = 256;
@@ -40,7 +41,10 @@ final class ImageParts implements AutoCloseable {
   private final long[][] histogram;
 
   private ImageParts(
-      JavaRDD<StageMember.Images> parts, JavaRDD<Survey> surveys, ImageSet set, long[][] histogram) {
+      JavaRDD<StageMember.Images> parts,
+      JavaRDD<Survey> surveys,
+      ImageSet set,
+      long[][] histogram) {
     this.parts = parts;
     this.surveys = surveys;
     this.set = set;
@@ -107,8 +111,7 @@ final class ImageParts implements AutoCloseable {
   }
 
   /// What a survey needs, as tasks carry it.
-  private record Form(
-      int height, int width, int channels, List<String> classes, ImageForm decoding)
+  private record Form(int height, int width, int channels, List<String> classes, ImageForm decoding)
       implements Serializable {
     private static final long serialVersionUID = 1;
 
@@ -171,8 +174,7 @@ final class ImageParts implements AutoCloseable {
       Map<String, Integer> labels = new LinkedHashMap<>();
       classes.forEach(name -> labels.put(name, labels.size()));
       JavaRDD<StageMember.Images> parts =
-          read.map(p -> p.part(
-                  digests.get(p.index()), used[p.index()], numbers[p.index()], labels))
+          read.map(p -> p.part(digests.get(p.index()), used[p.index()], numbers[p.index()], labels))
               .persist(StorageLevel.MEMORY_AND_DISK());
       Shape shape = like == null ? shape(parts, form) : like.shape();
       Form task = new Form(shape.height(), shape.width(), shape.channels(), classes, form);

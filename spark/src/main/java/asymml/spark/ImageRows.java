@@ -96,8 +96,7 @@ final class ImageRows {
             .load(split + "/*/*")
             .select(
                 functions.col("content"),
-                functions.element_at(functions.split(functions.col("path"), "/"), -2)
-                    .as("label"));
+                functions.element_at(functions.split(functions.col("path"), "/"), -2).as("label"));
     return partitioned(rows);
   }
 
@@ -134,8 +133,7 @@ final class ImageRows {
       }
     }
     if (entries.isEmpty()) {
-      throw new DataException(
-          "%s holds no %s/<class>/<image>".formatted(file, names.getFirst()));
+      throw new DataException("%s holds no %s/<class>/<image>".formatted(file, names.getFirst()));
     }
     JavaSparkContext context = new JavaSparkContext(spark.sparkContext());
     int count = partitions == 0 ? context.defaultParallelism() : partitions;

@@ -72,8 +72,7 @@ record LabelledPart(int index, byte[][] content, String[] labels) implements Ser
   /// @param classes labels by name
   /// @throws IllegalStateException if Spark has read other rows than before: an example could be in
   ///   two partitions, and count twice
-  StageMember.Images part(
-      String digest, int[] used, int[] numbers, Map<String, Integer> classes) {
+  StageMember.Images part(String digest, int[] used, int[] numbers, Map<String, Integer> classes) {
     if (!digest.equals(digest())) {
       throw new IllegalStateException(
           "partition %s of the images has changed while the run reads it".formatted(index));

@@ -218,7 +218,8 @@ public final class Main {
                   metrics.epoch(),
                   text("%.4f", metrics.trainLoss()),
                   text("%.4f", metrics.testLoss()),
-                  text("%.1f", metrics.testAccuracy() == null ? null : 100 * metrics.testAccuracy()),
+                  text(
+                      "%.1f", metrics.testAccuracy() == null ? null : 100 * metrics.testAccuracy()),
                   text("%.0f", metrics.imagesPerSecond())));
       out.flush();
     }

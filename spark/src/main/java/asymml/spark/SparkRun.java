@@ -46,8 +46,8 @@ final class SparkRun {
 
   /// Refuses what is not done on Spark, before anything starts.
   ///
-  /// @throws IllegalArgumentException one line, if Spark's settings or those of the run do not allow
-  ///   it
+  /// @throws IllegalArgumentException one line, if Spark's settings or those of the run do not
+  ///   allow it
   static void require(SparkConf conf, TrainingSpec spec) {
     TrainConfig config = spec.training();
     require(
@@ -159,8 +159,8 @@ final class SparkRun {
     }
   }
 
-  private static TrainingSession session(
-      ResolvedRun run, @Nullable Path directory, boolean resumes) throws IOException {
+  private static TrainingSession session(ResolvedRun run, @Nullable Path directory, boolean resumes)
+      throws IOException {
     if (directory == null) {
       return TrainingSession.createUnder(run, Path.of("runs"));
     }

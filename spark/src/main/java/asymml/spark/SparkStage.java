@@ -84,9 +84,7 @@ final class SparkStage implements GradientStage, AutoCloseable {
         Sums sums =
             Members.with(
                 job,
-                member ->
-                    member.sum(
-                        parameters.value(), part, draws, examples, augmentationSeed));
+                member -> member.sum(parameters.value(), part, draws, examples, augmentationSeed));
         loss.add(sums.lossSum());
         images.add(sums.examples());
         return new Outcome<>(sums, null);
@@ -112,8 +110,7 @@ final class SparkStage implements GradientStage, AutoCloseable {
   }
 
   @Override
-  public Sums gradients(Step step, float[] parameters)
-      throws ProtocolException, TrainingException {
+  public Sums gradients(Step step, float[] parameters) throws ProtocolException, TrainingException {
     Broadcast<float[]> broadcast = spark.broadcast(parameters);
     try {
       spark.setJobDescription("asymml step " + step.number());
@@ -126,11 +123,7 @@ final class SparkStage implements GradientStage, AutoCloseable {
               broadcast,
               loss,
               images);
-      return train
-          .parts()
-          .map(task::run)
-          .treeReduce((a, b) -> a.plus(b, Sums::plus))
-          .orThrow();
+      return train.parts().map(task::run).treeReduce((a, b) -> a.plus(b, Sums::plus)).orThrow();
     } catch (Exception e) {
       throw failed("step " + step.number(), e);
     } finally {

@@ -16,8 +16,15 @@ class ArgumentsTest {
     Arguments arguments =
         Arguments.parse(
             List.of(
-                "--master", "local[2]", "--model=cnn", "--dp-sgd", "--no-augment", "--conf",
-                "spark.a=b=c", "--partitions", "3"));
+                "--master",
+                "local[2]",
+                "--model=cnn",
+                "--dp-sgd",
+                "--no-augment",
+                "--conf",
+                "spark.a=b=c",
+                "--partitions",
+                "3"));
     assertThat(arguments.settings())
         .containsEntry("model", "cnn")
         .containsEntry("dp-sgd", "true")
@@ -43,7 +50,10 @@ class ArgumentsTest {
     List<String> lines = new ArrayList<>(Files.readAllLines(root));
     lines.addAll(Files.readAllLines(root.resolveSibling("docs/guide/spark.md")));
     List<String> commands =
-        lines.stream().map(String::strip).filter(l -> l.startsWith("./asymml spark train ")).toList();
+        lines.stream()
+            .map(String::strip)
+            .filter(l -> l.startsWith("./asymml spark train "))
+            .toList();
     assertThat(commands).hasSizeGreaterThan(2);
     for (String command : commands) {
       String options = command.replaceAll(" +#.*", "").substring("./asymml spark train ".length());

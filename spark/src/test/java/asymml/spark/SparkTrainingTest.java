@@ -123,8 +123,18 @@ class SparkTrainingTest {
 
   private static final TrainingSpec PRIVATE =
       spec(
-          "epochs", "1", "augment", "false", "dp-sgd", "true", "logical-batch-size", "20",
-          "noise-multiplier", "2", "delta", "1e-3");
+          "epochs",
+          "1",
+          "augment",
+          "false",
+          "dp-sgd",
+          "true",
+          "logical-batch-size",
+          "20",
+          "noise-multiplier",
+          "2",
+          "delta",
+          "1e-3");
 
   private static final class Losses implements SessionListener {
     private final List<Double> sums = new ArrayList<>();
@@ -150,12 +160,7 @@ class SparkTrainingTest {
     return new SparkRun(context(), spec)
         .listener(listener)
         .train(
-            "rows",
-            training,
-            rows(TRAIN, TEST),
-            directory.resolve(name),
-            resumes,
-            (_, _, _) -> {});
+            "rows", training, rows(TRAIN, TEST), directory.resolve(name), resumes, (_, _, _) -> {});
   }
 
   @Test
@@ -220,8 +225,7 @@ class SparkTrainingTest {
     TrainingSpec spec = spec("epochs", "2");
     Path whole = train(spec, new SessionListener() {}, "whole").layout().checkpoint();
     assertThatThrownBy(() -> train(spec, new Dying(3), "dead")).hasMessage("killed");
-    TrainingResult resumed =
-        run(spec, new SessionListener() {}, "dead", rows(0, TRAIN), true);
+    TrainingResult resumed = run(spec, new SessionListener() {}, "dead", rows(0, TRAIN), true);
     assertThat(resumed.epochs()).hasSize(2);
     assertThat(resumed.layout().checkpoint()).hasSameBinaryContentAs(whole);
   }
@@ -264,8 +268,8 @@ class SparkTrainingTest {
     SparkConf conf = new SparkConf().setMaster("local[2]").set("spark.speculation", "true");
     assertThatThrownBy(() -> SparkRun.require(conf, spec()))
         .hasMessageContaining("leave spark.speculation off");
-    assertThatThrownBy(() ->
-            SparkRun.require(new SparkConf().setMaster("spark://host:7077"), spec()))
+    assertThatThrownBy(
+            () -> SparkRun.require(new SparkConf().setMaster("spark://host:7077"), spec()))
         .hasMessageContaining("spark.network.crypto.enabled");
   }
 

@@ -103,7 +103,8 @@ public final class ImageFiles {
   /// @param name how to call it in errors
   /// @param content the bytes of a JPEG or PNG file
   /// @param decoding of it
-  /// @return what it is decoded to, scaled where `decoding` says so; 1 channel if it is gray, else 3
+  /// @return what it is decoded to, scaled where `decoding` says so; 1 channel if it is gray, else
+  ///   3
   /// @throws DataException if they are corrupt, no image, or one beyond the limits
   public static Shape shape(String name, byte[] content, Decoding decoding) throws DataException {
     try (ImageDecoder decoder = new ImageDecoder(decoding.limits(), decoding.window())) {

@@ -49,7 +49,8 @@ public final class ImageSet {
 
   /// Takes over the labels and decoded pixels; they must not be written to afterwards.
   ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels) {
-    this(shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray(), null, null);
+    this(
+        shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray(), null, null);
   }
 
   /// Images that lie elsewhere.
@@ -119,8 +120,7 @@ public final class ImageSet {
   /// @param digest what identifies them in a run's records, 64 hexadecimal digits
   /// @return a set that has neither pixels nor labels: methods that need them throw
   ///   [IllegalStateException]
-  public static ImageSet elsewhere(
-      Shape shape, List<String> classNames, int size, String digest) {
+  public static ImageSet elsewhere(Shape shape, List<String> classNames, int size, String digest) {
     return new ImageSet(shape, classNames, size, digest);
   }
 

@@ -133,8 +133,7 @@ public final class JointClip {
       int slots,
       double expected) {
     List<Tensor> gradients = names.stream().map(parameters::gradient).toList();
-    noise.add(
-        release, rounding + GradientBlocks.overAll(slots), gradients.toArray(Tensor[]::new));
+    noise.add(release, rounding + GradientBlocks.overAll(slots), gradients.toArray(Tensor[]::new));
     for (Tensor gradient : gradients) {
       Elementwise.scale((float) (1 / expected), gradient);
     }

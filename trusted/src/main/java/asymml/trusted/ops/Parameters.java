@@ -118,8 +118,7 @@ public final class Parameters implements AutoCloseable {
     int at = 0;
     for (Parameter p : all) {
       int count = Math.toIntExact(p.size());
-      MemorySegment.copy(
-          value(p.name()).segment(), ValueLayout.JAVA_FLOAT, 0, copy, at, count);
+      MemorySegment.copy(value(p.name()).segment(), ValueLayout.JAVA_FLOAT, 0, copy, at, count);
       at += count;
     }
     return copy;
@@ -136,8 +135,7 @@ public final class Parameters implements AutoCloseable {
     int at = 0;
     for (Parameter p : all) {
       int count = Math.toIntExact(p.size());
-      MemorySegment.copy(
-          values, at, value(p.name()).segment(), ValueLayout.JAVA_FLOAT, 0, count);
+      MemorySegment.copy(values, at, value(p.name()).segment(), ValueLayout.JAVA_FLOAT, 0, count);
       at += count;
     }
     changed();

@@ -132,8 +132,7 @@ public final class PartialGradients implements AutoCloseable {
     int places = Math.max(places(draws, examples), chosen.length);
     int[] order =
         Arrays.copyOf(
-            chosen,
-            Math.multiplyExact(Math.ceilDiv(places, physicalBatch()), physicalBatch()));
+            chosen, Math.multiplyExact(Math.ceilDiv(places, physicalBatch()), physicalBatch()));
     Arrays.fill(order, chosen.length, order.length, PoissonDraw.NULL_EXAMPLE);
     return order;
   }

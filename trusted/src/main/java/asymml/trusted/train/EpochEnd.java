@@ -18,11 +18,7 @@ import java.nio.file.StandardCopyOption;
 /// @param log of metrics and events
 /// @param listener hears how it goes
 record EpochEnd(
-    RunPlan run,
-    Scorer scorer,
-    RunCheckpoint checkpoint,
-    EpochLog log,
-    TrainListener listener) {
+    RunPlan run, Scorer scorer, RunCheckpoint checkpoint, EpochLog log, TrainListener listener) {
   /// Evaluates the network under training.
   interface Scorer {
     GradientStage.Score score(

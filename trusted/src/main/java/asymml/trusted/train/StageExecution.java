@@ -131,8 +131,7 @@ final class StageExecution implements Execution {
   /// @param done steps of it
   /// @param augmentationSeed of it, from which its order follows where examples are not drawn
   TrainingLoop.Steps steps(int done, long augmentationSeed) {
-    int[] order =
-        accounted == null ? Shuffle.order(run.examples(), augmentationSeed) : new int[0];
+    int[] order = accounted == null ? Shuffle.order(run.examples(), augmentationSeed) : new int[0];
     return new TrainingLoop.Steps() {
       private int next = done;
 

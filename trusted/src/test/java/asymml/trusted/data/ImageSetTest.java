@@ -213,7 +213,6 @@ class ImageSetTest {
     }
     Normalization both = Normalization.of(sum, 200);
     assertThat(both.mean()).isEqualTo(Normalization.of(whole).mean());
-    assertThat(both.standardDeviation())
-        .isEqualTo(Normalization.of(whole).standardDeviation());
+    assertThat(both.standardDeviation()).isEqualTo(Normalization.of(whole).standardDeviation());
   }
 }

@@ -49,10 +49,7 @@ class PartialGradientsTest {
     byte[] pixels = new byte[count * SHAPE.size()];
     random.nextBytes(pixels);
     return ImageSet.of(
-        SHAPE,
-        List.of("a", "b", "c"),
-        IntStream.range(0, count).map(i -> i % 3).toArray(),
-        pixels);
+        SHAPE, List.of("a", "b", "c"), IntStream.range(0, count).map(i -> i % 3).toArray(), pixels);
   }
 
   private static TrainConfig config(String model, @Nullable DpSgd dpSgd) {
@@ -67,8 +64,7 @@ class PartialGradientsTest {
         new NoiseStrength.None(),
         1,
         8,
-        new TrainConfig.Optimizer(
-            0.1f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
+        new TrainConfig.Optimizer(0.1f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f),
         0.1f,
         true,
         SEED,
@@ -123,8 +119,7 @@ class PartialGradientsTest {
         PartialGradients member = open(config, 16)) {
       Sums whole = one.sum(values, IMAGES, first(40), 77);
       Sums left = member.sum(values, IMAGES, first(split), 77);
-      Sums right =
-          member.sum(values, IMAGES, IntStream.range(split, 40).toArray(), 77);
+      Sums right = member.sum(values, IMAGES, IntStream.range(split, 40).toArray(), 77);
       Sums both = left.plus(right);
       assertThat(both.examples()).isEqualTo(40);
       assertThat(both.correct()).isEqualTo(whole.correct());
@@ -150,8 +145,7 @@ class PartialGradientsTest {
     float[] values = parameters(config);
     byte[] pixels = new byte[SHAPE.size()];
     IMAGES.pixels(23, pixels);
-    ImageSet alone =
-        ImageSet.of(SHAPE, IMAGES.classNames(), new int[] {IMAGES.label(23)}, pixels);
+    ImageSet alone = ImageSet.of(SHAPE, IMAGES.classNames(), new int[] {IMAGES.label(23)}, pixels);
     try (PartialGradients member = open(config, 4)) {
       double[] whole = member.sum(values, IMAGES, new int[] {23}, 6).gradients();
       double[] numbered =
@@ -194,7 +188,8 @@ class PartialGradientsTest {
       Sums whole = member.sum(values, IMAGES, first(32), 3);
       Sums parts = Sums.zero(member.values());
       for (int from = 0; from < 32; from += 8) {
-        parts = parts.plus(member.sum(values, IMAGES, IntStream.range(from, from + 8).toArray(), 3));
+        parts =
+            parts.plus(member.sum(values, IMAGES, IntStream.range(from, from + 8).toArray(), 3));
       }
       assertThat(parts.rounding()).isEqualTo(whole.rounding());
       assertThat(norm(minus(parts.gradients(), whole.gradients())))

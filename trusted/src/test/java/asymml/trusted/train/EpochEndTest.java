@@ -77,7 +77,10 @@ class EpochEndTest {
       RunCheckpoint checkpoint =
           new RunCheckpoint(layout, run.identity(), parameters, null, execution);
       checkpoint.save(START);
-      use.of(new EpochEnd(run, EpochEnd.Scorer.of(evaluator), checkpoint, log, listener), checkpoint, parameters);
+      use.of(
+          new EpochEnd(run, EpochEnd.Scorer.of(evaluator), checkpoint, log, listener),
+          checkpoint,
+          parameters);
     }
   }
 

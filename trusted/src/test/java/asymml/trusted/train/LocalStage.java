@@ -77,8 +77,7 @@ final class LocalStage implements GradientStage, AutoCloseable {
   }
 
   private static ImageSet elsewhere(ImageSet images) {
-    return ImageSet.elsewhere(
-        images.shape(), images.classNames(), images.size(), images.digest());
+    return ImageSet.elsewhere(images.shape(), images.classNames(), images.size(), images.digest());
   }
 
   @Override

@@ -54,8 +54,7 @@ class StageExecutionTest {
         .withOptimizer(
             new TrainConfig.Optimizer(
                 0.1f, 0, 0, TrainConfig.Schedule.CONSTANT, 0, List.of(), 0.1f))
-        .withPrivacy(
-            PrivacyConfig.of(new DpSgd(25, 1, 0, 0.02, 1L << 30), null, new Delta(1e-4)))
+        .withPrivacy(PrivacyConfig.of(new DpSgd(25, 1, 0, 0.02, 1L << 30), null, new Delta(1e-4)))
         .withNoise(new NoiseStrength.Multiplier(NOISE));
   }
 
@@ -64,11 +63,7 @@ class StageExecutionTest {
   }
 
   private static Trainer.Outcome train(
-      TrainConfig config,
-      GradientStage stage,
-      RunLayout layout,
-      boolean resume,
-      Course course)
+      TrainConfig config, GradientStage stage, RunLayout layout, boolean resume, Course course)
       throws IOException, TrainingException {
     @Nullable Ledger earlier =
         resume && config.privacy().accounted() ? LedgerFile.read(layout.ledger()) : null;
@@ -254,12 +249,11 @@ class StageExecutionTest {
   @Test
   void sums_that_are_not_of_this_step_are_refused() throws Exception {
     RunLayout layout = fresh("other");
-    assertThatThrownBy(() ->
-            train(plain(), new Silent(values() - 1), layout, false, Course.toTheEnd()))
+    assertThatThrownBy(
+            () -> train(plain(), new Silent(values() - 1), layout, false, Course.toTheEnd()))
         .isInstanceOf(ProtocolException.class)
         .hasMessageContaining("another number of values");
-    assertThatThrownBy(() ->
-            train(plain(), new Silent(values()), layout, false, Course.toTheEnd()))
+    assertThatThrownBy(() -> train(plain(), new Silent(values()), layout, false, Course.toTheEnd()))
         .isInstanceOf(ProtocolException.class)
         .hasMessageContaining("computed 0 examples of 20");
   }
@@ -277,11 +271,7 @@ class StageExecutionTest {
   private static void assertRefused(TrainConfig config, String why) {
     assertThatThrownBy(() ->
             Trainer.onCluster(
-                    config,
-                    LocalStage.elsewhere(DATA),
-                    new Silent(1),
-                    null,
-                    InitialValues.drawn(1))
+                    config, LocalStage.elsewhere(DATA), new Silent(1), null, InitialValues.drawn(1))
                 .close())
         .isInstanceOf(RuntimeException.class)
         .hasMessageContaining(why);
