@@ -271,7 +271,7 @@ final class BenchCommand implements Callable<Integer> {
             () -> {
               requireAlone();
               Shape images = new Shape(imageSize, imageSize, 3);
-              Graph graph = Zoo.build(network.model(), images, CLASSES, network.norm());
+              Graph graph = network.model().graph(images, CLASSES, network.norm());
               Kernels.setThreads(processes.processes(1, Verification.OFF).threads());
               return new PerExampleBench(DpSgd.DEFAULT.plan(graph, batchSize), steps + warmUp);
             });
@@ -285,7 +285,7 @@ final class BenchCommand implements Callable<Integer> {
 
   /// Nothing that is asked for is silently left out.
   private void requireAlone() {
-    if (network.norm() == Zoo.Norm.BATCH) {
+    if (network.norm() == Zoo.Norm.BATCH && !network.model().described()) {
       throw new IllegalArgumentException(
           "batch norm mixes the images of a batch: --dp-sgd needs --norm group");
     }

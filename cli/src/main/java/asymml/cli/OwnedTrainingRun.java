@@ -53,7 +53,7 @@ final class OwnedTrainingRun {
   }
 
   private RunLines lines() {
-    return new RunLines(out, spec);
+    return new RunLines(out, spec, false);
   }
 
   /// Trains.

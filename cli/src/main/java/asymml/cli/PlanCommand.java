@@ -8,7 +8,6 @@ import asymml.cli.table.PlanTable;
 import asymml.cli.terminal.DataOpening;
 import asymml.cli.terminal.ProgressKind;
 import asymml.cli.terminal.StudyDisplay;
-import asymml.model.Architecture;
 import asymml.session.DataSpec;
 import asymml.session.Limit;
 import asymml.study.plan.PlanResult;
@@ -123,7 +122,7 @@ final class PlanCommand implements Callable<Integer> {
       PlanSpec asked =
           new PlanSpec(
               DataSpec.of(data).withLimits(limitTrain, Limit.NONE).withLimits(limits.limits()),
-              Architecture.of(network.model()),
+              network.model(),
               network.norm(),
               batchSize,
               trustedLayers,

@@ -10,12 +10,14 @@ import asymml.session.TrainingSpec;
 import asymml.trusted.run.RunLayout;
 import java.io.PrintWriter;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// What `asymml train` prints about any run, sealed or in clear.
 ///
 /// @param out gets the lines
 /// @param spec of the run
-record RunLines(PrintWriter out, TrainingSpec spec) {
+/// @param measured whether what splitting is worth has been measured and said
+record RunLines(PrintWriter out, TrainingSpec spec, boolean measured) {
   /// Before the first step.
   ///
   /// @param run what is run
@@ -28,6 +30,9 @@ record RunLines(PrintWriter out, TrainingSpec spec) {
     out.println("data     " + data);
     out.println("model    " + RunDescription.model(run.graph(), spec.training()));
     out.println("plan     " + RunDescription.plan(run.graph(), spec.training(), run.plan()));
+    if (run.needsWorker() && !measured) {
+      out.println("cost     " + RunDescription.cost(run.graph(), spec.training(), run.plan()));
+    }
     out.printf("trusted  this process, %s threads; %s%n", spec.threads(), protection);
     (workers.isEmpty() ? List.of("none") : workers)
         .forEach(worker -> out.println("worker   " + worker));
@@ -41,6 +46,7 @@ record RunLines(PrintWriter out, TrainingSpec spec) {
   /// What the run will have cost at its end.
   void forecast(Ledger ledger) {
     privacy(new PrivacyForecast(spec.training(), ledger).lines());
+    groups();
     out.flush();
   }
 
@@ -48,6 +54,18 @@ record RunLines(PrintWriter out, TrainingSpec spec) {
   void statement(TrainingResult result) {
     if (result.statement() != null) {
       privacy(new PrivacySummary(result.statement()).lines());
+      groups();
+    }
+  }
+
+  /// Whoever names groups may take an epsilon for that of a group.
+  private void groups() {
+    @Nullable String column = spec.data().decoding().columns().group();
+    if (column != null && spec.training().privacy().accounted()) {
+      privacy(
+          List.of(
+              "epsilon is for one image; k images of one %s together have up to k times the epsilon, at a larger delta"
+                  .formatted(column)));
     }
   }
 

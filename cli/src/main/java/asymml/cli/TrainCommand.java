@@ -173,7 +173,8 @@ final class TrainCommand implements Callable<Integer> {
         return new OwnedTrainingRun(told, owner, spec.commandLine())
             .run(resumed, settings.text(Settings.OUT));
       }
-      return new TrainingRun(told, spec.commandLine(), progress.display(out, told.training()))
+      return new TrainingRun(
+              told, plan != null, spec.commandLine(), progress.display(out, told.training()))
           .run(resumed, settings.text(Settings.OUT));
     } catch (InvalidSpecException e) {
       throw new ParameterException(spec.commandLine(), UsageErrors.of(e), e);

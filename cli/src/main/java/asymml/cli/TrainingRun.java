@@ -47,12 +47,12 @@ final class TrainingRun {
   private final PrintWriter out;
   private final RunLines lines;
 
-  TrainingRun(TrainingSpec spec, CommandLine command, TrainDisplay display) {
+  TrainingRun(TrainingSpec spec, boolean measured, CommandLine command, TrainDisplay display) {
     this.spec = spec;
     this.command = command;
     this.display = display;
     this.out = command.getOut();
-    this.lines = new RunLines(out, spec);
+    this.lines = new RunLines(out, spec, measured);
   }
 
   /// Trains.

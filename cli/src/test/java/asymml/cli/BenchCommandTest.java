@@ -50,6 +50,21 @@ class BenchCommandTest {
   }
 
   @Test
+  void a_network_in_a_file_is_measured_and_has_its_own_layers() throws Exception {
+    String yaml = Outcome.of("models", "--yaml", "cnn", "--image-size", "8").out();
+    Path file = Files.writeString(directory.resolve("own.yaml"), yaml);
+    String command = SHORT.replace("--model cnn", "--model " + file) + " --image-size 8";
+    Outcome outcome = Outcome.of(command.split(" "));
+    assertThat(outcome.err()).isEmpty();
+    assertThat(outcome.out()).contains("trusted CPU ms", "conv1");
+    assertThat(Outcome.of((command + " --norm group").split(" ")).err())
+        .contains("a network in a file has its own layers");
+    Path missing = directory.resolve("missing.onnx");
+    assertThat(Outcome.of("bench", "--model", missing.toString()).err())
+        .contains("cannot read model file " + missing + ": no such file");
+  }
+
+  @Test
   void gradients_of_single_images_have_their_cost_by_layer_and_method() {
     String command =
         "bench --model cnn --batch-size 2 --steps 2 --warm-up 1 --image-size 8 --dp-sgd";

@@ -73,6 +73,18 @@ class CommandTreeTest {
     return all;
   }
 
+  /// picocli takes them for formats, and warns in the user's terminal of those that are none.
+  @ParameterizedTest
+  @MethodSource("commands")
+  void explanations_have_no_percent_signs(CommandSpec command) {
+    Stream<String> explanations =
+        Stream.concat(
+            command.args().stream().flatMap(arg -> Stream.of(arg.description())),
+            Stream.of(command.usageMessage().description()));
+    assertThat(explanations)
+        .allSatisfy(text -> assertThat(text).doesNotContain("%"));
+  }
+
   /// Those whose options this program reads; the worker's are read by the worker.
   static Stream<CommandSpec> ownCommands() {
     return commands().stream().filter(command -> !command.name().equals("worker"));

@@ -65,7 +65,7 @@ class TrainSettingsTest {
                     !key.matches(
                         "noise-multiplier|gradient-noise-ratio|target-epsilon|out"
                             + "|logical-batch-size|max-grad-norm|augmentation-multiplicity|weight-average|masks-share"
-                            + "|per-example|per-example-memory|init|init-public|freeze"
+                            + "|per-example|per-example-memory|label-column|group-column|init|init-public|freeze"
                             + "|tls-trust|tls-keystore|tls-password-file|tls-allow-expired"))
                 .toList());
   }

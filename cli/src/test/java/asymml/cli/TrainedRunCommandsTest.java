@@ -263,6 +263,26 @@ class TrainedRunCommandsTest {
         .isNotEmpty();
   }
 
+  /// Who names the patients' column must not take the epsilon for one of patients.
+  @Test
+  void a_run_with_groups_says_that_its_epsilon_is_for_one_image() throws Exception {
+    Path scans = Files.createDirectory(folder.resolve("scans"));
+    StringBuilder table = new StringBuilder("path,label,patient,split\n");
+    for (int i = 0; i < 24; i++) {
+      BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
+      image.setRGB(i % 8, i / 8, 0xFFFFFF);
+      ImageIO.write(image, "png", scans.resolve(i + ".png").toFile());
+      String split = i < 16 ? "train" : "test";
+      table.append("%s.png,%s,%s,%s\n".formatted(i, i % 2 == 0 ? "a" : "b", i / 2, split));
+    }
+    Path csv = Files.writeString(scans.resolve("scans.csv"), table);
+    String train =
+        "train --data %s --group-column patient --mode trusted-only --epochs 1 --progress plain"
+            + " --dp-sgd --noise-multiplier 2 --logical-batch-size 8 --batch-size 8 --out %s";
+    assertThat(said(train.formatted(csv, folder.resolve("grouped"))))
+        .contains("k images of one patient together have up to k times the epsilon");
+  }
+
   @Test
   void what_validation_images_must_not_decide_is_refused_before_data_are_read() {
     for (String[] wrong :

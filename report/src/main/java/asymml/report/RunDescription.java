@@ -2,6 +2,7 @@ package asymml.report;
 
 import asymml.model.Graph;
 import asymml.model.Parameter;
+import asymml.trusted.bench.CostEstimate;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Placement;
@@ -99,6 +100,34 @@ public final class RunDescription {
             linear.size(),
             String.join(", ", parts),
             grouped == 0 ? "" : "; %s grouped convolutions, always trusted".formatted(grouped));
+  }
+
+  /// What splitting is worth to the trusted side.
+  ///
+  /// @param graph the network
+  /// @param config of its run
+  /// @param plan of its run, with layers at workers
+  /// @return one line, an estimate
+  public static String cost(Graph graph, TrainConfig config, Plan plan) {
+    CostEstimate estimate =
+        CostEstimate.of(graph, config.batchSize(), config.shield(), plan);
+    String range =
+        String.format(
+            Locale.ROOT,
+            "the trusted side takes an estimated %.2f to %.2f of the processor time of --mode trusted-only",
+            estimate.least(),
+            estimate.most());
+    String perExample =
+        config.privacy().dpSgd() == null ? "" : ", norms of single images' gradients apart";
+    if (!estimate.costsMore()) {
+      return range + perExample + " (asymml bench measures it)";
+    }
+    return range
+        + perExample
+        + ": splitting saves no time"
+        + (config.mode() == Mode.ASYMML && !config.shield().masks()
+            ? "; --plan auto splits only layers where it does"
+            : "");
   }
 
   /// What is to be said where no worker is.

@@ -2,8 +2,14 @@ package asymml.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import asymml.model.Graph;
+import asymml.model.Shape;
+import asymml.model.Zoo;
 import asymml.trusted.plan.Mode;
+import asymml.trusted.plan.Plan;
+import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.train.TrainConfig;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RunDescriptionTest {
@@ -29,6 +35,35 @@ class RunDescriptionTest {
     assertThat(plan(Mode.TRUSTED_ONLY)).isEqualTo("trusted-only: of 4 linear layers 4 trusted");
     assertThat(plan(Mode.UNTRUSTED_ONLY))
         .isEqualTo("untrusted-only: of 4 linear layers 4 untrusted");
+  }
+
+  @Test
+  void a_plan_is_told_with_what_it_saves() {
+    Graph wide = Zoo.build("vgg16", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
+    assertThat(cost(wide, Mode.ASYMML, "1/8"))
+        .matches(
+            "the trusted side takes an estimated 0\\.\\d\\d to 0\\.\\d\\d of the processor time of"
+                + " --mode trusted-only \\(asymml bench measures it\\)");
+  }
+
+  @Test
+  void a_plan_that_costs_more_than_it_saves_is_told_so() {
+    Graph narrow = Zoo.build("resnet20", new Shape(32, 32, 3), 10, Zoo.Norm.BATCH);
+    assertThat(cost(narrow, Mode.ASYMML, "schedule:2:32"))
+        .endsWith(": splitting saves no time; --plan auto splits only layers where it does");
+  }
+
+  private static String cost(Graph graph, Mode mode, String rank) {
+    TrainConfig config = PlantedRun.CONFIG.withBatchSize(128).withMode(mode);
+    return RunDescription.cost(
+        graph,
+        config,
+        Plan.of(
+            graph,
+            mode,
+            config.decomposition(),
+            RankPolicy.parse(rank),
+            List.of(Plan.FIRST, Plan.LAST)));
   }
 
   @Test

@@ -89,6 +89,21 @@ final class Defaults {
     return model.startsWith("vgg") ? 0.01f : LEARNING_RATE;
   }
 
+  /// The learning rate of DP-SGD: a smaller budget is a larger noise, beside which smaller steps do
+  /// better.
+  ///
+  /// @param target epsilon, null where the noise is given
+  static float dpSgdLearningRate(@Nullable Epsilon target) {
+    float most = dpSgd().optimizer().learningRate();
+    return target == null ? most : (float) Math.min(most, (1 + target.value()) / 4);
+  }
+
+  /// How many views of an image a step of DP-SGD has. Two cost a network on scattering features
+  /// little, since these are computed once.
+  static int views(String model) {
+    return model.equals("scatter-cnn") ? 2 : DpSgd.DEFAULT.views();
+  }
+
   /// AdamW in place of SGD, whose steps have the size of the gradient: a rate of its own, and a
   /// decay that is of the weights and not of the loss. With DP-SGD there is none, as with SGD.
   static Optimizer adamw(Optimizer sgd, boolean dpSgd) {

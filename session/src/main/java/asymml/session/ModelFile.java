@@ -13,7 +13,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 
 /// The setting `model`: a name of the zoo, a file that describes a network, or its description.
-final class ModelFile {
+public final class ModelFile {
   private ModelFile() {}
 
   /// Reads the setting, and the file that it names.
@@ -21,7 +21,7 @@ final class ModelFile {
   /// @param text a name, a path that ends in `.onnx`, `.yaml` or `.yml`, or a description
   /// @return the architecture
   /// @throws IllegalArgumentException one line, if it is none, or the file cannot be used
-  static Architecture architecture(String text) {
+  public static Architecture architecture(String text) {
     if (text.contains("\n") || Zoo.names().contains(text)) {
       return Architecture.of(text);
     }

@@ -222,11 +222,11 @@ final class SpecReader {
 
   private TrainConfig training() {
     Shield shield = shield();
-    PrivacyConfig privacy = privacy(shield);
+    Architecture model = given("model", ModelFile::architecture, DEFAULTS.training().model());
+    PrivacyConfig privacy = privacy(shield, model);
     TrainConfig defaults = privacy.dpSgd() == null ? DEFAULTS.training() : Defaults.dpSgd();
     Mode mode = given("mode", choice(Mode.values(), Mode::label), DEFAULTS.training().mode());
     requireProtected(mode, shield, privacy);
-    Architecture model = given("model", ModelFile::architecture, defaults.model());
     Algorithm algorithm =
         given(
             "optimizer",
@@ -235,9 +235,12 @@ final class SpecReader {
     TrainConfig.Optimizer optimizer =
         switch (algorithm) {
           case SGD ->
-              privacy.dpSgd() == null
-                  ? defaults.optimizer().withLearningRate(Defaults.learningRate(model.name()))
-                  : defaults.optimizer();
+              defaults
+                  .optimizer()
+                  .withLearningRate(
+                      privacy.dpSgd() == null
+                          ? Defaults.learningRate(model.name())
+                          : Defaults.dpSgdLearningRate(privacy.target()));
           case ADAMW -> Defaults.adamw(defaults.optimizer(), privacy.dpSgd() != null);
         };
     return new TrainConfig(
@@ -371,10 +374,10 @@ final class SpecReader {
     return shares ? new Shield.Shares(positions) : new Shield.Residual();
   }
 
-  private PrivacyConfig privacy(Shield shield) {
+  private PrivacyConfig privacy(Shield shield, Architecture model) {
     @Nullable Epsilon target = optional("target-epsilon", text -> new Epsilon(number(text)));
     if (given(DP_SGD, SpecReader::flag, false)) {
-      return dpSgd(target);
+      return dpSgd(target, model);
     }
     if (shield.masks()
         && !settings.values().containsKey(DP_SGD)
@@ -403,14 +406,18 @@ final class SpecReader {
         given("clip", Clip::parse, Defaults.clip(protect)));
   }
 
-  private PrivacyConfig dpSgd(@Nullable Epsilon target) {
+  private PrivacyConfig dpSgd(@Nullable Epsilon target, Architecture model) {
     DpSgd defaults = DpSgd.DEFAULT;
+    boolean augment = given("augment", SpecReader::flag, true);
     PrivacyConfig privacy =
         PrivacyConfig.of(
             new DpSgd(
                 given(LOGICAL_BATCH_SIZE, SpecReader::integer, defaults.logicalBatchSize()),
                 given(MAX_GRAD_NORM, SpecReader::number, defaults.maxGradNorm()),
-                given(AUGMENTATION_MULTIPLICITY, SpecReader::integer, defaults.views()),
+                given(
+                    AUGMENTATION_MULTIPLICITY,
+                    SpecReader::integer,
+                    augment ? Defaults.views(model.name()) : 1),
                 given(WEIGHT_AVERAGE, SpecReader::number, defaults.weightAverage()),
                 given(MASKS_SHARE, SpecReader::number, defaults.masksShare()),
                 perExample(),

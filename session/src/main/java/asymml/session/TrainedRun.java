@@ -71,10 +71,8 @@ public final class TrainedRun implements AutoCloseable {
     }
     if (!Files.isRegularFile(layout.checkpoint())) {
       throw new IOException(
-          directory
-              + " holds no trained model (no "
-              + layout.checkpoint().getFileName()
-              + "): give the directory of a training run");
+          "%s holds no trained model (no %s): give the directory of a training run"
+              .formatted(directory, layout.checkpoint().getFileName()));
     }
     TrainingSpec spec = Settings.read(layout.config()).spec();
     return new TrainedRun(layout, spec, TrainedModel.read(layout));

@@ -1,6 +1,8 @@
 package asymml.cli.options;
 
+import asymml.model.Architecture;
 import asymml.model.Zoo;
+import asymml.session.ModelFile;
 import picocli.CommandLine.Option;
 
 /// Which network a command builds.
@@ -8,9 +10,10 @@ import picocli.CommandLine.Option;
 public final class NetworkOptions {
   @Option(
       names = "--model",
-      paramLabel = "NAME",
-      converter = Values.ModelName.class,
-      description = "A model of 'asymml models' (default: ${DEFAULT-VALUE}).")
+      paramLabel = "NAME|FILE",
+      description =
+          "A model of 'asymml models', or a network in a file, .onnx or .yaml (default:"
+              + " ${DEFAULT-VALUE}).")
   private String model;
 
   @Option(
@@ -25,13 +28,22 @@ public final class NetworkOptions {
     this.model = model;
   }
 
-  /// The network's name.
-  public String model() {
-    return model;
+  /// Which network; reads its file.
+  ///
+  /// @throws IllegalArgumentException one line, if there is no such model, or the file cannot be
+  ///   used
+  public Architecture model() {
+    return ModelFile.architecture(model);
   }
 
-  /// Its normalisation.
+  /// The normalisation of one of the zoo.
+  ///
+  /// @throws IllegalArgumentException if another is asked for of a network in a file
   public Zoo.Norm norm() {
+    if (model().described() && norm != Zoo.Norm.BATCH) {
+      throw new IllegalArgumentException(
+          "--norm is for models of 'asymml models': a network in a file has its own layers");
+    }
     return norm;
   }
 }

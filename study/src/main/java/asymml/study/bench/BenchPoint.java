@@ -2,7 +2,6 @@ package asymml.study.bench;
 
 import asymml.model.Graph;
 import asymml.model.Shape;
-import asymml.model.Zoo;
 import asymml.trusted.check.Verification;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.Plan;
@@ -36,11 +35,10 @@ public record BenchPoint(
     BenchSpec.Network network = spec.network();
     BenchSpec.Split split = spec.split();
     Graph graph =
-        Zoo.build(
-            network.model(),
-            new Shape(network.imageSize(), network.imageSize(), 3),
-            CLASSES,
-            network.norm());
+        network
+            .model()
+            .graph(
+                new Shape(network.imageSize(), network.imageSize(), 3), CLASSES, network.norm());
     Map<Mode, Plan> plans = new LinkedHashMap<>();
     for (Mode mode : split.modes()) {
       plans.put(

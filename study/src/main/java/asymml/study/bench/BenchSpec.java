@@ -1,5 +1,6 @@
 package asymml.study.bench;
 
+import asymml.model.Architecture;
 import asymml.model.Zoo;
 import asymml.privacy.Channel;
 import asymml.trusted.check.Verification;
@@ -80,15 +81,25 @@ public record BenchSpec(
 
   /// The network.
   ///
-  /// @param model a name of the zoo
-  /// @param norm its normalisation
+  /// @param model which network
+  /// @param norm the normalisation of one of the zoo
   /// @param imageSize height and width of the images, of 3 channels, in pixels, at least 1
   /// @param batchSize images a step, at least 1
-  public record Network(String model, Zoo.Norm norm, int imageSize, int batchSize) {
+  public record Network(Architecture model, Zoo.Norm norm, int imageSize, int batchSize) {
     /// Checks the ranges above.
     public Network {
       requirePositive("image size", imageSize);
       requirePositive("batch size", batchSize);
+    }
+
+    /// One of the zoo.
+    ///
+    /// @param model its name
+    /// @param norm its normalisation
+    /// @param imageSize height and width of the images
+    /// @param batchSize images a step
+    public Network(String model, Zoo.Norm norm, int imageSize, int batchSize) {
+      this(Architecture.of(model), norm, imageSize, batchSize);
     }
 
     /// The same with images of another size.

@@ -15,7 +15,7 @@ import java.util.List;
 /// What to plan for.
 ///
 /// @param data images whose energy is measured; only its training images are used
-/// @param model a name of the zoo
+/// @param model which network
 /// @param norm its normalisation
 /// @param batchSize images a step, at least 1
 /// @param trustedLayers linear layers that stay trusted in any case

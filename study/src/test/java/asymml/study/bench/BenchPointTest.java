@@ -66,8 +66,7 @@ class BenchPointTest {
     "cnn, 4, pool3",
   })
   void what_cannot_be_built_is_refused_in_a_line(String model, int imageSize, String why) {
-    BenchSpec spec = spec(model, imageSize, Mode.ASYMML);
-    assertThatThrownBy(() -> BenchPoint.of(spec))
+    assertThatThrownBy(() -> BenchPoint.of(spec(model, imageSize, Mode.ASYMML)))
         .isInstanceOf(IllegalArgumentException.class)
         .message()
         .contains(why.trim())
