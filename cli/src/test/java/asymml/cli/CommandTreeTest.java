@@ -81,8 +81,7 @@ class CommandTreeTest {
         Stream.concat(
             command.args().stream().flatMap(arg -> Stream.of(arg.description())),
             Stream.of(command.usageMessage().description()));
-    assertThat(explanations)
-        .allSatisfy(text -> assertThat(text).doesNotContain("%"));
+    assertThat(explanations).allSatisfy(text -> assertThat(text).doesNotContain("%"));
   }
 
   /// Those whose options this program reads; the worker's are read by the worker.

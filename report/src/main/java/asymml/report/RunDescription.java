@@ -109,8 +109,7 @@ public final class RunDescription {
   /// @param plan of its run, with layers at workers
   /// @return one line, an estimate
   public static String cost(Graph graph, TrainConfig config, Plan plan) {
-    CostEstimate estimate =
-        CostEstimate.of(graph, config.batchSize(), config.shield(), plan);
+    CostEstimate estimate = CostEstimate.of(graph, config.batchSize(), config.shield(), plan);
     String range =
         String.format(
             Locale.ROOT,

@@ -5,7 +5,6 @@ import asymml.kernels.Kernels;
 import asymml.model.Initializer;
 import asymml.privacy.Ledger;
 import asymml.trusted.data.DataException;
-import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
@@ -15,7 +14,6 @@ import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
 import asymml.wire.ProtocolException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.ZoneId;
@@ -191,8 +189,7 @@ public final class TrainingSession implements AutoCloseable {
 
   /// Who computes the sums of gradients in place of this process and its workers.
   ///
-  /// @param stage of trusted machines that have the images, which are
-  ///   [asymml.trusted.data.ImageSet#elsewhere] for this process
+  /// @param stage has the images: [asymml.trusted.data.ImageSet#elsewhere] for this process
   /// @return this session
   public TrainingSession stage(GradientStage stage) {
     this.stage = stage;
@@ -282,23 +279,14 @@ public final class TrainingSession implements AutoCloseable {
     if (stage != null || !run.needsWorker()) {
       listener.workersConnected(List.of(), layout());
       boolean accounted = run.spec().training().privacy().accounted();
-      return train(record, trainer(null, resumed && accounted ? earlierLedger() : null));
+      return train(
+          record, trainer(null, resumed && accounted ? RunRecord.earlierLedger(layout()) : null));
     }
-    Ledger earlier = resumed ? earlierLedger() : null;
+    Ledger earlier = resumed ? RunRecord.earlierLedger(layout()) : null;
     try (WorkerPool workers = WorkerPool.open(run.spec(), layout())) {
       listener.workersConnected(workers.describe(), layout());
       return train(record, trainer(workers.parties(), earlier));
     }
-  }
-
-  private Ledger earlierLedger() throws IOException, TrainingException {
-    if (!Files.exists(layout().ledger())) {
-      throw new TrainingException(
-          "%s cannot be resumed: without its ledger.json nobody knows what it has released; start"
-                  .formatted(layout().directory())
-              + " anew in another directory");
-    }
-    return LedgerFile.read(layout());
   }
 
   private Trainer trainer(@Nullable Workers workers, @Nullable Ledger earlier)

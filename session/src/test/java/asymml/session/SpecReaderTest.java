@@ -108,14 +108,8 @@ class SpecReaderTest {
             s -> List.of(dpSgd(s).views(), s.training().augment()),
             List.of(3, true)),
         set("dp-sgd: true", s -> s.training().optimizer().learningRate(), 2f),
-        set(
-            "dp-sgd: true\ntarget-epsilon: 8",
-            s -> s.training().optimizer().learningRate(),
-            2f),
-        set(
-            "dp-sgd: true\ntarget-epsilon: 3",
-            s -> s.training().optimizer().learningRate(),
-            1f),
+        set("dp-sgd: true\ntarget-epsilon: 8", s -> s.training().optimizer().learningRate(), 2f),
+        set("dp-sgd: true\ntarget-epsilon: 3", s -> s.training().optimizer().learningRate(), 1f),
         set("dp-sgd: true\nmodel: scatter-cnn", s -> dpSgd(s).views(), 2),
         set("dp-sgd: true\nmodel: scatter-cnn", s -> s.training().augment(), true),
         set("dp-sgd: true\nmodel: scatter-cnn\naugment: false", s -> dpSgd(s).views(), 1),

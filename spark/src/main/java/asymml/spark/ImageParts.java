@@ -8,12 +8,9 @@ import asymml.trusted.data.ImageFiles;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.draw.Shuffle;
-import java.io.ByteArrayOutputStream;
 import java.io.Serializable;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -32,17 +29,14 @@ import org.jspecify.annotations.Nullable;
 /// decoded when they are used. The driver knows counts, classes, shape, levels of pixels and a
 /// digest.
 final class ImageParts implements AutoCloseable {
-  /// How many images are decoded at a time.
-  private static final int CHUNK = 256;
-
   private final JavaRDD<StageMember.Images> parts;
-  private final JavaRDD<Survey> surveys;
+  private final JavaRDD<ImageSurvey> surveys;
   private final ImageSet set;
   private final long[][] histogram;
 
   private ImageParts(
       JavaRDD<StageMember.Images> parts,
-      JavaRDD<Survey> surveys,
+      JavaRDD<ImageSurvey> surveys,
       ImageSet set,
       long[][] histogram) {
     this.parts = parts;
@@ -91,57 +85,6 @@ final class ImageParts implements AutoCloseable {
     }
   }
 
-  /// What a pass over decoded images finds.
-  ///
-  /// @param identities of the images
-  /// @param histogram of their levels
-  @SuppressWarnings("ArrayRecordComponent") // Never compared.
-  private record Survey(byte[] identities, long[][] histogram) implements Serializable {
-    private static final long serialVersionUID = 1;
-
-    /// The hash of each image's pixels.
-    List<String> fingerprints() {
-      List<String> found = new ArrayList<>();
-      for (int at = 0; at < identities.length; at += ImageSet.IDENTITY_BYTES) {
-        found.add(
-            HexFormat.of().formatHex(identities, at + Integer.BYTES, at + ImageSet.IDENTITY_BYTES));
-      }
-      return found;
-    }
-  }
-
-  /// What a survey needs, as tasks carry it.
-  private record Form(int height, int width, int channels, List<String> classes, ImageForm decoding)
-      implements Serializable {
-    private static final long serialVersionUID = 1;
-
-    Survey survey(StageMember.Images part) throws DataException {
-      long[][] histogram = new long[channels][256];
-      ByteArrayOutputStream identities = new ByteArrayOutputStream();
-      for (int from = 0; from < part.labels().length; from += CHUNK) {
-        ImageSet images =
-            StageMember.decode(
-                part,
-                IntStream.range(from, Math.min(part.labels().length, from + CHUNK)).toArray(),
-                new Shape(height, width, channels),
-                classes,
-                decoding.decoding());
-        add(histogram, Normalization.histogram(images));
-        identities.writeBytes(images.identities());
-      }
-      return new Survey(identities.toByteArray(), histogram);
-    }
-  }
-
-  private static long[][] add(long[][] sum, long[][] other) {
-    for (int c = 0; c < sum.length; c++) {
-      for (int level = 0; level < sum[c].length; level++) {
-        sum[c][level] += other[c][level];
-      }
-    }
-    return sum;
-  }
-
   /// Looks at all images once: whatever is wrong with one shows before training starts.
   ///
   /// @param rows of two columns, the bytes of a JPEG or PNG file and a label
@@ -177,9 +120,11 @@ final class ImageParts implements AutoCloseable {
           read.map(p -> p.part(digests.get(p.index()), used[p.index()], numbers[p.index()], labels))
               .persist(StorageLevel.MEMORY_AND_DISK());
       Shape shape = like == null ? shape(parts, form) : like.shape();
-      Form task = new Form(shape.height(), shape.width(), shape.channels(), classes, form);
-      JavaRDD<Survey> surveys = parts.map(task::survey).persist(StorageLevel.MEMORY_AND_DISK());
-      long[][] histogram = surveys.map(Survey::histogram).treeReduce(ImageParts::add);
+      ImageSurvey.Form task =
+          new ImageSurvey.Form(shape.height(), shape.width(), shape.channels(), classes, form);
+      JavaRDD<ImageSurvey> surveys =
+          parts.map(task::survey).persist(StorageLevel.MEMORY_AND_DISK());
+      long[][] histogram = surveys.map(ImageSurvey::histogram).treeReduce(ImageSurvey::add);
       String digest = ImageSet.digest(shape, classes, identities(surveys, numbers));
       int size = Arrays.stream(numbers).mapToInt(own -> own.length).sum();
       return new ImageParts(
@@ -232,10 +177,10 @@ final class ImageParts implements AutoCloseable {
   }
 
   /// All identities in the order of the images' numbers.
-  private static byte[] identities(JavaRDD<Survey> surveys, int[][] numbers) {
+  private static byte[] identities(JavaRDD<ImageSurvey> surveys, int[][] numbers) {
     int size = Arrays.stream(numbers).mapToInt(own -> own.length).sum();
     byte[] all = new byte[size * ImageSet.IDENTITY_BYTES];
-    Iterator<byte[]> parts = surveys.map(Survey::identities).toLocalIterator();
+    Iterator<byte[]> parts = surveys.map(ImageSurvey::identities).toLocalIterator();
     for (int[] own : numbers) {
       byte[] part = parts.next();
       for (int i = 0; i < own.length; i++) {

@@ -1,13 +1,10 @@
 package asymml.spark;
 
-import asymml.privacy.Ledger;
 import asymml.session.ResolvedRun;
-import asymml.session.SessionListener;
 import asymml.session.Settings;
 import asymml.session.TrainingResult;
 import asymml.session.TrainingSpec;
 import asymml.trusted.data.DataException;
-import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainingException;
 import java.io.File;
@@ -88,7 +85,7 @@ public final class Main {
       TrainingResult result =
           new SparkRun(new JavaSparkContext(session.sparkContext()), spec)
               .arguments(args)
-              .listener(new Lines())
+              .listener(new RunLines(out))
               .train(
                   spec.data().source(),
                   rows.training(),
@@ -190,38 +187,5 @@ public final class Main {
     result.privacy().forEach(line -> out.println("privacy  " + line));
     out.println("the run is in " + result.layout().directory());
     out.flush();
-  }
-
-  private static String text(String format, @Nullable Double value) {
-    return value == null ? "-" : String.format(Locale.ROOT, format, value);
-  }
-
-  /// What is printed while a run trains.
-  private final class Lines implements SessionListener {
-    @Override
-    public void forecast(Ledger ledger) {
-      out.println("ledger   of %s steps when all epochs are done".formatted(ledger.steps()));
-      out.flush();
-    }
-
-    @Override
-    public void stepsSkipped(long steps) {
-      out.println("resume   %s steps are spent and are not repeated".formatted(steps));
-      out.flush();
-    }
-
-    @Override
-    public void epochDone(EpochMetrics metrics) {
-      out.println(
-          "epoch %s: train loss %s; test loss %s, accuracy %s %%; %s images/s"
-              .formatted(
-                  metrics.epoch(),
-                  text("%.4f", metrics.trainLoss()),
-                  text("%.4f", metrics.testLoss()),
-                  text(
-                      "%.1f", metrics.testAccuracy() == null ? null : 100 * metrics.testAccuracy()),
-                  text("%.0f", metrics.imagesPerSecond())));
-      out.flush();
-    }
   }
 }

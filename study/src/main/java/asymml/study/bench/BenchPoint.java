@@ -37,8 +37,7 @@ public record BenchPoint(
     Graph graph =
         network
             .model()
-            .graph(
-                new Shape(network.imageSize(), network.imageSize(), 3), CLASSES, network.norm());
+            .graph(new Shape(network.imageSize(), network.imageSize(), 3), CLASSES, network.norm());
     Map<Mode, Plan> plans = new LinkedHashMap<>();
     for (Mode mode : split.modes()) {
       plans.put(

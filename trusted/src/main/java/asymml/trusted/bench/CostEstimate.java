@@ -30,8 +30,7 @@ public record CostEstimate(double least, double most) {
   /// @return the range
   public static CostEstimate of(Graph graph, int batch, Shield shield, Plan plan) {
     CostLowerBound bound = new CostLowerBound(graph, batch, shield);
-    double ratio =
-        CORE.millis(bound.step(plan)) / CORE.millis(bound.step(Plan.trusted(graph)));
+    double ratio = CORE.millis(bound.step(plan)) / CORE.millis(bound.step(Plan.trusted(graph)));
     return new CostEstimate(LEAST_OVER_BOUNDS * ratio, MOST_OVER_BOUNDS * ratio);
   }
 

@@ -41,8 +41,7 @@ class CostEstimateTest {
   })
   void the_range_holds_what_was_measured(String model, int batch, double split, double whole) {
     Graph graph = graph(model);
-    CostEstimate estimate =
-        CostEstimate.of(graph, batch, RESIDUAL, plan(graph, "schedule:2:32"));
+    CostEstimate estimate = CostEstimate.of(graph, batch, RESIDUAL, plan(graph, "schedule:2:32"));
     assertThat(split / whole).isBetween(estimate.least(), estimate.most());
   }
 
