@@ -17,7 +17,7 @@ record Arguments(Map<String, Object> settings, Map<String, String> own, Map<Stri
   private static final Set<String> OWN = Set.of("master", "partitions", "resume", "conf");
 
   /// Settings that are given without a value.
-  private static final Set<String> FLAGS = Set.of("augment", "dp-sgd", "init-public");
+  private static final Set<String> FLAGS = Set.of("augment", "dp-sgd");
 
   /// Settings of `asymml train` that are not for Spark: what they ask for is not done there.
   private static final List<String> REFUSED =
@@ -26,6 +26,10 @@ record Arguments(Map<String, Object> settings, Map<String, String> own, Map<Stri
           "early-stopping",
           "class-weights",
           "image-cache",
+          "window",
+          "init",
+          "init-public",
+          "freeze",
           "label-column",
           "group-column",
           "random-crop",

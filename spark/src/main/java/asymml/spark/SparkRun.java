@@ -74,8 +74,11 @@ final class SparkRun {
         !config.validation().isOn()
             && config.classWeights() instanceof ClassWeights.Equal
             && spec.analyzeEvery() == 0
-            && !spec.data().decoding().randomCrop(),
-        "on Spark there are no validation images, class weights, random crops and rank analyses");
+            && !spec.data().decoding().randomCrop()
+            && spec.data().decoding().window() == null
+            && spec.init().file() == null
+            && config.frozen().isEmpty(),
+        "on Spark there are no validation images, class weights, random crops, windows, initial parameters, frozen layers and rank analyses");
   }
 
   private static void require(boolean holds, String otherwise) {

@@ -38,6 +38,12 @@ class ArgumentsTest {
   void what_is_unknown_or_incomplete_is_refused_in_a_line() {
     assertThatThrownBy(() -> Arguments.parse(List.of("--modle", "cnn")))
         .hasMessageStartingWith("unknown option --modle");
+    for (String option : List.of("--validation-split", "--no-random-crop", "--worker", "--init")) {
+      assertThatThrownBy(() -> Arguments.parse(List.of(option, "x")))
+          .hasMessage(option + " is not for Spark: leave it out");
+    }
+    assertThatThrownBy(() -> Arguments.parse(List.of("--threads", "2")))
+        .hasMessageContaining("spark.task.cpus");
     assertThatThrownBy(() -> Arguments.parse(List.of("--model")))
         .hasMessage("--model needs a value");
     assertThatThrownBy(() -> Arguments.parse(List.of("--partitions", "x")).partitions())

@@ -121,6 +121,19 @@ class ImageRowsTest {
   }
 
   @Test
+  void images_are_scaled_as_by_one_process() throws Exception {
+    Path zip = zip();
+    TrainingSpec scaled = new Settings(Map.of("data", zip.toString(), "image-size", "5")).spec();
+    DataSet one = scaled.data().open(1, (_, _, _) -> {});
+    ImageRows rows = new ImageRows(spark, zip.toString(), 2);
+    try (ImageParts train =
+        ImageParts.of(rows.training(), Integer.MAX_VALUE, 1, scaled.data().decoding(), null)) {
+      assertThat(train.set().shape().height()).isEqualTo(5);
+      assertThat(train.set().digest()).isEqualTo(one.train().digest());
+    }
+  }
+
+  @Test
   void a_folder_and_parquet_files_have_all_images_once() throws Exception {
     ImageRows folder = new ImageRows(spark, folder().toString(), 2);
     try (ImageParts train = parts(folder.training(), Integer.MAX_VALUE)) {

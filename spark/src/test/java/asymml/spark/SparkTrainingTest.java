@@ -264,6 +264,9 @@ class SparkTrainingTest {
     assertRefused(spec("validation-split", "0.2"), "no validation images");
     assertRefused(spec("class-weights", "1,2"), "class weights");
     assertRefused(spec("analyze-every", "1"), "rank analyses");
+    assertRefused(spec("window", "0:4095"), "windows");
+    assertRefused(spec("init", "model.safetensors"), "initial parameters");
+    assertRefused(spec("freeze", "conv1"), "frozen layers");
     assertRefused(spec("random-crop", "true", "image-size", "16"), "random crops");
     SparkConf conf = new SparkConf().setMaster("local[2]").set("spark.speculation", "true");
     assertThatThrownBy(() -> SparkRun.require(conf, spec()))
