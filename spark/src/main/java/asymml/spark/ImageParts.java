@@ -129,9 +129,25 @@ final class ImageParts implements AutoCloseable {
       int size = Arrays.stream(numbers).mapToInt(own -> own.length).sum();
       return new ImageParts(
           parts, surveys, ImageSet.elsewhere(shape, classes, size, digest), histogram);
+    } catch (RuntimeException | DataException e) {
+      throw e;
+    } catch (Exception e) {
+      // Spark's Java interface declares no exception, and throws its own.
+      throw new DataException(why(e), e);
     } finally {
       read.unpersist();
     }
+  }
+
+  /// What a task has said, out of the many lines that Spark says about it.
+  private static String why(Exception e) {
+    String name = DataException.class.getSimpleName() + ": ";
+    List<String> lines = String.valueOf(e.getMessage()).lines().toList();
+    return lines.stream()
+        .filter(line -> line.contains(name))
+        .map(line -> line.substring(line.indexOf(name) + name.length()))
+        .findFirst()
+        .orElse("Spark could not read the images: " + lines.getFirst());
   }
 
   private static Shape shape(JavaRDD<StageMember.Images> parts, ImageForm form)

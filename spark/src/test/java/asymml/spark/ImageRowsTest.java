@@ -159,6 +159,18 @@ class ImageRowsTest {
   }
 
   @Test
+  void an_image_that_cannot_be_decoded_is_named_in_a_line() throws Exception {
+    JavaSparkContext context = new JavaSparkContext(spark.sparkContext());
+    List<Row> rows =
+        List.of(RowFactory.create(png(3), "a"), RowFactory.create(new byte[] {1, 2}, "b"));
+    Dataset<Row> broken = spark.createDataFrame(context.parallelize(rows, 1), ImageRows.SCHEMA);
+    assertThatThrownBy(() -> parts(broken, Integer.MAX_VALUE))
+        .isInstanceOf(DataException.class)
+        .hasMessageStartingWith("image 1 ")
+        .hasMessageNotContaining("\n");
+  }
+
+  @Test
   void what_is_no_source_is_refused_in_a_line() {
     assertThatThrownBy(() -> new ImageRows(spark, "generated", 0).training())
         .isInstanceOf(DataException.class)
