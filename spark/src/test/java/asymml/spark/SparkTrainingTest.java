@@ -266,7 +266,6 @@ class SparkTrainingTest {
     assertRefused(spec("analyze-every", "1"), "rank analyses");
     assertRefused(spec("window", "0:4095"), "windows");
     assertRefused(spec("init", "model.safetensors"), "initial parameters");
-    assertRefused(spec("freeze", "conv1"), "frozen layers");
     assertRefused(spec("random-crop", "true", "image-size", "16"), "random crops");
     SparkConf conf = new SparkConf().setMaster("local[2]").set("spark.speculation", "true");
     assertThatThrownBy(() -> SparkRun.require(conf, spec()))
