@@ -80,21 +80,22 @@ final class TrainingRun {
       TrainingResult result = train(session);
       Duration time = Duration.ofNanos(System.nanoTime() - began);
       return switch (result.outcome()) {
-        case FINISHED -> finished(result, time);
+        case FINISHED -> finished(run, result, time);
         case BUDGET_SPENT -> {
           out.println();
           out.println(
               "the privacy budget is spent: the last step inside it is done, and the run is saved");
-          yield finished(result, time);
+          yield finished(run, result, time);
         }
         case EARLY_STOPPED -> {
           out.println();
           out.println(
               "validation accuracy has not improved for %s epochs: training ends"
                   .formatted(spec.training().validation().patience()));
-          yield finished(result, time);
+          yield finished(run, result, time);
         }
         case STOPPED -> {
+          printLeftOut(run);
           lines.statement(result);
           out.println("stopped and saved" + goOn(result.layout()));
           out.flush();
@@ -140,7 +141,7 @@ final class TrainingRun {
     }
   }
 
-  private int finished(TrainingResult result, Duration time) {
+  private int finished(ResolvedRun run, TrainingResult result, Duration time) {
     EpochMetrics last = result.lastEpoch();
     String asymml = Build.command();
     Path directory = result.layout().directory();
@@ -163,6 +164,7 @@ final class TrainingRun {
                   Figures.percent(best.heldOutAccuracy()),
                   Figures.loss(best.heldOutLoss())));
     }
+    printLeftOut(run);
     lines.statement(result);
     String word = ShellWord.of(directory);
     out.printf("The run is in %s. Next:%n", directory);
@@ -174,6 +176,12 @@ final class TrainingRun {
     out.printf("  tensorboard --logdir %s%n", ShellWord.of(result.layout().events()));
     out.flush();
     return ExitCode.OK;
+  }
+
+  private void printLeftOut(ResolvedRun run) {
+    if (!run.describeLeftOut().isEmpty()) {
+      out.println("skipped  " + run.describeLeftOut() + "; run.json lists all");
+    }
   }
 
   /// How to go on with a run that has a checkpoint: the end of a line.

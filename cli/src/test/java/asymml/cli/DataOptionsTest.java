@@ -116,4 +116,34 @@ class DataOptionsTest {
     assertRefused(Outcome.of("train", "--image-cache", "much"), 2, "--image-cache");
     assertRefused(Outcome.of("train", "--window", "5:4"), 2, "--window");
   }
+
+  @Test
+  void bad_images_are_left_out_counted_and_named() throws Exception {
+    Path pets = pets();
+    for (int i = 0; i < 20; i++) {
+      BufferedImage pixels = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
+      pixels.setRGB(2, 2, 0x010203 * (i + 1));
+      String split = i < 10 ? "train/" : "test/";
+      ImageIO.write(pixels, "png", pets.resolve(split + "dog/1" + i + ".png").toFile());
+    }
+    Files.write(pets.resolve("train/cat/2.png"), new byte[0]);
+    Files.write(pets.resolve("test/dog/115.png"), new byte[0]);
+    Path run = folder.resolve("run");
+    String train =
+        "train --mode trusted-only --model cnn --epochs 1 --batch-size 4 --threads 1 --data %s --out %s"
+            .formatted(pets, run);
+    assertRefused(Outcome.of(train.split(" ")), 1, "train/cat/2.png is empty");
+    Outcome trained = Outcome.of((train + " --on-bad-image skip").split(" "));
+    assertThat(trained.code()).as(trained.err()).isZero();
+    String all =
+        "2 bad images are left out (%s/train/cat/2.png, %s/test/dog/115.png)".formatted(pets, pets);
+    assertThat(trained.out())
+        .contains("12 training and 11 test images")
+        .contains("; " + all)
+        .contains("skipped  " + all + "; run.json lists all");
+    assertThat(Outcome.of("eval", "--run", run.toString()).out())
+        .contains("11 test images of pets: accuracy")
+        .contains("1 bad image is left out (%s/test/dog/115.png)".formatted(pets));
+    assertRefused(Outcome.of("train", "--on-bad-image", "ignore"), 2, "--on-bad-image");
+  }
 }

@@ -40,6 +40,7 @@ record DataWords(TrainConfig training, DataSet data, int copies, int tested, int
             : "; %s %s left out, since each image counts once"
                 .formatted(copies, copies == 1 ? "copy of another is" : "copies of others are");
     return sizes()
+        + (data.leftOut().isEmpty() ? "" : "; " + ImageSet.describeLeftOut(data.leftOut()))
         + once
         + leaked("test", tested)
         + leaked("validation", validated)

@@ -299,6 +299,14 @@ public final class ResolvedRun {
     return words.all();
   }
 
+  /// The images that are left out so far because they are bad ([asymml.trusted.data.Decoding]): at
+  /// first those that were found when the data were opened, later also those that were lost since.
+  ///
+  /// @return a part of a line with their number and the first names; empty if there are none
+  public String describeLeftOut() {
+    return data.leftOut().isEmpty() ? "" : ImageSet.describeLeftOut(data.leftOut());
+  }
+
   /// The data in words that say nothing of their contents.
   ///
   /// @return name, sizes, shape and number of classes in one line

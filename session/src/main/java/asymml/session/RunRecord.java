@@ -106,6 +106,9 @@ public final class RunRecord {
     facts.put("config", Settings.of(run.spec()).values());
     facts.put("data", run.describeData());
     facts.put("trainingImages", run.data().train().size());
+    if (!run.data().leftOut().isEmpty()) {
+      facts.put("imagesLeftOut", run.data().leftOut());
+    }
     Map<String, String> plan = new LinkedHashMap<>();
     run.plan().layers().forEach((name, placement) -> plan.put(name, placement.toString()));
     facts.put("plan", plan);

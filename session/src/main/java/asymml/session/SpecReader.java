@@ -50,6 +50,7 @@ final class SpecReader {
   static final String WINDOW = "window";
   static final String LABEL_COLUMN = "label-column";
   static final String GROUP_COLUMN = "group-column";
+  static final String ON_BAD_IMAGE = "on-bad-image";
   static final String RANDOM_CROP = "random-crop";
 
   /// All of the range of samples.
@@ -171,7 +172,11 @@ final class SpecReader {
             new Decoding.Columns(
                 optional(LABEL_COLUMN, SpecReader::column),
                 optional(GROUP_COLUMN, SpecReader::column)),
-            randomCrop()));
+            randomCrop(),
+            given(
+                ON_BAD_IMAGE,
+                choice(Decoding.OnBadImage.values(), Decoding.OnBadImage::label),
+                defaults.decoding().onBadImage())));
   }
 
   private boolean randomCrop() {

@@ -45,6 +45,7 @@ final class SpecWriter {
     values.put(
         SpecReader.IMAGE_CACHE,
         decoding.cacheBytes() == Long.MAX_VALUE ? SpecReader.ALL : decoding.cacheBytes());
+    values.put(SpecReader.ON_BAD_IMAGE, decoding.onBadImage().label());
     values.put(
         SpecReader.WINDOW,
         decoding.window() == null ? SpecReader.FULL : decoding.window().toString());

@@ -11,6 +11,7 @@ import asymml.privacy.Delta;
 import asymml.privacy.Epsilon;
 import asymml.trusted.check.Verification;
 import asymml.trusted.data.Decoding;
+import asymml.trusted.data.Decoding.OnBadImage;
 import asymml.trusted.ops.PerExampleMethod;
 import asymml.trusted.plan.Basis;
 import asymml.trusted.plan.Mode;
@@ -88,6 +89,8 @@ class SpecReaderTest {
         set("group-column: b", s -> s.data().decoding().columns().group(), "b"),
         set("image-cache: 2G", s -> s.data().decoding().cacheBytes(), 2L << 30),
         set("image-cache: all", s -> s.data().decoding().cacheBytes(), Long.MAX_VALUE),
+        set("on-bad-image: skip", s -> s.data().decoding().onBadImage(), OnBadImage.SKIP),
+        set("on-bad-image: fail", s -> s.data().decoding().onBadImage(), OnBadImage.FAIL),
         set("public-data: p.zip", s -> s.data().publicSource(), "p.zip"),
         set("augment: false", s -> s.training().augment(), false),
         set("augment: 'false'", s -> s.training().augment(), false),
@@ -303,6 +306,7 @@ class SpecReaderTest {
     values.put("max-image-pixels", 1000);
     values.put("image-size", 48);
     values.put("image-cache", 1048576);
+    values.put("on-bad-image", "skip");
     values.put("window", "0:4095");
     values.put("label-column", "finding");
     values.put("group-column", "patient");
@@ -375,6 +379,7 @@ class SpecReaderTest {
             Map.entry("limit-test", 10),
             Map.entry("validation-split", 0.5),
             Map.entry("image-size", 47),
+            Map.entry("on-bad-image", "fail"),
             Map.entry("window", "full"),
             Map.entry("label-column", "species"),
             Map.entry("group-column", "ward"),

@@ -26,6 +26,7 @@ record Arguments(Map<String, Object> settings, Map<String, String> own, Map<Stri
           "early-stopping",
           "class-weights",
           "image-cache",
+          "on-bad-image",
           "window",
           "init",
           "init-public",

@@ -32,17 +32,17 @@ final class ImageParts implements AutoCloseable {
   private final JavaRDD<StageMember.Images> parts;
   private final JavaRDD<ImageSurvey> surveys;
   private final ImageSet set;
-  private final long[][] histogram;
+  private final long[][] sums;
 
   private ImageParts(
       JavaRDD<StageMember.Images> parts,
       JavaRDD<ImageSurvey> surveys,
       ImageSet set,
-      long[][] histogram) {
+      long[][] sums) {
     this.parts = parts;
     this.surveys = surveys;
     this.set = set;
-    this.histogram = histogram;
+    this.sums = sums;
   }
 
   /// What a pass over a part finds without decoding anything.
@@ -124,11 +124,11 @@ final class ImageParts implements AutoCloseable {
           new ImageSurvey.Form(shape.height(), shape.width(), shape.channels(), classes, form);
       JavaRDD<ImageSurvey> surveys =
           parts.map(task::survey).persist(StorageLevel.MEMORY_AND_DISK());
-      long[][] histogram = surveys.map(ImageSurvey::histogram).treeReduce(ImageSurvey::add);
+      long[][] sums = surveys.map(ImageSurvey::sums).treeReduce(ImageSurvey::add);
       String digest = ImageSet.digest(shape, classes, identities(surveys, numbers));
       int size = Arrays.stream(numbers).mapToInt(own -> own.length).sum();
       return new ImageParts(
-          parts, surveys, ImageSet.elsewhere(shape, classes, size, digest), histogram);
+          parts, surveys, ImageSet.elsewhere(shape, classes, size, digest), sums);
     } catch (RuntimeException | DataException e) {
       throw e;
     } catch (Exception e) {
@@ -223,7 +223,7 @@ final class ImageParts implements AutoCloseable {
 
   /// The statistics of their pixels. PRIVATE.
   Normalization normalization() {
-    return Normalization.of(histogram, (long) set.size() * set.shape().pixels());
+    return Normalization.of(sums, (long) set.size() * set.shape().pixels());
   }
 
   private JavaRDD<String> fingerprints() {

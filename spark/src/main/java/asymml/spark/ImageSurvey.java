@@ -15,9 +15,9 @@ import java.util.stream.IntStream;
 /// What a pass over the decoded images of a part finds. PRIVATE.
 ///
 /// @param identities of the images, as [ImageSet#identities] gives them
-/// @param histogram of their levels
+/// @param sums of their levels, as [Normalization#sums] gives them
 @SuppressWarnings("ArrayRecordComponent") // Never compared.
-record ImageSurvey(byte[] identities, long[][] histogram) implements Serializable {
+record ImageSurvey(byte[] identities, long[][] sums) implements Serializable {
   private static final long serialVersionUID = 1;
 
   /// How many images are decoded at a time.
@@ -39,7 +39,7 @@ record ImageSurvey(byte[] identities, long[][] histogram) implements Serializabl
     private static final long serialVersionUID = 1;
 
     ImageSurvey survey(StageMember.Images part) throws DataException {
-      long[][] histogram = new long[channels][256];
+      long[][] sums = new long[channels][2];
       ByteArrayOutputStream identities = new ByteArrayOutputStream();
       for (int from = 0; from < part.labels().length; from += CHUNK) {
         ImageSet images =
@@ -49,14 +49,14 @@ record ImageSurvey(byte[] identities, long[][] histogram) implements Serializabl
                 new Shape(height, width, channels),
                 classes,
                 decoding.decoding());
-        add(histogram, Normalization.histogram(images));
+        add(sums, Normalization.sums(images));
         identities.writeBytes(images.identities());
       }
-      return new ImageSurvey(identities.toByteArray(), histogram);
+      return new ImageSurvey(identities.toByteArray(), sums);
     }
   }
 
-  /// Adds to the first histogram, and returns it.
+  /// Adds to the first sums, and returns it.
   static long[][] add(long[][] sum, long[][] other) {
     for (int c = 0; c < sum.length; c++) {
       for (int level = 0; level < sum[c].length; level++) {

@@ -77,6 +77,11 @@ public final class SettingFlags {
             "BYTES",
             "Keep at most so many bytes of decoded images in memory, such as 2G, and decode the"
                 + " others each time; or all (default: ${DEFAULT-VALUE}).")
+        .flag(
+            "on-bad-image",
+            "fail|skip",
+            "An image that is damaged, or lost later: fail ends the run with its name; skip leaves"
+                + " it out, counts and names it, up to one in ten (default: ${DEFAULT-VALUE}).")
         .negatable(
             "augment",
             "Flip and shift training images as suits the data, for scatter-cnn only flip them"

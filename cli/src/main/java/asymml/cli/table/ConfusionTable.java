@@ -1,6 +1,7 @@
 package asymml.cli.table;
 
 import asymml.report.Figures;
+import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.TestSet;
 import asymml.trusted.train.Confusion;
 import asymml.trusted.train.Confusion.Mistake;
@@ -28,7 +29,7 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
     int width = names.stream().mapToInt(String::length).max().orElse(0);
     out.printf(
         "%s test images of %s: accuracy %s, loss %s%n",
-        test.images().size(),
+        test.images().counted(),
         test.name(),
         Figures.percent(score.accuracy()),
         Figures.loss(score.loss()));
@@ -61,6 +62,11 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
             names.get(m.actual()), names.get(m.predicted()), m.count());
       }
     }
+    List<String> leftOut = test.images().leftOut();
+    if (!leftOut.isEmpty()) {
+      out.println();
+      out.println(ImageSet.describeLeftOut(leftOut));
+    }
     out.flush();
   }
 
@@ -81,7 +87,10 @@ public record ConfusionTable(TestSet test, Evaluator.Score score) {
     List<String> names = test.images().classNames();
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("data", test.name());
-    facts.put("images", test.images().size());
+    facts.put("images", test.images().counted());
+    if (!test.images().leftOut().isEmpty()) {
+      facts.put("imagesLeftOut", test.images().leftOut());
+    }
     facts.put("loss", score.loss());
     facts.put("accuracy", score.accuracy());
     put(facts, "balancedAccuracy", confusion.balancedAccuracy());

@@ -54,6 +54,13 @@ final class Declaration {
           contradiction(
               "random-crop", "decodes images each time: with an owner all are kept as scaled"));
     }
+    if (spec.data().decoding().onBadImage() == Decoding.OnBadImage.SKIP) {
+      found.add(
+          contradiction(
+              "on-bad-image",
+              "skip would name images that are left out: with an owner, who sees them before"
+                  + " sealing, it is fail"));
+    }
     if (spec.analyzeEvery() > 0) {
       found.add(
           contradiction(

@@ -12,6 +12,7 @@ import asymml.session.InvalidSpecException;
 import asymml.session.TrainingSpec;
 import asymml.session.WorkerChoice;
 import asymml.session.WorkerSpec;
+import asymml.trusted.data.Decoding;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.plan.NoiseStrength;
 import asymml.trusted.train.Validation;
@@ -83,6 +84,11 @@ class DeclarationTest {
         "public-data",
         "whether the operator's images are among the private ones would show");
     Declaration.requireSealable(SPEC.withData(SPEC.data().withPublicSource("generated:7")));
+    assertRefused(
+        SPEC.withData(
+            SPEC.data().withDecoding(Decoding.DEFAULT.withOnBadImage(Decoding.OnBadImage.SKIP))),
+        "on-bad-image",
+        "skip would name images that are left out");
     assertRefused(SPEC.withRankAnalysisEvery(1), "analyze-every", "in clear");
     assertRefused(
         SPEC.withInit(new InitSpec(Path.of("start.safetensors"), false)),

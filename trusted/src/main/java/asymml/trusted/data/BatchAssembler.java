@@ -79,11 +79,19 @@ final class BatchAssembler {
 
   /// Fills `target [n, H, W, C]` with the examples of n indices, each as often in a row as there
   /// are views; returns early on interruption, when the batch will not be read.
+  ///
+  /// @param indices of images; those that are lost become null examples
   void assemble(int[] indices, Tensor target) {
     if (features != null) {
       features.prepare(indices);
     }
     byte @Nullable [][] decoded = features == null ? decodeAll(indices) : null;
+    // Only now: if one view of an image is lost, all of them are null examples.
+    for (int n = 0; n < indices.length; n++) {
+      if (indices[n] != PoissonDraw.NULL_EXAMPLE && images.isLost(indices[n])) {
+        indices[n] = PoissonDraw.NULL_EXAMPLE;
+      }
+    }
     for (int n = 0; n < indices.length && !Thread.currentThread().isInterrupted(); n++) {
       if (indices[n] == PoissonDraw.NULL_EXAMPLE) {
         target.examples(n, 1).fill(0);
@@ -128,6 +136,7 @@ final class BatchAssembler {
         IntStream.range(0, indices.length)
             .filter(n ->
                 indices[n] != PoissonDraw.NULL_EXAMPLE
+                    && !images.isLost(indices[n])
                     && (augmentation.randomCrop() || images.isReadFromFile(indices[n])))
             .toArray();
     if (missing.length == 0) {
@@ -137,7 +146,11 @@ final class BatchAssembler {
     Arrays.stream(missing)
         .parallel()
         .forEach(n -> {
-          decoded[n] = augmentation.randomCrop() ? cut(indices[n], n) : whole(indices[n]);
+          try {
+            decoded[n] = augmentation.randomCrop() ? cut(indices[n], n) : whole(indices[n]);
+          } catch (ImageLostException e) {
+            images.lose(indices[n], e);
+          }
         });
     return decoded;
   }

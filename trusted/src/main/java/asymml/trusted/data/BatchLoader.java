@@ -18,7 +18,9 @@ import org.jspecify.annotations.Nullable;
 /// Assembles the batches of one pass over an image set, two ahead of the reader on a thread of its
 /// own. The reader is one thread. Same arguments, same batches, to the bit: an example's
 /// augmentation depends on the augmentation seed and its index alone. Where there are several views
-/// of each image, an example has as many places in a batch, one after the other.
+/// of each image, an example has as many places in a batch, one after the other. An image that can
+/// no longer be decoded ends the pass, or is a null example from then on
+/// ([Decoding.OnBadImage#SKIP]).
 ///
 /// The buffers are planned once and used in turn. They lie in a shared arena, because the
 /// assembling thread writes what the reader reads; [#close] zeroes them.
@@ -133,7 +135,8 @@ public final class BatchLoader implements AutoCloseable {
   ///
   /// @return a view of a buffer of this loader
   /// @throws NoSuchElementException after the last batch
-  /// @throws ImageLostException if an image is read from a file that cannot be decoded any more
+  /// @throws ImageLostException if an image is read from a file that cannot be decoded any more,
+  ///   unless such images are left out
   /// @throws IllegalStateException after [#close], or if this thread is interrupted before or while
   ///   it waits
   public Batch next() {
@@ -170,13 +173,13 @@ public final class BatchLoader implements AutoCloseable {
     int[] examples = Arrays.copyOfRange(order, from, Math.min(order.length, from + batchSize));
     int[] indices = new int[examples.length * views];
     Arrays.setAll(indices, i -> examples[i / views]);
+    Tensor target = buffers[number % BUFFERS].examples(0, indices.length);
+    assembler.assemble(indices, target);
     int[] labels =
         Arrays.stream(indices)
             .map(
                 i -> i == PoissonDraw.NULL_EXAMPLE ? SoftmaxCrossEntropy.NO_LABEL : images.label(i))
             .toArray();
-    Tensor target = buffers[number % BUFFERS].examples(0, indices.length);
-    assembler.assemble(indices, target);
     return new Batch(indices, labels, target);
   }
 

@@ -136,7 +136,7 @@ final class CifarFiles {
     }
     Pixels.requireMemory(folder.toString(), total, SHAPE);
     int count = Math.toIntExact(total);
-    Pixels pixels = new Pixels(count, SHAPE.size());
+    Pixels pixels = new Pixels(count, SHAPE);
     int[] labels = new int[count];
     byte[] image = new byte[SHAPE.size()];
     byte[] record = new byte[kind.recordBytes()];

@@ -45,6 +45,11 @@ public final class DataException extends Exception {
     this.kind = kind;
   }
 
+  /// Whether a setting would do instead of mending the data.
+  boolean isOfSettings() {
+    return kind != Kind.NONE;
+  }
+
   /// An image beyond [DataLimits#imagePixels].
   static DataException tooLarge(String message) {
     return new DataException(message, Kind.LIMIT);

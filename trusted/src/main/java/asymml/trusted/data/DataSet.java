@@ -1,7 +1,9 @@
 package asymml.trusted.data;
 
 import asymml.trusted.draw.ValidationDraw;
+import java.util.List;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// A data set as opened, with the augmentation that suits its kind.
@@ -105,6 +107,13 @@ public record DataSet(
   /// @return the validation images, or where there are none the test images
   public ImageSet heldOut() {
     return validation == null ? test : validation;
+  }
+
+  /// The images that are left out of either split because they are damaged: PRIVATE.
+  ///
+  /// @return how each is called; empty unless images are left out ([Decoding.OnBadImage#SKIP])
+  public List<String> leftOut() {
+    return Stream.concat(train.leftOut().stream(), test.leftOut().stream()).toList();
   }
 
   /// This data set with other training images of the same shape and classes.

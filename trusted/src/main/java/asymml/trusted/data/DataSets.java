@@ -304,6 +304,9 @@ public final class DataSets {
     }
     BasicFileAttributes attributes = FileKind.attributes(path);
     if (!attributes.isDirectory()) {
+      if (ImageShards.isPackedTar(path)) {
+        throw ImageShards.packed(path);
+      }
       boolean shard = ImageShards.isShard(path);
       if (!shard && !ImageTable.isTable(path)) {
         requireZip(path);
@@ -317,6 +320,11 @@ public final class DataSets {
         return found;
       }
       folder = next(folder, decoding);
+    }
+    for (Path child : ImageTree.Folder.children(path)) {
+      if (ImageShards.isPackedTar(child)) {
+        throw ImageShards.packed(child);
+      }
     }
     if (ImageTree.Folder.children(path).stream()
         .anyMatch(child -> PYTHON_CIFAR.contains(TreeNames.of(child)))) {

@@ -15,13 +15,15 @@ import org.jspecify.annotations.Nullable;
 /// @param columns of tables, where their names do not tell
 /// @param randomCrop whether training images are varied by random parts, for which they are decoded
 ///   anew each time; needs a size
+/// @param onBadImage what happens to an image that is damaged
 public record Decoding(
     DataLimits limits,
     int imageSize,
     long cacheBytes,
     @Nullable Window window,
     Columns columns,
-    boolean randomCrop) {
+    boolean randomCrop,
+    OnBadImage onBadImage) {
   /// The largest size that images are scaled to.
   public static final int MOST_SIZE = 4096;
 
@@ -50,7 +52,7 @@ public record Decoding(
   /// @param cacheBytes the most memory for decoded images, at least 0
   /// @param window of samples of 16 bits; null where they use all of their range
   public Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nullable Window window) {
-    this(limits, imageSize, cacheBytes, window, Columns.NONE, false);
+    this(limits, imageSize, cacheBytes, window, Columns.NONE, false, OnBadImage.FAIL);
   }
 
   /// The same with other limits.
@@ -58,7 +60,7 @@ public record Decoding(
   /// @param other on what headers declare
   /// @return a new record
   public Decoding withLimits(DataLimits other) {
-    return new Decoding(other, imageSize, cacheBytes, window, columns, randomCrop);
+    return new Decoding(other, imageSize, cacheBytes, window, columns, randomCrop, onBadImage);
   }
 
   /// The same with other columns.
@@ -66,7 +68,7 @@ public record Decoding(
   /// @param other names of columns
   /// @return a new record
   public Decoding withColumns(Columns other) {
-    return new Decoding(limits, imageSize, cacheBytes, window, other, randomCrop);
+    return new Decoding(limits, imageSize, cacheBytes, window, other, randomCrop, onBadImage);
   }
 
   /// The same with or without random parts.
@@ -74,7 +76,31 @@ public record Decoding(
   /// @param crop whether training images are varied by them
   /// @return a new record
   public Decoding withRandomCrop(boolean crop) {
-    return new Decoding(limits, imageSize, cacheBytes, window, columns, crop);
+    return new Decoding(limits, imageSize, cacheBytes, window, columns, crop, onBadImage);
+  }
+
+  /// The same with another treatment of damaged images.
+  ///
+  /// @param other what happens to them
+  /// @return a new record
+  public Decoding withOnBadImage(OnBadImage other) {
+    return new Decoding(limits, imageSize, cacheBytes, window, columns, randomCrop, other);
+  }
+
+  /// What happens to an image that is damaged, of a kind that is not read, or not there any more.
+  public enum OnBadImage {
+    /// The data set is refused, or the run ends, with the image's name.
+    FAIL,
+    /// It is left out, counted and named; more than one in ten of a split are not
+    /// ([ImageSet#MOST_LEFT_OUT]).
+    SKIP;
+
+    /// What settings call it.
+    ///
+    /// @return `fail` or `skip`
+    public String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   /// Whether images are scaled.

@@ -132,7 +132,13 @@ public final class FeatureCache implements AutoCloseable {
   private void transform(int[] indices) {
     int channels = images.shape().channels();
     for (int n = 0; n < indices.length; n++) {
-      images.pixels(indices[n], bytes);
+      try {
+        images.pixels(indices[n], bytes);
+      } catch (ImageLostException e) {
+        images.lose(indices[n], e);
+        // Its features are those of anything: nobody asks for them.
+        Arrays.fill(bytes, (byte) 0);
+      }
       long at = (long) n * bytes.length;
       for (int i = 0; i < bytes.length; i++) {
         pixels.set(at + i, table[i % channels * LEVELS + (bytes[i] & 0xFF)]);

@@ -57,7 +57,7 @@ final class GeneratedImages {
   private static ImageSet draw(long seed, long stream, int count, String what, Progress progress) {
     List<String> classNames =
         Figure.CLASSES.stream().map(figure -> figure.name().toLowerCase(Locale.ROOT)).toList();
-    Pixels pixels = new Pixels(count, SHAPE.size());
+    Pixels pixels = new Pixels(count, SHAPE);
     int[] labels = new int[count];
     for (int i = 0; i < count; i++) {
       labels[i] = i % classNames.size();

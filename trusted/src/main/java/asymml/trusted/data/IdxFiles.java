@@ -136,7 +136,7 @@ final class IdxFiles {
       Shape shape = new Shape(height, width, 1);
       requireBytes(file, count * (long) shape.size() + IMAGES_HEADER_BYTES);
       Pixels.requireMemory(file.toString(), count, shape);
-      Pixels pixels = new Pixels(count, shape.size());
+      Pixels pixels = new Pixels(count, shape);
       byte[] image = new byte[shape.size()];
       for (int i = 0; i < count; i++) {
         in.readFully(image);

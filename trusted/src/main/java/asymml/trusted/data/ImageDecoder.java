@@ -63,8 +63,35 @@ final class ImageDecoder implements AutoCloseable {
       require(name, header.width(), header.height(), orientation, expected, reference);
       return new PngDecoder(name, file, header, window).decode().upright(orientation);
     }
+    throw none(name, file);
+  }
+
+  /// Checks what a file says of its size and kind, as decoding does, but not its pixels.
+  ///
+  /// @param name how to call the file in errors
+  /// @param file its bytes
+  /// @param expected whose height and width it must have; null for any within the limits
+  /// @param reference who wants that, for errors
+  /// @return whether it is sure to have colour: a palette may turn out to be gray
+  boolean checkHeader(String name, byte[] file, @Nullable Shape expected, String reference)
+      throws DataException {
+    if (JpegFrame.isJpeg(file)) {
+      JpegFrame frame = JpegFrame.parse(name, file);
+      require(name, frame.width(), frame.height(), frame.orientation(), expected, reference);
+      return frame.model() != JpegColour.GRAY;
+    }
+    if (PngHeader.isPng(file)) {
+      PngHeader header = PngHeader.parse(name, file);
+      ExifOrientation orientation = PngChunks.orientation(file);
+      require(name, header.width(), header.height(), orientation, expected, reference);
+      return header.type() == PngHeader.RGB || header.type() == PngHeader.RGB_ALPHA;
+    }
+    throw none(name, file);
+  }
+
+  private static DataException none(String name, byte[] file) {
     byte[] head = Arrays.copyOf(file, Math.min(file.length, FileKind.HEAD_BYTES));
-    throw new DataException(
+    return new DataException(
         file.length == 0
             ? name + " is empty; replace or remove it"
             : "%s is neither a JPEG nor a PNG file: it %s; convert or remove it"

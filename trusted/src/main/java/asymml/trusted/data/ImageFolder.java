@@ -1,16 +1,19 @@
 package asymml.trusted.data;
 
 import asymml.model.Shape;
+import asymml.trusted.data.Decoding.OnBadImage;
 import asymml.trusted.draw.SplitMix64;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -20,10 +23,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
-/// Image classification folders: `<split>/<class>/<image>`. Everything is decoded before training
-/// starts, on all cores, so that a bad file shows now and not hours later.
+/// Image classification folders: `<split>/<class>/<image>`. Headers are checked first, in a pass
+/// that takes little time; then everything is decoded once before training starts, on all cores, so
+/// that a bad file shows now and not hours later, and statistics need no pass of their own.
 ///
 /// Height and width of all images are equal, or are made so ([Decoding]). There are three channels
 /// if any image of the data set has colour, else one: that does not depend on which file comes
@@ -41,6 +48,12 @@ final class ImageFolder {
   /// @param label an index into the classes
   /// @param group identifies what it has in common with others; 0 where there are no groups
   private record Source(String path, int label, long group) {}
+
+  /// What all images are compared with.
+  ///
+  /// @param name of an image
+  /// @param shape of it
+  private record Reference(String name, Shape shape) {}
 
   /// A gray set turned out to have colour: it is decoded anew.
   private static final class ColourFoundException extends Exception {
@@ -79,9 +92,14 @@ final class ImageFolder {
     if (decoding.columns().group() != null) {
       requireGroupsApart(tree, train, test);
     }
-    String first = train.getFirst().path();
-    Shape shape = shapeOf(tree, first, decoding);
-    String reference = tree.describe(first) + " has";
+    Reference first = reference(tree, train, decoding);
+    Shape shape = first.shape();
+    String reference = first.name() + " has";
+    ImageFolder headers = new ImageFolder(tree, decoding, progress, shape, reference);
+    boolean colour = headers.checkHeaders("checking training images", train, classNames);
+    if (headers.checkHeaders("checking test images", test, classNames) || colour) {
+      shape = new Shape(shape.height(), shape.width(), COLOURS);
+    }
     while (true) {
       ImageFolder folder = new ImageFolder(tree, decoding, progress, shape, reference);
       // Of images that are cut at random, the whole is of no use in training.
@@ -129,11 +147,32 @@ final class ImageFolder {
     int kept = folder.kept(test.size());
     Pixels.requireMemory(tree.root().toString(), kept, expected);
     try {
+      if (folder.checkHeaders("checking test images", test, classNames)
+          && expected.channels() < COLOURS) {
+        throw new ColourFoundException();
+      }
       return folder.decode("decoding test images", test, classNames, kept, false);
     } catch (ColourFoundException e) {
       throw new DataException(
           tree.root() + " has colour images, but the model takes gray ones; convert them", e);
     }
+  }
+
+  /// The shape of the first image, or where damaged ones are left out of the first that is not.
+  private static Reference reference(ImageTree tree, List<Source> sources, Decoding decoding)
+      throws DataException {
+    @Nullable DataException refused = null;
+    for (Source source : sources) {
+      try {
+        return new Reference(tree.describe(source.path()), shapeOf(tree, source.path(), decoding));
+      } catch (DataException e) {
+        refused = refused == null ? e : refused;
+        if (decoding.onBadImage() == OnBadImage.FAIL || e.isOfSettings()) {
+          break;
+        }
+      }
+    }
+    throw Objects.requireNonNull(refused, "a split has images");
   }
 
   private static Shape shapeOf(ImageTree tree, String path, Decoding decoding)
@@ -186,122 +225,204 @@ final class ImageFolder {
     return sources;
   }
 
+  /// Looks at the headers of a split's images, so that one of another size or kind shows before any
+  /// is decoded. Those that will be left out are not yet.
+  ///
+  /// @return whether any image is sure to have colour
+  private boolean checkHeaders(String what, List<Source> sources, List<String> classNames)
+      throws DataException, IOException {
+    AtomicBoolean colour = new AtomicBoolean();
+    NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
+    @Nullable Shape expected = decoding.scales() ? null : shape;
+    forAll(
+        what,
+        sources,
+        () -> false,
+        refused,
+        (decoder, i) -> {
+          String path = sources.get(i).path();
+          byte[] file = tree.read(path, decoding.limits());
+          if (decoder.checkHeader(tree.describe(path), file, expected, reference)) {
+            colour.set(true);
+          }
+        });
+    requireUsable(refused, sources, classNames);
+    return colour.get();
+  }
+
+  /// Decodes a split, and leaves damaged images out if that is wanted: whether one is follows from
+  /// itself alone, so that a guarantee for any other image is not touched.
   private ImageSet decode(
       String what, List<Source> sources, List<String> classNames, int keep, boolean cuts)
       throws DataException, ColourFoundException, IOException {
-    int kept = Math.min(keep, sources.size());
-    Pixels pixels =
-        new Pixels(
-            sources.size(),
-            shape.size(),
-            kept,
-            new Pixels.Decoder() {
-              @Override
-              public String describe(int index) {
-                return tree.describe(sources.get(index).path());
-              }
-
-              @Override
-              public byte[] decode(int index) throws DataException {
-                return decodeAgain(sources.get(index), ImageFolder.this::whole);
-              }
-
-              @Override
-              public Pixels.Cut cut(int index, SplitMix64 random) throws DataException {
-                return decodeAgain(
-                    sources.get(index),
-                    stored -> {
-                      Shape of = stored.shape();
-                      ImageScaler.Crop crop =
-                          ImageScaler.Crop.draw(random, of.height(), of.width());
-                      DecodedImage part = ImageScaler.cut(stored, crop, shape.height());
-                      return new Pixels.Cut(whole(stored), part.spread(shape.channels()));
-                    });
-              }
-
-              @Override
-              public boolean cuts() {
-                return cuts;
-              }
-            });
     AtomicBoolean colour = new AtomicBoolean();
     NavigableMap<Integer, DataException> refused = new ConcurrentSkipListMap<>();
-    int[] order = tree.readingOrder(sources.stream().map(Source::path).toList());
-    ExecutorService workers =
-        Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
-    try {
-      List<Future<?>> blocks = new ArrayList<>();
-      for (int from = 0; from < sources.size(); from += BLOCK) {
-        int first = from;
-        int end = Math.min(sources.size(), from + BLOCK);
-        blocks.add(
-            workers.submit(() -> {
-              decodeBlock(sources, Arrays.copyOfRange(order, first, end), pixels, colour, refused);
-              return null;
-            }));
-      }
-      awaitAll(blocks, what, sources.size(), colour);
-    } finally {
-      workers.shutdownNow();
-      workers.close();
-    }
-    requireAll(refused, sources.size());
-    int[] labels = sources.stream().mapToInt(Source::label).toArray();
-    ImageSet images = new ImageSet(shape, classNames, labels, pixels);
-    return decoding.columns().group() == null
-        ? images
-        : images.withGroups(sources.stream().mapToLong(Source::group).toArray());
-  }
-
-  /// In order. Where colour was found, blocks have ended early, and only the next round tells which
-  /// files cannot be used.
-  private void awaitAll(List<Future<?>> blocks, String what, int total, AtomicBoolean colour)
-      throws ColourFoundException, IOException {
-    for (int b = 0; b < blocks.size(); b++) {
-      await(blocks.get(b));
-      if (colour.get()) {
-        throw new ColourFoundException();
-      }
-      progress.update(what, Math.min(total, (b + 1L) * BLOCK), total);
-    }
-  }
-
-  /// Of several bad files it is always the first one that is named.
-  private static void requireAll(NavigableMap<Integer, DataException> refused, int total)
-      throws DataException {
-    if (refused.isEmpty()) {
-      return;
-    }
-    DataException first = refused.firstEntry().getValue();
-    int others = refused.size() - 1;
-    throw others == 0
-        ? first
-        : first.with(
-            " (%s more of these %s images cannot be used either)".formatted(others, total));
-  }
-
-  private void decodeBlock(
-      List<Source> sources,
-      int[] block,
-      Pixels pixels,
-      AtomicBoolean colour,
-      NavigableMap<Integer, DataException> refused)
-      throws InterruptedIOException {
-    try (ImageDecoder decoder = decoder()) {
-      for (int i : block) {
-        if (colour.get()) {
-          return;
-        }
-        if (Thread.interrupted()) {
-          throw new InterruptedIOException("decoding was cancelled");
-        }
-        try {
+    Pixels pixels = pixels(sources, Math.min(keep, sources.size()), cuts);
+    forAll(
+        what,
+        sources,
+        colour::get,
+        refused,
+        (decoder, i) -> {
           DecodedImage image = stored(decoder, sources.get(i).path());
           if (image.shape().channels() > shape.channels()) {
             colour.set(true);
           } else {
             pixels.take(i, whole(image));
           }
+        });
+    if (colour.get()) {
+      // Blocks have ended early, and only the next round tells which files cannot be used.
+      throw new ColourFoundException();
+    }
+    requireUsable(refused, sources, classNames);
+    int[] labels = sources.stream().mapToInt(Source::label).toArray();
+    ImageSet images = new ImageSet(shape, classNames, labels, pixels);
+    if (decoding.columns().group() != null) {
+      images = images.withGroups(sources.stream().mapToLong(Source::group).toArray());
+    }
+    if (refused.isEmpty()) {
+      return images;
+    }
+    refused.keySet().forEach(pixels::leaveOut);
+    return images.view(
+        IntStream.range(0, sources.size()).filter(i -> !refused.containsKey(i)).toArray());
+  }
+
+  private Pixels pixels(List<Source> sources, int kept, boolean cuts) {
+    return new Pixels(
+        sources.size(),
+        shape,
+        kept,
+        decoding.onBadImage() == OnBadImage.SKIP,
+        new Pixels.Decoder() {
+          @Override
+          public String describe(int index) {
+            return tree.describe(sources.get(index).path());
+          }
+
+          @Override
+          public byte[] decode(int index) throws DataException {
+            return decodeAgain(sources.get(index), ImageFolder.this::whole);
+          }
+
+          @Override
+          public Pixels.Cut cut(int index, SplitMix64 random) throws DataException {
+            return decodeAgain(
+                sources.get(index),
+                stored -> {
+                  Shape of = stored.shape();
+                  ImageScaler.Crop crop = ImageScaler.Crop.draw(random, of.height(), of.width());
+                  DecodedImage part = ImageScaler.cut(stored, crop, shape.height());
+                  return new Pixels.Cut(whole(stored), part.spread(shape.channels()));
+                });
+          }
+
+          @Override
+          public boolean cuts() {
+            return cuts;
+          }
+        });
+  }
+
+  /// What is done with each image.
+  @FunctionalInterface
+  private interface Work {
+    void of(ImageDecoder decoder, int index) throws DataException;
+  }
+
+  /// Does something with all images of a split, on all cores, in the order in which they are
+  /// stored.
+  ///
+  /// @param ended whether the rest is not needed
+  /// @param refused takes the failures by index
+  private void forAll(
+      String what,
+      List<Source> sources,
+      BooleanSupplier ended,
+      NavigableMap<Integer, DataException> refused,
+      Work work)
+      throws IOException {
+    int total = sources.size();
+    int[] order = tree.readingOrder(sources.stream().map(Source::path).toList());
+    ExecutorService workers =
+        Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
+    try {
+      List<Future<?>> blocks = new ArrayList<>();
+      for (int from = 0; from < total; from += BLOCK) {
+        int[] block = Arrays.copyOfRange(order, from, Math.min(total, from + BLOCK));
+        blocks.add(
+            workers.submit(() -> {
+              block(block, ended, refused, work);
+              return null;
+            }));
+      }
+      for (int b = 0; b < blocks.size(); b++) {
+        await(blocks.get(b));
+        if (ended.getAsBoolean()) {
+          return;
+        }
+        progress.update(what, Math.min(total, (b + 1L) * BLOCK), total);
+      }
+    } finally {
+      workers.shutdownNow();
+      workers.close();
+    }
+  }
+
+  /// Refuses bad images unless they are to be left out. Of several it is always the first one that
+  /// is named, or the first one for which there is a setting.
+  private void requireUsable(
+      NavigableMap<Integer, DataException> refused, List<Source> sources, List<String> classNames)
+      throws DataException {
+    if (refused.isEmpty()) {
+      return;
+    }
+    int total = sources.size();
+    DataException first = refused.firstEntry().getValue();
+    if (decoding.onBadImage() == OnBadImage.FAIL) {
+      int others = refused.size() - 1;
+      throw others == 0
+          ? first
+          : first.with(
+              " (%s more of these %s images cannot be used either)".formatted(others, total));
+    }
+    for (DataException e : refused.values()) {
+      if (e.isOfSettings()) {
+        throw e;
+      }
+    }
+    if (ImageSet.areTooMany(refused.size(), total)) {
+      throw first.with(
+          " (%s of these %s images cannot be used, and more than one in %s are not left out)"
+              .formatted(refused.size(), total, ImageSet.MOST_LEFT_OUT));
+    }
+    BitSet left = new BitSet();
+    IntStream.range(0, total)
+        .filter(i -> !refused.containsKey(i))
+        .forEach(i -> left.set(sources.get(i).label()));
+    for (Map.Entry<Integer, DataException> each : refused.entrySet()) {
+      int label = sources.get(each.getKey()).label();
+      if (!left.get(label)) {
+        throw each.getValue()
+            .with(" (no image of the class %s can be used)".formatted(classNames.get(label)));
+      }
+    }
+  }
+
+  private void block(
+      int[] block, BooleanSupplier ended, NavigableMap<Integer, DataException> refused, Work work)
+      throws InterruptedIOException {
+    try (ImageDecoder decoder = decoder()) {
+      for (int i : block) {
+        if (ended.getAsBoolean()) {
+          return;
+        }
+        if (Thread.interrupted()) {
+          throw new InterruptedIOException("decoding was cancelled");
+        }
+        try {
+          work.of(decoder, i);
         } catch (DataException e) {
           refused.put(i, e);
         }

@@ -6,6 +6,21 @@ public final class ImageLostException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   ImageLostException(DataException cause) {
-    super("an image changed while it was in use: " + cause.getMessage(), cause);
+    this("an image changed while it was in use: " + cause.getMessage(), cause);
+  }
+
+  private ImageLostException(String message, Throwable cause) {
+    super(message, cause);
+  }
+
+  /// The same failure where the images before it were left out.
+  ///
+  /// @param lost how many, with this one
+  /// @param images of the split
+  ImageLostException beyond(int lost, int images) {
+    return new ImageLostException(
+        "%s (%s of these %s images cannot be used, and more than one in %s are not left out)"
+            .formatted(getMessage(), lost, images, ImageSet.MOST_LEFT_OUT),
+        this);
   }
 }

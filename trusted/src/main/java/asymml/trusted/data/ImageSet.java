@@ -19,6 +19,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -27,6 +28,13 @@ import org.jspecify.annotations.Nullable;
 public final class ImageSet {
   /// How many bytes of [#identities] an image has.
   public static final int IDENTITY_BYTES = Integer.BYTES + 2 * Long.BYTES;
+
+  /// Of so many images of a split one may be left out ([Decoding.OnBadImage#SKIP]): a disk that is
+  /// gone, or files of another kind, are no damaged images.
+  public static final int MOST_LEFT_OUT = 10;
+
+  /// The most images that a line names.
+  private static final int NAMED = 3;
 
   private final Shape shape;
   private final List<String> classNames;
@@ -61,7 +69,7 @@ public final class ImageSet {
     this.shape = shape;
     this.classNames = List.copyOf(classNames);
     this.labels = new int[0];
-    this.pixels = new Pixels(0, shape.size());
+    this.pixels = new Pixels(0, shape);
     this.rows = new int[0];
     this.groups = null;
     this.size = size;
@@ -169,7 +177,7 @@ public final class ImageSet {
       throw new IllegalArgumentException(
           images.length + " bytes are not " + labels.length + " images of " + shape);
     }
-    Pixels pixels = new Pixels(labels.length, shape.size());
+    Pixels pixels = new Pixels(labels.length, shape);
     for (int i = 0; i < labels.length; i++) {
       pixels.put(i, images, i * shape.size());
     }
@@ -244,6 +252,59 @@ public final class ImageSet {
   /// @throws ImageLostException if its file cannot be decoded any more
   byte[] cut(int index, SplitMix64 random) {
     return pixels.cut(rows[index], random);
+  }
+
+  /// Whether more than one in [#MOST_LEFT_OUT] would be left out.
+  static boolean areTooMany(int leftOut, int images) {
+    return (long) leftOut * MOST_LEFT_OUT > images;
+  }
+
+  /// Leaves an image out from now on, which cannot be decoded any more: it is a null example
+  /// wherever it is drawn.
+  ///
+  /// @param index from 0 to [#size] - 1
+  /// @param failure what it failed with
+  /// @throws ImageLostException that failure, if images are not left out; or if too many are
+  void lose(int index, ImageLostException failure) {
+    pixels.lose(rows[index], failure);
+  }
+
+  /// Whether an image was left out after the set was opened.
+  boolean isLost(int index) {
+    return pixels.isLeftOut(rows[index]);
+  }
+
+  /// The images of the split that are left out because they are damaged: those that are not in this
+  /// set for that reason, and those of it that were lost later. PRIVATE, as their names are.
+  ///
+  /// @return how each is called; those of the whole split, whatever part of it this is
+  public List<String> leftOut() {
+    return pixels.leftOut();
+  }
+
+  /// How many of these images count: all but those that were lost after the set was opened.
+  ///
+  /// @return at least 0
+  public int counted() {
+    return (int) IntStream.range(0, size()).filter(i -> !isLost(i)).count();
+  }
+
+  /// How many images are left out, and which.
+  ///
+  /// @param names of [#leftOut], at least one
+  /// @return a part of a line, with the first names
+  public static String describeLeftOut(List<String> names) {
+    int others = names.size() - NAMED;
+    return "%s left out (%s%s)"
+        .formatted(
+            names.size() == 1 ? "1 bad image is" : names.size() + " bad images are",
+            names.stream().limit(NAMED).collect(Collectors.joining(", ")),
+            others > 0 ? " and %s more".formatted(others) : "");
+  }
+
+  /// Sums over an image's pixels.
+  Pixels.Sums sums(int index) {
+    return pixels.sums(rows[index]);
   }
 
   /// A random part of the set. With the same seed a smaller part is the beginning of a larger one.

@@ -27,6 +27,20 @@ final class ImageShards {
     return isTar(file) || isParquet(file);
   }
 
+  /// Whether a file is a tar archive that is packed as a whole, by the ending of its name.
+  static boolean isPackedTar(Path file) {
+    String name = TreeNames.of(file).toLowerCase(Locale.ROOT);
+    return name.endsWith(TAR + ".gz") || name.endsWith(".tgz");
+  }
+
+  /// Refuses one: its images lie behind all that is packed before them.
+  static DataException packed(Path file) {
+    return new DataException(
+        "%s is a packed tar archive, whose images cannot be read in any order: unpack it to a .tar"
+                .formatted(PrintableText.of(file.toString()))
+            + " file (gunzip) and give that");
+  }
+
   private static boolean isTar(Path file) {
     return TreeNames.of(file).toLowerCase(Locale.ROOT).endsWith(TAR);
   }

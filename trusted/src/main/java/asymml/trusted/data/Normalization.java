@@ -13,6 +13,7 @@ import java.util.Arrays;
 @SuppressWarnings("ArrayRecordComponent") // Copied on the way in and out; equality is redefined.
 public record Normalization(float[] mean, float[] standardDeviation) {
   private static final int LEVELS = 256;
+  private static final double WHITE = 255;
 
   /// Checks the lengths and ranges.
   public Normalization {
@@ -37,50 +38,41 @@ public record Normalization(float[] mean, float[] standardDeviation) {
   /// @return its mean and population standard deviation per channel; a constant channel, which has
   ///   nothing to scale, gets the standard deviation 1
   public static Normalization of(ImageSet images) {
-    return of(histogram(images), (long) images.size() * images.shape().pixels());
+    return of(sums(images), (long) images.size() * images.shape().pixels());
   }
 
-  /// How often each level occurs; those of the parts of a set add up to that of the set. Statistics
-  /// of private data.
+  /// What the statistics follow from; those of the parts of a set add up to that of the set.
+  /// Statistics of private data.
   ///
   /// @param images any
-  /// @return `[channels, 256]`
-  public static long[][] histogram(ImageSet images) {
+  /// @return `[channels, 2]`, the sum of all values and that of their squares
+  public static long[][] sums(ImageSet images) {
     int channels = images.shape().channels();
     // Whole numbers: the result does not depend on the order of the images.
-    long[][] histogram = new long[channels][LEVELS];
-    byte[] pixels = new byte[images.shape().size()];
+    long[][] sums = new long[channels][2];
     for (int i = 0; i < images.size(); i++) {
-      images.pixels(i, pixels);
-      for (int p = 0; p < pixels.length; p += channels) {
-        for (int c = 0; c < channels; c++) {
-          histogram[c][pixels[p + c] & 0xFF]++;
-        }
+      Pixels.Sums image = images.sums(i);
+      for (int c = 0; c < channels; c++) {
+        sums[c][0] += image.values()[c];
+        sums[c][1] += image.squares()[c];
       }
     }
-    return histogram;
+    return sums;
   }
 
-  /// The statistics of images with a histogram.
+  /// The statistics of images with such sums.
   ///
-  /// @param histogram `[channels, 256]`, see [#histogram]
+  /// @param sums `[channels, 2]`, see [#sums]
   /// @param count values of each channel, at least 1
   /// @return as of [#of(ImageSet)]
-  public static Normalization of(long[][] histogram, long count) {
-    int channels = histogram.length;
+  public static Normalization of(long[][] sums, long count) {
+    int channels = sums.length;
     float[] mean = new float[channels];
     float[] deviation = new float[channels];
     for (int c = 0; c < channels; c++) {
-      double sum = 0;
-      double squares = 0;
-      for (int level = 0; level < LEVELS; level++) {
-        double value = level / 255.0;
-        sum += histogram[c][level] * value;
-        squares += histogram[c][level] * value * value;
-      }
-      double m = sum / count;
+      double m = sums[c][0] / (WHITE * count);
       // Bytes that vary at all have a deviation far above this; below is rounding.
-      double variance = squares / count - m * m;
+      double variance = sums[c][1] / (WHITE * WHITE * count) - m * m;
       mean[c] = (float) m;
       deviation[c] = variance > 1e-12 ? (float) Math.sqrt(variance) : 1f;
     }

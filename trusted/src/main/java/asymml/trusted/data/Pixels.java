@@ -5,6 +5,9 @@ import asymml.trusted.draw.SplitMix64;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.List;
+import java.util.concurrent.ConcurrentNavigableMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import org.jspecify.annotations.Nullable;
 
 /// The pixels of many equal images: unsigned bytes `[H, W, C]` each, on the Java heap in chunks,
@@ -51,19 +54,26 @@ final class Pixels {
   record Cut(byte[] whole, byte[] part) {}
 
   private final int imageBytes;
+  private final int channels;
   private final int imagesPerChunk;
   private final int kept;
   private final Decoder decoder;
   private final byte[][] chunks;
+  private final boolean skips;
+  private final ConcurrentNavigableMap<Integer, String> leftOut = new ConcurrentSkipListMap<>();
 
   /// What was computed so far. Threads that compute the same one at a time write the same.
   private final @Nullable Fingerprint[] fingerprints;
 
-  Pixels(int count, int imageBytes) {
+  /// Of images that are not kept, so that statistics need not decode them again.
+  private final @Nullable Sums[] sums;
+
+  Pixels(int count, Shape shape) {
     this(
         count,
-        imageBytes,
+        shape,
         count,
+        false,
         new Decoder() {
           @Override
           public String describe(int index) {
@@ -80,15 +90,19 @@ final class Pixels {
   /// Pixels of which the first are kept.
   ///
   /// @param count of images
-  /// @param imageBytes of each
+  /// @param shape of each
   /// @param kept how many are kept, 0 to `count`
+  /// @param skips whether images that can no longer be decoded are left out
   /// @param decoder of the others; called by several threads
-  Pixels(int count, int imageBytes, int kept, Decoder decoder) {
-    this.imageBytes = imageBytes;
+  Pixels(int count, Shape shape, int kept, boolean skips, Decoder decoder) {
+    imageBytes = shape.size();
+    channels = shape.channels();
+    this.skips = skips;
     this.kept = kept;
     this.decoder = decoder;
     imagesPerChunk = Math.max(1, CHUNK_BYTES / imageBytes);
     fingerprints = new Fingerprint[count];
+    sums = new Sums[count];
     chunks = new byte[Math.ceilDiv(kept, imagesPerChunk)][];
     for (int c = 0; c < chunks.length; c++) {
       int images = Math.min(imagesPerChunk, kept - c * imagesPerChunk);
@@ -140,7 +154,36 @@ final class Pixels {
       put(index, image);
     } else {
       fingerprints[index] = Fingerprint.of(image);
+      sums[index] = Sums.of(image, channels);
     }
+  }
+
+  /// Leaves an image out that cannot be decoded.
+  void leaveOut(int index) {
+    leftOut.put(index, decoder.describe(index));
+  }
+
+  /// Leaves an image out that cannot be decoded any more.
+  ///
+  /// @param failure what it failed with
+  /// @throws ImageLostException that failure, if images are not left out; or if too many are
+  void lose(int index, ImageLostException failure) {
+    if (!skips) {
+      throw failure;
+    }
+    leaveOut(index);
+    if (ImageSet.areTooMany(leftOut.size(), fingerprints.length)) {
+      throw failure.beyond(leftOut.size(), fingerprints.length);
+    }
+  }
+
+  boolean isLeftOut(int index) {
+    return !leftOut.isEmpty() && leftOut.containsKey(index);
+  }
+
+  /// How those are called that are left out, in their order.
+  List<String> leftOut() {
+    return List.copyOf(leftOut.values());
   }
 
   /// How many are kept; the others are decoded when they are read.
@@ -188,6 +231,41 @@ final class Pixels {
     } catch (DataException e) {
       throw new ImageLostException(e);
     }
+  }
+
+  /// Sums over an image's pixels, exact.
+  ///
+  /// @param values of each channel
+  /// @param squares of each channel
+  @SuppressWarnings("ArrayRecordComponent") // Read only, never compared.
+  record Sums(long[] values, long[] squares) {
+    /// Those of an image.
+    ///
+    /// @param image unsigned bytes `[H, W, C]`
+    /// @param channels C
+    static Sums of(byte[] image, int channels) {
+      long[] values = new long[channels];
+      long[] squares = new long[channels];
+      for (int p = 0; p < image.length; p += channels) {
+        for (int c = 0; c < channels; c++) {
+          int value = image[p + c] & 0xFF;
+          values[c] += value;
+          squares[c] += (long) value * value;
+        }
+      }
+      return new Sums(values, squares);
+    }
+  }
+
+  /// An image's sums: without decoding it, if it was decoded before.
+  Sums sums(int index) {
+    Sums known = sums[index];
+    if (known != null) {
+      return known;
+    }
+    byte[] image = new byte[imageBytes];
+    get(index, image);
+    return Sums.of(image, channels);
   }
 
   /// The first 128 bits of a SHA-256 over an image's pixels.

@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 /// @param validationLoss mean loss on the images that were set aside for validation; null, and not
 ///   written, where there are none
 /// @param validationAccuracy share of them classified right; null together with the loss
+/// @param imagesLeftOut damaged images that the run has left out so far; null, and not written,
+///   where there are none
 public record EpochMetrics(
     int epoch,
     long step,
@@ -42,10 +44,11 @@ public record EpochMetrics(
     long bytesToWorker,
     long bytesFromWorker,
     @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double validationLoss,
-    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double validationAccuracy) {
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Double validationAccuracy,
+    @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Integer imagesLeftOut) {
   /// The components that a line may lack.
   static final List<String> OPTIONAL =
-      List.of("testLoss", "testAccuracy", "validationLoss", "validationAccuracy");
+      List.of("testLoss", "testAccuracy", "validationLoss", "validationAccuracy", "imagesLeftOut");
 
   /// Checks that all numbers are finite and in range.
   ///
@@ -66,6 +69,58 @@ public record EpochMetrics(
     notNegative("workerCpuSeconds", workerCpuSeconds);
     atLeast(0, "bytesToWorker", bytesToWorker);
     atLeast(0, "bytesFromWorker", bytesFromWorker);
+    if (imagesLeftOut != null) {
+      atLeast(1, "imagesLeftOut", imagesLeftOut);
+    }
+  }
+
+  /// The metrics of an epoch of a run that leaves no image out.
+  ///
+  /// @param epoch the epoch from 1
+  /// @param step optimiser steps taken since the run began
+  /// @param trainLoss mean loss of the epoch's batches, or null
+  /// @param trainAccuracy share of the epoch's examples classified right, or null
+  /// @param testLoss mean loss on the test split, or null
+  /// @param testAccuracy share of the test split classified right, or null
+  /// @param learningRate of the epoch's last step
+  /// @param imagesPerSecond training examples per second
+  /// @param trustedCpuSeconds processor time of the trusted process
+  /// @param workerCpuSeconds processor time of the worker
+  /// @param bytesToWorker sent to the worker
+  /// @param bytesFromWorker received from the worker
+  /// @param validationLoss mean loss on validation images, or null
+  /// @param validationAccuracy share of them classified right, or null
+  public EpochMetrics(
+      int epoch,
+      long step,
+      @Nullable Double trainLoss,
+      @Nullable Double trainAccuracy,
+      @Nullable Double testLoss,
+      @Nullable Double testAccuracy,
+      double learningRate,
+      double imagesPerSecond,
+      double trustedCpuSeconds,
+      double workerCpuSeconds,
+      long bytesToWorker,
+      long bytesFromWorker,
+      @Nullable Double validationLoss,
+      @Nullable Double validationAccuracy) {
+    this(
+        epoch,
+        step,
+        trainLoss,
+        trainAccuracy,
+        testLoss,
+        testAccuracy,
+        learningRate,
+        imagesPerSecond,
+        trustedCpuSeconds,
+        workerCpuSeconds,
+        bytesToWorker,
+        bytesFromWorker,
+        validationLoss,
+        validationAccuracy,
+        null);
   }
 
   /// The metrics of an epoch after which the test images were evaluated.

@@ -1,5 +1,6 @@
 package asymml.trusted.train;
 
+import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -22,10 +23,12 @@ public final class Confusion {
   /// Adds a batch.
   ///
   /// @param logits `[n, classes]`
-  /// @param labels n true classes
+  /// @param labels n true classes, or [SoftmaxCrossEntropy#NO_LABEL]
   void add(Tensor logits, int[] labels) {
     for (int i = 0; i < labels.length; i++) {
-      counts[labels[i] * classes + largest(logits, i)]++;
+      if (labels[i] != SoftmaxCrossEntropy.NO_LABEL) {
+        counts[labels[i] * classes + largest(logits, i)]++;
+      }
     }
   }
 

@@ -41,6 +41,7 @@ record EpochEnd(
   Position finish(Position position) throws IOException, TrainingException {
     EpochTotals totals = position.totals();
     GradientStage.Score score = score(position);
+    int leftOut = run.data().leftOut().size();
     boolean validated = run.data().validation() != null;
     Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
     EpochMetrics line =
@@ -58,7 +59,8 @@ record EpochEnd(
             totals.cost().bytesToWorker(),
             totals.cost().bytesFromWorker(),
             validated ? score.loss() : null,
-            validated ? score.accuracy() : null);
+            validated ? score.accuracy() : null,
+            leftOut == 0 ? null : leftOut);
     log.append(line);
     checkpoint.save(next);
     if (run.config().choosesBest() && log.best() == line.epoch()) {

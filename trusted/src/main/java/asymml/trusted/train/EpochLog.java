@@ -72,6 +72,10 @@ final class EpochLog implements AutoCloseable {
     events.scalar("accuracy/" + line.heldOut(), line.step(), line.heldOutAccuracy());
     events.scalar("learning_rate", line.step(), line.learningRate());
     events.scalar("images_per_second", line.step(), line.imagesPerSecond());
+    @Nullable Integer leftOut = line.imagesLeftOut();
+    if (leftOut != null) {
+      events.scalar("images_left_out", line.step(), leftOut);
+    }
     events.flush();
   }
 

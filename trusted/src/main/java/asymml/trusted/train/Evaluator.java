@@ -132,7 +132,7 @@ public final class Evaluator implements AutoCloseable {
   /// @param classifier gives the logits
   /// @param <E> what it can fail with
   /// @return loss and accuracy
-  /// @throws TrainingException if the outputs are not finite
+  /// @throws TrainingException if the outputs are not finite, or an image cannot be read any more
   /// @throws E if the classifier fails
   public static <E extends Exception> Score score(
       ImageSet images,
@@ -156,6 +156,7 @@ public final class Evaluator implements AutoCloseable {
     double loss = 0;
     long correct = 0;
     int done = 0;
+    int counted = 0;
     Confusion confusion = new Confusion(images.classNames().size());
     RocAreas areas = new RocAreas(images.classNames().size(), images.size());
     try (BatchLoader loader =
@@ -177,8 +178,9 @@ public final class Evaluator implements AutoCloseable {
               null);
         }
         SoftmaxCrossEntropy.Result result =
-            SoftmaxCrossEntropy.evaluate(logits, batch.labels(), 0, null);
+            SoftmaxCrossEntropy.evaluate(logits, batch.labels(), 0, batch.size(), null);
         loss += result.lossSum();
+        counted += result.examples();
         correct += result.correct();
         confusion.add(logits, batch.labels());
         areas.add(logits, batch.labels());
@@ -188,9 +190,12 @@ public final class Evaluator implements AutoCloseable {
     } catch (ImageLostException e) {
       throw new TrainingException(String.valueOf(e.getMessage()), e);
     }
+    if (counted == 0) {
+      throw new TrainingException("none of the images that are evaluated can be read any more");
+    }
     return new Score(
-        loss / images.size(),
-        (double) correct / images.size(),
+        loss / counted,
+        (double) correct / counted,
         confusion,
         DoubleStream.of(areas.areas()).boxed().toList());
   }

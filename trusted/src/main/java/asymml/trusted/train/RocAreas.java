@@ -1,5 +1,6 @@
 package asymml.trusted.train;
 
+import asymml.kernels.SoftmaxCrossEntropy;
 import asymml.kernels.Tensor;
 import java.util.Arrays;
 
@@ -24,13 +25,16 @@ final class RocAreas {
   /// Adds a batch.
   ///
   /// @param logits `[n, classes]`
-  /// @param batch n true classes
+  /// @param batch n true classes, or [SoftmaxCrossEntropy#NO_LABEL]
   void add(Tensor logits, int[] batch) {
     if (labels.length == 0) {
       return;
     }
     int classes = probabilities.length;
     for (int i = 0; i < batch.length; i++) {
+      if (batch[i] == SoftmaxCrossEntropy.NO_LABEL) {
+        continue;
+      }
       double largest = Double.NEGATIVE_INFINITY;
       for (int c = 0; c < classes; c++) {
         largest = Math.max(largest, logits.get((long) i * classes + c));

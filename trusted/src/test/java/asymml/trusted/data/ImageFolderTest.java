@@ -118,7 +118,11 @@ class ImageFolderTest {
           heard.add(what + " " + done + " of " + total);
         });
     assertThat(heard)
-        .containsExactly("decoding training images 4 of 4", "decoding test images 2 of 2");
+        .containsExactly(
+            "checking training images 4 of 4",
+            "checking test images 2 of 2",
+            "decoding training images 4 of 4",
+            "decoding test images 2 of 2");
   }
 
   @Test
@@ -133,11 +137,24 @@ class ImageFolderTest {
     Path root = folder();
     byte[] jpeg = SampleFiles.jpeg(6, 4, 0xFF808080);
     SampleFiles.write(root, "train/dog/2.jpeg", Arrays.copyOf(jpeg, jpeg.length - 10));
-    SampleFiles.write(root, "train/dog/3.jpg", "no image".getBytes(US_ASCII));
+    SampleFiles.write(root, "train/dog/3.jpg", Arrays.copyOf(jpeg, jpeg.length - 9));
     assertRefused(
         root,
         "dog/2.jpeg is corrupt or truncated",
         "; replace it (1 more of these 5 images cannot be used either)");
+  }
+
+  @Test
+  void what_headers_tell_is_refused_before_anything_is_decoded() throws Exception {
+    Path root = folder();
+    byte[] jpeg = SampleFiles.jpeg(6, 4, 0xFF808080);
+    SampleFiles.write(root, "train/dog/2.jpeg", Arrays.copyOf(jpeg, jpeg.length - 10));
+    SampleFiles.write(root, "train/dog/3.jpg", "no image".getBytes(US_ASCII));
+    SampleFiles.write(root, "train/dog/4.png", SampleFiles.png(7, 4, 0));
+    assertRefused(
+        root,
+        "dog/3.jpg is neither a JPEG nor a PNG file",
+        "remove it (1 more of these 6 images cannot be used either)");
     SampleFiles.write(root, "train/cat/1.png", new byte[0]);
     assertRefused(root, "cat/1.png is empty");
   }

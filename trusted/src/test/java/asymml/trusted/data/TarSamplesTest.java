@@ -7,6 +7,7 @@ import asymml.trusted.data.format.TarFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -206,6 +207,22 @@ class TarSamplesTest {
     assertThatThrownBy(() ->
             DataSets.open(shards.toString(), Decoding.DEFAULT.withLimits(few), SampleFiles.SILENT))
         .isInstanceOfSatisfying(DataException.class, e -> assertThat(e.isAboveLimit()).isTrue());
+  }
+
+  @Test
+  void packed_archives_are_refused_with_how_to_unpack_them() throws Exception {
+    for (String name : List.of("train-0.tar.gz", "pets.TGZ")) {
+      Path folder = Files.createDirectory(root.resolve("in-" + name));
+      Path packed = Files.write(folder.resolve(name), new byte[] {0x1F, (byte) 0x8B});
+      for (Path given : List.of(packed, folder)) {
+        assertThatThrownBy(() -> DataSets.open(given.toString(), SampleFiles.SILENT))
+            .isInstanceOf(DataException.class)
+            .hasMessage(
+                packed
+                    + " is a packed tar archive, whose images cannot be read in any order: unpack"
+                    + " it to a .tar file (gunzip) and give that");
+      }
+    }
   }
 
   @Test

@@ -7,9 +7,9 @@ import java.util.Map;
 /// A Parquet file, read in place (Apache Parquet format 2.11): flat columns and those in groups, in
 /// plain and dictionary encoding, packed by Snappy, gzip or not at all.
 ///
-/// The libraries that read Parquet do not fit here: parquet-java brings Hadoop, and Hardwood 1.0.1,
-/// which has no dependencies, waits for ever on some damaged files and has no access to single
-/// rows.
+/// The libraries that read Parquet do not fit here: parquet-java brings Hadoop. Hardwood 1.0.1,
+/// which has no dependencies, has no access to single rows, and in a trial with 1,338 damaged files
+/// reading one of them did not return.
 public final class ParquetFile {
   private final FileBytes file;
   private final ParquetFooter footer;
