@@ -127,8 +127,7 @@ final class ImageParts implements AutoCloseable {
       long[][] sums = surveys.map(ImageSurvey::sums).treeReduce(ImageSurvey::add);
       String digest = ImageSet.digest(shape, classes, identities(surveys, numbers));
       int size = Arrays.stream(numbers).mapToInt(own -> own.length).sum();
-      return new ImageParts(
-          parts, surveys, ImageSet.elsewhere(shape, classes, size, digest), sums);
+      return new ImageParts(parts, surveys, ImageSet.elsewhere(shape, classes, size, digest), sums);
     } catch (RuntimeException | DataException e) {
       throw e;
     } catch (Exception e) {
