@@ -33,6 +33,7 @@ module asymml.trusted {
       asymml.session,
       asymml.study;
   exports asymml.trusted.draw to
+      asymml.session,
       asymml.study;
   exports asymml.trusted.inference to
       asymml.session;
@@ -52,6 +53,8 @@ module asymml.trusted {
       asymml.report,
       asymml.session,
       asymml.study;
+  exports asymml.trusted.stage to
+      asymml.session;
   exports asymml.trusted.split to
       asymml.session,
       asymml.study;

@@ -138,6 +138,17 @@ public final class DoubleSum {
     }
   }
 
+  /// Copies a part of the sum.
+  ///
+  /// @param from the first value
+  /// @param out takes the values
+  /// @param at where the first one goes
+  /// @param count how many
+  /// @throws IndexOutOfBoundsException if sum or array have no such part
+  public void copyTo(int from, double[] out, int at, int count) {
+    System.arraycopy(values, from, out, at, count);
+  }
+
   /// Starts again at zero.
   public void clear() {
     Arrays.fill(values, 0);

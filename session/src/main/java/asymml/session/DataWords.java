@@ -26,7 +26,7 @@ record DataWords(TrainConfig training, DataSet data, int copies, int tested, int
         training,
         data,
         opened.train().size() - data.train().size() - aside,
-        data.test().sharedWith(data.train()),
+        data.test().isElsewhere() ? 0 : data.test().sharedWith(data.train()),
         validation == null ? 0 : validation.sharedWith(data.train()));
   }
 

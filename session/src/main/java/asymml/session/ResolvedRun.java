@@ -131,7 +131,10 @@ public final class ResolvedRun {
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }
-    return spec.training().privacy().accounted() ? data.withTrain(data.train().distinct()) : data;
+    // Whoever describes images that lie elsewhere has compared them.
+    return spec.training().privacy().accounted() && !data.train().isElsewhere()
+        ? data.withTrain(data.train().distinct())
+        : data;
   }
 
   private static Graph graph(TrainConfig config, DataSet data) {

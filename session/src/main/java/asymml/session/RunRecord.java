@@ -10,6 +10,7 @@ import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.Provenance;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -63,6 +64,18 @@ public final class RunRecord {
       throw new UncheckedIOException("cannot read build.properties", e);
     }
     return build.getProperty("version");
+  }
+
+  /// What a run that is resumed has released.
+  ///
+  /// @throws TrainingException if nobody knows
+  static Ledger earlierLedger(RunLayout layout) throws IOException, TrainingException {
+    if (!Files.exists(layout.ledger())) {
+      throw new TrainingException(
+          "%s cannot be resumed: without its ledger.json nobody knows what it has released; start anew in another directory"
+              .formatted(layout.directory()));
+    }
+    return LedgerFile.read(layout);
   }
 
   /// What a run has cost so far, by the tight accountant.

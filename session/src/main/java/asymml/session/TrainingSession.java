@@ -5,16 +5,15 @@ import asymml.kernels.Kernels;
 import asymml.model.Initializer;
 import asymml.privacy.Ledger;
 import asymml.trusted.data.DataException;
-import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunDirectory;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.split.Workers;
+import asymml.trusted.train.GradientStage;
 import asymml.trusted.train.InitialValues;
 import asymml.trusted.train.Trainer;
 import asymml.trusted.train.TrainingException;
 import asymml.wire.ProtocolException;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.ZoneId;
@@ -37,6 +36,7 @@ public final class TrainingSession implements AutoCloseable {
   private List<String> arguments = List.of();
   private String protection = RunRecord.NOT_PROTECTED;
   private InitialValues initial;
+  private @Nullable GradientStage stage;
 
   private TrainingSession(ResolvedRun run, RunDirectory directory, boolean resumed) {
     this.run = run;
@@ -187,6 +187,15 @@ public final class TrainingSession implements AutoCloseable {
     return this;
   }
 
+  /// Who computes the sums of gradients in place of this process and its workers.
+  ///
+  /// @param stage has the images: [asymml.trusted.data.ImageSet#elsewhere] for this process
+  /// @return this session
+  public TrainingSession stage(GradientStage stage) {
+    this.stage = stage;
+    return this;
+  }
+
   /// What `run.json` says of how the run was started.
   ///
   /// @param arguments of the calling program
@@ -267,33 +276,26 @@ public final class TrainingSession implements AutoCloseable {
   }
 
   private Trainer.Outcome trainWithWorkers(RunRecord record) throws IOException, TrainingException {
-    if (!run.needsWorker()) {
+    if (stage != null || !run.needsWorker()) {
       listener.workersConnected(List.of(), layout());
       boolean accounted = run.spec().training().privacy().accounted();
-      return train(record, trainer(null, resumed && accounted ? earlierLedger() : null));
+      return train(
+          record, trainer(null, resumed && accounted ? RunRecord.earlierLedger(layout()) : null));
     }
-    Ledger earlier = resumed ? earlierLedger() : null;
+    Ledger earlier = resumed ? RunRecord.earlierLedger(layout()) : null;
     try (WorkerPool workers = WorkerPool.open(run.spec(), layout())) {
       listener.workersConnected(workers.describe(), layout());
       return train(record, trainer(workers.parties(), earlier));
     }
   }
 
-  private Ledger earlierLedger() throws IOException, TrainingException {
-    if (!Files.exists(layout().ledger())) {
-      throw new TrainingException(
-          "%s cannot be resumed: without its ledger.json nobody knows what it has released; start"
-                  .formatted(layout().directory())
-              + " anew in another directory");
-    }
-    return LedgerFile.read(layout());
-  }
-
   private Trainer trainer(@Nullable Workers workers, @Nullable Ledger earlier)
       throws ProtocolException {
     try {
-      return new Trainer(
-          run.spec().training(), run.data(), run.publicImages(), workers, earlier, initial);
+      return stage != null
+          ? Trainer.onCluster(run.spec().training(), run.data(), stage, earlier, initial)
+          : new Trainer(
+              run.spec().training(), run.data(), run.publicImages(), workers, earlier, initial);
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }

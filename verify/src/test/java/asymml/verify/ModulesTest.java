@@ -83,7 +83,8 @@ class ModulesTest {
         "study",
         "report",
         "serve",
-        "cli"
+        "cli",
+        "spark"
       })
   void the_command_builds_without_jars_of_tests(String module) throws IOException {
     String pom = Files.readString(Path.of("").toAbsolutePath().resolveSibling(module + "/pom.xml"));

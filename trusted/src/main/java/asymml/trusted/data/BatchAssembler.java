@@ -97,7 +97,7 @@ final class BatchAssembler {
         target.examples(n, 1).fill(0);
         continue;
       }
-      SplitMix64 random = SplitMix64.of(seed, indices[n]);
+      SplitMix64 random = SplitMix64.of(seed, images.number(indices[n]));
       int padding = augmentation.cropPadding();
       int down = random.nextInt(2 * padding + 1) - padding;
       int right = random.nextInt(2 * padding + 1) - padding;

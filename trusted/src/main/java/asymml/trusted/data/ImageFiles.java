@@ -98,6 +98,22 @@ public final class ImageFiles {
     }
   }
 
+  /// The shape of an image.
+  ///
+  /// @param name how to call it in errors
+  /// @param content the bytes of a JPEG or PNG file
+  /// @param decoding of it
+  /// @return what it is decoded to, scaled where `decoding` says so; 1 channel if it is gray, else
+  ///   3
+  /// @throws DataException if they are corrupt, no image, or one beyond the limits
+  public static Shape shape(String name, byte[] content, Decoding decoding) throws DataException {
+    try (ImageDecoder decoder = new ImageDecoder(decoding.limits(), decoding.window())) {
+      Shape stored = decoder.decode(name, content).shape();
+      int size = decoding.imageSize();
+      return decoding.scales() ? new Shape(size, size, stored.channels()) : stored;
+    }
+  }
+
   private static DataLimits limits(Shape expected, Decoding decoding) {
     return new DataLimits(Math.max(decoding.limits().imagePixels(), expected.pixels()));
   }

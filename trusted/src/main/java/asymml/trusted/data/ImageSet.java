@@ -8,6 +8,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
@@ -25,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 /// The decoded images of one split with their labels: PRIVATE. Pixels are unsigned bytes `[H, W,
 /// C]`, kept on the Java heap. Immutable, so any number of threads may read it.
 public final class ImageSet {
+  /// How many bytes of [#identities] an image has.
+  public static final int IDENTITY_BYTES = Integer.BYTES + 2 * Long.BYTES;
+
   /// Of so many images of a split one may be left out ([Decoding.OnBadImage#SKIP]): a disk that is
   /// gone, or files of another kind, are no damaged images.
   public static final int MOST_LEFT_OUT = 10;
@@ -43,9 +47,34 @@ public final class ImageSet {
   /// The group of each example; null if there are none.
   private final long @Nullable [] groups;
 
+  private final int size;
+
+  /// What identifies images that lie elsewhere; null where they are here.
+  private final @Nullable String elsewhere;
+
+  /// Each image's number in a set that this is a part of; null where it is its index.
+  private final int @Nullable [] numbers;
+
   /// Takes over the labels and decoded pixels; they must not be written to afterwards.
   ImageSet(Shape shape, List<String> classNames, int[] labels, Pixels pixels) {
-    this(shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray(), null);
+    this(
+        shape, classNames, labels, pixels, IntStream.range(0, labels.length).toArray(), null, null);
+  }
+
+  /// Images that lie elsewhere.
+  private ImageSet(Shape shape, List<String> classNames, int size, String digest) {
+    if (size < 1 || classNames.isEmpty()) {
+      throw new IllegalArgumentException("an image set has at least one image and one class");
+    }
+    this.shape = shape;
+    this.classNames = List.copyOf(classNames);
+    this.labels = new int[0];
+    this.pixels = new Pixels(0, shape);
+    this.rows = new int[0];
+    this.groups = null;
+    this.size = size;
+    this.elsewhere = digest;
+    this.numbers = null;
   }
 
   private ImageSet(
@@ -54,7 +83,8 @@ public final class ImageSet {
       int[] labels,
       Pixels pixels,
       int[] rows,
-      long @Nullable [] groups) {
+      long @Nullable [] groups,
+      int @Nullable [] numbers) {
     if (labels.length == 0 || classNames.isEmpty()) {
       throw new IllegalArgumentException("an image set has at least one image and one class");
     }
@@ -67,6 +97,9 @@ public final class ImageSet {
     this.pixels = pixels;
     this.rows = rows;
     this.groups = groups;
+    this.size = labels.length;
+    this.elsewhere = null;
+    this.numbers = numbers;
   }
 
   /// These images with groups; takes over the array.
@@ -75,7 +108,7 @@ public final class ImageSet {
       throw new IllegalArgumentException(
           groups.length + " groups are not those of " + labels.length + " images");
     }
-    return new ImageSet(shape, classNames, labels, pixels, rows, groups);
+    return new ImageSet(shape, classNames, labels, pixels, rows, groups, numbers);
   }
 
   /// What images have in common, such as a patient: images of one group belong into one split. The
@@ -84,6 +117,50 @@ public final class ImageSet {
   /// @return a number for each image, equal for those of one group; null if there are no groups
   public long @Nullable [] groups() {
     return groups == null ? null : groups.clone();
+  }
+
+  /// What is known of images that lie elsewhere and are never read here, as those on a cluster.
+  /// Whoever describes them has looked for images that are there twice, or in two splits.
+  ///
+  /// @param shape of every image
+  /// @param classNames the classes in the order of their labels
+  /// @param size how many there are, at least 1
+  /// @param digest what identifies them in a run's records, 64 hexadecimal digits
+  /// @return a set that has neither pixels nor labels: methods that need them throw
+  ///   [IllegalStateException]
+  public static ImageSet elsewhere(Shape shape, List<String> classNames, int size, String digest) {
+    return new ImageSet(shape, classNames, size, digest);
+  }
+
+  /// The same images as a part of a larger set.
+  ///
+  /// @param numbers each image's number in the larger set, which its augmentation follows from;
+  ///   copied
+  /// @return a view of these pixels
+  /// @throws IllegalArgumentException if there is another count of them
+  public ImageSet numbered(int[] numbers) {
+    if (numbers.length != size()) {
+      throw new IllegalArgumentException(numbers.length + " numbers for " + this);
+    }
+    return new ImageSet(shape, classNames, labels, pixels, rows, groups, numbers.clone());
+  }
+
+  /// What an image's augmentation follows from.
+  int number(int index) {
+    return numbers == null ? index : numbers[index];
+  }
+
+  /// Whether these are [#elsewhere].
+  ///
+  /// @return true if pixels and labels cannot be read
+  public boolean isElsewhere() {
+    return elsewhere != null;
+  }
+
+  private void requireHere() {
+    if (elsewhere != null) {
+      throw new IllegalStateException("the images lie elsewhere: " + this);
+    }
   }
 
   /// An image set made in memory.
@@ -118,7 +195,7 @@ public final class ImageSet {
   ///
   /// @return at least 1
   public int size() {
-    return labels.length;
+    return size;
   }
 
   /// The classes in the order of their labels.
@@ -133,6 +210,7 @@ public final class ImageSet {
   /// @param index from 0 to [#size] - 1
   /// @return its label, an index into [#classNames]
   public int label(int index) {
+    requireHere();
     return labels[index];
   }
 
@@ -154,6 +232,7 @@ public final class ImageSet {
   /// @param destination takes unsigned bytes `[H, W, C]` at its start
   /// @throws ImageLostException if it is read from a file that cannot be decoded any more
   public void pixels(int index, byte[] destination) {
+    requireHere();
     pixels.get(rows[index], destination);
   }
 
@@ -238,6 +317,7 @@ public final class ImageSet {
     if (limit < 1) {
       throw new IllegalArgumentException("a subset has at least one image: " + limit);
     }
+    requireHere();
     if (limit >= size()) {
       return this;
     }
@@ -256,7 +336,8 @@ public final class ImageSet {
         Arrays.stream(chosen).map(i -> labels[i]).toArray(),
         pixels,
         Arrays.stream(chosen).map(i -> rows[i]).toArray(),
-        groups == null ? null : Arrays.stream(chosen).mapToLong(i -> groups[i]).toArray());
+        groups == null ? null : Arrays.stream(chosen).mapToLong(i -> groups[i]).toArray(),
+        null);
   }
 
   /// Each image once: of those with the same pixels the first, whatever their labels and files. An
@@ -264,6 +345,7 @@ public final class ImageSet {
   ///
   /// @return this set if no image is there twice, else a view of its pixels
   public ImageSet distinct() {
+    requireHere();
     Set<Fingerprint> seen = new HashSet<>();
     int[] chosen = IntStream.range(0, size()).filter(i -> seen.add(fingerprint(i))).toArray();
     return chosen.length == size() ? this : view(chosen);
@@ -274,6 +356,32 @@ public final class ImageSet {
   ///
   /// @return 64 hexadecimal digits
   public String digest() {
+    if (elsewhere != null) {
+      return elsewhere;
+    }
+    return digest(shape, classNames, identities());
+  }
+
+  /// What identifies each image: its label, and a hash of its pixels. PRIVATE.
+  ///
+  /// @return `[N, IDENTITY_BYTES]`, of which the first four are the label
+  public byte[] identities() {
+    requireHere();
+    ByteBuffer identities = ByteBuffer.allocate(Math.multiplyExact(size(), IDENTITY_BYTES));
+    for (int i = 0; i < size(); i++) {
+      Fingerprint image = fingerprint(i);
+      identities.putInt(labels[i]).putLong(image.high()).putLong(image.low());
+    }
+    return identities.array();
+  }
+
+  /// The [#digest()] of a set of which this is known.
+  ///
+  /// @param shape of every image
+  /// @param classNames in the order of their labels
+  /// @param identities as [#identities()] gives them
+  /// @return 64 hexadecimal digits
+  public static String digest(Shape shape, List<String> classNames, byte[] identities) {
     MessageDigest sha256 = Pixels.sha256();
     try (DataOutputStream out =
         new DataOutputStream(new DigestOutputStream(OutputStream.nullOutputStream(), sha256))) {
@@ -286,13 +394,8 @@ public final class ImageSet {
         out.writeInt(utf8.length);
         out.write(utf8);
       }
-      out.writeInt(size());
-      for (int i = 0; i < size(); i++) {
-        Fingerprint image = fingerprint(i);
-        out.writeInt(labels[i]);
-        out.writeLong(image.high());
-        out.writeLong(image.low());
-      }
+      out.writeInt(identities.length / IDENTITY_BYTES);
+      out.write(identities);
     } catch (IOException e) {
       throw new UncheckedIOException("a digest writes to memory only", e);
     }
@@ -307,6 +410,7 @@ public final class ImageSet {
   /// @param others the sets that may have them
   /// @return from 0 to [#size]
   public int sharedWith(ImageSet... others) {
+    requireHere();
     Map<Fingerprint, Integer> missing = new HashMap<>();
     for (int i = 0; i < size(); i++) {
       missing.merge(fingerprint(i), 1, Integer::sum);
@@ -322,6 +426,7 @@ public final class ImageSet {
   }
 
   private Fingerprint fingerprint(int index) {
+    requireHere();
     return pixels.fingerprint(rows[index]);
   }
 

@@ -38,24 +38,41 @@ public record Normalization(float[] mean, float[] standardDeviation) {
   /// @return its mean and population standard deviation per channel; a constant channel, which has
   ///   nothing to scale, gets the standard deviation 1
   public static Normalization of(ImageSet images) {
+    return of(sums(images), (long) images.size() * images.shape().pixels());
+  }
+
+  /// What the statistics follow from; those of the parts of a set add up to that of the set.
+  /// Statistics of private data.
+  ///
+  /// @param images any
+  /// @return `[channels, 2]`, the sum of all values and that of their squares
+  public static long[][] sums(ImageSet images) {
     int channels = images.shape().channels();
     // Whole numbers: the result does not depend on the order of the images.
-    long[] sum = new long[channels];
-    long[] squares = new long[channels];
+    long[][] sums = new long[channels][2];
     for (int i = 0; i < images.size(); i++) {
       Pixels.Sums image = images.sums(i);
       for (int c = 0; c < channels; c++) {
-        sum[c] += image.values()[c];
-        squares[c] += image.squares()[c];
+        sums[c][0] += image.values()[c];
+        sums[c][1] += image.squares()[c];
       }
     }
+    return sums;
+  }
+
+  /// The statistics of images with such sums.
+  ///
+  /// @param sums `[channels, 2]`, see [#sums]
+  /// @param count values of each channel, at least 1
+  /// @return as of [#of(ImageSet)]
+  public static Normalization of(long[][] sums, long count) {
+    int channels = sums.length;
     float[] mean = new float[channels];
     float[] deviation = new float[channels];
-    double count = (double) images.size() * images.shape().pixels();
     for (int c = 0; c < channels; c++) {
-      double m = sum[c] / (WHITE * count);
+      double m = sums[c][0] / (WHITE * count);
       // Bytes that vary at all have a deviation far above this; below is rounding.
-      double variance = squares[c] / (WHITE * WHITE * count) - m * m;
+      double variance = sums[c][1] / (WHITE * WHITE * count) - m * m;
       mean[c] = (float) m;
       deviation[c] = variance > 1e-12 ? (float) Math.sqrt(variance) : 1f;
     }

@@ -91,13 +91,49 @@ public final class JointClip {
   /// @param noise adds it
   /// @param expected B, the expected number of examples: how many were drawn is private
   public void finish(Release release, SumNoise noise, double expected) {
-    List<Tensor> gradients = rows.parameters().stream().map(parameters::gradient).toList();
     for (String name : rows.parameters()) {
       rows.read(sum, name, parameters.gradient(name));
     }
     sum.clear();
-    noise.add(
-        release, rows.rounding() + GradientBlocks.overAll(slots), gradients.toArray(Tensor[]::new));
+    release(parameters, rows.parameters(), release, noise, rows.rounding(), slots, expected);
+  }
+
+  /// The sum so far of the clipped gradients by a parameter. PRIVATE: it has no noise.
+  ///
+  /// @param parameter its name
+  /// @param out takes its values
+  /// @param at where the first one goes
+  public void read(String parameter, double[] out, int at) {
+    rows.read(sum, parameter, out, at);
+  }
+
+  /// By how much one example can change the sums beyond the norm 1, before they are rounded to
+  /// float32.
+  ///
+  /// @return at least 0
+  public double rounding() {
+    return rows.rounding();
+  }
+
+  /// The same as [#finish] for a sum that was formed elsewhere.
+  ///
+  /// @param parameters whose gradients hold the sum, each value rounded to float32 once
+  /// @param names of all trained parameters
+  /// @param release the Gaussian mechanism on the sum, for a norm of 1
+  /// @param noise adds it
+  /// @param rounding of [#rounding]
+  /// @param slots places of the logical batch
+  /// @param expected B, the expected number of examples: how many were drawn is private
+  public static void release(
+      Parameters parameters,
+      List<String> names,
+      Release release,
+      SumNoise noise,
+      double rounding,
+      int slots,
+      double expected) {
+    List<Tensor> gradients = names.stream().map(parameters::gradient).toList();
+    noise.add(release, rounding + GradientBlocks.overAll(slots), gradients.toArray(Tensor[]::new));
     for (Tensor gradient : gradients) {
       Elementwise.scale((float) (1 / expected), gradient);
     }

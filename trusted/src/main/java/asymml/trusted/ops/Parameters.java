@@ -7,6 +7,8 @@ import asymml.model.Graph;
 import asymml.model.Initializer;
 import asymml.model.Parameter;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -99,6 +101,44 @@ public final class Parameters implements AutoCloseable {
   /// @throws IllegalStateException if a worker has them alone
   public Tensor value(String name) {
     return isHeld(name) ? heldValues.get(name) : find(values, name);
+  }
+
+  /// How many values all parameters have.
+  ///
+  /// @return their number
+  public int size() {
+    return Math.toIntExact(all.stream().mapToLong(Parameter::size).sum());
+  }
+
+  /// All values, parameter after parameter in graph order.
+  ///
+  /// @return a copy
+  public float[] copy() {
+    float[] copy = new float[size()];
+    int at = 0;
+    for (Parameter p : all) {
+      int count = Math.toIntExact(p.size());
+      MemorySegment.copy(value(p.name()).segment(), ValueLayout.JAVA_FLOAT, 0, copy, at, count);
+      at += count;
+    }
+    return copy;
+  }
+
+  /// Takes over all values.
+  ///
+  /// @param values as [#copy] gives them
+  /// @throws IllegalArgumentException if there is another number of them
+  public void set(float[] values) {
+    if (values.length != size()) {
+      throw new IllegalArgumentException(values.length + " values for " + size() + " parameters");
+    }
+    int at = 0;
+    for (Parameter p : all) {
+      int count = Math.toIntExact(p.size());
+      MemorySegment.copy(values, at, value(p.name()).segment(), ValueLayout.JAVA_FLOAT, 0, count);
+      at += count;
+    }
+    changed();
   }
 
   /// What a layer computes with: a parameter's values, or what they are after standardisation.

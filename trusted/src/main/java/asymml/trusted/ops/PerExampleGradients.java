@@ -277,6 +277,17 @@ public final class PerExampleGradients implements AutoCloseable {
     sum.copyTo(part(parameter).offset, out);
   }
 
+  /// The part of a sum that belongs to a parameter, as it is.
+  ///
+  /// @param sum of [#newSum]
+  /// @param parameter its name
+  /// @param out takes its values
+  /// @param at where the first one goes
+  void read(DoubleSum sum, String parameter, double[] out, int at) {
+    Part part = part(parameter);
+    sum.copyTo(part.offset, out, at, Math.toIntExact(Tensor.sizeOf(part.shape)));
+  }
+
   /// The parameters that have a part, in their order.
   ///
   /// @return their names

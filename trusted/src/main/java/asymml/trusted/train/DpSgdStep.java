@@ -1,17 +1,15 @@
 package asymml.trusted.train;
 
-import asymml.kernels.Elementwise;
 import asymml.kernels.SoftmaxCrossEntropy;
-import asymml.kernels.Tensor;
 import asymml.privacy.Release;
 import asymml.trusted.boundary.NullExamples;
 import asymml.trusted.boundary.SumNoise;
 import asymml.trusted.data.Batch;
 import asymml.trusted.data.BatchLoader;
 import asymml.trusted.network.Network;
+import asymml.trusted.ops.CountedPlaces;
 import asymml.trusted.ops.JointClip;
 import asymml.wire.ProtocolException;
-import java.util.Arrays;
 
 /// One step of DP-SGD: a logical batch in physical ones, whose clipped gradients are summed, noised
 /// once and divided by the expected number of examples.
@@ -58,7 +56,7 @@ record DpSgdStep(
     clip.begin();
     for (int i = 0; i < batches; i++) {
       Batch batch = loader.next();
-      Places places = new Places(batch.labels(), clip.views());
+      CountedPlaces places = new CountedPlaces(batch.labels(), clip.views());
       hooks.begin(places, i == 0);
       network.load(batch.images());
       if (i == 0) {
@@ -69,7 +67,7 @@ record DpSgdStep(
       places.dropUnlessFinite(network.logits());
       SoftmaxCrossEntropy.Result result =
           SoftmaxCrossEntropy.evaluate(
-              network.logits(), places.labels, terms, clip.views(), network.logitsGradient());
+              network.logits(), places.labels(), terms, clip.views(), network.logitsGradient());
       network.backward();
       clip.add(places);
       loss += result.lossSum();
@@ -80,37 +78,5 @@ record DpSgdStep(
     clip.finish(release, noise, expected);
     int views = clip.views();
     return new SoftmaxCrossEntropy.Result(loss / views, examples / views, correct / views);
-  }
-
-  /// The labels of the examples that count, in each of their places. Those with values that are not
-  /// finite count as null examples: that the run goes on is no information about them.
-  private static final class Places implements NullExamples {
-    private final int[] labels;
-    private final int views;
-
-    Places(int[] labels, int views) {
-      this.labels = labels.clone();
-      this.views = views;
-    }
-
-    @Override
-    public boolean isNull(int place) {
-      return labels[place] == SoftmaxCrossEntropy.NO_LABEL;
-    }
-
-    @Override
-    public boolean drop(int place) {
-      int first = place - place % views;
-      Arrays.fill(labels, first, first + views, SoftmaxCrossEntropy.NO_LABEL);
-      return true;
-    }
-
-    void dropUnlessFinite(Tensor logits) {
-      for (int i = 0; i < labels.length; i++) {
-        if (!Elementwise.allFinite(logits.examples(i, 1))) {
-          drop(i);
-        }
-      }
-    }
   }
 }

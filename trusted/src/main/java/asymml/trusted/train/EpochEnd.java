@@ -1,5 +1,7 @@
 package asymml.trusted.train;
 
+import asymml.trusted.data.ImageSet;
+import asymml.trusted.data.Normalization;
 import asymml.trusted.run.EpochMetrics;
 import asymml.trusted.train.Checkpoint.Position;
 import java.io.IOException;
@@ -11,23 +13,34 @@ import java.nio.file.StandardCopyOption;
 /// between repeats the epoch, or if it is accounted for the evaluation, and replaces its line.
 ///
 /// @param run what is computed
-/// @param evaluator of the network under training
+/// @param scorer of the network under training
 /// @param checkpoint of the run
 /// @param log of metrics and events
 /// @param listener hears how it goes
 record EpochEnd(
-    RunPlan run,
-    Evaluator evaluator,
-    RunCheckpoint checkpoint,
-    EpochLog log,
-    TrainListener listener) {
+    RunPlan run, Scorer scorer, RunCheckpoint checkpoint, EpochLog log, TrainListener listener) {
+  /// Evaluates the network under training.
+  interface Scorer {
+    GradientStage.Score score(
+        ImageSet images, Normalization normalization, Evaluator.Progress progress)
+        throws IOException, TrainingException;
+
+    /// Evaluates it here.
+    static Scorer of(Evaluator evaluator) {
+      return (images, normalization, progress) -> {
+        Evaluator.Score score = evaluator.score(images, normalization, progress);
+        return new GradientStage.Score(score.loss(), score.accuracy());
+      };
+    }
+  }
+
   /// Ends an epoch.
   ///
   /// @param position after its last step
   /// @return the position before the next epoch
   Position finish(Position position) throws IOException, TrainingException {
     EpochTotals totals = position.totals();
-    Evaluator.Score score = score(position);
+    GradientStage.Score score = score(position);
     int leftOut = run.data().leftOut().size();
     boolean validated = run.data().validation() != null;
     Position next = new Position(position.epoch() + 1, position.step(), EpochTotals.ZERO);
@@ -68,7 +81,7 @@ record EpochEnd(
 
   /// In a run that is accounted for the epoch's steps are spent, and a kill must not lose them:
   /// they are saved first, and taken back if it turns out that training has diverged.
-  private Evaluator.Score score(Position position) throws IOException, TrainingException {
+  private GradientStage.Score score(Position position) throws IOException, TrainingException {
     if (!run.config().privacy().accounted()) {
       return score(position.step() - 1);
     }
@@ -86,9 +99,9 @@ record EpochEnd(
     }
   }
 
-  private Evaluator.Score score(long lastStep) throws TrainingException {
+  private GradientStage.Score score(long lastStep) throws IOException, TrainingException {
     try {
-      return evaluator.score(run.data().heldOut(), run.normalization(), listener::evaluated);
+      return scorer.score(run.data().heldOut(), run.normalization(), listener::evaluated);
     } catch (TrainingException e) {
       throw Divergence.at(
           lastStep,

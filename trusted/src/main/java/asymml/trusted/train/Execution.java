@@ -13,7 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /// Where the steps of a run are computed, and what they release.
-sealed interface Execution extends AutoCloseable permits TrustedExecution, AccountedExecution {
+sealed interface Execution extends AutoCloseable
+    permits TrustedExecution, AccountedExecution, StageExecution {
   /// Computes the parameters' gradients of a step.
   ///
   /// @param loader gives its batch, or its physical batches

@@ -35,7 +35,8 @@ public final class Trainer implements AutoCloseable {
   private final Execution execution;
   private final @Nullable WeightAverage average;
   private final @Nullable FeatureCache features;
-  private final Evaluator evaluator;
+  private final EpochEnd.Scorer scorer;
+  private final @Nullable Evaluator evaluation;
   private final Closer owned = new Closer();
 
   /// How a call of [#run] ended.
@@ -109,6 +110,40 @@ public final class Trainer implements AutoCloseable {
       @Nullable Ledger earlier,
       InitialValues initial)
       throws ProtocolException {
+    this(config, data, publicImages, workers, null, earlier, initial);
+  }
+
+  /// Plans a run whose gradients are computed by a cluster.
+  ///
+  /// @param config what to compute
+  /// @param data what is known of the images
+  /// @param stage computes the sums of gradients
+  /// @param earlier the ledger of the run that is to be resumed, null for a new one
+  /// @param initial parameters of the first step; they must not depend on private images of a run
+  ///   that is accounted for
+  /// @return the planned run, which the caller closes
+  /// @throws IllegalArgumentException if model, plan and images do not fit together, or the run
+  ///   cannot be computed in parts or not be accounted for
+  /// @throws ProtocolException never: there is no worker here
+  public static Trainer onCluster(
+      TrainConfig config,
+      DataSet data,
+      GradientStage stage,
+      @Nullable Ledger earlier,
+      InitialValues initial)
+      throws ProtocolException {
+    return new Trainer(config, data, null, null, stage, earlier, initial);
+  }
+
+  private Trainer(
+      TrainConfig config,
+      DataSet data,
+      @Nullable ImageSet publicImages,
+      @Nullable Workers workers,
+      @Nullable GradientStage stage,
+      @Nullable Ledger earlier,
+      InitialValues initial)
+      throws ProtocolException {
     this.initial = initial;
     if (workers != null && !workers.compute()) {
       throw new IllegalArgumentException(
@@ -128,28 +163,38 @@ public final class Trainer implements AutoCloseable {
       }
       execution =
           opened.own(
-              workers == null
-                  ? alone(earlier)
-                  : new SplitExecution(
-                      run, parameters, Optional.ofNullable(publicImages), workers, earlier));
+              stage != null
+                  ? new StageExecution(run, parameters, stage, earlier)
+                  : workers == null
+                      ? alone(earlier)
+                      : new SplitExecution(
+                          run, parameters, Optional.ofNullable(publicImages), workers, earlier));
       average = average(config, initial.initializer());
       if (average != null) {
         opened.own(average);
         owned.own(average);
       }
-      evaluator =
-          new Evaluator(
-              run.graph(),
-              average == null ? parameters : average.values(),
-              run.physicalBatch(),
-              true);
-      features = FeatureCache.of(run.graph(), run.data().train(), run.normalization()).orElse(null);
+      Parameters tested = average == null ? parameters : average.values();
+      if (stage == null) {
+        Evaluator evaluator = new Evaluator(run.graph(), tested, run.physicalBatch(), true);
+        // It has planned nothing yet, so that nothing is lost if the rest fails.
+        evaluation = evaluator;
+        scorer = EpochEnd.Scorer.of(evaluator);
+        features =
+            FeatureCache.of(run.graph(), run.data().train(), run.normalization()).orElse(null);
+      } else {
+        scorer = (_, _, _) -> stage.score(tested.copy());
+        evaluation = null;
+        features = null;
+      }
       if (features != null) {
         owned.own(features);
       }
       owned.own(parameters);
       owned.own(execution);
-      owned.own(evaluator);
+      if (evaluation != null) {
+        owned.own(evaluation);
+      }
       opened.release();
     }
   }
@@ -251,7 +296,7 @@ public final class Trainer implements AutoCloseable {
         new RunCheckpoint(layout, identity(), parameters, average, execution);
     Position start = resume ? resumed(layout, checkpoint, listener) : begun(layout, checkpoint);
     try (EpochLog log = EpochLog.open(layout, Clock.systemUTC(), resume)) {
-      EpochEnd epochEnd = new EpochEnd(run, evaluator, checkpoint, log, listener);
+      EpochEnd epochEnd = new EpochEnd(run, scorer, checkpoint, log, listener);
       return new TrainingLoop(
               run,
               layout,

@@ -25,7 +25,12 @@ public final class TrainingException extends Exception {
     this.diverged = diverged;
   }
 
-  static TrainingException diverged(String message, @Nullable Throwable cause) {
+  /// Training that diverged.
+  ///
+  /// @param message one line: what is lost, and what to do
+  /// @param cause null if there is none
+  /// @return the exception
+  public static TrainingException diverged(String message, @Nullable Throwable cause) {
     return new TrainingException(message, cause, true);
   }
 

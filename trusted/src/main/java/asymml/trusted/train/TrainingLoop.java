@@ -28,6 +28,38 @@ final class TrainingLoop {
   /// @param stop asked after each step
   record Callbacks(TrainListener listener, EpochAnalysis analysis, BooleanSupplier stop) {}
 
+  /// The rest of an epoch's steps.
+  interface Steps extends AutoCloseable {
+    boolean hasNext();
+
+    /// Computes the parameters' gradients of the next step.
+    ///
+    /// @param step its number, from 0
+    SoftmaxCrossEntropy.Result gradients(long step) throws ProtocolException, TrainingException;
+
+    @Override
+    void close();
+  }
+
+  /// Steps on batches that are loaded here.
+  private record Loaded(BatchLoader loader, Execution execution) implements Steps {
+    @Override
+    public boolean hasNext() {
+      return loader.hasNext();
+    }
+
+    @Override
+    public SoftmaxCrossEntropy.Result gradients(long step)
+        throws ProtocolException, TrainingException {
+      return execution.gradients(loader, step);
+    }
+
+    @Override
+    public void close() {
+      loader.close();
+    }
+  }
+
   private final RunPlan run;
   private final RunLayout layout;
   private final Parameters parameters;
@@ -111,13 +143,13 @@ final class TrainingLoop {
     }
     callbacks.listener().epochStarted(epoch, batches, totals.batches());
     Cost before = execution.cost();
-    try (BatchLoader loader = loader(epoch, totals.batches())) {
-      while (loader.hasNext() && step < last && !(stopped() && totals.batches() > 0)) {
+    try (Steps steps = steps(epoch, totals.batches())) {
+      while (steps.hasNext() && step < last && !(stopped() && totals.batches() > 0)) {
         long began = System.nanoTime();
         execution.reserve(layout, step, Math.min(batches - totals.batches(), last - step));
         SoftmaxCrossEntropy.Result result;
         try {
-          result = step(loader, step);
+          result = step(steps, step);
         } catch (ProtocolException e) {
           keepSpentSteps(e, position(start, step, totals, before));
           throw e;
@@ -149,6 +181,12 @@ final class TrainingLoop {
     return new Position(start.epoch(), step, totals.withCost(start.totals().cost().plus(spent)));
   }
 
+  private Steps steps(int epoch, int done) {
+    return execution instanceof StageExecution stage
+        ? stage.steps(done, run.epochSeed(epoch))
+        : new Loaded(loader(epoch, done), execution);
+  }
+
   private BatchLoader loader(int epoch, int done) {
     Sampling.Poisson poisson = execution.poisson().orElse(null);
     int[] order =
@@ -169,9 +207,9 @@ final class TrainingLoop {
         features);
   }
 
-  private SoftmaxCrossEntropy.Result step(BatchLoader loader, long step)
+  private SoftmaxCrossEntropy.Result step(Steps steps, long step)
       throws ProtocolException, TrainingException {
-    SoftmaxCrossEntropy.Result result = execution.gradients(loader, step);
+    SoftmaxCrossEntropy.Result result = steps.gradients(step);
     TrainConfig.Optimizer optimizer = run.config().optimizer();
     float rate = schedule.at(step);
     switch (optimizer.algorithm()) {

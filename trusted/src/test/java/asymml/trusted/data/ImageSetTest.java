@@ -7,6 +7,7 @@ import asymml.model.Shape;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
 class ImageSetTest {
@@ -151,5 +152,67 @@ class ImageSetTest {
     assertThat(once.label(2)).isEqualTo(thrice.label(3));
     assertThat(SampleFiles.pixels(once, 3)).isEqualTo(SampleFiles.pixels(thrice, 5));
     assertThat(once.distinct()).isSameAs(once);
+  }
+
+  @Test
+  void the_digest_of_a_set_follows_from_what_identifies_its_images() {
+    ImageSet set = set(5, i -> i);
+    assertThat(set.identities()).hasSize(5 * ImageSet.IDENTITY_BYTES);
+    assertThat(ImageSet.digest(SHAPE, CLASSES, set.identities())).isEqualTo(set.digest());
+    assertThat(ImageSet.digest(SHAPE, CLASSES, set(5, i -> i + 1).identities()))
+        .isNotEqualTo(set.digest());
+  }
+
+  @Test
+  void images_that_lie_elsewhere_have_all_but_pixels_and_labels() {
+    String digest = set(7, i -> i).digest();
+    ImageSet elsewhere = ImageSet.elsewhere(SHAPE, CLASSES, 7, digest);
+    assertThat(elsewhere.isElsewhere()).isTrue();
+    assertThat(elsewhere.size()).isEqualTo(7);
+    assertThat(elsewhere.shape()).isEqualTo(SHAPE);
+    assertThat(elsewhere.classNames()).isEqualTo(CLASSES);
+    assertThat(elsewhere.digest()).isEqualTo(digest);
+    assertThat(elsewhere.readFromFiles()).isZero();
+    assertElsewhere(() -> elsewhere.label(0));
+    assertElsewhere(() -> elsewhere.pixels(0, new byte[2]));
+    assertElsewhere(() -> elsewhere.subset(3, 1));
+    assertElsewhere(elsewhere::distinct);
+    assertElsewhere(elsewhere::identities);
+    assertElsewhere(() -> elsewhere.sharedWith(elsewhere));
+    assertThat(set(7, i -> i).isElsewhere()).isFalse();
+    assertThatThrownBy(() -> ImageSet.elsewhere(SHAPE, CLASSES, 0, digest))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  private static void assertElsewhere(ThrowingCallable use) {
+    assertThatThrownBy(use)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageStartingWith("the images lie elsewhere");
+  }
+
+  @Test
+  void a_part_keeps_the_numbers_of_the_whole() {
+    ImageSet part = set(3, i -> i).numbered(new int[] {9, 0, 4});
+    assertThat(part.number(0)).isEqualTo(9);
+    assertThat(part.number(2)).isEqualTo(4);
+    assertThat(set(3, i -> i).number(2)).isEqualTo(2);
+    assertThat(SampleFiles.pixels(part, 1)).containsExactly(2, 3);
+    assertThat(part.digest()).isEqualTo(set(3, i -> i).digest());
+    assertThatThrownBy(() -> part.numbered(new int[2]))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith("2 numbers for");
+  }
+
+  @Test
+  void sums_over_parts_add_up_to_the_statistics_of_the_whole() {
+    ImageSet whole = set(100, i -> 7 * i);
+    long[][] sum = Normalization.sums(set(40, i -> 7 * i));
+    long[][] rest = Normalization.sums(set(60, i -> 7 * (i + 80)));
+    for (int level = 0; level < 2; level++) {
+      sum[0][level] += rest[0][level];
+    }
+    Normalization both = Normalization.of(sum, 200);
+    assertThat(both.mean()).isEqualTo(Normalization.of(whole).mean());
+    assertThat(both.standardDeviation()).isEqualTo(Normalization.of(whole).standardDeviation());
   }
 }

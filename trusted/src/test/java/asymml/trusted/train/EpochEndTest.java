@@ -77,7 +77,10 @@ class EpochEndTest {
       RunCheckpoint checkpoint =
           new RunCheckpoint(layout, run.identity(), parameters, null, execution);
       checkpoint.save(START);
-      use.of(new EpochEnd(run, evaluator, checkpoint, log, listener), checkpoint, parameters);
+      use.of(
+          new EpochEnd(run, EpochEnd.Scorer.of(evaluator), checkpoint, log, listener),
+          checkpoint,
+          parameters);
     }
   }
 
@@ -136,8 +139,8 @@ class EpochEndTest {
         (end, checkpoint, parameters) -> {
           assertThat(end.finish(TRAINED)).isEqualTo(new Position(2, 4, EpochTotals.ZERO));
           assertThat(checkpoint.read()).isEqualTo(new Position(2, 4, EpochTotals.ZERO));
-          Evaluator.Score test =
-              end.evaluator().score(DATA.test(), end.run().normalization(), (_, _) -> {});
+          GradientStage.Score test =
+              end.scorer().score(DATA.test(), end.run().normalization(), (_, _) -> {});
           assertThat(MetricsLog.readAll(layout.metrics()))
               .containsExactly(
                   new EpochMetrics(

@@ -1,0 +1,45 @@
+package asymml.spark;
+
+import asymml.privacy.Ledger;
+import asymml.session.SessionListener;
+import asymml.trusted.run.EpochMetrics;
+import java.io.PrintStream;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/// What is printed while a run trains.
+///
+/// @param out where
+record RunLines(PrintStream out) implements SessionListener {
+  @Override
+  public void forecast(Ledger ledger) {
+    say("ledger   of %s steps when all epochs are done".formatted(ledger.steps()));
+  }
+
+  @Override
+  public void stepsSkipped(long steps) {
+    say("resume   %s steps are spent and are not repeated".formatted(steps));
+  }
+
+  @Override
+  public void epochDone(EpochMetrics metrics) {
+    @Nullable Double accuracy = metrics.testAccuracy();
+    say(
+        "epoch %s: train loss %s; test loss %s, accuracy %s %%; %s images/s"
+            .formatted(
+                metrics.epoch(),
+                text("%.4f", metrics.trainLoss()),
+                text("%.4f", metrics.testLoss()),
+                text("%.1f", accuracy == null ? null : 100 * accuracy),
+                text("%.0f", metrics.imagesPerSecond())));
+  }
+
+  private void say(String line) {
+    out.println(line);
+    out.flush();
+  }
+
+  private static String text(String format, @Nullable Double value) {
+    return value == null ? "-" : String.format(Locale.ROOT, format, value);
+  }
+}

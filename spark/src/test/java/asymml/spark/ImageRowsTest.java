@@ -1,0 +1,182 @@
+package asymml.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import asymml.session.Settings;
+import asymml.session.TrainingSpec;
+import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataSet;
+import asymml.trusted.data.Decoding;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+import javax.imageio.ImageIO;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Where images come from.
+class ImageRowsTest {
+  private static SparkSession spark;
+
+  @TempDir private Path directory;
+
+  @BeforeAll
+  static void start() {
+    spark =
+        SparkSession.builder()
+            .master("local[2]")
+            .config("spark.ui.enabled", "false")
+            .config("spark.sql.shuffle.partitions", "2")
+            .getOrCreate();
+  }
+
+  @AfterAll
+  static void stop() {
+    spark.stop();
+  }
+
+  private static byte[] png(int rgb) throws Exception {
+    BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
+    for (int i = 0; i < 64; i++) {
+      image.setRGB(i % 8, i / 8, rgb + i);
+    }
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ImageIO.write(image, "png", out);
+    return out.toByteArray();
+  }
+
+  /// Eleven training and three test images, of classes whose paths sort otherwise than their names.
+  private static Map<String, byte[]> files() throws Exception {
+    Map<String, byte[]> files = new TreeMap<>();
+    for (int i = 0; i < 14; i++) {
+      String split = i < 11 ? "train" : "test";
+      files.put("%s/%s/%s.png".formatted(split, i % 2 == 0 ? "a" : "a-b", i), png(1000 * i));
+    }
+    return files;
+  }
+
+  private Path zip() throws Exception {
+    Path file = directory.resolve("images.zip");
+    try (OutputStream out = Files.newOutputStream(file);
+        ZipOutputStream zip = new ZipOutputStream(out)) {
+      for (Map.Entry<String, byte[]> entry : files().entrySet()) {
+        zip.putNextEntry(new ZipEntry(entry.getKey()));
+        zip.write(entry.getValue());
+      }
+    }
+    return file;
+  }
+
+  private Path folder() throws Exception {
+    for (Map.Entry<String, byte[]> entry : files().entrySet()) {
+      Path file = directory.resolve("images").resolve(entry.getKey());
+      Files.createDirectories(file.getParent());
+      Files.write(file, entry.getValue());
+    }
+    return directory.resolve("images");
+  }
+
+  private static ImageParts parts(Dataset<Row> rows, int limit) throws DataException {
+    return ImageParts.of(rows, limit, 1, Decoding.DEFAULT, null);
+  }
+
+  private static TrainingSpec spec(Path source) {
+    return new Settings(Map.of("data", source.toString())).spec();
+  }
+
+  @Test
+  void a_zip_file_has_the_images_of_one_process_in_their_order() throws Exception {
+    Path zip = zip();
+    DataSet one = spec(zip).data().open(1, (_, _, _) -> {});
+    for (int partitions : new int[] {1, 3}) {
+      ImageRows rows = new ImageRows(spark, zip.toString(), partitions);
+      try (ImageParts train = parts(rows.training(), Integer.MAX_VALUE);
+          ImageParts test = parts(rows.testing(), Integer.MAX_VALUE);
+          ImageParts five = parts(rows.training(), 5)) {
+        assertThat(train.set().digest()).isEqualTo(one.train().digest());
+        assertThat(test.set().digest()).isEqualTo(one.test().digest());
+        assertThat(five.set().digest()).isEqualTo(one.train().subset(5, 1).digest());
+        assertThat(train.normalization().mean()).isEqualTo(one.normalization().mean());
+        assertThat(train.copies()).isZero();
+        assertThat(test.sharedWith(train)).isZero();
+        assertThat(five.sharedWith(train)).isEqualTo(5);
+      }
+    }
+  }
+
+  @Test
+  void images_are_scaled_as_by_one_process() throws Exception {
+    Path zip = zip();
+    TrainingSpec scaled = new Settings(Map.of("data", zip.toString(), "image-size", "5")).spec();
+    DataSet one = scaled.data().open(1, (_, _, _) -> {});
+    ImageRows rows = new ImageRows(spark, zip.toString(), 2);
+    try (ImageParts train =
+        ImageParts.of(rows.training(), Integer.MAX_VALUE, 1, scaled.data().decoding(), null)) {
+      assertThat(train.set().shape().height()).isEqualTo(5);
+      assertThat(train.set().digest()).isEqualTo(one.train().digest());
+    }
+  }
+
+  @Test
+  void a_folder_and_parquet_files_have_all_images_once() throws Exception {
+    ImageRows folder = new ImageRows(spark, folder().toString(), 2);
+    try (ImageParts train = parts(folder.training(), Integer.MAX_VALUE)) {
+      assertThat(train.set().size()).isEqualTo(11);
+      assertThat(train.set().classNames()).containsExactly("a", "a-b");
+      assertThat(train.copies()).isZero();
+    }
+    List<Row> rows = new ArrayList<>();
+    for (int i = 0; i < 7; i++) {
+      rows.add(RowFactory.create(png(i * 500), Integer.toString(i % 3)));
+    }
+    JavaSparkContext context = new JavaSparkContext(spark.sparkContext());
+    Path tables = directory.resolve("tables");
+    spark
+        .createDataFrame(context.parallelize(rows, 2), ImageRows.SCHEMA)
+        .write()
+        .parquet(tables.resolve("train").toString());
+    try (ImageParts train =
+        parts(new ImageRows(spark, tables.toString(), 0).training(), Integer.MAX_VALUE)) {
+      assertThat(train.set().size()).isEqualTo(7);
+      assertThat(train.set().classNames()).containsExactly("0", "1", "2");
+    }
+  }
+
+  @Test
+  void an_image_that_cannot_be_decoded_is_named_in_a_line() throws Exception {
+    JavaSparkContext context = new JavaSparkContext(spark.sparkContext());
+    List<Row> rows =
+        List.of(RowFactory.create(png(3), "a"), RowFactory.create(new byte[] {1, 2}, "b"));
+    Dataset<Row> broken = spark.createDataFrame(context.parallelize(rows, 1), ImageRows.SCHEMA);
+    assertThatThrownBy(() -> parts(broken, Integer.MAX_VALUE))
+        .isInstanceOf(DataException.class)
+        .hasMessageStartingWith("image 1 ")
+        .hasMessageNotContaining("\n");
+  }
+
+  @Test
+  void what_is_no_source_is_refused_in_a_line() {
+    assertThatThrownBy(() -> new ImageRows(spark, "generated", 0).training())
+        .isInstanceOf(DataException.class)
+        .hasMessageStartingWith("Spark reads files");
+    assertThatThrownBy(() -> new ImageRows(spark, directory.toString(), 0).training())
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("has no train");
+  }
+}
