@@ -28,10 +28,10 @@ record RunLines(PrintStream out) implements SessionListener {
         "epoch %s: train loss %s; test loss %s, accuracy %s %%; %s images/s"
             .formatted(
                 metrics.epoch(),
-                text("%.4f", metrics.trainLoss()),
-                text("%.4f", metrics.testLoss()),
-                text("%.1f", accuracy == null ? null : 100 * accuracy),
-                text("%.0f", metrics.imagesPerSecond())));
+                text(4, metrics.trainLoss()),
+                text(4, metrics.testLoss()),
+                text(1, accuracy == null ? null : 100 * accuracy),
+                text(0, metrics.imagesPerSecond())));
   }
 
   private void say(String line) {
@@ -39,7 +39,7 @@ record RunLines(PrintStream out) implements SessionListener {
     out.flush();
   }
 
-  private static String text(String format, @Nullable Double value) {
-    return value == null ? "-" : String.format(Locale.ROOT, format, value);
+  private static String text(int digits, @Nullable Double value) {
+    return value == null ? "-" : String.format(Locale.ROOT, "%." + digits + "f", value);
   }
 }
