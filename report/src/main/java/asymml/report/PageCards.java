@@ -20,7 +20,10 @@ final class PageCards {
     if (run.epochs().isEmpty()) {
       card.text("figure", "–").text("unit", "no epoch is complete");
     } else {
-      EpochMetrics last = EpochMetrics.best(run.epochs()).orElse(run.epochs().getLast());
+      EpochMetrics last = run.epochs().getLast();
+      if (run.config().choosesBest()) {
+        last = EpochMetrics.best(run.epochs()).orElse(last);
+      }
       card.text("figure", Figures.percent(last.heldOutAccuracy()));
       card.text(
           "unit",

@@ -122,6 +122,9 @@ public final class StageMember implements AutoCloseable {
     private static final long serialVersionUID = 1;
   }
 
+  /// Decoded images of a step that are held at a time.
+  private static final int MOST_BYTES = 1 << 30;
+
   private StageMember(Job job) {
     this.job = job;
     TrainingSpec spec = Settings.parse("the driver's run", job.settings).spec();
@@ -214,11 +217,17 @@ public final class StageMember implements AutoCloseable {
   /// @param classNames in the order of their labels
   /// @param decoding of them
   /// @return a set of them alone, whose augmentation is that of the whole set
-  /// @throws DataException if an image cannot be decoded, or has another shape
+  /// @throws DataException if an image cannot be decoded, or has another shape, or all of them take
+  ///   more than a GB
   public static ImageSet decode(
       Images images, int[] chosen, Shape shape, List<String> classNames, Decoding decoding)
       throws DataException {
-    byte[] pixels = new byte[Math.multiplyExact(chosen.length, shape.size())];
+    if ((long) chosen.length * shape.size() > MOST_BYTES) {
+      throw new DataException(
+          "one part of a step has %s images of %s: give a smaller batch size, or more partitions"
+              .formatted(chosen.length, shape));
+    }
+    byte[] pixels = new byte[chosen.length * shape.size()];
     int[] labels = new int[chosen.length];
     int[] numbers = new int[chosen.length];
     for (int i = 0; i < chosen.length; i++) {

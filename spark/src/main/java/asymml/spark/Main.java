@@ -20,6 +20,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.spark.SparkConf;
+import org.apache.spark.SparkThrowable;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.jspecify.annotations.Nullable;
@@ -64,6 +65,13 @@ public final class Main {
     } catch (DataException | IOException | TrainingException e) {
       err.println("asymml: " + SparkRun.line(e));
       return 1;
+    } catch (Exception e) {
+      // Spark throws checked exceptions that it does not declare.
+      if (!(e instanceof SparkThrowable)) {
+        throw e;
+      }
+      err.println("asymml: Spark: " + SparkRun.line(e));
+      return 1;
     }
   }
 
@@ -76,6 +84,7 @@ public final class Main {
             : Settings.read(new RunLayout(Path.of(resumed)).config()).overriddenBy(given);
     SparkConf conf = conf();
     TrainingSpec spec = spec(settings, conf);
+    requireEffect(given, spec);
     SparkRun.require(conf, spec);
     String directory = settings.text(Settings.OUT);
     int partitions = arguments.partitions();
@@ -96,6 +105,17 @@ public final class Main {
                   resumed != null,
                   this::begun);
       finished(result);
+    }
+  }
+
+  /// Refuses what is asked for on the command line and would be ignored, such as noise without
+  /// DP-SGD.
+  static void requireEffect(Settings given, TrainingSpec spec) {
+    for (Map.Entry<String, String> setting : Settings.withoutEffect(spec).entrySet()) {
+      if (given.values().containsKey(setting.getKey())) {
+        throw new IllegalArgumentException(
+            "--%s has no effect %s".formatted(setting.getKey(), setting.getValue()));
+      }
     }
   }
 

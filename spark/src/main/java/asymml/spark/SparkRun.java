@@ -9,6 +9,7 @@ import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.Decoding;
 import asymml.trusted.plan.Mode;
 import asymml.trusted.train.ClassWeights;
 import asymml.trusted.train.TrainConfig;
@@ -59,6 +60,9 @@ final class SparkRun {
             || conf.getBoolean("spark.ssl.rpc.enabled", false),
         "images, parameters and gradients without noise pass between driver and executors: set spark.authenticate and spark.network.crypto.enabled to true, or spark.ssl.rpc.enabled");
     require(
+        !config.privacy().accounted() || !conf.getBoolean("spark.eventLog.enabled", false),
+        "Spark's event log would hold the loss of each step and how many images were drawn, which no epsilon covers: leave spark.eventLog.enabled off with --dp-sgd");
+    require(
         config.mode() == Mode.TRUSTED_ONLY,
         "on Spark, executors have no workers: give --mode trusted-only");
     require(
@@ -76,9 +80,11 @@ final class SparkRun {
             && spec.analyzeEvery() == 0
             && !spec.data().decoding().randomCrop()
             && spec.data().decoding().window() == null
+            && spec.data().decoding().columns().equals(Decoding.Columns.NONE)
+            && spec.data().decoding().onBadImage() == Decoding.OnBadImage.FAIL
             && spec.init().file() == null
             && config.frozen().isEmpty(),
-        "on Spark there are no validation images, class weights, random crops, windows, initial parameters, frozen layers and rank analyses");
+        "on Spark there are no validation images, class weights, random crops, windows, columns of tables, bad images that are left out, initial parameters, frozen layers and rank analyses");
   }
 
   private static void require(boolean holds, String otherwise) {

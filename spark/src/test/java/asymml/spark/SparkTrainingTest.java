@@ -267,6 +267,16 @@ class SparkTrainingTest {
     assertRefused(spec("window", "0:4095"), "windows");
     assertRefused(spec("init", "model.safetensors"), "initial parameters");
     assertRefused(spec("random-crop", "true", "image-size", "16"), "random crops");
+    assertRefused(spec("group-column", "patient"), "columns of tables");
+    assertRefused(spec("on-bad-image", "skip"), "bad images that are left out");
+    SparkConf logged = new SparkConf().setMaster("local[2]").set("spark.eventLog.enabled", "true");
+    assertThatThrownBy(() ->
+            SparkRun.require(
+                logged, spec("dp-sgd", "true", "noise-multiplier", "1", "epochs", "1")))
+        .hasMessageContaining("which no epsilon covers");
+    assertThatThrownBy(
+            () -> Main.requireEffect(new Settings(Map.of("noise-multiplier", 1.2)), spec()))
+        .hasMessage("--noise-multiplier has no effect in mode trusted-only");
     SparkConf conf = new SparkConf().setMaster("local[2]").set("spark.speculation", "true");
     assertThatThrownBy(() -> SparkRun.require(conf, spec()))
         .hasMessageContaining("leave spark.speculation off");

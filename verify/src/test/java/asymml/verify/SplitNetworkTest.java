@@ -139,6 +139,25 @@ class SplitNetworkTest {
         assertThat(updatedThere.parameters.get(name)).as(name).isEqualTo(expected));
   }
 
+  /// In small batches weights are larger than all activations, so that those that are sent once lie
+  /// where others' do that are sent in each step.
+  @Test
+  void weights_that_are_held_do_not_lie_in_the_way_of_others() throws Exception {
+    Graph graph = Zoo.build("vgg11", DATA.train().shape(), 10, Zoo.Norm.BATCH);
+    Plan here = asymml(graph, Decomposition.SHARED, "layers:0:4:0:4:0:4:0:4");
+    Plan there = here.updatedBy(graph, Update.WORKER);
+    assertThat(there.heldWeights()).isNotEmpty();
+    try (LocalWorker first = new LocalWorker();
+        LocalWorker second = new LocalWorker()) {
+      Planner training = SplitNetworkTest::training;
+      Trace updatedHere = train(training, graph, here, 2, 2, EXACT, List.of(first), 1);
+      Trace updatedThere = train(training, graph, there, 2, 2, EXACT, List.of(second), 1);
+      assertThat(updatedThere.losses).isEqualTo(updatedHere.losses);
+      updatedHere.parameters.forEach((name, expected) ->
+          assertThat(updatedThere.parameters.get(name)).as(name).isEqualTo(expected));
+    }
+  }
+
   /// Batches that three workers share unevenly, in chunks too, and one that is too small for all of
   /// them.
   @ParameterizedTest

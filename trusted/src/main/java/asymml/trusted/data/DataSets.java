@@ -173,6 +173,10 @@ public final class DataSets {
         throw new DataException(
             spec + " has no files of images that could be cut at random: leave random-crop out");
       }
+      if (decoding.onBadImage() == Decoding.OnBadImage.SKIP && !(source instanceof Source.Images)) {
+        throw new DataException(
+            spec + " has no files of images of which one could be bad: leave on-bad-image out");
+      }
       DataSet data = source.load(name(spec), progress);
       requireSize(spec, decoding, data.train().shape());
       return data;

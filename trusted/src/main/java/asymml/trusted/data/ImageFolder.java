@@ -285,7 +285,7 @@ final class ImageFolder {
       return images;
     }
     refused.keySet().forEach(pixels::leaveOut);
-    return images.view(
+    return images.keeping(
         IntStream.range(0, sources.size()).filter(i -> !refused.containsKey(i)).toArray());
   }
 

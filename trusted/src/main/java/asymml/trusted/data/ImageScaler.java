@@ -26,7 +26,7 @@ final class ImageScaler {
     /// @param length of the source
     /// @param scaled its length after scaling
     /// @param size of the result, from the middle of that
-    static Taps of(int length, int scaled, int size) {
+    static Taps of(int length, long scaled, int size) {
       double scale = length / (double) scaled;
       double before = Math.rint((scaled - size) / 2.0);
       double support = Math.max(1, scale);
@@ -53,8 +53,9 @@ final class ImageScaler {
     }
   }
 
-  private static int scaled(int length, int shorter, int size) {
-    return Math.toIntExact((long) size * length / shorter);
+  /// Of a thin image more than an int holds.
+  private static long scaled(int length, int shorter, int size) {
+    return (long) size * length / shorter;
   }
 
   /// Scales and cuts.

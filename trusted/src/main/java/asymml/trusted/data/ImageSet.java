@@ -340,15 +340,24 @@ public final class ImageSet {
         null);
   }
 
+  /// Some of the images, whose augmentation stays what it is among all.
+  ///
+  /// @param chosen from 0 to [#size] - 1, in the order that they are to have
+  /// @return a view of these pixels
+  ImageSet keeping(int[] chosen) {
+    return view(chosen).numbered(Arrays.stream(chosen).map(this::number).toArray());
+  }
+
   /// Each image once: of those with the same pixels the first, whatever their labels and files. An
-  /// image that a training split has twice moves a sum of gradients by twice its clip bound.
+  /// image that a training split has twice moves a sum of gradients by twice its clip bound. The
+  /// augmentation of the others does not follow from that.
   ///
   /// @return this set if no image is there twice, else a view of its pixels
   public ImageSet distinct() {
     requireHere();
     Set<Fingerprint> seen = new HashSet<>();
     int[] chosen = IntStream.range(0, size()).filter(i -> seen.add(fingerprint(i))).toArray();
-    return chosen.length == size() ? this : view(chosen);
+    return chosen.length == size() ? this : keeping(chosen);
   }
 
   /// What identifies the data in a run's records: SHA-256 over shape, class names, labels and the

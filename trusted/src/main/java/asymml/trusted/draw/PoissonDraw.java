@@ -39,32 +39,62 @@ public final class PoissonDraw {
   /// @param steps how many, at least 0
   /// @return `[steps * slots]` indices of examples or [#NULL_EXAMPLE]
   public int[] order(int examples, double rate, int slots, int steps) {
+    require(examples, rate, slots, steps);
+    int[] order = new int[Math.multiplyExact(steps, slots)];
+    for (int step = 0; step < steps; step++) {
+      // With more slots than examples drawn, some stay empty.
+      System.arraycopy(spread(draw(examples, rate), slots), 0, order, step * slots, slots);
+    }
+    return order;
+  }
+
+  /// Draws a step of which no example is left out.
+  ///
+  /// @param examples N, at least 1
+  /// @param rate q, the probability of each, as above
+  /// @param slots of the step, at least 1
+  /// @param more how many slots are added at a time where more are drawn, at least 1
+  /// @return indices of examples or [#NULL_EXAMPLE], at random places: where an example is follows
+  ///   from no other one, unless there are more slots than `slots`
+  public int[] whole(int examples, double rate, int slots, int more) {
+    require(examples, rate, slots, 1);
+    int[] drawn = draw(examples, rate);
+    int missing = Math.max(0, drawn.length - slots);
+    return spread(drawn, slots + Math.multiplyExact(Math.ceilDiv(missing, more), more));
+  }
+
+  private static void require(int examples, double rate, int slots, int steps) {
     if (examples < 1 || !(rate > 0 && rate <= 1) || slots < 1 || steps < 0) {
       throw new IllegalArgumentException(
           "no draw of %s examples at rate %s into %s slots, %s steps"
               .formatted(examples, rate, slots, steps));
     }
+  }
+
+  private int[] draw(int examples, double rate) {
     long below = (long) Math.floor(rate * SCALE);
-    int[] order = new int[Math.multiplyExact(steps, slots)];
     int[] drawn = new int[examples];
-    for (int step = 0; step < steps; step++) {
-      int count = 0;
-      for (int i = 0; i < examples; i++) {
-        if (next() >>> 11 < below) {
-          drawn[count++] = i;
-        }
-      }
-      // The first slots of a random order: with more slots than examples drawn, some stay empty.
-      int places = Math.max(count, slots);
-      int[] shuffled = Arrays.copyOf(drawn, places);
-      Arrays.fill(shuffled, count, places, NULL_EXAMPLE);
-      for (int i = 0; i < slots; i++) {
-        int j = i + below(places - i);
-        order[step * slots + i] = shuffled[j];
-        shuffled[j] = shuffled[i];
+    int count = 0;
+    for (int i = 0; i < examples; i++) {
+      if (next() >>> 11 < below) {
+        drawn[count++] = i;
       }
     }
-    return order;
+    return Arrays.copyOf(drawn, count);
+  }
+
+  /// The first slots of a random order of what was drawn and null examples.
+  private int[] spread(int[] drawn, int slots) {
+    int places = Math.max(drawn.length, slots);
+    int[] shuffled = Arrays.copyOf(drawn, places);
+    Arrays.fill(shuffled, drawn.length, places, NULL_EXAMPLE);
+    for (int i = 0; i < slots; i++) {
+      int j = i + below(places - i);
+      int chosen = shuffled[j];
+      shuffled[j] = shuffled[i];
+      shuffled[i] = chosen;
+    }
+    return Arrays.copyOf(shuffled, slots);
   }
 
   /// Uniform in `[0, bound)`, without modulo bias.

@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -95,10 +96,10 @@ public final class ValidationDraw {
     count(labels.length, share);
     int classes = Arrays.stream(labels).max().orElse(0) + 1;
     double[] sizes = new double[classes];
-    Map<Long, double[]> members = new TreeMap<>();
+    Map<Long, SortedMap<Integer, Double>> members = new TreeMap<>();
     for (int i = 0; i < labels.length; i++) {
       sizes[labels[i]]++;
-      members.computeIfAbsent(groups[i], _ -> new double[classes])[labels[i]]++;
+      members.computeIfAbsent(groups[i], _ -> new TreeMap<>()).merge(labels[i], 1.0, Double::sum);
     }
     List<Long> order =
         members.keySet().stream()
@@ -109,11 +110,11 @@ public final class ValidationDraw {
     @Nullable Long nearest = null;
     double least = Double.POSITIVE_INFINITY;
     for (Long group : order) {
-      double[] own = members.getOrDefault(group, aside);
+      SortedMap<Integer, Double> own = members.getOrDefault(group, new TreeMap<>());
       double change = change(aside, own, sizes, share);
       if (change < 0) {
         chosen.add(group);
-        Arrays.setAll(aside, c -> aside[c] + own[c]);
+        own.forEach((label, count) -> aside[label] += count);
       } else if (change < least) {
         least = change;
         nearest = group;
@@ -131,16 +132,17 @@ public final class ValidationDraw {
 
   /// How much farther the classes' shares are from the wanted one with a group: the sum of squared
   /// differences over the classes' sizes. Infinite if nothing of a class would be left.
-  private static double change(double[] aside, double[] own, double[] sizes, double share) {
+  private static double change(
+      double[] aside, SortedMap<Integer, Double> own, double[] sizes, double share) {
     double change = 0;
-    for (int c = 0; c < own.length; c++) {
-      if (own[c] > 0) {
-        if (aside[c] + own[c] == sizes[c]) {
-          return Double.POSITIVE_INFINITY;
-        }
-        double missing = share * sizes[c] - aside[c];
-        change += (own[c] * own[c] - 2 * own[c] * missing) / sizes[c];
+    for (Map.Entry<Integer, Double> each : own.entrySet()) {
+      int c = each.getKey();
+      double count = each.getValue();
+      if (aside[c] + count == sizes[c]) {
+        return Double.POSITIVE_INFINITY;
       }
+      double missing = share * sizes[c] - aside[c];
+      change += (count * count - 2 * count * missing) / sizes[c];
     }
     return change;
   }

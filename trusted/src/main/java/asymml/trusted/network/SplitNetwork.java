@@ -13,6 +13,7 @@ import asymml.trusted.split.SplitContext;
 import asymml.trusted.split.SplitInput;
 import asymml.wire.ProtocolException;
 import java.util.List;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /// A network some of whose linear layers are computed together with workers.
@@ -135,14 +136,21 @@ public final class SplitNetwork extends Network {
   public void forward(long step) throws ProtocolException {
     context.begin(step);
     folds.forEach(FoldedNorm::renew);
-    for (RemoteOp op : remote) {
-      op.sendWeights();
-    }
+    sendWeights(RemoteOp::isHeld);
+    sendWeights(op -> !op.isHeld());
     if (!remote.isEmpty()) {
       context.workers().flush();
     }
     parameters.discardHeld();
     run(step);
+  }
+
+  private void sendWeights(Predicate<RemoteOp> which) throws ProtocolException {
+    for (RemoteOp op : remote) {
+      if (which.test(op)) {
+        op.sendWeights();
+      }
+    }
   }
 
   @Override

@@ -104,6 +104,11 @@ public final class MaskedLinearOp implements RemoteOp {
   }
 
   @Override
+  public boolean isHeld() {
+    return false;
+  }
+
+  @Override
   public void sendWeights() throws ProtocolException {
     profile.at(node);
     newWeights = true;

@@ -212,6 +212,11 @@ public final class SplitLinearOp implements RemoteOp {
   }
 
   @Override
+  public boolean isHeld() {
+    return held != null;
+  }
+
+  @Override
   public void sendWeights() throws ProtocolException {
     profile.at(node);
     newWeights = true;

@@ -37,6 +37,10 @@ import org.jspecify.annotations.Nullable;
 /// of several trusted processes does in a step ([GradientStage]). Nothing is released. With DP-SGD
 /// the gradient of each example is clipped, and the sum has no noise yet. For one thread.
 public final class PartialGradients implements AutoCloseable {
+  /// In so many parts together there are more places than usual with the probability that is in
+  /// delta: then an example may change others' places.
+  private static final int MOST_PARTS = 1 << 14;
+
   /// Further networks are planned for parts of a physical batch, so that a rest is not computed as
   /// a whole one.
   private static final int SMALLER = 4;
@@ -113,7 +117,8 @@ public final class PartialGradients implements AutoCloseable {
   }
 
   /// Draws the examples of a step from a part of the images: each with the rate of the whole data
-  /// set, by itself. None is left out, however many are drawn.
+  /// set, by itself. None is left out, however many are drawn. Null examples are between them, so
+  /// that an example changes its own place alone, and with it the rounding of no other batch.
   ///
   /// @param draw a source that nobody else knows
   /// @param draws of the run
@@ -125,23 +130,19 @@ public final class PartialGradients implements AutoCloseable {
     if (examples == 0) {
       return new int[0];
     }
-    int[] chosen =
-        Arrays.stream(draw.order(examples, draws.sampling().rate().value(), examples, 1))
-            .filter(i -> i != PoissonDraw.NULL_EXAMPLE)
-            .toArray();
-    int places = Math.max(places(draws, examples), chosen.length);
-    int[] order =
-        Arrays.copyOf(
-            chosen, Math.multiplyExact(Math.ceilDiv(places, physicalBatch()), physicalBatch()));
-    Arrays.fill(order, chosen.length, order.length, PoissonDraw.NULL_EXAMPLE);
-    return order;
+    int batches = Math.ceilDiv(places(draws, examples), physicalBatch());
+    return draw.whole(
+        examples,
+        draws.sampling().rate().value(),
+        Math.multiplyExact(batches, physicalBatch()),
+        physicalBatch());
   }
 
   /// Rounded up: a larger rate needs more places.
   private static int places(GradientStage.Draws draws, int examples) {
     Sampling.Poisson whole = draws.sampling();
     int expected = (int) Math.min(examples, Math.ceil(whole.rate().value() * examples));
-    double failure = whole.failure(draws.steps());
+    double failure = whole.failure(draws.steps()) / MOST_PARTS;
     return failure > 0
         ? Sampling.Poisson.of(examples, expected, draws.steps(), failure).slots()
         : examples;

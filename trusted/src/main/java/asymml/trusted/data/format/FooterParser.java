@@ -11,6 +11,16 @@ import java.util.Map;
 /// are those of that file.
 final class FooterParser {
   private static final int MOST_DEPTH = 32;
+
+  /// Of columns, row groups and their parts together: each takes some memory, and perhaps one byte
+  /// of the file.
+  private static final int MOST_PARTS = 1 << 20;
+
+  /// An image in a file takes more: many rows of fewer need no memory to be refused.
+  private static final int LEAST_IMAGE_BYTES = 16;
+
+  private static final int FEW_ROWS = 1 << 16;
+
   private static final int OPTIONAL = 1;
   private static final int REPEATED = 2;
 
@@ -26,6 +36,7 @@ final class FooterParser {
   private long rows = -1;
   private boolean encrypted;
   private int next = 1;
+  private int parts;
 
   /// @param in the metadata
   /// @param dataBytes how much of the file is before them
@@ -53,6 +64,7 @@ final class FooterParser {
     switch (id) {
       case 2 ->
           in.list(() -> {
+            countPart();
             Element element = new Element();
             in.structField(element);
             elements.add(element);
@@ -60,6 +72,7 @@ final class FooterParser {
       case 3 -> rows = in.number();
       case 4 ->
           in.list(() -> {
+            countPart();
             GroupFields group = new GroupFields();
             in.structField(group);
             groups.add(new Group(group.rows, List.copyOf(group.chunks)));
@@ -76,7 +89,16 @@ final class FooterParser {
     return true;
   }
 
+  private void countPart() throws FormatException {
+    if (++parts > MOST_PARTS) {
+      throw new FormatException(
+          "has more than %s columns and row groups; write it with larger row groups"
+              .formatted(MOST_PARTS));
+    }
+  }
+
   private void metadata() throws FormatException {
+    countPart();
     String[] pair = {"", ""};
     in.structField(id -> {
       if (id != 1 && id != 2) {
@@ -128,6 +150,7 @@ final class FooterParser {
       switch (id) {
         case 1 ->
             in.list(() -> {
+              countPart();
               ChunkFields chunk = new ChunkFields();
               in.structField(chunk);
               chunks.add(chunk.chunk());
@@ -222,14 +245,17 @@ final class FooterParser {
     }
   }
 
+  private long mostRows() {
+    return Math.min(dataBytes, Math.max(FEW_ROWS, dataBytes / LEAST_IMAGE_BYTES));
+  }
+
   private void requireConsistent() throws FormatException {
     long sum = 0;
     for (Group group : groups) {
       if (group.chunks().size() != columns.size()) {
         throw ParquetFooter.damaged("a row group has not all columns");
       }
-      // An image takes some bytes: more rows than that need no memory to be refused.
-      if (group.rows() < 0 || group.rows() > dataBytes) {
+      if (group.rows() < 0 || group.rows() > mostRows()) {
         throw ParquetFooter.damaged("a row group declares " + group.rows() + " rows");
       }
       sum += group.rows();
@@ -241,7 +267,7 @@ final class FooterParser {
         }
       }
     }
-    if (sum != rows || sum > dataBytes) {
+    if (sum != rows || sum > mostRows()) {
       throw ParquetFooter.damaged("it declares " + rows + " rows");
     }
   }

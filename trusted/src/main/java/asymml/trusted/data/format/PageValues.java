@@ -174,6 +174,7 @@ record PageValues(byte[] data, int[] from, int[] length) {
         at = page.levelBytes();
         return page.values();
       }
+      page.requireReadableLevels();
       int begin = 0;
       int end = page.levelBytes();
       if (page.kind() == ParquetPage.DATA) {

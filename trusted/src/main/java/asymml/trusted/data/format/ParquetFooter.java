@@ -20,7 +20,7 @@ record ParquetFooter(
   /// The length of the footer, and the mark behind it.
   private static final int TAIL_BYTES = 8;
 
-  private static final int MOST_BYTES = 1 << 28;
+  private static final int MOST_BYTES = 1 << 26;
 
   /// A part of the rows.
   ///

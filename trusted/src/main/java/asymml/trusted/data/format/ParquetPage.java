@@ -12,6 +12,7 @@ import java.io.IOException;
 /// @param packed bytes in the file
 /// @param size bytes when unpacked
 /// @param levelBytes of version 2: bytes of levels, which are not packed
+/// @param levelEncoding of version 1: how levels are encoded, if there are any
 /// @param compressed whether the rest is packed
 record ParquetPage(
     int kind,
@@ -22,6 +23,7 @@ record ParquetPage(
     int packed,
     int size,
     int levelBytes,
+    int levelEncoding,
     boolean compressed) {
   static final int DATA = 0;
   static final int INDEX = 1;
@@ -157,11 +159,6 @@ record ParquetPage(
         || levelBytes > Math.min(header.size, header.packed)) {
       throw ParquetFooter.damaged("the levels of a page reach beyond it");
     }
-    if (header.kind == DATA && header.definitionEncoding != Header.RLE) {
-      throw new FormatException(
-          "has a page with levels of an encoding that is not read (%s); write it anew"
-              .formatted(header.definitionEncoding));
-    }
     return new ParquetPage(
         header.kind,
         firstRow,
@@ -171,6 +168,16 @@ record ParquetPage(
         header.packed,
         header.size,
         levelBytes,
+        header.definitionEncoding,
         header.compressed);
+  }
+
+  /// Refuses levels that are not read here. Where a column has none, any encoding may be declared.
+  void requireReadableLevels() throws FormatException {
+    if (kind == DATA && levelEncoding != Header.RLE) {
+      throw new FormatException(
+          "has a page with levels of an encoding that is not read (%s); write it anew"
+              .formatted(levelEncoding));
+    }
   }
 }

@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
 public final class TarArchive {
   private static final int BLOCK = 512;
 
+  /// How much is read behind the end mark at a time.
+  private static final int AT_ONCE = 1 << 20;
+
   /// Headers of pax, and names of GNU tar, are content that a header declares.
   private static final int MOST_HEADER_BYTES = 1 << 20;
 
@@ -287,8 +290,8 @@ public final class TarArchive {
   /// Behind the end mark are zeros up to a full record, or, in archives that were joined, another
   /// one, which would be passed over.
   private void requireNothingMore() throws IOException, FormatException {
-    for (int i = 0; i < 64 && at < file.size(); i++) {
-      byte[] block = file.read(at, (int) Math.min(BLOCK, file.size() - at));
+    while (at < file.size()) {
+      byte[] block = file.read(at, (int) Math.min(AT_ONCE, file.size() - at));
       if (!isZero(block)) {
         throw new FormatException(
             "is several tar archives in one: entries follow the mark at the end of the first (byte %s); pack it again, or give the parts as shards"
