@@ -94,8 +94,9 @@ class BadImagesTest {
     assertThat(skipped.train().digest()).isEqualTo(without.train().digest());
     assertThat(skipped.test().digest()).isEqualTo(without.test().digest());
     assertThat(skipped.normalization()).isEqualTo(without.normalization());
-    // The augmentation of the others does not follow from whether it is bad.
-    int[] numbers = IntStream.range(0, 20).filter(i -> i != 5).toArray();
+    // By class and name it is the thirteenth; the augmentation of the others does not follow from
+    // whether it is bad.
+    int[] numbers = IntStream.range(0, 20).filter(i -> i != 12).toArray();
     DataSet others = without.withTrain(without.train().numbered(numbers));
     assertThat(serve(skipped, skipped.augmentation()))
         .usingRecursiveComparison()
