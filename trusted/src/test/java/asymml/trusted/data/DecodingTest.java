@@ -232,5 +232,9 @@ class DecodingTest {
     assertThatThrownBy(() -> DataSets.open("generated", crops, SampleFiles.SILENT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("generated has no files of images that could be cut at random");
+    Decoding skips = Decoding.DEFAULT.withOnBadImage(Decoding.OnBadImage.SKIP);
+    assertThatThrownBy(() -> DataSets.open("generated", skips, SampleFiles.SILENT))
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("leave on-bad-image out");
   }
 }

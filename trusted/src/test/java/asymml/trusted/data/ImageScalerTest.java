@@ -164,4 +164,16 @@ class ImageScalerTest {
       assertThat(Math.max(crop.height(), crop.width())).isBetween(1, longest);
     }
   }
+
+  /// After scaling it would be longer than an int says.
+  @Test
+  void a_thin_image_is_scaled_like_any_other() {
+    byte[] line = new byte[1 << 20];
+    Arrays.fill(line, (byte) 77);
+    DecodedImage fitted =
+        ImageScaler.fit(new DecodedImage(new Shape(1, line.length, 1), line), 4096);
+    assertThat(fitted.shape()).isEqualTo(new Shape(4096, 4096, 1));
+    assertThat(fitted.pixels()[0]).isEqualTo((byte) 77);
+    assertThat(fitted.pixels()[4096 * 4096 - 1]).isEqualTo((byte) 77);
+  }
 }

@@ -152,6 +152,8 @@ class ImageSetTest {
     assertThat(once.label(2)).isEqualTo(thrice.label(3));
     assertThat(SampleFiles.pixels(once, 3)).isEqualTo(SampleFiles.pixels(thrice, 5));
     assertThat(once.distinct()).isSameAs(once);
+    // The augmentation of the others does not follow from copies.
+    assertThat(IntStream.range(0, 4).map(once::number)).containsExactly(0, 1, 3, 5);
   }
 
   @Test

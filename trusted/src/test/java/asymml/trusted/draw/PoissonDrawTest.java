@@ -270,4 +270,34 @@ class PoissonDrawTest {
     assertThatThrownBy(() -> draw.order(5, 0.5, 1 << 16, 1 << 16))
         .isInstanceOf(ArithmeticException.class);
   }
+
+  @Test
+  void a_whole_step_leaves_no_example_out_and_grows_by_batches() {
+    PoissonDraw draw = new PoissonDraw(new SeededSecureRandom(71));
+    int[] all = draw.whole(37, 1, 10, 8);
+    assertThat(all).hasSize(10 + 4 * 8);
+    assertThat(Arrays.stream(all).filter(i -> i != PoissonDraw.NULL_EXAMPLE).sorted())
+        .containsExactly(IntStream.range(0, 37).boxed().toArray(Integer[]::new));
+    for (int step = 0; step < 50; step++) {
+      assertThat(draw.whole(100, 0.1, 60, 8)).hasSize(60);
+    }
+  }
+
+  /// Null examples are between them: a lone example is at each of the places equally often.
+  @Test
+  void the_places_of_a_whole_step_are_random() {
+    int slots = 8;
+    int steps = 8000;
+    int[] at = new int[slots];
+    PoissonDraw draw = new PoissonDraw(new SeededSecureRandom(72));
+    for (int step = 0; step < steps; step++) {
+      int[] places = draw.whole(1, 1, slots, slots);
+      at[IntStream.range(0, slots).filter(i -> places[i] == 0).findFirst().orElseThrow()]++;
+    }
+    double expected = (double) steps / slots;
+    double deviation = Math.sqrt(expected * (1 - 1.0 / slots));
+    for (int count : at) {
+      assertThat((count - expected) / deviation).isBetween(-ALARM_OF_MANY, ALARM_OF_MANY);
+    }
+  }
 }

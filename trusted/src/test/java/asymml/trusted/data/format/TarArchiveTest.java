@@ -180,6 +180,10 @@ class TarArchiveTest {
     byte[] two = Arrays.copyOf(sound, 2 * sound.length);
     System.arraycopy(sound, 0, two, sound.length, sound.length);
     assertRefused(two, "is several tar archives in one");
+    // Records may be of any size, and are filled up with zeros.
+    byte[] far = Arrays.copyOf(sound, 3 << 20);
+    System.arraycopy(sound, 0, far, far.length - sound.length, sound.length);
+    assertRefused(far, "is several tar archives in one");
   }
 
   @Test
