@@ -125,6 +125,7 @@ final class SparkStage implements GradientStage, AutoCloseable {
               images);
       return train.parts().map(task::run).treeReduce((a, b) -> a.plus(b, Sums::plus)).orThrow();
     } catch (Exception e) {
+      // Spark throws checked exceptions that it does not declare.
       throw failed("step " + step.number(), e);
     } finally {
       broadcast.destroy();
@@ -145,6 +146,7 @@ final class SparkStage implements GradientStage, AutoCloseable {
               .orThrow();
       return new Score(sums[0] / sums[2], sums[1] / sums[2]);
     } catch (Exception e) {
+      // Spark throws checked exceptions that it does not declare.
       throw failed("the test accuracy", e);
     } finally {
       broadcast.destroy();
