@@ -291,6 +291,9 @@ public record PrivacyStatement(
                 ? "; the test accuracy says nothing of the training images but through the model"
                 : "; a worker's view is all that it is sent, not what the trained model reveals to"
                     + " its users"));
+    lines.add(
+        "an example is one image: k images of one person together have up to k times the epsilon,"
+            + " at a larger delta");
     return lines;
   }
 

@@ -133,7 +133,8 @@ class PrivacyStatementTest {
     assertThat(statement.lines().getLast()).contains("do not collude");
     assertThat(statement.assumptions())
         .anyMatch(line -> line.contains("do not share"))
-        .anyMatch(line -> line.contains("key of the masks computes as it is asked to"));
+        .anyMatch(line -> line.contains("key of the masks computes as it is asked to"))
+        .anyMatch(line -> line.contains("k images of one person"));
     assertThat(statement.facts()).containsEntry("workers", 2);
     assertThat(PrivacyStatement.of(one, EXACT).assumptions())
         .noneMatch(line -> line.contains("do not share"));
@@ -263,7 +264,7 @@ class PrivacyStatementTest {
   @Test
   void assumptions_name_adjacency_sampling_and_what_is_public() {
     List<String> shuffled = PrivacyStatement.of(shuffled(steps(20)), EXACT).assumptions();
-    assertThat(shuffled).hasSize(6);
+    assertThat(shuffled).hasSize(7);
     assertThat(String.join("\n", shuffled)).contains("own noise", "none of the private ones");
     assertThat(shuffled.getFirst()).contains("null example", "the noise multipliers halve");
     assertThat(shuffled.get(1))

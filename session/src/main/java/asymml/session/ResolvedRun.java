@@ -2,6 +2,7 @@ package asymml.session;
 
 import asymml.model.Graph;
 import asymml.model.Shape;
+import asymml.trusted.data.Augmentation;
 import asymml.trusted.data.DataArchive;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
@@ -13,6 +14,7 @@ import asymml.trusted.plan.Placement;
 import asymml.trusted.plan.Plan;
 import asymml.trusted.plan.RankPolicy;
 import asymml.trusted.plan.Update;
+import asymml.trusted.train.DpSgd;
 import asymml.trusted.train.FormalCheck;
 import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainedModel;
@@ -220,6 +222,7 @@ public final class ResolvedRun {
               SpecReader.RANDOM_CROP,
               "does not go with a scattering transform, whose features are computed once"));
     }
+    requireDifferentViews(run);
     @Nullable Shape shape = run.publicImages == null ? null : run.publicImages.shape();
     List<FormalCheck.Finding> found =
         FormalCheck.look(
@@ -231,6 +234,21 @@ public final class ResolvedRun {
       requireOthers(run.publicImages, run.data);
     }
     return run;
+  }
+
+  /// Several views of an image that are all alike would cost their time and give nothing.
+  private static void requireDifferentViews(ResolvedRun run) {
+    @Nullable DpSgd dpSgd = run.spec.training().privacy().dpSgd();
+    Augmentation usual = run.data.augmentation();
+    Augmentation own = run.graph.beginsWithScattering() ? usual.flipsOnly() : usual;
+    if (dpSgd != null && dpSgd.views() > 1 && !own.varies()) {
+      throw new InvalidSpecException(
+          Finding.of(
+              Finding.Kind.MISFIT,
+              SpecReader.AUGMENTATION_MULTIPLICITY,
+              "is %s, but images of %s are not varied, so that all views of one are alike: give 1"
+                  .formatted(dpSgd.views(), run.data.name())));
+    }
   }
 
   /// Bounds and bases would be statistics of the private images that are among the public ones.

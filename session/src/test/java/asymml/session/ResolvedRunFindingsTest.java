@@ -315,6 +315,44 @@ class ResolvedRunFindingsTest {
         .hasMessageContaining("at least 2 classes");
   }
 
+  /// Digits of IDX files are neither mirrored nor shifted, and scattering features are not shifted.
+  @ParameterizedTest
+  @CsvSource({
+    "cnn, 2, false, 0, true",
+    "cnn, 2, true, 0, false",
+    "cnn, 2, false, 1, false",
+    "cnn, 1, false, 0, false",
+    "scatter-cnn, 2, false, 4, true",
+    "scatter-cnn, 2, true, 4, false",
+  })
+  void views_that_are_all_alike_are_refused(
+      String model, int views, boolean flip, int padding, boolean refused) {
+    Shape shape = new Shape(16, 16, 3);
+    ImageSet images = TinyImages.images(shape, 40, 1);
+    DataSet data = new DataSet("digits", images, images, Normalization.of(images), flip, padding);
+    TrainingSpec spec =
+        Settings.parse(
+                "run.yaml",
+                "mode: trusted-only\ndp-sgd: true\nnoise-multiplier: 1\nmodel: %s\naugmentation-multiplicity: %s"
+                    .formatted(model, views))
+            .spec();
+    if (!refused) {
+      assertThat(ResolvedRun.of(spec, data, null).data().train().size()).isEqualTo(40);
+      return;
+    }
+    assertThatThrownBy(() -> ResolvedRun.of(spec, data, null))
+        .isInstanceOfSatisfying(
+            InvalidSpecException.class,
+            e ->
+                assertThat(e.findings())
+                    .singleElement()
+                    .satisfies(f -> {
+                      assertThat(f.kind()).isEqualTo(Finding.Kind.MISFIT);
+                      assertThat(f.setting()).isEqualTo("augmentation-multiplicity");
+                      assertThat(f.problem()).contains("digits", "give 1");
+                    }));
+  }
+
   private TrainingSpec from(TrainingSpec spec, Path images, Path publicImages) {
     return spec.withData(DataSpec.of(images.toString()).withPublicSource(publicImages.toString()));
   }

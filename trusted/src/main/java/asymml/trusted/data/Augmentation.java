@@ -55,6 +55,13 @@ public record Augmentation(boolean flip, int cropPadding, int views, boolean ran
     return new Augmentation(flip, 0, views, false);
   }
 
+  /// Whether two views of an image can differ.
+  ///
+  /// @return false if there are no flips, shifts and random parts
+  public boolean varies() {
+    return flip || cropPadding > 0 || randomCrop;
+  }
+
   /// As it stands in checkpoints, those of earlier versions among them.
   @Override
   public String toString() {

@@ -20,6 +20,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// A run directory that this process alone writes to, until it is closed or the process ends.
@@ -42,6 +43,9 @@ public final class RunDirectory implements AutoCloseable {
   private final Path place;
   private final FileChannel lockFile;
   private final AtomicBoolean closed = new AtomicBoolean();
+
+  /// Whether the directory was made for this run, under a name that nobody else has given.
+  private boolean named;
 
   private RunDirectory(RunLayout layout, Path place, FileChannel lockFile) {
     this.layout = layout;
@@ -84,7 +88,9 @@ public final class RunDirectory implements AutoCloseable {
     for (int i = 2; !createdNow(directory); i++) {
       directory = runs.resolve(base + "-" + i);
     }
-    return create(layouts.apply(directory));
+    RunDirectory run = create(layouts.apply(directory));
+    run.named = true;
+    return run;
   }
 
   /// Starts a new run in a directory.
@@ -286,17 +292,36 @@ public final class RunDirectory implements AutoCloseable {
     return layout;
   }
 
-  /// Gives up the lock. May be called more than once.
+  /// Gives up the lock, and deletes a directory that was named here and holds nothing: of a run
+  /// whose worker did not answer. May be called more than once.
   ///
-  /// @throws IOException if the lock file cannot be closed
+  /// @throws IOException if the lock file cannot be closed, or the directory not be deleted
   @Override
   public void close() throws IOException {
     if (!closed.getAndSet(true)) {
       try {
         lockFile.close();
+        if (named) {
+          deleteIfUnused();
+        }
       } finally {
         OF_THIS_PROCESS.remove(place);
       }
+    }
+  }
+
+  private void deleteIfUnused() throws IOException {
+    List<Path> empty = List.of(layout.lock(), layout.events());
+    List<Path> found;
+    try (Stream<Path> all = Files.walk(place)) {
+      found = all.filter(path -> !path.equals(place)).toList();
+    }
+    if (found.stream()
+        .allMatch(path -> empty.contains(layout.directory().resolve(path.getFileName())))) {
+      for (Path path : found) {
+        Files.delete(path);
+      }
+      Files.delete(place);
     }
   }
 }

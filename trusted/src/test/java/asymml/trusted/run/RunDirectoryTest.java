@@ -50,6 +50,21 @@ class RunDirectoryTest {
         .isInstanceOf(IllegalArgumentException.class);
   }
 
+  /// A worker that does not answer is no reason for a directory of nothing.
+  @Test
+  void a_directory_that_was_named_here_and_holds_nothing_does_not_stay() throws IOException {
+    Path runs = directory.resolve("runs");
+    RunDirectory.createUnder(runs, NOON, "cnn", "asymml").close();
+    assertThat(runs).isEmptyDirectory();
+    RunDirectory used = RunDirectory.createUnder(runs, NOON, "cnn", "asymml");
+    Path log = Files.writeString(used.layout().directory().resolve("worker.log"), "no memory");
+    used.close();
+    assertThat(log).exists();
+    RunDirectory told = RunDirectory.create(directory.resolve("told"));
+    told.close();
+    assertThat(told.layout().lock()).exists();
+  }
+
   @Test
   void what_is_created_is_its_owners_alone_and_a_directory_that_is_there_keeps_its_mode()
       throws IOException {
