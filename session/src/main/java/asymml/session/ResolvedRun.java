@@ -236,11 +236,10 @@ public final class ResolvedRun {
     return run;
   }
 
-  /// Several views of an image that are all alike would cost their time and give nothing.
+  /// Views that are all alike would cost their time and give nothing.
   private static void requireDifferentViews(ResolvedRun run) {
     @Nullable DpSgd dpSgd = run.spec.training().privacy().dpSgd();
-    Augmentation usual = run.data.augmentation();
-    Augmentation own = run.graph.beginsWithScattering() ? usual.flipsOnly() : usual;
+    Augmentation own = run.data.augmentation().suiting(run.graph);
     if (dpSgd != null && dpSgd.views() > 1 && !own.varies()) {
       throw new InvalidSpecException(
           Finding.of(

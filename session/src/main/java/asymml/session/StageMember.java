@@ -79,11 +79,7 @@ public final class StageMember implements AutoCloseable {
       TrainConfig config = run.spec().training();
       Normalization normalization = run.normalization();
       Augmentation augmentation =
-          !config.augment()
-              ? Augmentation.none()
-              : run.graph().beginsWithScattering()
-                  ? run.data().augmentation().flipsOnly()
-                  : run.data().augmentation();
+          config.augment() ? run.data().augmentation().suiting(run.graph()) : Augmentation.none();
       Shape input = run.graph().input();
       return new Job(
           Settings.of(run.spec()).yaml(),

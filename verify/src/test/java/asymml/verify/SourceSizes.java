@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -123,11 +124,20 @@ record SourceSizes(
   static String table(List<SourceSizes> all) {
     String header =
         String.format(
+            Locale.ROOT,
             "%-10s %6s %7s %7s %9s %7s %5s %8s%n",
-            "module", "files", "lines", "test", "test/main", "median", "p90", "package");
+            "module",
+            "files",
+            "lines",
+            "test",
+            "test/main",
+            "median",
+            "p90",
+            "package");
     return all.stream()
         .map(s ->
             String.format(
+                Locale.ROOT,
                 "%-10s %6d %7d %7d %9.2f %7d %5d %8d%n",
                 s.module,
                 s.mainLines.size(),

@@ -16,6 +16,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -31,9 +32,13 @@ import org.jspecify.annotations.Nullable;
 /// or `timeout` sends to both processes, so that the trainer can finish its step; it exits when the
 /// connection ends.
 public final class WorkerProcess implements AutoCloseable {
+  private static final String LC_ALL = "LC_ALL";
+  private static final String LC_CTYPE = "LC_CTYPE";
+
   /// What a Java process and its native libraries need to start, and the knobs of OpenMP and CUDA.
   private static final Set<String> ENVIRONMENT =
-      Set.of("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "JAVA_HOME", "LD_LIBRARY_PATH");
+      Set.of(
+          "PATH", "HOME", "TMPDIR", "LANG", LC_ALL, LC_CTYPE, "TZ", "JAVA_HOME", "LD_LIBRARY_PATH");
 
   private static final Set<String> ENVIRONMENT_PREFIXES =
       Set.of("OMP_", "GOMP_", "KMP_", "CUDA_", "NVIDIA_", "ONEDNN_", "DNNL_");
@@ -123,14 +128,22 @@ public final class WorkerProcess implements AutoCloseable {
 
   private static Process launch(List<String> command, Path logFile) throws IOException {
     ProcessBuilder builder = new ProcessBuilder(command);
-    builder
-        .environment()
+    Map<String, String> environment = builder.environment();
+    environment
         .keySet()
         .removeIf(name ->
             !ENVIRONMENT.contains(name)
                 && ENVIRONMENT_PREFIXES.stream().noneMatch(name::startsWith));
     // The two processes share the cores: a thread that spins takes them from the other.
-    builder.environment().putIfAbsent("OMP_WAIT_POLICY", "passive");
+    environment.putIfAbsent("OMP_WAIT_POLICY", "passive");
+    // File names in the user's encoding; what the system says of a file in English, as all
+    // messages.
+    @Nullable String all = environment.remove(LC_ALL);
+    if (all != null) {
+      environment.put(LC_CTYPE, all);
+    }
+    environment.put("LC_MESSAGES", "C");
+    environment.put("LC_NUMERIC", "C");
     PrivateFiles.open(logFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE).close();
     builder.redirectError(ProcessBuilder.Redirect.appendTo(logFile.toFile()));
     return builder.start();

@@ -1,5 +1,7 @@
 package asymml.trusted.data;
 
+import asymml.model.Graph;
+
 /// How training images are varied: a random left-right flip, and a random shift or a random part.
 ///
 /// The shift is the usual padded crop: the normalised image is padded by zeros, that is by the mean
@@ -48,11 +50,13 @@ public record Augmentation(boolean flip, int cropPadding, int views, boolean ran
     return new Augmentation(flip, 0, views, true);
   }
 
-  /// The same without shifts and parts.
+  /// What of it a network can have. Scattering features are computed once: those of a shifted image
+  /// would have to be computed anew.
   ///
-  /// @return flips, if there are flips
-  public Augmentation flipsOnly() {
-    return new Augmentation(flip, 0, views, false);
+  /// @param graph the network
+  /// @return without shifts and random parts, if the network begins with a scattering transform
+  public Augmentation suiting(Graph graph) {
+    return graph.beginsWithScattering() ? new Augmentation(flip, 0, views, false) : this;
   }
 
   /// Whether two views of an image can differ.

@@ -108,14 +108,10 @@ record RunPlan(
     return config.privacy().drawing() == PrivacyConfig.Drawing.POISSON;
   }
 
-  /// How training images are varied. Scattering features are computed once: those of a shifted
-  /// image would have to be computed anew.
+  /// How training images are varied.
   Augmentation augmentation() {
-    if (!config.augment()) {
-      return Augmentation.none().withViews(views());
-    }
-    return (graph.beginsWithScattering() ? data.augmentation().flipsOnly() : data.augmentation())
-        .withViews(views());
+    Augmentation own = config.augment() ? data.augmentation().suiting(graph) : Augmentation.none();
+    return own.withViews(views());
   }
 
   /// What order and augmentation of an epoch follow from.

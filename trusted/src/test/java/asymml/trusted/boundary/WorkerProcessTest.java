@@ -78,11 +78,13 @@ class WorkerProcessTest {
       assertThat(Files.readAllLines(env))
           .extracting(line -> line.substring(0, line.indexOf('=')))
           .contains("PATH")
-          .doesNotContain("MAVEN_OPTS", "USER", "MAVEN_PROJECTBASEDIR")
+          .doesNotContain("MAVEN_OPTS", "USER", "MAVEN_PROJECTBASEDIR", "LC_ALL")
           .allMatch(name ->
               name.matches(
-                  "PATH|HOME|TMPDIR|LANG|LC_ALL|TZ|JAVA_HOME|LD_LIBRARY_PATH|PWD|OLDPWD|SHLVL|_"
+                  "PATH|HOME|TMPDIR|LANG|LC_[A-Z]*|TZ|JAVA_HOME|LD_LIBRARY_PATH|PWD|OLDPWD|SHLVL|_"
                       + "|(OMP|GOMP|KMP|CUDA|NVIDIA|ONEDNN|DNNL)_.*"));
+      // What the system says of a file becomes a part of messages.
+      assertThat(Files.readAllLines(env)).contains("LC_MESSAGES=C", "LC_NUMERIC=C");
       home = worker.address().path().getParent();
       assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(home)))
           .isEqualTo("rwx------");
