@@ -49,12 +49,12 @@ public final class DataSets {
     record Generated(long seed) implements Source {
       @Override
       public DataSet load(String name, Progress progress) {
-        return GeneratedImages.draw(seed, progress);
+        return GeneratedImages.of(seed, progress);
       }
 
       @Override
       public ImageSet loadTest(Shape expected, List<String> classNames, Progress progress) {
-        return GeneratedImages.draw(seed, progress).test();
+        return GeneratedImages.of(seed, progress).test();
       }
     }
 

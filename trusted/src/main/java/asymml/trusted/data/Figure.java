@@ -22,6 +22,9 @@ enum Figure {
   static final List<Figure> CLASSES =
       List.of(BAR, CHECKER, CRESCENT, CROSS, DISC, DOTS, FLOWER, RING, STRIPES, TRIANGLE);
 
+  /// No figure reaches farther from its centre: half the diagonal of its square, rounded up.
+  static final double REACH = 1.42;
+
   /// How far a point lies outside (above 0) or inside (below 0) of the figure's edge, exact enough
   /// near the edge to soften it.
   double distance(double u, double v) {
@@ -32,7 +35,7 @@ enum Figure {
       case CROSS -> Math.min(box(u, v, 1.1, 0.3), box(u, v, 0.3, 1.1));
       case DISC -> circle(u, v, 1);
       case DOTS -> circle(Math.abs(u) - 0.6, Math.abs(v) - 0.6, 0.38);
-      case FLOWER -> circle(u, v, 0.75 + 0.3 * StrictMath.cos(5 * StrictMath.atan2(v, u)));
+      case FLOWER -> flower(u, v);
       case RING -> Math.abs(circle(u, v, 0.8)) - 0.2;
       case STRIPES -> Math.max(box(u, v, 1, 1), stripes(u));
       case TRIANGLE -> Math.max(-v, 0.5 * v + 0.866 * Math.abs(u)) - 0.6;
@@ -42,6 +45,14 @@ enum Figure {
 
   private static double circle(double u, double v, double radius) {
     return Math.sqrt(u * u + v * v) - radius;
+  }
+
+  /// Five petals. Far from the edge a bound on the distance is enough.
+  private static double flower(double u, double v) {
+    double middle = circle(u, v, 0.75);
+    return Math.abs(middle) > 0.4
+        ? middle - Math.copySign(0.3, middle)
+        : circle(u, v, 0.75 + 0.3 * StrictMath.cos(5 * StrictMath.atan2(v, u)));
   }
 
   private static double box(double u, double v, double halfWidth, double halfHeight) {

@@ -2,8 +2,11 @@ package asymml.trusted.data;
 
 import asymml.model.Shape;
 import asymml.trusted.draw.SplitMix64;
+import java.lang.ref.SoftReference;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 
 /// The built-in data set: 32x32 colour images of ten kinds of shapes, drawn from a seed by plain
 /// arithmetic, the same on every machine. Position, size, rotation and colours are random and carry
@@ -39,6 +42,11 @@ final class GeneratedImages {
   private static final int SPECKS = 2;
   private static final int PROGRESS_STEP = 500;
 
+  private static final AtomicReference<@Nullable Drawn> LAST = new AtomicReference<>();
+
+  /// Images that stay while there is memory.
+  private record Drawn(long seed, SoftReference<DataSet> images) {}
+
   private final SplitMix64 random;
   private final double[] canvas = new double[SHAPE.size()];
 
@@ -46,8 +54,19 @@ final class GeneratedImages {
     this.random = random;
   }
 
-  /// Draws both splits.
-  static DataSet draw(long seed, Progress progress) {
+  /// Both splits of a seed, drawn unless they are the last that were: studies open the same images
+  /// many times.
+  static DataSet of(long seed, Progress progress) {
+    @Nullable Drawn last = LAST.get();
+    @Nullable DataSet images = last != null && last.seed == seed ? last.images.get() : null;
+    if (images == null) {
+      images = draw(seed, progress);
+      LAST.set(new Drawn(seed, new SoftReference<>(images)));
+    }
+    return images;
+  }
+
+  private static DataSet draw(long seed, Progress progress) {
     ImageSet train = draw(seed, 0, TRAIN, "drawing training images", progress);
     ImageSet test = draw(seed, TEST_STREAM, TEST, "drawing test images", progress);
     return new DataSet(
@@ -117,15 +136,19 @@ final class GeneratedImages {
     double angle = random.between(0, 2 * StrictMath.PI);
     double cos = StrictMath.cos(angle) / radius;
     double sin = StrictMath.sin(angle) / radius;
-    for (int p = 0; p < SIDE * SIDE; p++) {
-      int column = p % SIDE;
-      int row = p / SIDE;
-      double dx = column + 0.5 - x;
-      double dy = row + 0.5 - y;
-      double distance = figure.distance(cos * dx + sin * dy, cos * dy - sin * dx);
-      double cover = Math.clamp(0.5 - distance * radius, 0, 1);
-      for (int c = 0; c < 3; c++) {
-        canvas[p * 3 + c] += cover * (colour[c] - canvas[p * 3 + c]);
+    double reach = Figure.REACH * radius + 1;
+    int right = (int) Math.min(SIDE, Math.ceil(x + reach));
+    int bottom = (int) Math.min(SIDE, Math.ceil(y + reach));
+    for (int row = (int) Math.max(0, y - reach); row < bottom; row++) {
+      for (int column = (int) Math.max(0, x - reach); column < right; column++) {
+        double dx = column + 0.5 - x;
+        double dy = row + 0.5 - y;
+        double distance = figure.distance(cos * dx + sin * dy, cos * dy - sin * dx);
+        double cover = Math.clamp(0.5 - distance * radius, 0, 1);
+        int p = row * SIDE + column;
+        for (int c = 0; c < 3; c++) {
+          canvas[p * 3 + c] += cover * (colour[c] - canvas[p * 3 + c]);
+        }
       }
     }
   }

@@ -32,9 +32,13 @@ class GeneratedImagesTest {
   void the_seed_decides() throws DataException {
     DataSet same = DataSets.open("generated:1", SampleFiles.SILENT);
     assertThat(same.test().digest()).isEqualTo(data.test().digest());
+    // Drawn once for all that open it one after the other.
+    assertThat(DataSets.open("generated:1", SampleFiles.SILENT)).isSameAs(same);
     DataSet other = DataSets.open("generated:-2", SampleFiles.SILENT);
     assertThat(other.name()).isEqualTo("generated:-2");
     assertThat(other.test().digest()).isNotEqualTo(data.test().digest());
+    DataSet again = DataSets.open("generated", SampleFiles.SILENT);
+    assertThat(again.train().digest()).isEqualTo(data.train().digest());
     assertThatThrownBy(() -> DataSets.open("generated:x", SampleFiles.SILENT))
         .isInstanceOf(DataException.class)
         .hasMessageContaining("'generated:x' needs a whole number");
