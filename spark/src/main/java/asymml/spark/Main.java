@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -83,7 +82,7 @@ public final class Main {
             ? given
             : Settings.read(new RunLayout(Path.of(resumed)).config()).overriddenBy(given);
     SparkConf conf = conf();
-    TrainingSpec spec = spec(settings, conf);
+    TrainingSpec spec = SparkRun.spec(settings, conf);
     requireEffect(given, spec);
     SparkRun.require(conf, spec);
     String directory = settings.text(Settings.OUT);
@@ -94,7 +93,7 @@ public final class Main {
       TrainingResult result =
           new SparkRun(new JavaSparkContext(session.sparkContext()), spec)
               .arguments(args)
-              .listener(new RunLines(out))
+              .listener(RunLines.to(out))
               .train(
                   spec.data().source(),
                   rows.training(),
@@ -117,18 +116,6 @@ public final class Main {
             "--%s has no effect %s".formatted(setting.getKey(), setting.getValue()));
       }
     }
-  }
-
-  /// Executors have no workers, batch norm cannot be computed in parts, and a task has as many
-  /// threads as Spark gives it.
-  private static TrainingSpec spec(Settings settings, SparkConf conf) {
-    Map<String, Object> values = new LinkedHashMap<>(settings.values());
-    values.remove(Settings.OUT);
-    values.putIfAbsent("mode", "trusted-only");
-    values.putIfAbsent("norm", "group");
-    values.putIfAbsent("mode", "trusted-only");
-    values.put("threads", conf.get("spark.task.cpus", "1"));
-    return new Settings(values).spec();
   }
 
   /// Spark's own settings, those of the command line, and what a run needs.

@@ -245,7 +245,7 @@ class SparkTrainingTest {
 
   /// A partition that Spark has lost and reads again: an example could be in two partitions.
   @Test
-  void other_rows_than_before_are_refused() {
+  void other_rows_than_before_are_refused() throws Exception {
     LabelledPart part = new LabelledPart(0, new byte[][] {{1}, {2}}, new String[] {"a", "b"});
     LabelledPart other = new LabelledPart(0, new byte[][] {{2}, {1}}, new String[] {"a", "b"});
     Map<String, Integer> classes = Map.of("a", 0, "b", 1);
