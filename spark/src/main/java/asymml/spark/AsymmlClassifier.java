@@ -511,14 +511,16 @@ public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
       LabelledRows rows =
           LabelledRows.of(
               dataset, getImageCol(), getLabelCol(), getHeldOut(), spec.training().seed());
-      TrainingResult result =
+      SparkRun run =
           new SparkRun(context, spec)
               .under(runs)
               .classes(rows.labels().stream().map(String::valueOf).toList())
               .arguments(List.of("AsymmlClassifier", uid))
-              .listener(new RunLines(LOG::info))
-              .train(
-                  "dataset", rows.training(), rows.heldOut(), null, false, AsymmlClassifier::say);
+              .listener(new RunLines(LOG::info));
+      TrainingResult result =
+          run.train("dataset", rows.training(), rows.heldOut(), null, false, AsymmlClassifier::say);
+      LOG.info(run.times());
+      LOG.info("the run is in {}", result.layout().directory());
       result.privacy().forEach(line -> LOG.info("{} (this fit alone)", line));
       if (result.statement() != null) {
         sayCost(runs);

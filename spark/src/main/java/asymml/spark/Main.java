@@ -90,20 +90,19 @@ public final class Main {
     try (SparkSession session = SparkSession.builder().config(conf).getOrCreate()) {
       session.sparkContext().setLogLevel("ERROR");
       ImageRows rows = new ImageRows(session, spec.data().source(), partitions);
-      TrainingResult result =
+      SparkRun run =
           new SparkRun(new JavaSparkContext(session.sparkContext()), spec)
               .arguments(args)
-              .listener(RunLines.to(out))
-              .train(
-                  spec.data().source(),
-                  rows.training(),
-                  rows.testing(),
-                  resumed != null
-                      ? Path.of(resumed)
-                      : directory.isEmpty() ? null : Path.of(directory),
-                  resumed != null,
-                  this::begun);
-      finished(result);
+              .listener(RunLines.to(out));
+      TrainingResult result =
+          run.train(
+              spec.data().source(),
+              rows.training(),
+              rows.testing(),
+              resumed != null ? Path.of(resumed) : directory.isEmpty() ? null : Path.of(directory),
+              resumed != null,
+              this::begun);
+      finished(result, run.times());
     }
   }
 
@@ -183,7 +182,7 @@ public final class Main {
     out.flush();
   }
 
-  private void finished(TrainingResult result) {
+  private void finished(TrainingResult result, String times) {
     out.println();
     out.println(
         switch (result.outcome()) {
@@ -192,6 +191,9 @@ public final class Main {
           case STOPPED, EARLY_STOPPED -> "stopped";
         });
     result.privacy().forEach(line -> out.println("privacy  " + line));
+    if (!times.isEmpty()) {
+      out.println("time     " + times);
+    }
     out.println("the run is in " + result.layout().directory());
     out.flush();
   }

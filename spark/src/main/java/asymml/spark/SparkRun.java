@@ -38,6 +38,7 @@ final class SparkRun {
   private List<String> arguments = List.of();
   private Path runs = Path.of("runs");
   private @Nullable List<String> classes;
+  private String times = "";
 
   /// A run.
   ///
@@ -194,9 +195,20 @@ final class SparkRun {
       begun.begun(run, train.parts().getNumPartitions(), test.sharedWith(train));
       try (TrainingSession session = session(run, directory, resumes);
           SparkStage stage = new SparkStage(spark, run, train, test)) {
-        return session.arguments(arguments).listener(listener).stage(stage).train();
+        TrainingResult result =
+            session.arguments(arguments).listener(listener).stage(stage).train();
+        stage.times().write(result.layout());
+        times = stage.times().line();
+        return result;
       }
     }
+  }
+
+  /// Where the time of the steps of a run that has been trained went.
+  ///
+  /// @return a line; empty if there was no step
+  String times() {
+    return times;
   }
 
   /// A guarantee is for one example, and an image in two would have twice the sensitivity.
