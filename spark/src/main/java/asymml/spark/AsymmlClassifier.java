@@ -47,10 +47,10 @@ import org.slf4j.LoggerFactory;
 ///
 /// With [#dpSgd], a fit's ledger and its epsilon are that of this fit. Further fits on the same
 /// images cost their own: a `CrossValidator` of g parameter maps and k folds has k*g + 1 of them,
-/// and each image is in (k-1)*g + 1. After a fit, the sum over all runs in the run directory is
-/// logged, as a warning if there are several. Give one run directory to all fits on the same
-/// images, so that this sum is of all. No epsilon covers metrics of evaluators and the choice that
-/// a `CrossValidator` makes by them.
+/// and each image is in at most (k-1)*g + 1. After a fit, the sum over the runs in the run
+/// directory is logged as a warning, if there are several; nothing stops a fit by it. Give one run
+/// directory to all fits on the same images, so that this sum is of all. No epsilon covers metrics
+/// of evaluators and the choice that a `CrossValidator` makes by them.
 ///
 /// The rows that are held out are not trained on. Only loss and accuracy are computed from them,
 /// after each epoch, without noise: these are in the run directory, and are private. The saved
@@ -522,9 +522,7 @@ public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
       LOG.info(run.times());
       LOG.info("the run is in {}", result.layout().directory());
       result.privacy().forEach(line -> LOG.info("{} (this fit alone)", line));
-      if (result.statement() != null) {
-        sayCost(runs);
-      }
+      sayCost(runs);
       RunFiles files = RunFiles.read(result.layout());
       return copyValues(AsymmlClassifierModel.of(uid, files, rows.numClasses()), ParamMap.empty())
           .setParent(this);
@@ -549,7 +547,7 @@ public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
 
   private static void sayCost(Path runs) throws IOException {
     FitsCost cost = FitsCost.of(runs);
-    if (cost.accounted() + cost.others() > 1) {
+    if (cost.accounted() > 0 && cost.accounted() + cost.others() > 1) {
       LOG.warn(cost.line(runs));
     }
   }

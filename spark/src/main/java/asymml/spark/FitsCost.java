@@ -4,6 +4,7 @@ import asymml.privacy.Epsilon;
 import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
+import asymml.session.Settings;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;
@@ -39,12 +40,17 @@ record FitsCost(int accounted, int others, Epsilon epsilon, double delta) {
           accounted++;
           epsilon += PrivacyStatement.of(ledger, new PldAccountant()).view().value();
           delta += ledger.delta().value();
-        } else if (Files.exists(layout.config())) {
+        } else if (Files.exists(layout.config()) && !accounted(layout)) {
           others++;
         }
       }
     }
     return new FitsCost(accounted, others, new Epsilon(epsilon), delta);
+  }
+
+  /// Whether a run has a ledger before it releases anything.
+  private static boolean accounted(RunLayout layout) throws IOException {
+    return Settings.read(layout.config()).spec().training().privacy().accounted();
   }
 
   /// What is to be said where a fit's own epsilon could be taken for the cost of all.

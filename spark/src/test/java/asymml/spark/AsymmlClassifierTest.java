@@ -260,6 +260,10 @@ class AsymmlClassifierTest {
         .contains("the 2 runs with DP-SGD")
         .endsWith("that is in all of them");
     assertThat(model.privacyStatement()).contains("at delta 1.00e-03 (this fit alone)");
+    classifier().setEpochs(1).fit(rows);
+    assertThat(FitsCost.of(runs).line(runs))
+        .contains("the 2 runs with DP-SGD")
+        .endsWith("and no epsilon covers the 1 without DP-SGD there");
     assertThatThrownBy(() -> classifier.fit(rows.union(rows)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("have the pixels of another one");
