@@ -20,6 +20,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.storage.StorageLevel;
@@ -52,6 +54,19 @@ final class ImageParts implements AutoCloseable {
     static Sketch of(LabelledPart part) {
       return new Sketch(
           part.digest(), part.content().length, new LinkedHashSet<>(Arrays.asList(part.labels())));
+    }
+  }
+
+  /// Which images of each part are used, and how they are numbered.
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
+  private record Numbering(
+      List<String> digests, int[][] used, int[][] numbers, Map<String, Integer> labels)
+      implements Serializable {
+    private static final long serialVersionUID = 1;
+
+    StageMember.Images of(LabelledPart part) throws DataException {
+      int p = part.index();
+      return part.part(digests.get(p), used[p], numbers[p], labels);
     }
   }
 
@@ -123,9 +138,12 @@ final class ImageParts implements AutoCloseable {
       List<String> digests = sketches.stream().map(Sketch::digest).toList();
       Map<String, Integer> labels = new LinkedHashMap<>();
       names.forEach(name -> labels.put(name, labels.size()));
+      // By itself it would be sent with each stage.
+      Broadcast<Numbering> numbering =
+          new JavaSparkContext(rows.sparkSession().sparkContext())
+              .broadcast(new Numbering(digests, used, numbers, labels));
       JavaRDD<StageMember.Images> parts =
-          read.map(p -> p.part(digests.get(p.index()), used[p.index()], numbers[p.index()], labels))
-              .persist(StorageLevel.MEMORY_AND_DISK());
+          read.map(part -> numbering.value().of(part)).persist(StorageLevel.MEMORY_AND_DISK());
       Shape shape = like == null ? shape(parts, form) : like.shape();
       ImageSurvey.Form task =
           new ImageSurvey.Form(shape.height(), shape.width(), shape.channels(), names, form);
