@@ -54,7 +54,8 @@ import org.slf4j.LoggerFactory;
 ///
 /// The rows that are held out are not trained on. Only loss and accuracy are computed from them,
 /// after each epoch, without noise: these are in the run directory, and are private. The saved
-/// model does not contain them. With [#dpSgd], images with the pixels of another one are refused.
+/// model does not contain them, and with [#dpSgd] they are not logged, nor is the training loss.
+/// With [#dpSgd], images with the pixels of another one are refused.
 public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
     implements ImageClassifierColumns, DefaultParamsWritable {
   private static final long serialVersionUID = 1;
@@ -515,11 +516,16 @@ public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
           new SparkRun(context, spec)
               .under(runs)
               .classes(rows.labels().stream().map(String::valueOf).toList())
-              .arguments(List.of("AsymmlClassifier", uid))
-              .listener(new RunLines(LOG::info));
+              .arguments(List.of("AsymmlClassifier", uid));
+      boolean accounted = spec.training().privacy().accounted();
+      if (!accounted) {
+        run.listener(new RunLines(LOG::info));
+      }
       TrainingResult result =
           run.train("dataset", rows.training(), rows.heldOut(), null, false, AsymmlClassifier::say);
-      LOG.info(run.times());
+      if (!accounted) {
+        LOG.info(run.times());
+      }
       LOG.info("the run is in {}", result.layout().directory());
       result.privacy().forEach(line -> LOG.info("{} (this fit alone)", line));
       sayCost(runs);

@@ -317,6 +317,7 @@ class AsymmlClassifierTest {
         good.selectExpr("if(label = 0, null, content) as content", "label"),
         "10 of 20 rows have no image");
     assertRefused(good.filter("label = 9"), "the dataset has no rows");
+    assertRefused(rows(0, 60, 4), "a classifier needs at least 2 classes, not 1");
     assertRefused(good.limit(1), "both parts need some");
     assertThatThrownBy(() -> classifier().setSettings("data: x").fit(good))
         .hasMessage("settings has 'data': leave it out, images are those of the dataset");
