@@ -20,6 +20,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.storage.StorageLevel;
@@ -52,6 +54,19 @@ final class ImageParts implements AutoCloseable {
     static Sketch of(LabelledPart part) {
       return new Sketch(
           part.digest(), part.content().length, new LinkedHashSet<>(Arrays.asList(part.labels())));
+    }
+  }
+
+  /// Which images of each part are used, and how they are numbered.
+  @SuppressWarnings("ArrayRecordComponent") // Never compared.
+  private record Numbering(
+      List<String> digests, int[][] used, int[][] numbers, Map<String, Integer> labels)
+      implements Serializable {
+    private static final long serialVersionUID = 1;
+
+    StageMember.Images of(LabelledPart part) throws DataException {
+      int p = part.index();
+      return part.part(digests.get(p), used[p], numbers[p], labels);
     }
   }
 
@@ -91,10 +106,16 @@ final class ImageParts implements AutoCloseable {
   /// @param limit how many of them are used, chosen by the seed; [Integer#MAX_VALUE] for all
   /// @param seed of the choice
   /// @param decoding of images
+  /// @param classes of these images; null for those that are found
   /// @param like whose shape and classes these must have; null for those that are found
   /// @throws DataException if there are no images, or they do not go together
   static ImageParts of(
-      Dataset<Row> rows, int limit, long seed, Decoding decoding, @Nullable ImageSet like)
+      Dataset<Row> rows,
+      int limit,
+      long seed,
+      Decoding decoding,
+      @Nullable List<String> classes,
+      @Nullable ImageSet like)
       throws DataException {
     ImageForm form = ImageForm.of(decoding);
     JavaRDD<LabelledPart> read =
@@ -105,7 +126,8 @@ final class ImageParts implements AutoCloseable {
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
       List<Sketch> sketches = read.map(Sketch::of).collect();
-      List<String> classes = like == null ? classes(sketches) : like.classNames();
+      List<String> names =
+          like != null ? like.classNames() : classes != null ? classes : classes(sketches);
       int[][] numbers = numbers(sketches.stream().mapToInt(Sketch::count).toArray(), limit, seed);
       int[][] used = new int[numbers.length][];
       for (int p = 0; p < used.length; p++) {
@@ -115,19 +137,22 @@ final class ImageParts implements AutoCloseable {
       }
       List<String> digests = sketches.stream().map(Sketch::digest).toList();
       Map<String, Integer> labels = new LinkedHashMap<>();
-      classes.forEach(name -> labels.put(name, labels.size()));
+      names.forEach(name -> labels.put(name, labels.size()));
+      // By itself it would be sent with each stage.
+      Broadcast<Numbering> numbering =
+          new JavaSparkContext(rows.sparkSession().sparkContext())
+              .broadcast(new Numbering(digests, used, numbers, labels));
       JavaRDD<StageMember.Images> parts =
-          read.map(p -> p.part(digests.get(p.index()), used[p.index()], numbers[p.index()], labels))
-              .persist(StorageLevel.MEMORY_AND_DISK());
+          read.map(part -> numbering.value().of(part)).persist(StorageLevel.MEMORY_AND_DISK());
       Shape shape = like == null ? shape(parts, form) : like.shape();
       ImageSurvey.Form task =
-          new ImageSurvey.Form(shape.height(), shape.width(), shape.channels(), classes, form);
+          new ImageSurvey.Form(shape.height(), shape.width(), shape.channels(), names, form);
       JavaRDD<ImageSurvey> surveys =
           parts.map(task::survey).persist(StorageLevel.MEMORY_AND_DISK());
       long[][] sums = surveys.map(ImageSurvey::sums).treeReduce(ImageSurvey::add);
-      String digest = ImageSet.digest(shape, classes, identities(surveys, numbers));
+      String digest = ImageSet.digest(shape, names, identities(surveys, numbers));
       int size = Arrays.stream(numbers).mapToInt(own -> own.length).sum();
-      return new ImageParts(parts, surveys, ImageSet.elsewhere(shape, classes, size, digest), sums);
+      return new ImageParts(parts, surveys, ImageSet.elsewhere(shape, names, size, digest), sums);
     } catch (RuntimeException | DataException e) {
       throw e;
     } catch (Exception e) {

@@ -8,17 +8,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.IntStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -137,8 +138,12 @@ final class ImageRows {
     }
     JavaSparkContext context = new JavaSparkContext(spark.sparkContext());
     int count = partitions == 0 ? context.defaultParallelism() : partitions;
-    ZipReader reader = new ZipReader(file.toString());
-    JavaRDD<Row> rows = context.parallelize(entries, count).mapPartitions(reader::read);
+    // The elements of an RDD would be sent with each stage, as long as it is used.
+    ZipReader reader = new ZipReader(file.toString(), context.broadcast(entries), count);
+    JavaRDD<Row> rows =
+        context
+            .parallelize(IntStream.range(0, count).boxed().toList(), count)
+            .flatMap(reader::read);
     return spark.createDataFrame(rows, SCHEMA);
   }
 
@@ -157,19 +162,19 @@ final class ImageRows {
   }
 
   /// Reads entries of a zip file in an executor.
-  private record ZipReader(String file) implements Serializable {
+  private record ZipReader(String file, Broadcast<List<String>> entries, int parts)
+      implements Serializable {
     private static final long serialVersionUID = 1;
 
-    Iterator<Row> read(Iterator<String> entries) throws IOException {
-      if (!entries.hasNext()) {
-        return Collections.emptyIterator();
-      }
+    Iterator<Row> read(int part) throws IOException {
+      List<String> all = entries.value();
+      List<String> own =
+          all.subList(
+              (int) ((long) part * all.size() / parts), (int) ((part + 1L) * all.size() / parts));
       List<Row> rows = new ArrayList<>();
       try (ZipFile zip = new ZipFile(file)) {
-        while (entries.hasNext()) {
-          String name = entries.next();
-          ZipEntry entry = zip.getEntry(name);
-          try (InputStream in = zip.getInputStream(entry)) {
+        for (String name : own) {
+          try (InputStream in = zip.getInputStream(zip.getEntry(name))) {
             rows.add(RowFactory.create(in.readAllBytes(), classOf(name)));
           }
         }

@@ -1,6 +1,7 @@
 package asymml.spark;
 
 import asymml.session.StageMember;
+import asymml.trusted.data.DataException;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -25,14 +26,14 @@ record LabelledPart(int index, byte[][] content, String[] labels) implements Ser
   /// Takes up the rows of a partition.
   ///
   /// @param rows of bytes and a label
-  static LabelledPart of(int index, Iterator<Row> rows) {
+  /// @throws DataException if one of them is missing
+  static LabelledPart of(int index, Iterator<Row> rows) throws DataException {
     List<byte[]> content = new ArrayList<>();
     List<String> labels = new ArrayList<>();
     while (rows.hasNext()) {
       Row row = rows.next();
       if (row.isNullAt(0) || row.isNullAt(1)) {
-        throw new IllegalArgumentException(
-            "a row has no image or no label: leave it out, or fill it");
+        throw new DataException("a row has no image or no label: leave it out, or fill it");
       }
       content.add((byte[]) row.get(0));
       labels.add(name(row.get(1)));
@@ -70,9 +71,11 @@ record LabelledPart(int index, byte[][] content, String[] labels) implements Ser
   /// @param used indices
   /// @param numbers of those in the whole split
   /// @param classes labels by name
+  /// @throws DataException if an image has none of the classes
   /// @throws IllegalStateException if Spark has read other rows than before: an example could be in
   ///   two partitions, and count twice
-  StageMember.Images part(String digest, int[] used, int[] numbers, Map<String, Integer> classes) {
+  StageMember.Images part(String digest, int[] used, int[] numbers, Map<String, Integer> classes)
+      throws DataException {
     if (!digest.equals(digest())) {
       throw new IllegalStateException(
           "partition %s of the images has changed while the run reads it".formatted(index));
@@ -83,8 +86,7 @@ record LabelledPart(int index, byte[][] content, String[] labels) implements Ser
       chosen[i] = content[used[i]];
       Integer label = classes.get(labels[used[i]]);
       if (label == null) {
-        throw new IllegalArgumentException(
-            "the test images have a class that no training image has");
+        throw new DataException("the test images have a class that no training image has");
       }
       chosenLabels[i] = label;
     }

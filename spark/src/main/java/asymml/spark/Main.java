@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -83,7 +82,7 @@ public final class Main {
             ? given
             : Settings.read(new RunLayout(Path.of(resumed)).config()).overriddenBy(given);
     SparkConf conf = conf();
-    TrainingSpec spec = spec(settings, conf);
+    TrainingSpec spec = SparkRun.spec(settings, conf);
     requireEffect(given, spec);
     SparkRun.require(conf, spec);
     String directory = settings.text(Settings.OUT);
@@ -91,20 +90,19 @@ public final class Main {
     try (SparkSession session = SparkSession.builder().config(conf).getOrCreate()) {
       session.sparkContext().setLogLevel("ERROR");
       ImageRows rows = new ImageRows(session, spec.data().source(), partitions);
-      TrainingResult result =
+      SparkRun run =
           new SparkRun(new JavaSparkContext(session.sparkContext()), spec)
               .arguments(args)
-              .listener(new RunLines(out))
-              .train(
-                  spec.data().source(),
-                  rows.training(),
-                  rows.testing(),
-                  resumed != null
-                      ? Path.of(resumed)
-                      : directory.isEmpty() ? null : Path.of(directory),
-                  resumed != null,
-                  this::begun);
-      finished(result);
+              .listener(RunLines.to(out));
+      TrainingResult result =
+          run.train(
+              spec.data().source(),
+              rows.training(),
+              rows.testing(),
+              resumed != null ? Path.of(resumed) : directory.isEmpty() ? null : Path.of(directory),
+              resumed != null,
+              this::begun);
+      finished(result, run.times());
     }
   }
 
@@ -117,18 +115,6 @@ public final class Main {
             "--%s has no effect %s".formatted(setting.getKey(), setting.getValue()));
       }
     }
-  }
-
-  /// Executors have no workers, batch norm cannot be computed in parts, and a task has as many
-  /// threads as Spark gives it.
-  private static TrainingSpec spec(Settings settings, SparkConf conf) {
-    Map<String, Object> values = new LinkedHashMap<>(settings.values());
-    values.remove(Settings.OUT);
-    values.putIfAbsent("mode", "trusted-only");
-    values.putIfAbsent("norm", "group");
-    values.putIfAbsent("mode", "trusted-only");
-    values.put("threads", conf.get("spark.task.cpus", "1"));
-    return new Settings(values).spec();
   }
 
   /// Spark's own settings, those of the command line, and what a run needs.
@@ -196,7 +182,7 @@ public final class Main {
     out.flush();
   }
 
-  private void finished(TrainingResult result) {
+  private void finished(TrainingResult result, String times) {
     out.println();
     out.println(
         switch (result.outcome()) {
@@ -205,6 +191,9 @@ public final class Main {
           case STOPPED, EARLY_STOPPED -> "stopped";
         });
     result.privacy().forEach(line -> out.println("privacy  " + line));
+    if (!times.isEmpty()) {
+      out.println("time     " + times);
+    }
     out.println("the run is in " + result.layout().directory());
     out.flush();
   }

@@ -5,12 +5,21 @@ import asymml.session.SessionListener;
 import asymml.trusted.run.EpochMetrics;
 import java.io.PrintStream;
 import java.util.Locale;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// What is printed while a run trains.
 ///
-/// @param out where
-record RunLines(PrintStream out) implements SessionListener {
+/// @param out takes the lines
+record RunLines(Consumer<String> out) implements SessionListener {
+  /// Prints them.
+  static RunLines to(PrintStream stream) {
+    return new RunLines(line -> {
+      stream.println(line);
+      stream.flush();
+    });
+  }
+
   @Override
   public void forecast(Ledger ledger) {
     say("ledger   of %s steps when all epochs are done".formatted(ledger.steps()));
@@ -35,8 +44,7 @@ record RunLines(PrintStream out) implements SessionListener {
   }
 
   private void say(String line) {
-    out.println(line);
-    out.flush();
+    out.accept(line);
   }
 
   private static String text(int digits, @Nullable Double value) {

@@ -4,6 +4,7 @@ import asymml.model.Zoo;
 import asymml.session.InvalidSpecException;
 import asymml.session.ResolvedRun;
 import asymml.session.SessionListener;
+import asymml.session.Settings;
 import asymml.session.TrainingResult;
 import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
@@ -16,7 +17,9 @@ import asymml.trusted.train.TrainConfig;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
@@ -33,6 +36,9 @@ final class SparkRun {
   private final TrainingSpec spec;
   private SessionListener listener = new SessionListener() {};
   private List<String> arguments = List.of();
+  private Path runs = Path.of("runs");
+  private @Nullable List<String> classes;
+  private String times = "";
 
   /// A run.
   ///
@@ -43,6 +49,20 @@ final class SparkRun {
     this.spark = spark;
     this.spec = spec;
     require(spark.getConf(), spec);
+  }
+
+  /// What a run on Spark is told: executors have no workers, batch norm cannot be computed in
+  /// parts, and a task has as many threads as Spark gives it.
+  ///
+  /// @param settings of the run
+  /// @param conf of Spark
+  static TrainingSpec spec(Settings settings, SparkConf conf) {
+    Map<String, Object> values = new LinkedHashMap<>(settings.values());
+    values.remove(Settings.OUT);
+    values.putIfAbsent("mode", "trusted-only");
+    values.putIfAbsent("norm", "group");
+    values.put("threads", conf.get("spark.task.cpus", "1"));
+    return new Settings(values).spec();
   }
 
   /// Refuses what is not done on Spark, before anything starts.
@@ -105,6 +125,22 @@ final class SparkRun {
     return this;
   }
 
+  /// Where a run without a directory creates one.
+  ///
+  /// @param runs in place of `runs`
+  SparkRun under(Path runs) {
+    this.runs = runs;
+    return this;
+  }
+
+  /// Which classes there are, in the order of the network's outputs.
+  ///
+  /// @param classes in place of those of the training images
+  SparkRun classes(List<String> classes) {
+    this.classes = List.copyOf(classes);
+    return this;
+  }
+
   /// Hears of a run before it trains.
   interface Begun {
     void begun(ResolvedRun run, int partitions, long sharedImages);
@@ -130,13 +166,19 @@ final class SparkRun {
     long seed = spec.training().seed();
     try (ImageParts train =
             ImageParts.of(
-                training, spec.data().limitTrain().images(), seed, spec.data().decoding(), null);
+                training,
+                spec.data().limitTrain().images(),
+                seed,
+                spec.data().decoding(),
+                classes,
+                null);
         ImageParts test =
             ImageParts.of(
                 testing,
                 spec.data().limitTest().images(),
                 seed,
                 spec.data().decoding(),
+                null,
                 train.set())) {
       if (spec.training().privacy().accounted()) {
         requireDistinct(train);
@@ -153,9 +195,20 @@ final class SparkRun {
       begun.begun(run, train.parts().getNumPartitions(), test.sharedWith(train));
       try (TrainingSession session = session(run, directory, resumes);
           SparkStage stage = new SparkStage(spark, run, train, test)) {
-        return session.arguments(arguments).listener(listener).stage(stage).train();
+        TrainingResult result =
+            session.arguments(arguments).listener(listener).stage(stage).train();
+        stage.times().write(result.layout());
+        times = stage.times().line();
+        return result;
       }
     }
+  }
+
+  /// Where the time of the steps of a run that has been trained went.
+  ///
+  /// @return a line; empty if there was no step
+  String times() {
+    return times;
   }
 
   /// A guarantee is for one example, and an image in two would have twice the sensitivity.
@@ -168,10 +221,10 @@ final class SparkRun {
     }
   }
 
-  private static TrainingSession session(ResolvedRun run, @Nullable Path directory, boolean resumes)
+  private TrainingSession session(ResolvedRun run, @Nullable Path directory, boolean resumes)
       throws IOException {
     if (directory == null) {
-      return TrainingSession.createUnder(run, Path.of("runs"));
+      return TrainingSession.createUnder(run, runs);
     }
     return resumes
         ? TrainingSession.resume(run, directory)

@@ -17,12 +17,15 @@ import org.jspecify.annotations.Nullable;
 /// its examples, sums come back by `treeReduce`. Of each partition one attempt counts, whichever
 /// Spark takes; where examples are drawn, another attempt draws anew.
 final class SparkStage implements GradientStage, AutoCloseable {
+  private static final StageTimes.Task NO_TIME = new StageTimes.Task(0, 0);
+
   private final JavaSparkContext spark;
   private final ImageParts train;
   private final ImageParts test;
   private final StageMember.Job job;
   private final DoubleAccumulator loss;
   private final LongAccumulator images;
+  private final StageTimes times = new StageTimes(System::nanoTime);
 
   /// A stage on images that are there.
   ///
@@ -43,8 +46,9 @@ final class SparkStage implements GradientStage, AutoCloseable {
   ///
   /// @param value null if training diverged
   /// @param diverged how
-  private record Outcome<T extends Serializable>(@Nullable T value, @Nullable String diverged)
-      implements Serializable {
+  /// @param spent what the slowest task took
+  private record Outcome<T extends Serializable>(
+      @Nullable T value, @Nullable String diverged, StageTimes.Task spent) implements Serializable {
     private static final long serialVersionUID = 1;
 
     interface Sum<T> {
@@ -55,7 +59,7 @@ final class SparkStage implements GradientStage, AutoCloseable {
       if (value == null || other.value == null) {
         return value == null ? this : other;
       }
-      return new Outcome<>(sum.of(value, other.value), null);
+      return new Outcome<>(sum.of(value, other.value), null, spent.slower(other.spent));
     }
 
     T orThrow() throws TrainingException {
@@ -80,17 +84,20 @@ final class SparkStage implements GradientStage, AutoCloseable {
     private static final long serialVersionUID = 1;
 
     Outcome<Sums> run(StageMember.Images part) throws Exception {
+      long begun = System.nanoTime();
+      float[] values = parameters.value();
+      long fetched = System.nanoTime();
       try {
         Sums sums =
             Members.with(
-                job,
-                member -> member.sum(parameters.value(), part, draws, examples, augmentationSeed));
+                job, member -> member.sum(values, part, draws, examples, augmentationSeed));
         loss.add(sums.lossSum());
         images.add(sums.examples());
-        return new Outcome<>(sums, null);
+        return new Outcome<>(
+            sums, null, new StageTimes.Task(fetched - begun, System.nanoTime() - fetched));
       } catch (TrainingException e) {
         // Another attempt would diverge too.
-        return new Outcome<>(null, e.getMessage());
+        return new Outcome<>(null, e.getMessage(), NO_TIME);
       }
     }
   }
@@ -102,16 +109,19 @@ final class SparkStage implements GradientStage, AutoCloseable {
     Outcome<double[]> run(StageMember.Images part) throws Exception {
       try {
         return new Outcome<>(
-            Members.with(job, member -> member.score(parameters.value(), part)), null);
+            Members.with(job, member -> member.score(parameters.value(), part)), null, NO_TIME);
       } catch (TrainingException e) {
-        return new Outcome<>(null, e.getMessage());
+        return new Outcome<>(null, e.getMessage(), NO_TIME);
       }
     }
   }
 
   @Override
   public Sums gradients(Step step, float[] parameters) throws ProtocolException, TrainingException {
+    times.updated();
+    long begun = times.now();
     Broadcast<float[]> broadcast = spark.broadcast(parameters);
+    long sent = times.now();
     try {
       spark.setJobDescription("asymml step " + step.number());
       Task task =
@@ -123,7 +133,14 @@ final class SparkStage implements GradientStage, AutoCloseable {
               broadcast,
               loss,
               images);
-      return train.parts().map(task::run).treeReduce((a, b) -> a.plus(b, Sums::plus)).orThrow();
+      Outcome<Sums> all = train.parts().map(task::run).treeReduce((a, b) -> a.plus(b, Sums::plus));
+      Sums sums = all.orThrow();
+      times.staged(begun, sent, all.spent);
+      times.sends(
+          (long) Float.BYTES * parameters.length,
+          (long) Double.BYTES * sums.gradients().length,
+          train.parts().getNumPartitions());
+      return sums;
     } catch (Exception e) {
       // Spark throws checked exceptions that it does not declare.
       throw failed("step " + step.number(), e);
@@ -134,6 +151,7 @@ final class SparkStage implements GradientStage, AutoCloseable {
 
   @Override
   public Score score(float[] parameters) throws ProtocolException, TrainingException {
+    times.updated();
     Broadcast<float[]> broadcast = spark.broadcast(parameters);
     try {
       spark.setJobDescription("asymml test");
@@ -151,6 +169,11 @@ final class SparkStage implements GradientStage, AutoCloseable {
     } finally {
       broadcast.destroy();
     }
+  }
+
+  /// Where the time of its steps went.
+  StageTimes times() {
+    return times;
   }
 
   /// Spark says what went wrong over many lines.

@@ -93,7 +93,7 @@ class ImageRowsTest {
   }
 
   private static ImageParts parts(Dataset<Row> rows, int limit) throws DataException {
-    return ImageParts.of(rows, limit, 1, Decoding.DEFAULT, null);
+    return ImageParts.of(rows, limit, 1, Decoding.DEFAULT, null, null);
   }
 
   private static TrainingSpec spec(Path source) {
@@ -127,7 +127,8 @@ class ImageRowsTest {
     DataSet one = scaled.data().open(1, (_, _, _) -> {});
     ImageRows rows = new ImageRows(spark, zip.toString(), 2);
     try (ImageParts train =
-        ImageParts.of(rows.training(), Integer.MAX_VALUE, 1, scaled.data().decoding(), null)) {
+        ImageParts.of(
+            rows.training(), Integer.MAX_VALUE, 1, scaled.data().decoding(), null, null)) {
       assertThat(train.set().shape().height()).isEqualTo(5);
       assertThat(train.set().digest()).isEqualTo(one.train().digest());
     }

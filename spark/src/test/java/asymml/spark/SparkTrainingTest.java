@@ -15,6 +15,7 @@ import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.run.LedgerFile;
+import asymml.trusted.run.RunFile;
 import asymml.trusted.train.EpochTotals;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -188,6 +189,9 @@ class SparkTrainingTest {
                 .as("loss of step %s", i)
                 .isCloseTo(here.sums.get(i), Percentage.withPercentage(0.01)));
     assertThat(result.epochs()).hasSize(4);
+    assertThat(RunFile.read(result.layout().directory().resolve("steps.json")))
+        .containsEntry("steps", 20 - StageTimes.FIRST)
+        .containsEntry("tasks", 2);
   }
 
   @Test
@@ -245,7 +249,7 @@ class SparkTrainingTest {
 
   /// A partition that Spark has lost and reads again: an example could be in two partitions.
   @Test
-  void other_rows_than_before_are_refused() {
+  void other_rows_than_before_are_refused() throws Exception {
     LabelledPart part = new LabelledPart(0, new byte[][] {{1}, {2}}, new String[] {"a", "b"});
     LabelledPart other = new LabelledPart(0, new byte[][] {{2}, {1}}, new String[] {"a", "b"});
     Map<String, Integer> classes = Map.of("a", 0, "b", 1);
