@@ -79,14 +79,14 @@ public record DataSpec(
         .withDecoding(decoding.withColumns(Decoding.Columns.NONE).withRandomCrop(false));
   }
 
-  /// Decodes the images.
+  /// Decodes the images, of files those alone that the limits leave.
   ///
   /// @param seed of the choice where a limit leaves images out
   /// @param progress hears how far it is
   /// @return the limited splits
   /// @throws DataException if anything is wrong with the data
   public DataSet open(long seed, Progress progress) throws DataException {
-    return limited(DataSets.open(source, decoding, progress), limitTrain, limitTest, seed);
+    return limited(DataSets.open(source, part(seed), progress), limitTrain, limitTest, seed);
   }
 
   /// Decodes the images of an archive, which stands for [#source].
@@ -97,7 +97,11 @@ public record DataSpec(
   /// @return the limited splits
   /// @throws DataException if anything is wrong with the data; it names no file in the archive
   public DataSet open(DataArchive archive, long seed, Progress progress) throws DataException {
-    return limited(DataSets.open(archive, decoding, progress), limitTrain, limitTest, seed);
+    return limited(DataSets.open(archive, part(seed), progress), limitTrain, limitTest, seed);
+  }
+
+  private Decoding part(long seed) {
+    return decoding.withPart(new Decoding.Part(limitTrain.images(), limitTest.images(), seed));
   }
 
   /// Decodes the test images alone: the source may have no others.
@@ -110,7 +114,7 @@ public record DataSpec(
   /// @throws DataException if anything is wrong with it, or it does not fit the model
   public TestSet openTest(Shape expected, List<String> classNames, long seed, Progress progress)
       throws DataException {
-    TestSet all = DataSets.openTest(source, expected, classNames, decoding, progress);
+    TestSet all = DataSets.openTest(source, expected, classNames, part(seed), progress);
     return new TestSet(all.name(), all.images().subset(limitTest.images(), seed));
   }
 

@@ -176,7 +176,8 @@ final class SpecReader {
             given(
                 ON_BAD_IMAGE,
                 choice(Decoding.OnBadImage.values(), Decoding.OnBadImage::label),
-                defaults.decoding().onBadImage())));
+                defaults.decoding().onBadImage()),
+            Decoding.Part.ALL));
   }
 
   private boolean randomCrop() {

@@ -7,12 +7,15 @@ import asymml.model.Shape;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataLimits;
 import asymml.trusted.data.DataSet;
+import asymml.trusted.data.DataSets;
 import asymml.trusted.data.Decoding;
 import asymml.trusted.data.Normalization;
 import asymml.trusted.data.TestSet;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -69,6 +72,30 @@ class DataSpecTest {
     // Test images are never in it.
     assertThat(DataSpec.limited(DATA, Limit.NONE, new Limit(3), 7).normalization())
         .isEqualTo(DATA.normalization());
+  }
+
+  /// Their headers are looked at, so that the shape does not depend on a limit.
+  @Test
+  void images_that_a_limit_leaves_out_are_not_decoded() throws Exception {
+    Path images = TinyImages.folder(folder.resolve("images"), 12, 6, 1);
+    DataSpec spec = DataSpec.of(images.toString()).withLimits(new Limit(5), new Limit(3));
+    DataSet all = DataSets.open(images.toString(), (_, _, _) -> {});
+    DataSet expected = DataSpec.limited(all, new Limit(5), new Limit(3), 7);
+    Map<String, Long> totals = new HashMap<>();
+    DataSet few = spec.open(7, (what, _, total) -> totals.put(what, total));
+    assertThat(few.train().digest()).isEqualTo(expected.train().digest());
+    assertThat(few.test().digest()).isEqualTo(expected.test().digest());
+    assertThat(few.normalization()).isEqualTo(expected.normalization());
+    assertThat(totals)
+        .containsEntry("checking training images", 12L)
+        .containsEntry("decoding training images", 5L)
+        .containsEntry("checking test images", 6L)
+        .containsEntry("decoding test images", 3L);
+    // Where damaged images are left out, the limit is of those that remain.
+    Decoding skipping = spec.decoding().withOnBadImage(Decoding.OnBadImage.SKIP);
+    DataSet kept = spec.withDecoding(skipping).open(7, (what, _, total) -> totals.put(what, total));
+    assertThat(totals).containsEntry("decoding training images", 12L);
+    assertThat(kept.train().digest()).isEqualTo(expected.train().digest());
   }
 
   @Test

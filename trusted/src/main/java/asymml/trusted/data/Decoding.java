@@ -1,10 +1,14 @@
 package asymml.trusted.data;
 
+import asymml.trusted.draw.Shuffle;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// How image files are found in tables and decoded, and how many decoded images are kept in memory.
+/// How image files are found in tables and decoded, which ones, and how many decoded images are
+/// kept in memory.
 ///
 /// @param limits on what headers declare
 /// @param imageSize height and width that images are scaled and cut to, 1 to [#MOST_SIZE]; 0 where
@@ -16,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// @param randomCrop whether training images are varied by random parts, for which they are decoded
 ///   anew each time; needs a size
 /// @param onBadImage what happens to an image that is damaged
+/// @param part which images are decoded
 public record Decoding(
     DataLimits limits,
     int imageSize,
@@ -23,7 +28,8 @@ public record Decoding(
     @Nullable Window window,
     Columns columns,
     boolean randomCrop,
-    OnBadImage onBadImage) {
+    OnBadImage onBadImage,
+    Part part) {
   /// The largest size that images are scaled to.
   public static final int MOST_SIZE = 4096;
 
@@ -52,7 +58,7 @@ public record Decoding(
   /// @param cacheBytes the most memory for decoded images, at least 0
   /// @param window of samples of 16 bits; null where they use all of their range
   public Decoding(DataLimits limits, int imageSize, long cacheBytes, @Nullable Window window) {
-    this(limits, imageSize, cacheBytes, window, Columns.NONE, false, OnBadImage.FAIL);
+    this(limits, imageSize, cacheBytes, window, Columns.NONE, false, OnBadImage.FAIL, Part.ALL);
   }
 
   /// The same with other limits.
@@ -60,7 +66,8 @@ public record Decoding(
   /// @param other on what headers declare
   /// @return a new record
   public Decoding withLimits(DataLimits other) {
-    return new Decoding(other, imageSize, cacheBytes, window, columns, randomCrop, onBadImage);
+    return new Decoding(
+        other, imageSize, cacheBytes, window, columns, randomCrop, onBadImage, part);
   }
 
   /// The same with other columns.
@@ -68,7 +75,7 @@ public record Decoding(
   /// @param other names of columns
   /// @return a new record
   public Decoding withColumns(Columns other) {
-    return new Decoding(limits, imageSize, cacheBytes, window, other, randomCrop, onBadImage);
+    return new Decoding(limits, imageSize, cacheBytes, window, other, randomCrop, onBadImage, part);
   }
 
   /// The same with or without random parts.
@@ -76,7 +83,7 @@ public record Decoding(
   /// @param crop whether training images are varied by them
   /// @return a new record
   public Decoding withRandomCrop(boolean crop) {
-    return new Decoding(limits, imageSize, cacheBytes, window, columns, crop, onBadImage);
+    return new Decoding(limits, imageSize, cacheBytes, window, columns, crop, onBadImage, part);
   }
 
   /// The same with another treatment of damaged images.
@@ -84,7 +91,48 @@ public record Decoding(
   /// @param other what happens to them
   /// @return a new record
   public Decoding withOnBadImage(OnBadImage other) {
-    return new Decoding(limits, imageSize, cacheBytes, window, columns, randomCrop, other);
+    return new Decoding(limits, imageSize, cacheBytes, window, columns, randomCrop, other, part);
+  }
+
+  /// The same of other images.
+  ///
+  /// @param other which are decoded
+  /// @return a new record
+  public Decoding withPart(Part other) {
+    return new Decoding(
+        limits, imageSize, cacheBytes, window, columns, randomCrop, onBadImage, other);
+  }
+
+  /// The images of a split that are decoded. Where damaged ones are left out all are, since only
+  /// then it is known of which a part is chosen.
+  ///
+  /// @param limit how many at most
+  /// @return these
+  <T> List<T> chosen(List<T> split, int limit) {
+    return limit >= split.size() || onBadImage == OnBadImage.SKIP
+        ? split
+        : Arrays.stream(Shuffle.order(split.size(), part.seed))
+            .limit(limit)
+            .mapToObj(split::get)
+            .toList();
+  }
+
+  /// A random part of each split of image files, chosen as by [ImageSet#subset].
+  ///
+  /// @param train the most training images, at least 1
+  /// @param test the most test images, at least 1
+  /// @param seed of the choice
+  public record Part(int train, int test, long seed) {
+    /// All images.
+    public static final Part ALL = new Part(Integer.MAX_VALUE, Integer.MAX_VALUE, 0);
+
+    /// Checks the ranges.
+    public Part {
+      if (train < 1 || test < 1) {
+        throw new IllegalArgumentException(
+            "a part has at least one image: %s, %s".formatted(train, test));
+      }
+    }
   }
 
   /// What happens to an image that is damaged, of a kind that is not read, or not there any more.

@@ -79,7 +79,8 @@ final class ImageFolder {
     this.reference = reference;
   }
 
-  /// Reads both splits of a tree, which must stay open if they say that they read files.
+  /// Reads both splits of a tree, which must stay open if they say that they read files. Headers
+  /// are checked of all images, whatever part is decoded: the shape is that of all.
   static DataSet load(ImageTree tree, String name, Decoding decoding, Progress progress)
       throws DataException, IOException {
     ImageListing listing = new ImageListing(tree);
@@ -100,6 +101,8 @@ final class ImageFolder {
     if (headers.checkHeaders("checking test images", test, classNames) || colour) {
       shape = new Shape(shape.height(), shape.width(), COLOURS);
     }
+    train = decoding.chosen(train, decoding.part().train());
+    test = decoding.chosen(test, decoding.part().test());
     while (true) {
       ImageFolder folder = new ImageFolder(tree, decoding, progress, shape, reference);
       // Of images that are cut at random, the whole is of no use in training.
@@ -144,13 +147,14 @@ final class ImageFolder {
     }
     List<Source> test = sources(tree, classes, classNames);
     ImageFolder folder = new ImageFolder(tree, decoding, progress, expected, "the model takes");
-    int kept = folder.kept(test.size());
-    Pixels.requireMemory(tree.root().toString(), kept, expected);
     try {
       if (folder.checkHeaders("checking test images", test, classNames)
           && expected.channels() < COLOURS) {
         throw new ColourFoundException();
       }
+      test = decoding.chosen(test, decoding.part().test());
+      int kept = folder.kept(test.size());
+      Pixels.requireMemory(tree.root().toString(), kept, expected);
       return folder.decode("decoding test images", test, classNames, kept, false);
     } catch (ColourFoundException e) {
       throw new DataException(
