@@ -56,6 +56,9 @@ import org.slf4j.LoggerFactory;
 /// after each epoch, without noise: these are in the run directory, and are private. The saved
 /// model does not contain them, and with [#dpSgd] they are not logged, nor is the training loss.
 /// With [#dpSgd], images with the pixels of another one are refused.
+///
+/// Which labels there are counts as public. A `StringIndexer` numbers names by how frequent they
+/// are, which no epsilon covers: with [#dpSgd], set its `stringOrderType` to `alphabetAsc`.
 public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
     implements ImageClassifierColumns, DefaultParamsWritable {
   private static final long serialVersionUID = 1;
