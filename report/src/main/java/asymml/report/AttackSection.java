@@ -113,7 +113,7 @@ record AttackSection(ReportedAttacks suite, String id, String name) {
     PageTable table =
         new PageTable("Every score of plan " + plan.name() + "; higher is better for the attacker")
             .words("attack", "layer", "measure")
-            .numbers("score", "chance", "best");
+            .numbers("score", "chance", "deviation of chance", "best");
     suite.scores().stream()
         .filter(s -> s.plan().equals(plan.name()))
         .forEach(s ->
@@ -123,6 +123,7 @@ record AttackSection(ReportedAttacks suite, String id, String name) {
                 s.measure(),
                 decimal(s.value()),
                 decimal(s.chance()),
+                s.deviation() > 0 ? decimal(s.deviation()) : "–",
                 decimal(s.best())));
     PageSection details =
         section.details(

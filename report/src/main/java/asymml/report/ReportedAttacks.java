@@ -72,6 +72,7 @@ public record ReportedAttacks(
   /// @param value reached; NaN if there is a note instead
   /// @param chance what a guess reaches
   /// @param best what an attacker with the clear data reaches
+  /// @param deviation the standard deviation of guesses; 0 where it is not known
   /// @param note why there is none, or empty
   public record Score(
       String plan,
@@ -81,13 +82,18 @@ public record ReportedAttacks(
       double value,
       double chance,
       double best,
+      double deviation,
       String note) {
-    /// How far from chance to the best, from 0 to 1: what is no better than a guess is 0, also
-    /// where a guess is better than that attacker.
+    private static final double TOLERANCE = 3;
+
+    /// How far from chance to the best, from 0 to 1: what is no better than a guess, by three
+    /// deviations of guesses, is 0, also where a guess is better than that attacker.
     ///
     /// @return the share
     public double share() {
-      return value > chance ? best > value ? (value - chance) / (best - chance) : 1 : 0;
+      return value - chance > TOLERANCE * deviation
+          ? best > value ? (value - chance) / (best - chance) : 1
+          : 0;
     }
   }
 
@@ -194,6 +200,7 @@ public record ReportedAttacks(
             Double.NaN,
             Double.NaN,
             Double.NaN,
+            0,
             text(s, "note"))
         : new Score(
             text(s, "plan"),
@@ -203,6 +210,7 @@ public record ReportedAttacks(
             figure(s, "value"),
             figure(s, "chance"),
             figure(s, "best"),
+            s.has("deviation") ? figure(s, "deviation") : 0,
             "");
   }
 

@@ -95,7 +95,7 @@ class DamagedSuiteTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"value", "chance", "best"})
+  @ValueSource(strings = {"value", "chance", "best", "deviation"})
   void a_score_that_is_neither_number_nor_infinite_is_refused(String key) throws Exception {
     change("scores", key, false);
     assertRefused("no usable '" + key + "'");

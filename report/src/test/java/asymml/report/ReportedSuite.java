@@ -41,13 +41,22 @@ final class ReportedSuite {
         "attacks", List.of(attack("gradient-solve", "Gradient solve"), attack("image", "Image")));
     Map<String, Object> score =
         Map.of(
-            "plan", "base",
-            "attack", "gradient-solve",
-            "layer", "conv2",
-            "measure", "cosine",
-            "value", 0.75,
-            "chance", 0.5,
-            "best", 1);
+            "plan",
+            "base",
+            "attack",
+            "gradient-solve",
+            "layer",
+            "conv2",
+            "measure",
+            "cosine",
+            "value",
+            0.75,
+            "chance",
+            0.5,
+            "best",
+            1,
+            "deviation",
+            0.03125);
     facts.put("scores", List.of(score));
     facts.put(
         "table",

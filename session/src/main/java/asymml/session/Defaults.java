@@ -84,8 +84,12 @@ final class Defaults {
         .withPrivacy(privacy);
   }
 
-  /// The learning rate of training without DP-SGD. At the usual one VGG learns next to nothing.
+  /// The learning rate of training without DP-SGD. At the usual one VGG learns next to nothing, and
+  /// a network on scattering features, which has no batch norm, little.
   static float learningRate(String model) {
+    if (model.equals("scatter-cnn")) {
+      return 0.003f;
+    }
     return model.startsWith("vgg") ? 0.01f : LEARNING_RATE;
   }
 

@@ -215,6 +215,7 @@ class SpecReaderTest {
         set("epochs: ' 3 '", s -> s.training().epochs(), 3),
         set("batch-size: 1", s -> s.training().batchSize(), 1),
         set("model: vgg16", s -> s.training().optimizer().learningRate(), 0.01f),
+        set("model: scatter-cnn", s -> s.training().optimizer().learningRate(), 0.003f),
         set("model: resnet20", s -> s.training().optimizer().learningRate(), 0.05f),
         set("learning-rate: 1", s -> s.training().optimizer().learningRate(), 1f),
         set("learning-rate: 1.0e-3", s -> s.training().optimizer().learningRate(), 1e-3f),

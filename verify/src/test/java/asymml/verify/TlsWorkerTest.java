@@ -164,6 +164,19 @@ class TlsWorkerTest {
   }
 
   @Test
+  void a_second_trainer_is_refused_and_the_first_is_served_on() throws Exception {
+    try (RemoteWorker worker = RemoteWorker.connect(address, trust("worker"), LIMIT);
+        Exchange exchange = new Exchange(worker, SMALL, 45)) {
+      assertThatThrownBy(() -> RemoteWorker.connect(address, trust("worker"), LIMIT))
+          .isInstanceOf(ProtocolException.class)
+          .hasMessageStartingWith("no connection to the worker at tls:127.0.0.1:")
+          .hasMessageNotContainingAny("Exception", "\n");
+      exchange.run();
+      exchange.assertSameAsHere();
+    }
+  }
+
+  @Test
   void a_worker_proves_to_hold_the_key_of_its_certificate() throws Exception {
     try (RemoteWorker one = RemoteWorker.connect(address, trust("worker"), LIMIT);
         RemoteWorker two = RemoteWorker.connect(start("worker"), trust("worker"), LIMIT);

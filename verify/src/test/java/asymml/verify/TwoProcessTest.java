@@ -7,6 +7,7 @@ import asymml.kernels.ConvShape;
 import asymml.trusted.boundary.RemoteWorker;
 import asymml.trusted.boundary.Ticket;
 import asymml.trusted.boundary.WorkerProcess;
+import asymml.untrusted.WorkerThread;
 import asymml.wire.ProtocolException;
 import asymml.wire.ProtocolException.Reason;
 import asymml.wire.UnixTransport;
@@ -89,6 +90,23 @@ class TwoProcessTest {
       LocalWorker.awaitEnd(process);
     }
     assertThat(Files.readString(log)).endsWith("asymml worker: the trainer is done\n");
+  }
+
+  @Test
+  void a_second_trainer_is_refused_and_the_first_is_served_on() throws Exception {
+    try (WorkerThread worker = new WorkerThread();
+        RemoteWorker first = RemoteWorker.connect(worker.address(), null, LIMIT);
+        Exchange exchange = new Exchange(first, SMALL, 7)) {
+      ProtocolException refused =
+          catchThrowableOfType(
+              ProtocolException.class, () -> RemoteWorker.connect(worker.address(), null, LIMIT));
+      assertThat(refused)
+          .hasMessageStartingWith("no worker listens on unix:")
+          .hasMessageNotContainingAny("Exception", "\n");
+      exchange.run();
+      exchange.assertSameAsHere();
+    }
+    assertThat(regions()).isEmpty();
   }
 
   @Test

@@ -23,6 +23,30 @@ public final class MapScores {
     return sum / truth.examples();
   }
 
+  /// The standard deviation of [#cosine] where estimates have nothing to do with the examples that
+  /// they are compared with: from the cosines of all estimates with the truths of other examples.
+  ///
+  /// @param found `[N, ...]`
+  /// @param truth the same shape
+  /// @return at least 0; 0 for fewer than 4 examples, whose deviations from their mean are no
+  ///   independent ones
+  public static double cosineDeviation(Maps found, Maps truth) {
+    int count = truth.examples();
+    if (count < 4) {
+      return 0;
+    }
+    float[] a = deviations(found);
+    float[] b = deviations(truth);
+    int size = truth.exampleSize();
+    double squares = 0;
+    for (int i = 0; i < count * count; i++) {
+      if (i / count != i % count) {
+        squares += Math.pow(cosine(a, b, i / count * size, i % count * size, size), 2);
+      }
+    }
+    return Math.sqrt(squares / ((count - 1.0) * count * count));
+  }
+
   /// The share of examples that are re-identified: whose estimate is nearer, by that cosine, to
   /// their own truth than to any other example's. Chance is 1 / N, the truth has 1.
   ///

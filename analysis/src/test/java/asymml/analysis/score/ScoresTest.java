@@ -2,11 +2,17 @@ package asymml.analysis.score;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import asymml.analysis.Maps;
 import java.util.Arrays;
 import java.util.SplittableRandom;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ScoresTest {
   private static final Maps TRUTH = random(4, 16, 12, 3);
@@ -155,5 +161,83 @@ class ScoresTest {
     double[][] found = SpanScores.principal(new Maps(1, 10, 10, 3, values), 1);
     assertThat(SpanScores.agreement(found, new double[][] {{half}, {half}, {0}}))
         .isCloseTo(1, within(1e-6));
+  }
+
+  private static double deviation(double[] values) {
+    double mean = Arrays.stream(values).average().orElseThrow();
+    return Math.sqrt(Arrays.stream(values).map(v -> (v - mean) * (v - mean)).sum() / values.length);
+  }
+
+  private static double[] trials(ToDoubleFunction<SplittableRandom> trial) {
+    SplittableRandom random = new SplittableRandom(5);
+    return IntStream.range(0, 4000).mapToDouble(i -> trial.applyAsDouble(random)).toArray();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"8, 8", "16, 16", "4, 32"})
+  void the_auc_of_guesses_has_its_deviation(int members, int others) {
+    double[] areas =
+        trials(random ->
+            SpanScores.auc(random.doubles(members).toArray(), random.doubles(others).toArray()));
+    assertThat(Arrays.stream(areas).average().orElseThrow()).isCloseTo(0.5, within(0.01));
+    assertThat(SpanScores.aucDeviation(members, others))
+        .isCloseTo(deviation(areas), withinPercentage(5));
+  }
+
+  /// A random direction is a vector of independent normal values.
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 16})
+  void a_random_direction_has_its_deviation(int channels) {
+    double[] agreements =
+        trials(random -> {
+          double[] direction =
+              IntStream.range(0, channels).mapToDouble(i -> random.nextGaussian()).toArray();
+          double squares = Arrays.stream(direction).map(v -> v * v).sum();
+          return direction[0] * direction[0] / squares;
+        });
+    assertThat(SpanScores.agreementDeviation(channels, 1))
+        .isCloseTo(deviation(agreements), withinPercentage(5));
+  }
+
+  @Test
+  void a_span_of_all_channels_is_no_guess() {
+    assertThat(SpanScores.agreementDeviation(8, 8)).isZero();
+    assertThat(SpanScores.agreementDeviation(16, 4)).isCloseTo(0.0645, within(1e-4));
+  }
+
+  @Test
+  void cosines_of_guesses_have_their_deviation() {
+    double[] cosines = new double[400];
+    double sum = 0;
+    for (int i = 0; i < cosines.length; i++) {
+      Maps truth = seeded(2 * i + 1);
+      Maps guess = seeded(2 * i + 2);
+      cosines[i] = MapScores.cosine(guess, truth);
+      sum += MapScores.cosineDeviation(guess, truth) / cosines.length;
+    }
+    assertThat(sum).isCloseTo(deviation(cosines), withinPercentage(15));
+  }
+
+  private static Maps seeded(long seed) {
+    Maps maps = new Maps(8, 2, 2, 3, new float[8 * 2 * 2 * 3]);
+    SplittableRandom random = new SplittableRandom(seed);
+    for (int i = 0; i < maps.values().length; i++) {
+      maps.values()[i] = (float) random.nextGaussian();
+    }
+    return maps;
+  }
+
+  @Test
+  void of_fewer_than_four_examples_no_deviation_is_known() {
+    assertThat(MapScores.cosineDeviation(TRUTH.slice(0, 3), TRUTH.slice(0, 3))).isZero();
+    assertThat(MapScores.cosineDeviation(TRUTH, TRUTH)).isPositive();
+  }
+
+  @Test
+  void a_score_is_above_chance_beyond_three_deviations() {
+    assertThat(new Score("a", "l", "AUC", 0.8, 0.5, 1, 0.1).aboveChance()).isFalse();
+    assertThat(new Score("a", "l", "AUC", 0.81, 0.5, 1, 0.1).aboveChance()).isTrue();
+    assertThat(new Score("a", "l", "PSNR, dB", 10.1, 10, 20, 0).aboveChance()).isTrue();
+    assertThat(new Score("a", "l", "AUC", 0.5, 0.5, 1, 0).aboveChance()).isFalse();
   }
 }

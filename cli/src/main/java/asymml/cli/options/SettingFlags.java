@@ -200,7 +200,7 @@ public final class SettingFlags {
                 + " follows from --target-epsilon or is --noise-multiplier. Covers the released"
                 + " model and, with --shield shares, any one worker's whole view; without workers:"
                 + " --mode trusted-only. Changes the defaults of --norm (group), --epochs (30),"
-                + " --batch-size (128), --learning-rate (1, per gradient of norm 1), --weight-decay"
+                + " --batch-size (128), --learning-rate (2, per gradient of norm 1), --weight-decay"
                 + " (0), --warm-up-epochs (0) and --augment (false) (default: ${DEFAULT-VALUE}).")
         .flag(
             "logical-batch-size",
@@ -261,8 +261,8 @@ public final class SettingFlags {
         .flag(
             "learning-rate",
             "RATE",
-            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01, with adamw 0.001, with"
-                + " --dp-sgd 2, for a target epsilon E below 7 (1 + E) / 4).")
+            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01, for"
+                + " scatter-cnn 0.003, with adamw 0.001, with --dp-sgd 2, for a target epsilon E below 7 (1 + E) / 4).")
         .flag("momentum", "M", "Momentum of SGD, beta 1 of AdamW (default: ${DEFAULT-VALUE}).")
         .flag(
             "weight-decay",

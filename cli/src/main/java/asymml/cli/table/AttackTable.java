@@ -29,8 +29,8 @@ public final class AttackTable {
     out.println();
     int layer = Math.max(5, scores.stream().mapToInt(s -> s.layer().length()).max().orElse(0));
     int measure = Math.max(7, scores.stream().mapToInt(s -> s.measure().length()).max().orElse(0));
-    String row = "%-14s  %-" + layer + "s  %-" + measure + "s  %7s  %7s  %7s%n";
-    out.printf(row, "attack", "layer", "measure", "score", "chance", "best");
+    String row = "%-14s  %-" + layer + "s  %-" + measure + "s  %7s  %7s  %9s  %7s%n";
+    out.printf(row, "attack", "layer", "measure", "score", "chance", "deviation", "best");
     for (Score score : scores) {
       out.printf(
           row,
@@ -39,8 +39,13 @@ public final class AttackTable {
           score.measure(),
           decimal(score.value()),
           decimal(score.chance()),
+          score.deviation() > 0 ? decimal(score.deviation()) : "-",
           decimal(score.best()));
     }
+    out.println();
+    out.println(
+        "deviation: the standard deviation of guesses, where it is known; within three of it from"
+            + " chance, a score is that of a guess");
     if (!report.notes().isEmpty()) {
       out.println();
       report.notes().forEach(out::println);

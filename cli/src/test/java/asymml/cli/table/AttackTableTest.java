@@ -24,13 +24,13 @@ class AttackTableTest {
             printed(
                 new AttackReport(
                     List.of(
-                        new Score("mask", "conv1", "mask accuracy", 0.9876, 0.5, 1),
-                        new Score("image", "conv1", "PSNR, dB", 23.456, 10.2, 40)),
+                        new Score("mask", "conv1", "mask accuracy", 0.9876, 0.5, 1, 0.0123),
+                        new Score("image", "conv1", "PSNR, dB", 23.456, 10.2, 40, 0)),
                     List.of(),
                     2.34)))
         .startsWith(AttackReport.NOTICE)
-        .containsPattern("mask +conv1 +mask accuracy +0\\.988 +0\\.500 +1\\.000\n")
-        .containsPattern("image +conv1 +PSNR, dB +23\\.5 +10\\.2 +40\\.0\n")
+        .containsPattern("mask +conv1 +mask accuracy +0\\.988 +0\\.500 +0\\.012 +1\\.000\n")
+        .containsPattern("image +conv1 +PSNR, dB +23\\.5 +10\\.2 +- +40\\.0\n")
         .endsWith("\n2.3 s\n")
         .doesNotContain("not applied");
   }

@@ -133,8 +133,21 @@ final class AttackContext {
     return List.copyOf(notes);
   }
 
+  /// Adds a score of which it is not known how far guesses lie from chance.
   void add(AttackName name, int node, String measure, double value, double chance, double best) {
-    scores.add(new Score(name.label(), architecture.name(node), measure, value, chance, best));
+    add(name, node, measure, value, chance, best, 0);
+  }
+
+  void add(
+      AttackName name,
+      int node,
+      String measure,
+      double value,
+      double chance,
+      double best,
+      double deviation) {
+    scores.add(
+        new Score(name.label(), architecture.name(node), measure, value, chance, best, deviation));
   }
 
   void add(Score score) {

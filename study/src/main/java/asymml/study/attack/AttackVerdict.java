@@ -10,7 +10,7 @@ import java.util.Optional;
 /// Scores in one sentence.
 final class AttackVerdict {
   /// An attack succeeds where it comes this share of the way from chance to the best that is
-  /// possible.
+  /// possible, and further than guesses do.
   private static final double SUCCESS = 0.5;
 
   private AttackVerdict() {}
@@ -32,7 +32,8 @@ final class AttackVerdict {
       return "no attack could be applied";
     }
     return recovered.isEmpty()
-        ? "none of the %s attacks recovered anything: each stays nearer to chance than to the best possible score"
+        ? ("none of the %s attacks recovered anything: each stays nearer to chance than to the best"
+                + " possible score, or within three standard deviations of chance")
             .formatted(applied)
         : "recovered: " + String.join("; ", recovered);
   }
@@ -58,7 +59,7 @@ final class AttackVerdict {
   }
 
   static boolean succeeds(Score score) {
-    return strength(score) >= SUCCESS;
+    return strength(score) >= SUCCESS && score.aboveChance();
   }
 
   /// How far it is from chance to the best.

@@ -96,7 +96,8 @@ final class ImageScoring {
         prefix + "cosine",
         MapScores.cosine(found, truths),
         MapScores.cosine(strangers, truths),
-        MapScores.cosine(best, truths));
+        MapScores.cosine(best, truths),
+        matched ? 0 : MapScores.cosineDeviation(found, truths));
     context.add(
         name,
         node,

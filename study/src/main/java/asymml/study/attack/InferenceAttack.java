@@ -245,7 +245,8 @@ public final class InferenceAttack {
         SpanScores.agreement(
             HiddenSubspace.find(seen, rank).basis(), SpanScores.principal(kept, rank)),
         (double) rank / sent.channels(),
-        1);
+        1,
+        SpanScores.agreementDeviation(sent.channels(), rank));
   }
 
   private void membership(int node, Maps truth, Maps others) {
@@ -266,7 +267,8 @@ public final class InferenceAttack {
         "AUC",
         auc(SpanMembership.scores(sent, hidden, candidates)),
         0.5,
-        auc(SpanMembership.scores(truth.centred(), none, candidates)));
+        auc(SpanMembership.scores(truth.centred(), none, candidates)),
+        SpanScores.aucDeviation(truth.examples(), others.examples()));
   }
 
   private static double auc(double[] scores) {
@@ -288,21 +290,24 @@ public final class InferenceAttack {
         "PSNR, dB",
         ImageScores.psnr(images.pixels(found), pixels),
         ImageScores.psnr(images.pixels(mean), pixels),
-        ImageScores.psnr(images.pixels(best), pixels));
+        ImageScores.psnr(images.pixels(best), pixels),
+        0);
     add(
         name,
         node,
         "cosine",
         MapScores.cosine(found, classified),
         0,
-        MapScores.cosine(best, classified));
+        MapScores.cosine(best, classified),
+        MapScores.cosineDeviation(found, classified));
     add(
         name,
         node,
         "re-identified",
         MapScores.reidentified(found, classified),
         1.0 / batch,
-        MapScores.reidentified(best, classified));
+        MapScores.reidentified(best, classified),
+        0);
   }
 
   private Maps decode(Maps activations, Maps known, Withheld withheld, int batch, Maps sent) {
@@ -320,7 +325,14 @@ public final class InferenceAttack {
   }
 
   private void add(
-      AttackName name, int node, String measure, double value, double chance, double best) {
-    scores.add(new Score(name.label(), architecture.name(node), measure, value, chance, best));
+      AttackName name,
+      int node,
+      String measure,
+      double value,
+      double chance,
+      double best,
+      double deviation) {
+    scores.add(
+        new Score(name.label(), architecture.name(node), measure, value, chance, best, deviation));
   }
 }

@@ -143,7 +143,13 @@ final class LayerAttacks {
     Maps x = context.input(truth.pass(), node);
     Maps found = GradientSolve.solve(context.operation(node).shape(), dy, gradient).x();
     context.add(
-        AttackName.GRADIENT_SOLVE, node, "cosine, " + from, MapScores.cosine(found, x), 0, 1);
+        AttackName.GRADIENT_SOLVE,
+        node,
+        "cosine, " + from,
+        MapScores.cosine(found, x),
+        0,
+        1,
+        MapScores.cosineDeviation(found, x));
     context.add(
         AttackName.GRADIENT_SOLVE,
         node,
@@ -175,7 +181,13 @@ final class LayerAttacks {
     if (found.scaled()) {
       Maps guess = z.relu();
       context.add(
-          AttackName.MASK, node, "activation cosine", MapScores.cosine(guess, active), 0, 1);
+          AttackName.MASK,
+          node,
+          "activation cosine",
+          MapScores.cosine(guess, active),
+          0,
+          1,
+          MapScores.cosineDeviation(guess, active));
       context.add(
           AttackName.MASK,
           node,
@@ -257,7 +269,8 @@ final class LayerAttacks {
         "squared cosine of angles, r=" + rank,
         sum / count,
         (double) rank / sent.channels(),
-        1);
+        1,
+        SpanScores.agreementDeviation(sent.channels(), rank) / Math.sqrt(count));
   }
 
   private void membership() {
@@ -282,7 +295,8 @@ final class LayerAttacks {
         "AUC",
         auc(SpanMembership.scores(sent, hidden, candidates)),
         0.5,
-        auc(SpanMembership.scores(context.input(truth.pass(), node).centred(), none, candidates)));
+        auc(SpanMembership.scores(context.input(truth.pass(), node).centred(), none, candidates)),
+        SpanScores.aucDeviation(candidates.examples() / 2, candidates.examples() / 2));
   }
 
   private static double auc(double[] scores) {

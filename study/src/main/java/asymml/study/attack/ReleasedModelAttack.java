@@ -84,7 +84,15 @@ final class ReleasedModelAttack {
     double auc =
         SpanScores.auc(
             Arrays.copyOf(scores, members), Arrays.copyOfRange(scores, members, scores.length));
-    context.add(new Score(AttackName.RELEASED_MEMBERSHIP.label(), "model", measure, auc, 0.5, 1));
+    context.add(
+        new Score(
+            AttackName.RELEASED_MEMBERSHIP.label(),
+            "model",
+            measure,
+            auc,
+            0.5,
+            1,
+            SpanScores.aucDeviation(members, scores.length - members)));
   }
 
   private List<Shadow> shadows(Maps candidates, int[] labels, int members) {

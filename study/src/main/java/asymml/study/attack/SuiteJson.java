@@ -50,6 +50,7 @@ final class SuiteJson {
     map.put("value", score.value());
     map.put("chance", score.chance());
     map.put("best", score.best());
+    map.put("deviation", score.deviation());
     return map;
   }
 
@@ -112,7 +113,8 @@ final class SuiteJson {
                     text(s, "measure"),
                     number(s, "value"),
                     number(s, "chance"),
-                    number(s, "best"))),
+                    number(s, "best"),
+                    number(s, "deviation"))),
         list(map.get("notes"), n -> new Note(text(n, "attack"), text(n, "text"))),
         list(
             map.get("pictures"),

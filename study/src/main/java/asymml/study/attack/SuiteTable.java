@@ -21,14 +21,17 @@ public final class SuiteTable {
     text.append(AttackReport.NOTICE).append('\n');
     text.append(
         "each attack's strongest score over the layers; 'best' is its score with the clear data,"
-            + " at the layer of that score, which differs between plans\n\n");
-    int width = Math.max(7, results.stream().mapToInt(r -> r.plan().length()).max().orElse(0));
+            + " at the layer of that score, which differs between plans; 'deviation' is the standard"
+            + " deviation of guesses, where it is known: within three of it from chance, a score is"
+            + " that of a guess\n\n");
+    int width = Math.max(9, results.stream().mapToInt(r -> r.plan().length()).max().orElse(0));
     text.append(" ".repeat(width));
     for (AttackName attack : AttackName.values()) {
       text.append(String.format(Locale.ROOT, FIELD, attack.heading()));
     }
     text.append('\n');
     range(text, "chance", width, results, Score::chance);
+    range(text, "deviation", width, results, Score::deviation);
     for (SuiteResult result : results) {
       range(text, result.plan(), width, List.of(result), Score::value);
     }

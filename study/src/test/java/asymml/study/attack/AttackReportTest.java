@@ -20,8 +20,8 @@ class AttackReportTest {
   private static final AttackReport REPORT =
       new AttackReport(
           List.of(
-              new Score("mask", "conv2", "activation cosine", 0.75, 0, 1),
-              new Score("image", "conv1", "PSNR, dB", 20, 11, Double.POSITIVE_INFINITY)),
+              new Score("mask", "conv2", "activation cosine", 0.75, 0, 1, 0),
+              new Score("image", "conv1", "PSNR, dB", 20, 11, Double.POSITIVE_INFINITY, 0)),
           List.of(new AttackNote(AttackName.GRADIENT_SOLVE, "conv1", "it is too large")),
           12.5);
 
@@ -60,7 +60,7 @@ class AttackReportTest {
     JsonNode scores = written().get("scores");
     assertThat(scores).hasSize(2);
     assertThat(scores.get(0).propertyNames())
-        .containsExactly("attack", "layer", "measure", "value", "chance", "best");
+        .containsExactly("attack", "layer", "measure", "value", "chance", "best", "deviation");
     assertThat(scores.get(0).get("layer").asString()).isEqualTo("conv2");
     assertThat(scores.get(0).get("value").asDouble()).isEqualTo(0.75);
     assertThat(Double.parseDouble(scores.get(1).get("best").asString())).isInfinite();

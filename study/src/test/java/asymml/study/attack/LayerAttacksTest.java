@@ -185,7 +185,7 @@ class LayerAttacksTest {
     assertThat(AttackVerdict.of(found.scores()))
         .isEqualTo(
             "none of the 1 attacks recovered anything: each stays nearer to chance than to the best"
-                + " possible score");
+                + " possible score, or within three standard deviations of chance");
   }
 
   @Test
@@ -280,13 +280,14 @@ class LayerAttacksTest {
           assertThat(score.measure()).isEqualTo("AUC");
           assertThat(score.chance()).isEqualTo(0.5);
           assertThat(score.best()).isGreaterThan(0.5);
+          assertThat(score.deviation()).isCloseTo(0.149, within(0.001));
         });
     assertThat(score(found, "conv1", "AUC").value()).isEqualTo(1);
     assertThat(AttackVerdict.of(found.scores())).contains("members of the batch by membership");
   }
 
-  /// 8 members and 8 others a step: an AUC of chance has deviation 0.15, the mean of ten seeds
-  /// 0.05. Beyond 0.25 of 0.5 is a false alarm of less than one in a million.
+  /// An AUC of 16 members and 16 others has deviation 0.10, the mean of ten seeds 0.033. Beyond
+  /// 0.17 of 0.5 is a false alarm of less than one in a million.
   @Test
   void members_are_a_guess_in_noise() throws Exception {
     double sum = 0;
@@ -299,7 +300,7 @@ class LayerAttacksTest {
                 .value();
       }
     }
-    assertThat(sum / 10).isCloseTo(0.5, within(0.25));
+    assertThat(sum / 10).isCloseTo(0.5, within(0.17));
   }
 
   @Test
@@ -309,8 +310,8 @@ class LayerAttacksTest {
     assertThat(context.scores()).isEmpty();
     assertThat(notes(context))
         .containsExactly(
-            "not applied: membership, all layers: membership needs half a batch of images that were"
-                + " not in it: the run has 32");
+            "not applied: membership, all layers: membership needs images that were not in the batch:"
+                + " the run has 32");
   }
 
   @Test

@@ -50,9 +50,9 @@ class SuiteFilesTest {
         OptionalDouble.of(0.5),
         12.5,
         List.of(
-            new Score("mask", "conv1", "mask accuracy", 0.99, 0.5, 1),
-            new Score("mask", "conv1", "activation cosine", mask / 2, 0, 1),
-            new Score("mask", "conv2", "activation cosine", mask, 0, 1)),
+            new Score("mask", "conv1", "mask accuracy", 0.99, 0.5, 1, 0),
+            new Score("mask", "conv1", "activation cosine", mask / 2, 0, 1, 0.01),
+            new Score("mask", "conv2", "activation cosine", mask, 0, 1, 0.01)),
         List.of(
             new Note("image", "not applied: image, conv1: first"),
             new Note("image", "not applied: image, conv2: second")),
@@ -78,7 +78,7 @@ class SuiteFilesTest {
             Map.of(),
             OptionalDouble.empty(),
             1,
-            List.of(new Score("image", "conv1", "PSNR, dB", 20, 10, Double.POSITIVE_INFINITY)),
+            List.of(new Score("image", "conv1", "PSNR, dB", 20, 10, Double.POSITIVE_INFINITY, 0)),
             List.of(),
             List.of());
     SuiteFiles files = files(2);

@@ -30,9 +30,9 @@ class SuiteJsonTest {
           OptionalDouble.of(0.25),
           7.5,
           List.of(
-              new Score("mask", "conv1", "activation cosine", 0.5, 0, 1),
-              new Score("mask", "conv2", "activation cosine", 0.75, 0, 1),
-              new Score("image", "conv1", "mask: PSNR, dB", 12, 11, Double.POSITIVE_INFINITY)),
+              new Score("mask", "conv1", "activation cosine", 0.5, 0, 1, 0.0625),
+              new Score("mask", "conv2", "activation cosine", 0.75, 0, 1, 0.0625),
+              new Score("image", "conv1", "mask: PSNR, dB", 12, 11, Double.POSITIVE_INFINITY, 0)),
           List.of(new Note("image", "first"), new Note("image", "last")),
           List.of(new Picture("pictures/a.png", "words", "image", 72, 208)));
 

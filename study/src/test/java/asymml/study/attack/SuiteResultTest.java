@@ -12,10 +12,10 @@ import org.junit.jupiter.api.Test;
 
 class SuiteResultTest {
   private static final Score WEAK =
-      new Score("subspace", "conv2", "squared cosine of angles, r=2", 0.6, 0.5, 0.9);
+      new Score("subspace", "conv2", "squared cosine of angles, r=2", 0.6, 0.5, 0.9, 0);
   private static final Score STRONG =
-      new Score("subspace", "conv3", "squared cosine of angles, r=4", 0.4, 0.1, 0.9);
-  private static final Score OTHER = new Score("subspace", "conv3", "rank found", 99, 0, 100);
+      new Score("subspace", "conv3", "squared cosine of angles, r=4", 0.4, 0.1, 0.9, 0);
+  private static final Score OTHER = new Score("subspace", "conv3", "rank found", 99, 0, 100, 0);
 
   private static SuiteResult result(List<Score> scores, List<Note> notes) {
     return new SuiteResult(
@@ -50,12 +50,12 @@ class SuiteResultTest {
     assertThat(result(List.of(WEAK, STRONG), List.of()).verdict())
         .isEqualTo(
             "none of the 1 attacks recovered anything: each stays nearer to chance than to the"
-                + " best possible score");
+                + " best possible score, or within three standard deviations of chance");
     assertThat(
             result(
                     List.of(
                         WEAK,
-                        new Score("subspace", "conv4", "squared cosine of angles", 0.8, 0, 1)),
+                        new Score("subspace", "conv4", "squared cosine of angles", 0.8, 0, 1, 0)),
                     List.of())
                 .verdict())
         .isEqualTo(

@@ -18,11 +18,11 @@ class SuiteTableTest {
   }
 
   private static Score auc(double value, double best) {
-    return new Score("membership", "conv2", "AUC", value, 0.5, best);
+    return new Score("membership", "conv2", "AUC", value, 0.5, best, 0.1);
   }
 
   private static Score span(double value, double chance) {
-    return new Score("subspace", "conv2", "squared cosine of angles, r=2", value, chance, 1);
+    return new Score("subspace", "conv2", "squared cosine of angles, r=2", value, chance, 1, 0.2);
   }
 
   /// The line that begins with a word, without it, in its columns.
@@ -72,6 +72,7 @@ class SuiteTableTest {
     assertThat(cell(table, "chance", AttackName.SUBSPACE)).isIn("0.13..0.25", "0.12..0.25");
     assertThat(cell(table, "chance", AttackName.MEMBERSHIP)).isEqualTo("0.50");
     assertThat(cell(table, "best", AttackName.SUBSPACE)).isEqualTo("1.00");
+    assertThat(cell(table, "deviation", AttackName.SUBSPACE)).isEqualTo("0.20");
   }
 
   @Test
@@ -83,7 +84,7 @@ class SuiteTableTest {
                     "base",
                     span(0.4, 0.1),
                     new Score(
-                        "subspace", "conv3", "squared cosine of angles, r=4", 0.6, 0.55, 1))));
+                        "subspace", "conv3", "squared cosine of angles, r=4", 0.6, 0.55, 1, 0))));
     // 0.4 is a third of the way from 0.1, and 0.6 only a ninth from 0.55.
     assertThat(cell(table, "base", AttackName.SUBSPACE)).isEqualTo("0.40");
   }

@@ -27,6 +27,9 @@ import java.util.List;
 ///
 /// PRIVATE: images, activations and gradients of private data.
 public final class FirstStep implements AutoCloseable {
+  /// The most members, and others, of a pass of candidates.
+  private static final int CANDIDATES = 64;
+
   private final RunPlan run;
   private final int[] order;
   private final Arena arena = Arena.ofConfined();
@@ -76,7 +79,7 @@ public final class FirstStep implements AutoCloseable {
       throw new IllegalArgumentException("places of the first batch hold no example");
     }
     try (Closer opened = new Closer();
-        BatchLoader loader = loader(order)) {
+        BatchLoader loader = loader(order, Math.min(run.physicalBatch(), order.length))) {
       opened.own(arena);
       parameters =
           opened.own(new Parameters(run.graph(), new Initializer(run.config().seed()), false));
@@ -88,13 +91,13 @@ public final class FirstStep implements AutoCloseable {
     }
   }
 
-  private BatchLoader loader(int[] served) {
+  private BatchLoader loader(int[] served, int batch) {
     return new BatchLoader(
         run.data().train(),
         run.normalization(),
         run.augmentation(),
         served,
-        Math.min(run.physicalBatch(), served.length),
+        batch,
         run.epochSeed(1),
         0);
   }
@@ -158,22 +161,28 @@ public final class FirstStep implements AutoCloseable {
   }
 
   /// A pass of another batch that an attacker with the weights could make: images of the step in
-  /// its first half, images that come later in the order in its second.
+  /// its first half, as many that come later in the order and were not in the step in its second.
   ///
   /// @return the pass, which the caller closes; half of its size is members
-  /// @throws IllegalArgumentException if there are not enough images
+  /// @throws IllegalArgumentException if there are no other images
   public LayerPass candidates() {
     int batch = labels.length;
-    int half = batch / 2;
-    if (half == 0 || order.length < batch + half) {
+    int[] members = Arrays.copyOf(order, batch);
+    int[] others =
+        Arrays.stream(order)
+            .skip(batch)
+            .filter(i -> i >= 0 && Arrays.stream(members).noneMatch(member -> member == i))
+            .distinct()
+            .limit(Math.min(batch, CANDIDATES))
+            .toArray();
+    if (others.length == 0) {
       throw new IllegalArgumentException(
-          "membership needs half a batch of images that were not in it: the run has "
-              + order.length);
+          "membership needs images that were not in the batch: the run has "
+              + Arrays.stream(order).filter(i -> i >= 0).distinct().count());
     }
-    int[] chosen = new int[2 * half];
-    System.arraycopy(order, 0, chosen, 0, half);
-    System.arraycopy(order, batch, chosen, half, half);
-    try (BatchLoader loader = loader(chosen)) {
+    int[] chosen = Arrays.copyOf(members, 2 * others.length);
+    System.arraycopy(others, 0, chosen, others.length, others.length);
+    try (BatchLoader loader = loader(chosen, chosen.length)) {
       Batch mixed = loader.next();
       return pass(mixed.images(), mixed.labels());
     }
