@@ -35,8 +35,6 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -45,24 +43,9 @@ class AsymmlClassifierTest {
   private static final int SIZE = 8;
   private static final StructType NUMBERED =
       new StructType().add("content", DataTypes.BinaryType).add("label", DataTypes.DoubleType);
-  private static SparkSession spark;
+  private static final SparkSession SPARK = LocalSpark.session();
 
   @TempDir private Path directory;
-
-  @BeforeAll
-  static void start() {
-    spark =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .getOrCreate();
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
-  }
 
   /// Noise, on a ground whose colour tells the class.
   private static BufferedImage drawn(int number, int colour) {
@@ -91,8 +74,8 @@ class AsymmlClassifierTest {
   }
 
   private static Dataset<Row> dataset(List<Row> rows, StructType schema) {
-    return spark.createDataFrame(
-        new JavaSparkContext(spark.sparkContext()).parallelize(rows, 2), schema);
+    return SPARK.createDataFrame(
+        new JavaSparkContext(SPARK.sparkContext()).parallelize(rows, 2), schema);
   }
 
   private AsymmlClassifier classifier() {
@@ -277,13 +260,13 @@ class AsymmlClassifierTest {
     }
     String label = "cast(regexp_extract(%s, '([01])-[0-9]+.png', 1) as int) as label";
     Dataset<Row> source =
-        spark
+        SPARK
             .read()
             .format("image")
             .load(folder.toString())
             .selectExpr("image", label.formatted("image.origin"), "image.origin as path");
     Dataset<Row> files =
-        spark
+        SPARK
             .read()
             .format("binaryFile")
             .load(folder.toString())

@@ -25,31 +25,14 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Where images come from.
 class ImageRowsTest {
-  private static SparkSession spark;
+  private static final SparkSession SPARK = LocalSpark.session();
 
   @TempDir private Path directory;
-
-  @BeforeAll
-  static void start() {
-    spark =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .getOrCreate();
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
-  }
 
   private static byte[] png(int rgb) throws Exception {
     BufferedImage image = new BufferedImage(8, 8, BufferedImage.TYPE_INT_RGB);
@@ -105,7 +88,7 @@ class ImageRowsTest {
     Path zip = zip();
     DataSet one = spec(zip).data().open(1, (_, _, _) -> {});
     for (int partitions : new int[] {1, 3}) {
-      ImageRows rows = new ImageRows(spark, zip.toString(), partitions);
+      ImageRows rows = new ImageRows(SPARK, zip.toString(), partitions);
       try (ImageParts train = parts(rows.training(), Integer.MAX_VALUE);
           ImageParts test = parts(rows.testing(), Integer.MAX_VALUE);
           ImageParts five = parts(rows.training(), 5)) {
@@ -125,7 +108,7 @@ class ImageRowsTest {
     Path zip = zip();
     TrainingSpec scaled = new Settings(Map.of("data", zip.toString(), "image-size", "5")).spec();
     DataSet one = scaled.data().open(1, (_, _, _) -> {});
-    ImageRows rows = new ImageRows(spark, zip.toString(), 2);
+    ImageRows rows = new ImageRows(SPARK, zip.toString(), 2);
     try (ImageParts train =
         ImageParts.of(
             rows.training(), Integer.MAX_VALUE, 1, scaled.data().decoding(), null, null)) {
@@ -136,7 +119,7 @@ class ImageRowsTest {
 
   @Test
   void a_folder_and_parquet_files_have_all_images_once() throws Exception {
-    ImageRows folder = new ImageRows(spark, folder().toString(), 2);
+    ImageRows folder = new ImageRows(SPARK, folder().toString(), 2);
     try (ImageParts train = parts(folder.training(), Integer.MAX_VALUE)) {
       assertThat(train.set().size()).isEqualTo(11);
       assertThat(train.set().classNames()).containsExactly("a", "a-b");
@@ -146,14 +129,14 @@ class ImageRowsTest {
     for (int i = 0; i < 7; i++) {
       rows.add(RowFactory.create(png(i * 500), Integer.toString(i % 3)));
     }
-    JavaSparkContext context = new JavaSparkContext(spark.sparkContext());
+    JavaSparkContext context = new JavaSparkContext(SPARK.sparkContext());
     Path tables = directory.resolve("tables");
-    spark
+    SPARK
         .createDataFrame(context.parallelize(rows, 2), ImageRows.SCHEMA)
         .write()
         .parquet(tables.resolve("train").toString());
     try (ImageParts train =
-        parts(new ImageRows(spark, tables.toString(), 0).training(), Integer.MAX_VALUE)) {
+        parts(new ImageRows(SPARK, tables.toString(), 0).training(), Integer.MAX_VALUE)) {
       assertThat(train.set().size()).isEqualTo(7);
       assertThat(train.set().classNames()).containsExactly("0", "1", "2");
     }
@@ -161,10 +144,10 @@ class ImageRowsTest {
 
   @Test
   void an_image_that_cannot_be_decoded_is_named_in_a_line() throws Exception {
-    JavaSparkContext context = new JavaSparkContext(spark.sparkContext());
+    JavaSparkContext context = new JavaSparkContext(SPARK.sparkContext());
     List<Row> rows =
         List.of(RowFactory.create(png(3), "a"), RowFactory.create(new byte[] {1, 2}, "b"));
-    Dataset<Row> broken = spark.createDataFrame(context.parallelize(rows, 1), ImageRows.SCHEMA);
+    Dataset<Row> broken = SPARK.createDataFrame(context.parallelize(rows, 1), ImageRows.SCHEMA);
     assertThatThrownBy(() -> parts(broken, Integer.MAX_VALUE))
         .isInstanceOf(DataException.class)
         .hasMessageStartingWith("image 1 ")
@@ -173,10 +156,10 @@ class ImageRowsTest {
 
   @Test
   void what_is_no_source_is_refused_in_a_line() {
-    assertThatThrownBy(() -> new ImageRows(spark, "generated", 0).training())
+    assertThatThrownBy(() -> new ImageRows(SPARK, "generated", 0).training())
         .isInstanceOf(DataException.class)
         .hasMessageStartingWith("Spark reads files");
-    assertThatThrownBy(() -> new ImageRows(spark, directory.toString(), 0).training())
+    assertThatThrownBy(() -> new ImageRows(SPARK, directory.toString(), 0).training())
         .isInstanceOf(DataException.class)
         .hasMessageContaining("has no train");
   }

@@ -34,8 +34,6 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.assertj.core.data.Percentage;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,24 +42,9 @@ class SparkTrainingTest {
   private static final Shape SHAPE = new Shape(8, 8, 3);
   private static final int TRAIN = 80;
   private static final int TEST = 20;
-  private static SparkSession spark;
+  private static final SparkSession SPARK = LocalSpark.session();
 
   @TempDir private Path directory;
-
-  @BeforeAll
-  static void start() {
-    spark =
-        SparkSession.builder()
-            .master("local[2]")
-            .config("spark.ui.enabled", "false")
-            .config("spark.sql.shuffle.partitions", "2")
-            .getOrCreate();
-  }
-
-  @AfterAll
-  static void stop() {
-    spark.stop();
-  }
 
   private static byte[] pixels(int image, int label) {
     byte[] pixels = new byte[SHAPE.size()];
@@ -100,11 +83,11 @@ class SparkTrainingTest {
     for (int i = from; i < from + count; i++) {
       rows.add(RowFactory.create(png(pixels(i, i % 2)), Integer.toString(i % 2)));
     }
-    return spark.createDataFrame(context().parallelize(rows, 2), ImageRows.SCHEMA);
+    return SPARK.createDataFrame(context().parallelize(rows, 2), ImageRows.SCHEMA);
   }
 
   private static JavaSparkContext context() {
-    return new JavaSparkContext(spark.sparkContext());
+    return new JavaSparkContext(SPARK.sparkContext());
   }
 
   private static TrainingSpec spec(String... settings) {
