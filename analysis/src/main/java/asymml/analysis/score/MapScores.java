@@ -142,6 +142,14 @@ public final class MapScores {
         a.length);
   }
 
+  /// The standard deviation of [#normCorrelation] of norms that have nothing to do with each other.
+  ///
+  /// @param examples N, at least 2
+  /// @return 0.26 for 16
+  public static double correlationDeviation(int examples) {
+    return 1 / Math.sqrt(examples - 1.0);
+  }
+
   private static float[] norms(Maps maps) {
     float[] norms = new float[maps.examples()];
     int size = maps.exampleSize();

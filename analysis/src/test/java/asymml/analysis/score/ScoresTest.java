@@ -218,6 +218,16 @@ class ScoresTest {
     assertThat(sum).isCloseTo(deviation(cosines), withinPercentage(15));
   }
 
+  @Test
+  void correlations_of_guesses_have_their_deviation() {
+    double[] correlations = new double[400];
+    for (int i = 0; i < correlations.length; i++) {
+      correlations[i] = MapScores.normCorrelation(seeded(2 * i + 1), seeded(2 * i + 2));
+    }
+    assertThat(MapScores.correlationDeviation(8))
+        .isCloseTo(deviation(correlations), withinPercentage(15));
+  }
+
   private static Maps seeded(long seed) {
     Maps maps = new Maps(8, 2, 2, 3, new float[8 * 2 * 2 * 3]);
     SplittableRandom random = new SplittableRandom(seed);

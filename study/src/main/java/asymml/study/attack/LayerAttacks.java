@@ -194,7 +194,8 @@ final class LayerAttacks {
           "norm correlation",
           MapScores.normCorrelation(guess, active),
           0,
-          1);
+          1,
+          MapScores.correlationDeviation(active.examples()));
     }
   }
 
