@@ -23,30 +23,6 @@ public final class MapScores {
     return sum / truth.examples();
   }
 
-  /// The standard deviation of [#cosine] where estimates have nothing to do with the examples that
-  /// they are compared with: from the cosines of all estimates with the truths of other examples.
-  ///
-  /// @param found `[N, ...]`
-  /// @param truth the same shape
-  /// @return at least 0; 0 for fewer than 4 examples, whose deviations from their mean are no
-  ///   independent ones
-  public static double cosineDeviation(Maps found, Maps truth) {
-    int count = truth.examples();
-    if (count < 4) {
-      return 0;
-    }
-    float[] a = deviations(found);
-    float[] b = deviations(truth);
-    int size = truth.exampleSize();
-    double squares = 0;
-    for (int i = 0; i < count * count; i++) {
-      if (i / count != i % count) {
-        squares += Math.pow(cosine(a, b, i / count * size, i % count * size, size), 2);
-      }
-    }
-    return Math.sqrt(squares / ((count - 1.0) * count * count));
-  }
-
   /// The share of examples that are re-identified: whose estimate is nearer, by that cosine, to
   /// their own truth than to any other example's. Chance is 1 / N, the truth has 1.
   ///
@@ -142,14 +118,6 @@ public final class MapScores {
         a.length);
   }
 
-  /// The standard deviation of [#normCorrelation] of norms that have nothing to do with each other.
-  ///
-  /// @param examples N, at least 2
-  /// @return 0.26 for 16
-  public static double correlationDeviation(int examples) {
-    return 1 / Math.sqrt(examples - 1.0);
-  }
-
   private static float[] norms(Maps maps) {
     float[] norms = new float[maps.examples()];
     int size = maps.exampleSize();
@@ -163,7 +131,7 @@ public final class MapScores {
     return norms;
   }
 
-  private static float[] deviations(Maps maps) {
+  static float[] deviations(Maps maps) {
     int size = maps.exampleSize();
     double[] mean = new double[size];
     for (int i = 0; i < maps.values().length; i++) {

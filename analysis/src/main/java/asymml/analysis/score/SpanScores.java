@@ -52,16 +52,6 @@ public final class SpanScores {
     return norm * norm / truth[0].length;
   }
 
-  /// The standard deviation of [#agreement] for a span drawn at random.
-  ///
-  /// @param channels C, at least 2
-  /// @param rank r, from 1 to C
-  /// @return that of the mean squared cosine
-  public static double agreementDeviation(int channels, int rank) {
-    double c = channels;
-    return (c - rank) / c * Math.sqrt(2 / ((c - 1) * (c + 2)));
-  }
-
   /// The area under the curve of true against false alarms: how often a member scores higher than
   /// another, ties by half. Chance is 0.5, the truth has 1.
   ///
@@ -74,18 +64,5 @@ public final class SpanScores {
             .map(m -> Arrays.stream(others).map(o -> m > o ? 1 : m < o ? 0 : 0.5).sum())
             .sum();
     return wins / ((double) members.length * others.length);
-  }
-
-  /// The standard deviation of [#auc] where members and others have the same distribution of
-  /// scores.
-  ///
-  /// Source: Mann and Whitney, "On a Test of Whether one of Two Random Variables is Stochastically
-  /// Larger than the Other" (Annals of Mathematical Statistics 1947).
-  ///
-  /// @param members how many, at least one
-  /// @param others how many, at least one
-  /// @return 0.15 for 8 and 8, 0.10 for 16 and 16
-  public static double aucDeviation(int members, int others) {
-    return Math.sqrt((members + others + 1.0) / (12.0 * members * others));
   }
 }

@@ -180,7 +180,7 @@ class ScoresTest {
         trials(random ->
             SpanScores.auc(random.doubles(members).toArray(), random.doubles(others).toArray()));
     assertThat(Arrays.stream(areas).average().orElseThrow()).isCloseTo(0.5, within(0.01));
-    assertThat(SpanScores.aucDeviation(members, others))
+    assertThat(ChanceDeviation.auc(members, others))
         .isCloseTo(deviation(areas), withinPercentage(5));
   }
 
@@ -195,14 +195,14 @@ class ScoresTest {
           double squares = Arrays.stream(direction).map(v -> v * v).sum();
           return direction[0] * direction[0] / squares;
         });
-    assertThat(SpanScores.agreementDeviation(channels, 1))
+    assertThat(ChanceDeviation.agreement(channels, 1))
         .isCloseTo(deviation(agreements), withinPercentage(5));
   }
 
   @Test
   void a_span_of_all_channels_is_no_guess() {
-    assertThat(SpanScores.agreementDeviation(8, 8)).isZero();
-    assertThat(SpanScores.agreementDeviation(16, 4)).isCloseTo(0.0645, within(1e-4));
+    assertThat(ChanceDeviation.agreement(8, 8)).isZero();
+    assertThat(ChanceDeviation.agreement(16, 4)).isCloseTo(0.0645, within(1e-4));
   }
 
   @Test
@@ -213,7 +213,7 @@ class ScoresTest {
       Maps truth = seeded(2 * i + 1);
       Maps guess = seeded(2 * i + 2);
       cosines[i] = MapScores.cosine(guess, truth);
-      sum += MapScores.cosineDeviation(guess, truth) / cosines.length;
+      sum += ChanceDeviation.cosine(guess, truth) / cosines.length;
     }
     assertThat(sum).isCloseTo(deviation(cosines), withinPercentage(15));
   }
@@ -224,7 +224,7 @@ class ScoresTest {
     for (int i = 0; i < correlations.length; i++) {
       correlations[i] = MapScores.normCorrelation(seeded(2 * i + 1), seeded(2 * i + 2));
     }
-    assertThat(MapScores.correlationDeviation(8))
+    assertThat(ChanceDeviation.normCorrelation(8))
         .isCloseTo(deviation(correlations), withinPercentage(15));
   }
 
@@ -239,8 +239,8 @@ class ScoresTest {
 
   @Test
   void of_fewer_than_four_examples_no_deviation_is_known() {
-    assertThat(MapScores.cosineDeviation(TRUTH.slice(0, 3), TRUTH.slice(0, 3))).isZero();
-    assertThat(MapScores.cosineDeviation(TRUTH, TRUTH)).isPositive();
+    assertThat(ChanceDeviation.cosine(TRUTH.slice(0, 3), TRUTH.slice(0, 3))).isZero();
+    assertThat(ChanceDeviation.cosine(TRUTH, TRUTH)).isPositive();
   }
 
   @Test

@@ -1,6 +1,7 @@
 package asymml.study.attack;
 
 import asymml.analysis.Maps;
+import asymml.analysis.score.ChanceDeviation;
 import asymml.analysis.score.ImageScores;
 import asymml.analysis.score.MapScores;
 import java.util.ArrayList;
@@ -97,7 +98,7 @@ final class ImageScoring {
         MapScores.cosine(found, truths),
         MapScores.cosine(strangers, truths),
         MapScores.cosine(best, truths),
-        matched ? 0 : MapScores.cosineDeviation(found, truths));
+        matched ? 0 : ChanceDeviation.cosine(found, truths));
     context.add(
         name,
         node,

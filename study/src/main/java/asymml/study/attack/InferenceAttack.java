@@ -8,6 +8,7 @@ import asymml.analysis.SpanMembership;
 import asymml.analysis.Withheld;
 import asymml.analysis.WorkerView;
 import asymml.analysis.WorkerView.Operation;
+import asymml.analysis.score.ChanceDeviation;
 import asymml.analysis.score.ImageScores;
 import asymml.analysis.score.MapScores;
 import asymml.analysis.score.Score;
@@ -246,7 +247,7 @@ public final class InferenceAttack {
             HiddenSubspace.find(seen, rank).basis(), SpanScores.principal(kept, rank)),
         (double) rank / sent.channels(),
         1,
-        SpanScores.agreementDeviation(sent.channels(), rank));
+        ChanceDeviation.agreement(sent.channels(), rank));
   }
 
   private void membership(int node, Maps truth, Maps others) {
@@ -268,7 +269,7 @@ public final class InferenceAttack {
         auc(SpanMembership.scores(sent, hidden, candidates)),
         0.5,
         auc(SpanMembership.scores(truth.centred(), none, candidates)),
-        SpanScores.aucDeviation(truth.examples(), others.examples()));
+        ChanceDeviation.auc(truth.examples(), others.examples()));
   }
 
   private static double auc(double[] scores) {
@@ -299,7 +300,7 @@ public final class InferenceAttack {
         MapScores.cosine(found, classified),
         0,
         MapScores.cosine(best, classified),
-        MapScores.cosineDeviation(found, classified));
+        ChanceDeviation.cosine(found, classified));
     add(
         name,
         node,

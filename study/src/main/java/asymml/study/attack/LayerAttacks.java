@@ -10,6 +10,7 @@ import asymml.analysis.MaskLeak;
 import asymml.analysis.SpanMembership;
 import asymml.analysis.WorkerView.Operation;
 import asymml.analysis.WorkerView.Pass;
+import asymml.analysis.score.ChanceDeviation;
 import asymml.analysis.score.MapScores;
 import asymml.analysis.score.SpanScores;
 import asymml.kernels.ConvShape;
@@ -149,7 +150,7 @@ final class LayerAttacks {
         MapScores.cosine(found, x),
         0,
         1,
-        MapScores.cosineDeviation(found, x));
+        ChanceDeviation.cosine(found, x));
     context.add(
         AttackName.GRADIENT_SOLVE,
         node,
@@ -187,7 +188,7 @@ final class LayerAttacks {
           MapScores.cosine(guess, active),
           0,
           1,
-          MapScores.cosineDeviation(guess, active));
+          ChanceDeviation.cosine(guess, active));
       context.add(
           AttackName.MASK,
           node,
@@ -195,7 +196,7 @@ final class LayerAttacks {
           MapScores.normCorrelation(guess, active),
           0,
           1,
-          MapScores.correlationDeviation(active.examples()));
+          ChanceDeviation.normCorrelation(active.examples()));
     }
   }
 
@@ -271,7 +272,7 @@ final class LayerAttacks {
         sum / count,
         (double) rank / sent.channels(),
         1,
-        SpanScores.agreementDeviation(sent.channels(), rank) / Math.sqrt(count));
+        ChanceDeviation.agreement(sent.channels(), rank) / Math.sqrt(count));
   }
 
   private void membership() {
@@ -297,7 +298,7 @@ final class LayerAttacks {
         auc(SpanMembership.scores(sent, hidden, candidates)),
         0.5,
         auc(SpanMembership.scores(context.input(truth.pass(), node).centred(), none, candidates)),
-        SpanScores.aucDeviation(candidates.examples() / 2, candidates.examples() / 2));
+        ChanceDeviation.auc(candidates.examples() / 2, candidates.examples() / 2));
   }
 
   private static double auc(double[] scores) {

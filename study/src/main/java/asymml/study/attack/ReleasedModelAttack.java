@@ -4,6 +4,7 @@ import asymml.analysis.Engine;
 import asymml.analysis.Maps;
 import asymml.analysis.ReleasedMembership;
 import asymml.analysis.ReleasedMembership.Shadow;
+import asymml.analysis.score.ChanceDeviation;
 import asymml.analysis.score.Score;
 import asymml.analysis.score.SpanScores;
 import asymml.trusted.train.TrainConfig;
@@ -92,7 +93,7 @@ final class ReleasedModelAttack {
             auc,
             0.5,
             1,
-            SpanScores.aucDeviation(members, scores.length - members)));
+            ChanceDeviation.auc(members, scores.length - members)));
   }
 
   private List<Shadow> shadows(Maps candidates, int[] labels, int members) {
