@@ -11,7 +11,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -19,16 +22,17 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// SIGKILL of the trainer or of its worker at random moments of a run without noise, which is then
 /// resumed: it must end with the bytes of a run that nothing happened to.
 ///
-/// The system property `asymml.kills` says how many of each kind, `asymml.seed` where the random
-/// moments begin; both are printed.
+/// The system property `asymml.kills` says how many of each kind, half of them of runs whose worker
+/// holds the weights; `asymml.seed` says where the random moments begin. Both are printed.
 class CrashAndResumeTest {
-  private static final int KILLS = Integer.getInteger("asymml.kills", 3);
+  private static final int KILLS = Integer.getInteger("asymml.kills", 4);
   private static final long SEED = Long.getLong("asymml.seed", 1);
 
   private static final Pattern TIMES =
@@ -40,10 +44,15 @@ class CrashAndResumeTest {
   /// Kills come at moments up to this, which adapts to the machine such that a run is killed some
   /// ten times before it ends: it grows with each kill that came too early for a new checkpoint,
   /// and is halved by a run that ended.
-  private static double rangeMillis = 4000;
+  private static double rangeMillis;
 
-  private static byte[] undisturbedCheckpoint;
-  private static List<String> undisturbedMetrics;
+  private static final double FIRST_RANGE_MILLIS = 4000;
+
+  /// What a run that nothing happens to leaves, by who updates the weights.
+  private static final Map<String, Undisturbed> UNDISTURBED = new HashMap<>();
+
+  @SuppressWarnings("ArrayRecordComponent") // Compared by AssertJ.
+  private record Undisturbed(byte[] checkpoint, List<String> metrics) {}
 
   private static final int EPOCHS = 40;
 
@@ -56,16 +65,19 @@ class CrashAndResumeTest {
 
   @BeforeAll
   static void train_without_disturbance() throws Exception {
-    System.out.printf("%d kills of each kind, seed %d%n", KILLS, SEED);
+    System.out.printf("%s kills of each kind, seed %s%n", KILLS, SEED);
     draw(folder.resolve("images"));
     Files.createDirectory(folder.resolve("tmp"));
-    Path run = folder.resolve("whole");
-    Attempt whole = new Attempt(fresh(run));
-    assertThat(whole.end()).as(whole.said()).isZero();
-    undisturbedCheckpoint = Files.readAllBytes(run.resolve("checkpoint.safetensors"));
-    undisturbedMetrics = metrics(run);
-    assertThat(undisturbedMetrics).hasSize(EPOCHS);
-    assertThat(folder.resolve("tmp")).isEmptyDirectory();
+    for (String update : List.of("trusted", "worker")) {
+      Path run = folder.resolve("whole-" + update);
+      Attempt whole = new Attempt(fresh(run, update));
+      assertThat(whole.end()).as(whole.said()).isZero();
+      UNDISTURBED.put(
+          update,
+          new Undisturbed(Files.readAllBytes(run.resolve("checkpoint.safetensors")), metrics(run)));
+      assertThat(metrics(run)).hasSize(EPOCHS);
+      assertThat(folder.resolve("tmp")).isEmptyDirectory();
+    }
   }
 
   /// A few images of 8x8 pixels in three classes.
@@ -87,7 +99,7 @@ class CrashAndResumeTest {
     }
   }
 
-  private static List<String> fresh(Path run) {
+  private static List<String> fresh(Path run, String update) {
     return List.of(
         "train",
         "--data",
@@ -102,6 +114,8 @@ class CrashAndResumeTest {
         "1",
         "--noise-multiplier",
         "0",
+        "--update",
+        update,
         "--out",
         run.toString());
   }
@@ -178,14 +192,16 @@ class CrashAndResumeTest {
     }
   }
 
-  @Test
-  void a_run_whose_trainer_is_killed_ends_with_the_same_bytes() throws Exception {
-    killAndResume(Victim.TRAINER);
+  @ParameterizedTest
+  @ValueSource(strings = {"trusted", "worker"})
+  void a_run_whose_trainer_is_killed_ends_with_the_same_bytes(String update) throws Exception {
+    killAndResume(Victim.TRAINER, update);
   }
 
-  @Test
-  void a_run_whose_worker_is_killed_ends_with_the_same_bytes() throws Exception {
-    killAndResume(Victim.WORKER);
+  @ParameterizedTest
+  @ValueSource(strings = {"trusted", "worker"})
+  void a_run_whose_worker_is_killed_ends_with_the_same_bytes(String update) throws Exception {
+    killAndResume(Victim.WORKER, update);
   }
 
   /// @param whileTraining how many came after the attempt had written a checkpoint
@@ -195,26 +211,28 @@ class CrashAndResumeTest {
     }
   }
 
-  private static void killAndResume(Victim victim) throws Exception {
+  private static void killAndResume(Victim victim, String update) throws Exception {
     SplittableRandom random = new SplittableRandom(SEED);
+    int wanted = KILLS / 2;
+    rangeMillis = FIRST_RANGE_MILLIS;
     Kills kills = new Kills(0, 0);
     int runs = 0;
-    while (kills.all < KILLS) {
-      Path run = folder.resolve(victim + "-" + runs++);
-      kills = kills.plus(disturb(victim, run, KILLS - kills.all, random));
-      assertEndsAsUndisturbed(run);
+    while (kills.all < wanted) {
+      Path run = folder.resolve(victim + "-" + update + "-" + runs++);
+      kills = kills.plus(disturb(victim, run, update, wanted - kills.all, random));
+      assertEndsAsUndisturbed(run, update);
       System.out.printf(
-          "%s: %d kills, %d of them after a new checkpoint, in %d runs%n",
-          victim, kills.all, kills.whileTraining, runs);
+          "%s, update %s: %s kills, %s of them after a new checkpoint, in %s runs%n",
+          victim, update, kills.all, kills.whileTraining, runs);
     }
-    assertThat(kills.all).isEqualTo(KILLS);
+    assertThat(kills.all).isEqualTo(wanted);
   }
 
   /// Kills a run again and again until it has come to its end all the same, or often enough.
   ///
   /// @return how often
-  private static Kills disturb(Victim victim, Path run, int most, SplittableRandom random)
-      throws Exception {
+  private static Kills disturb(
+      Victim victim, Path run, String update, int most, SplittableRandom random) throws Exception {
     int kills = 0;
     int whileTraining = 0;
     while (true) {
@@ -225,7 +243,7 @@ class CrashAndResumeTest {
         delete(run);
       }
       byte[] before = checkpoint(run);
-      Attempt attempt = new Attempt(begun ? resumed(run) : fresh(run));
+      Attempt attempt = new Attempt(begun ? resumed(run) : fresh(run, update));
       if (kills < most && attempt.kill(victim, (long) random.nextDouble(rangeMillis))) {
         boolean trained = !Arrays.equals(before, checkpoint(run));
         kills++;
@@ -250,10 +268,11 @@ class CrashAndResumeTest {
     return Files.exists(file) ? Files.readAllBytes(file) : new byte[0];
   }
 
-  private static void assertEndsAsUndisturbed(Path run) throws IOException {
-    assertThat(metrics(run)).isEqualTo(undisturbedMetrics);
+  private static void assertEndsAsUndisturbed(Path run, String update) throws IOException {
+    Undisturbed whole = Objects.requireNonNull(UNDISTURBED.get(update));
+    assertThat(metrics(run)).isEqualTo(whole.metrics());
     assertThat(Files.readAllBytes(run.resolve("checkpoint.safetensors")))
-        .isEqualTo(undisturbedCheckpoint);
+        .isEqualTo(whole.checkpoint());
     assertThat(Files.readString(run.resolve("run.json"))).contains("\"outcome\" : \"finished\"");
     try (Stream<Path> files = Files.list(run)) {
       assertThat(files.map(file -> file.getFileName().toString()))
