@@ -90,6 +90,27 @@ class SealedFilesTest {
     }
   }
 
+  @Test
+  void a_device_is_neither_replaced_nor_read_and_a_link_is_followed() throws Exception {
+    Path source = Files.write(folder.resolve("source"), content(10, 4));
+    Path device = Path.of("/dev/null");
+    assertThatThrownBy(() -> SealedTree.sealFile(source, device, key, RANDOM))
+        .isInstanceOf(SealException.class)
+        .hasMessage("/dev/null is no regular file: it cannot be replaced");
+    assertThatThrownBy(() -> SealedTree.sealFile(device, folder.resolve("x"), key, RANDOM))
+        .isInstanceOf(SealException.class)
+        .hasMessage("/dev/null is neither a file nor a folder: it cannot be sealed");
+    assertThatThrownBy(() -> all(device))
+        .isInstanceOf(SealException.class)
+        .hasMessage("/dev/null is no sealed file: it is no regular file");
+
+    Path target = Files.createFile(folder.resolve("target"));
+    Path link = Files.createSymbolicLink(folder.resolve("link"), target);
+    SealedTree.sealFile(source, link, key, RANDOM);
+    assertThat(link).isSymbolicLink();
+    assertThat(all(target)).isEqualTo(content(10, 4));
+  }
+
   private void assertRefused(Path file, byte[] bytes, String why) throws IOException {
     Files.write(file, bytes);
     assertThatThrownBy(() -> all(file))

@@ -64,6 +64,8 @@ import picocli.CommandLine.Spec;
 @SuppressWarnings("NullAway.Init") // picocli sets the fields before the command runs
 final class AttackCommand implements Callable<Integer> {
   private static final String ALL = "all";
+  private static final List<String> OF_SUITE =
+      List.of("--model", "--plans", "--images", "--epochs", "--seed", "--out");
 
   @Spec private CommandSpec spec;
 
@@ -196,6 +198,14 @@ final class AttackCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), ignored + " has no effect without --inference");
     }
+    if (!suite) {
+      for (String option : OF_SUITE) {
+        if (spec.commandLine().getParseResult().hasMatchedOption(option)) {
+          throw new ParameterException(
+              spec.commandLine(), option + " has no effect without --suite");
+        }
+      }
+    }
     AttackSettings settings =
         UsageErrors.checked(
             spec, () -> new AttackSettings(layers, maxUnknowns, publicImages, inversionIterations));
@@ -246,7 +256,7 @@ final class AttackCommand implements Callable<Integer> {
     Set<AttackName> chosen = UsageErrors.checked(spec, "--attack", () -> AttackName.named(attack));
     PrintWriter out = spec.commandLine().getOut();
     RunLayout run = new RunLayout(truth);
-    TrainingSpec recorded = Settings.read(run.config()).spec();
+    TrainingSpec recorded = Settings.ofRun(run);
     if (recorded.init().file() != null) {
       throw new StudyException(
           "%s began with the parameters of %s: attacks are scored against a first step that the seed alone decides, so record a run without --init"

@@ -92,7 +92,7 @@ final class ExportCommand implements Callable<Integer> {
 
   private void sealed(ModelFormat used) throws IOException, EvidenceException {
     OwnerAccess access;
-    TrainingSpec trained = Settings.read(new RunLayout(runOptions.directory()).config()).spec();
+    TrainingSpec trained = Settings.ofRun(new RunLayout(runOptions.directory()));
     try {
       access = owner.access();
     } catch (IllegalArgumentException e) {

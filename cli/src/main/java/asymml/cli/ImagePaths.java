@@ -1,17 +1,21 @@
 package asymml.cli;
 
+import asymml.model.FileReason;
 import asymml.trusted.data.DataException;
 import asymml.trusted.data.ImageFiles;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.FileSystems;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.PatternSyntaxException;
-import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /// The images that arguments of a command name: files, folders with all below them, and patterns
 /// such as `images/**.png` that the shell has left as they are.
@@ -57,9 +61,14 @@ final class ImagePaths {
       PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + pattern);
       List<Path> found = List.of();
       if (Files.isDirectory(base)) {
-        try (Stream<Path> files = Files.walk(base)) {
-          found = files.filter(f -> matcher.matches(f) && Files.isRegularFile(f)).sorted().toList();
-        }
+        found = new ArrayList<>();
+        boolean anyDepth = pattern.toString().contains("**");
+        Files.walkFileTree(
+            base,
+            Set.of(),
+            anyDepth ? Integer.MAX_VALUE : pattern.getNameCount() - names(base),
+            new Matching(matcher, found));
+        found.sort(null);
       }
       if (found.isEmpty()) {
         throw new DataException("no file matches " + pattern);
@@ -67,8 +76,41 @@ final class ImagePaths {
       return found;
     } catch (PatternSyntaxException e) {
       throw new DataException(pattern + " is neither a file nor a pattern of file names", e);
-    } catch (IOException | UncheckedIOException e) {
-      throw new DataException("cannot look for " + pattern + ": " + e.getMessage(), e);
+    } catch (IOException e) {
+      throw new DataException("cannot look for " + pattern + ": " + FileReason.of(e), e);
+    }
+  }
+
+  private static int names(Path base) {
+    return base.toString().isEmpty() ? 0 : base.getNameCount();
+  }
+
+  /// Collects what matches, and passes over folders that cannot be read, as a shell does.
+  private static final class Matching extends SimpleFileVisitor<Path> {
+    private final PathMatcher matcher;
+    private final List<Path> found;
+
+    Matching(PathMatcher matcher, List<Path> found) {
+      this.matcher = matcher;
+      this.found = found;
+    }
+
+    @Override
+    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+      if (matcher.matches(file) && Files.isRegularFile(file)) {
+        found.add(file);
+      }
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFileFailed(Path file, IOException why) {
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException why) {
+      return FileVisitResult.CONTINUE;
     }
   }
 

@@ -9,6 +9,7 @@ import asymml.cli.terminal.EscapingWriter;
 import asymml.cli.terminal.Screen;
 import asymml.cli.terminal.StandardOutput;
 import asymml.kernels.NativeLibraryException;
+import asymml.model.FileReason;
 import asymml.model.PrintableText;
 import asymml.study.StudyException;
 import asymml.trusted.data.DataException;
@@ -18,6 +19,7 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.nio.file.FileSystemException;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -185,6 +187,7 @@ public final class Main implements Callable<Integer> {
     String message =
         switch (library == null ? e : library) {
           case DataException data -> withFlag(data, line);
+          case FileSystemException file -> ofFile(file);
           case NativeLibraryException _,
               TrainingException _,
               StudyException _,
@@ -192,6 +195,8 @@ public final class Main implements Callable<Integer> {
               IOException _,
               RunException _ ->
               e.getMessage();
+          case UncheckedIOException io when io.getCause() instanceof FileSystemException file ->
+              ofFile(file);
           case UncheckedIOException io -> causeOf(io).getMessage();
           default -> "internal error (" + e + "): run again with --debug and report it";
         };
@@ -200,6 +205,13 @@ public final class Main implements Callable<Integer> {
       e.printStackTrace(line.getErr());
     }
     return ExitCode.SOFTWARE;
+  }
+
+  /// Java's own exceptions of files often have the path alone for a message.
+  private static @Nullable String ofFile(FileSystemException e) {
+    return e.getReason() == null && e.getFile() != null
+        ? e.getFile() + ": " + FileReason.of(e)
+        : e.getMessage();
   }
 
   /// With the flag that would do instead, where the command has it.

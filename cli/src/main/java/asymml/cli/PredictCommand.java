@@ -66,7 +66,9 @@ final class PredictCommand implements Callable<Integer> {
       names = "--top",
       paramLabel = "N",
       defaultValue = "3",
-      description = "How many classes to name (default: ${DEFAULT-VALUE}).")
+      description =
+          "How many classes to name, at least 1; --out has all of them (default:"
+              + " ${DEFAULT-VALUE}).")
   private int top;
 
   @Option(
@@ -102,6 +104,13 @@ final class PredictCommand implements Callable<Integer> {
   @Override
   public Integer call() throws DataException, IOException {
     threads.apply();
+    if (top < 1) {
+      throw new ParameterException(spec.commandLine(), "--top must be at least 1: " + top);
+    }
+    if (file != null && spec.commandLine().getParseResult().hasMatchedOption("--top")) {
+      throw new ParameterException(
+          spec.commandLine(), "--top has no effect with --out: the file has all classes");
+    }
     boolean csv = isCsv(file);
     @Nullable InferenceSpec split =
         InferenceFlags.spec(spec, batchSize, BATCH, threads.number(), workerRecord);

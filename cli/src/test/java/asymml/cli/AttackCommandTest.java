@@ -127,6 +127,9 @@ class AttackCommandTest {
     for (String[] wrong :
         new String[][] {
           {"attack --rank 1/8 --recording v --truth r", "--rank has no effect without --inference"},
+          {"attack --recording v --truth r --seed 3", "--seed has no effect without --suite"},
+          {"attack --inference --truth r --model vgg11", "--model has no effect without --suite"},
+          {"attack --suite --public-images 2147483647", "public images must be at most 1000000"},
           {"attack --shield shares --suite", "--shield has no effect without --inference"},
           {"attack --inference", "--inference needs --truth"},
           {"attack --inference --truth r --suite", "goes with none of"},

@@ -1,6 +1,7 @@
 package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import asymml.analysis.WorkerView;
 import asymml.trusted.plan.RankPolicy;
@@ -22,6 +23,8 @@ import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -191,14 +194,28 @@ class CommandTest {
     assertThat(Files.readString(run.resolve("run.json"))).contains("\"outcome\" : \"failed: ");
   }
 
-  @Test
-  void a_signal_saves_the_run_which_then_ends_as_if_there_had_been_none() throws Exception {
-    Path run = folder.resolve("stopped");
+  /// Whoever started this test may have had it ignore SIGINT or SIGHUP, which would be inherited.
+  private static boolean ignores(int signal) throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream()
+        .filter(line -> line.startsWith("SigIgn:"))
+        .map(line -> Long.parseUnsignedLong(line.substring(7).strip(), 16))
+        .anyMatch(mask -> (mask >> (signal - 1) & 1) == 1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"TERM, 15", "HUP, 1"})
+  void a_signal_saves_the_run_which_then_ends_as_if_there_had_been_none(String name, int number)
+      throws Exception {
+    assumeFalse(ignores(number), "this process ignores the signal");
+    Path run = folder.resolve("stopped-" + name);
     Running trainer = start(tiny("--out", run.toString()));
     trainer.awaitLine("epoch 1/6: ");
-    // SIGTERM: whoever started this test may have had it ignore SIGINT, which would be inherited.
-    trainer.process.toHandle().destroy();
-    assertThat(trainer.end(143)).contains("stopped and saved", "train --resume " + run);
+    assertThat(
+            new ProcessBuilder("kill", "-" + name, Long.toString(trainer.process.pid()))
+                .start()
+                .waitFor())
+        .isZero();
+    assertThat(trainer.end(128 + number)).contains("stopped and saved", "train --resume " + run);
     assertThat(metrics(run).size()).isLessThan(6);
 
     run(0, "train", "--resume", run.toString());

@@ -2,12 +2,15 @@ package asymml.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import asymml.trusted.data.DataException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,6 +62,21 @@ class ImagePathsTest {
   })
   void a_pattern_stands_for_the_files_that_match(String pattern, String files) throws Exception {
     assertThat(found(pattern)).containsExactly(files.split(" "));
+  }
+
+  /// Such as lost+found.
+  @Test
+  void a_folder_that_cannot_be_read_does_not_hide_the_others() throws Exception {
+    Path closed = Files.createDirectory(folder.resolve("closed"));
+    Files.createFile(closed.resolve("x.png"));
+    Files.setPosixFilePermissions(closed, Set.of());
+    try {
+      assumeFalse(Files.isReadable(closed), "the superuser reads all");
+      assertThat(found("**.png")).containsExactly(".hidden.png", "b.png", "deep/er/d.png");
+      assertThat(found("*.png")).containsExactly(".hidden.png", "b.png");
+    } finally {
+      Files.setPosixFilePermissions(closed, PosixFilePermissions.fromString("rwx------"));
+    }
   }
 
   @Test

@@ -104,6 +104,44 @@ class TrainedRunCommandsTest {
     assertThat(shares).hasSize(4).isSortedAccordingTo((a, b) -> Double.compare(b, a));
   }
 
+  @Test
+  void predict_names_at_least_one_class() {
+    assertThat(Outcome.of("predict", "--run", run.toString(), "--top", "0", "i.png").err())
+        .contains("--top must be at least 1: 0")
+        .hasLineCount(1);
+    assertThat(Outcome.of("predict", "--run", "r", "--top", "2", "--out", "p.csv", "i.png").err())
+        .contains("--top has no effect with --out")
+        .hasLineCount(1);
+  }
+
+  /// A run of another version, or an edited one.
+  @Test
+  void unusable_settings_of_a_run_are_an_error_of_one_line() throws Exception {
+    Path other = Files.createDirectories(folder.resolve("other"));
+    Files.copy(run.resolve("checkpoint.safetensors"), other.resolve("checkpoint.safetensors"));
+    Path settings = other.resolve("config.yaml");
+    Files.writeString(settings, Files.readString(run.resolve("config.yaml")) + "colour: red\n");
+    for (String command :
+        List.of(
+            "eval --run " + other,
+            "predict --run %s i.png".formatted(other),
+            "export --run %s --out x.onnx".formatted(other),
+            "analyze masks --run " + other,
+            "attack --recording v --truth " + other)) {
+      Outcome outcome = Outcome.of(command.split(" "));
+      assertThat(outcome.err())
+          .as(command)
+          .startsWith("asymml: ")
+          .contains(settings.toString(), "colour")
+          .doesNotContain("internal error")
+          .hasLineCount(1);
+      assertThat(outcome.code()).as(command).isIn(1, 2);
+    }
+    Files.write(settings, new byte[] {'#', (byte) 0xfc, '\n'});
+    assertThat(Outcome.of("eval", "--run", other.toString()).err())
+        .isEqualTo("asymml: cannot read %s: not text in UTF-8%n".formatted(settings));
+  }
+
   private static Path image(String name) throws IOException {
     Path file = folder.resolve(name);
     Files.createDirectories(file.getParent());

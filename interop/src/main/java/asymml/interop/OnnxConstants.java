@@ -4,10 +4,13 @@ import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// The constants of an ONNX graph: initialisers, `Constant` nodes, and what follows from them.
@@ -16,6 +19,9 @@ final class OnnxConstants {
   private static final int FEW = 16;
 
   private final Map<String, TensorProto> tensors = new HashMap<>();
+
+  /// Each is looked through once, however many nodes and names it has.
+  private final IdentityHashMap<TensorProto, Optional<Float>> uniform = new IdentityHashMap<>();
 
   void add(String name, TensorProto tensor) {
     tensors.put(name, tensor);
@@ -104,17 +110,30 @@ final class OnnxConstants {
 
   /// Whether all values of a constant are one number.
   boolean all(String name, float value) {
-    TensorProto tensor = tensor(name);
+    return uniform
+        .computeIfAbsent(tensor(name), OnnxConstants::uniform)
+        .filter(all -> all == value)
+        .isPresent();
+  }
+
+  /// The number that all values of a tensor are, if there is one.
+  private static Optional<Float> uniform(TensorProto tensor) {
     if (tensor.getDataType() != TensorProto.DataType.FLOAT_VALUE) {
-      return false;
+      return Optional.empty();
     }
-    ByteBuffer raw = tensor.getRawData().asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
-    while (raw.remaining() >= Float.BYTES) {
-      if (raw.getFloat() != value) {
-        return false;
+    FloatBuffer raw =
+        tensor.getRawData().asReadOnlyByteBuffer().order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+    List<Float> listed = tensor.getFloatDataList();
+    if (!raw.hasRemaining() && listed.isEmpty()) {
+      return Optional.empty();
+    }
+    float first = raw.hasRemaining() ? raw.get(0) : listed.getFirst();
+    while (raw.hasRemaining()) {
+      if (raw.get() != first) {
+        return Optional.empty();
       }
     }
-    return tensor.getFloatDataList().stream().allMatch(own -> own == value);
+    return listed.stream().allMatch(own -> own == first) ? Optional.of(first) : Optional.empty();
   }
 
   /// The value of a constant that is one floating-point number.

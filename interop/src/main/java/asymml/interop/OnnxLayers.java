@@ -149,6 +149,10 @@ final class OnnxLayers {
   }
 
   private Value.Output layer(String name, Layer layer, boolean flat, List<Integer> inputs) {
+    if (nodes.size() == ModelDescription.MOST_LAYERS) {
+      throw new IllegalArgumentException(
+          "it has more than %s layers".formatted(ModelDescription.MOST_LAYERS));
+    }
     nodes.add(new Node(unique(name), layer, inputs));
     return new Value.Output(nodes.size() - 1, flat);
   }

@@ -1,6 +1,7 @@
 package asymml.model;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileAlreadyExistsException;
@@ -29,6 +30,7 @@ public final class FileReason {
       case NotDirectoryException _ -> "not a directory";
       case DirectoryNotEmptyException _ -> "directory not empty";
       case FileAlreadyExistsException f when f.getReason() == null -> "it exists already";
+      case CharacterCodingException _ -> "not text in UTF-8";
       case FileSystemException f when f.getReason() != null -> system(f.getReason());
       default -> e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
     };

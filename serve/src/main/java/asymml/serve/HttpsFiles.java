@@ -1,5 +1,6 @@
 package asymml.serve;
 
+import asymml.model.FileReason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -77,8 +78,7 @@ public record HttpsFiles(Path certificates, Path key, @Nullable Path clients) {
       throw new IOException(
           "cannot use the certificates in %s: %s".formatted(file, e.getMessage()), e);
     } catch (IOException e) {
-      throw new IOException(
-          "cannot read %s: %s %s".formatted(file, e.getClass().getSimpleName(), e.getMessage()), e);
+      throw new IOException("cannot read %s: %s".formatted(file, FileReason.of(e)), e);
     }
     if (read.isEmpty()) {
       throw new IOException("no certificate in " + file);
@@ -91,8 +91,7 @@ public record HttpsFiles(Path certificates, Path key, @Nullable Path clients) {
     try {
       content = Files.readAllBytes(key);
     } catch (IOException e) {
-      throw new IOException(
-          "cannot read %s: %s %s".formatted(key, e.getClass().getSimpleName(), e.getMessage()), e);
+      throw new IOException("cannot read %s: %s".formatted(key, FileReason.of(e)), e);
     }
     String text = new String(content, StandardCharsets.ISO_8859_1);
     Arrays.fill(content, (byte) 0);

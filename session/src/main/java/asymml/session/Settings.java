@@ -1,13 +1,13 @@
 package asymml.session;
 
 import asymml.model.AtomicFile;
-import asymml.model.FileReason;
+import asymml.model.TextFile;
 import asymml.trusted.plan.Mode;
+import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainConfig;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -103,13 +103,20 @@ public record Settings(Map<String, Object> values) {
   /// @throws IOException one line, if it cannot be read
   /// @throws IllegalArgumentException one line, if it is not YAML or has an unknown key
   public static Settings read(Path file) throws IOException {
-    String text;
+    return parse(file.toString(), TextFile.read(file));
+  }
+
+  /// Reads what a run was told.
+  ///
+  /// @param run its files
+  /// @return its specification
+  /// @throws IOException one line, if its settings cannot be read or used
+  public static TrainingSpec ofRun(RunLayout run) throws IOException {
     try {
-      text = Files.readString(file);
-    } catch (IOException e) {
-      throw new IOException("cannot read " + file + ": " + FileReason.of(e), e);
+      return read(run.config()).spec();
+    } catch (IllegalArgumentException e) {
+      throw new IOException(run.config() + " has unusable settings: " + e.getMessage(), e);
     }
-    return parse(file.toString(), text);
   }
 
   /// Parses YAML.

@@ -74,7 +74,7 @@ public final class TrainedRun implements AutoCloseable {
           "%s holds no trained model (no %s): give the directory of a training run"
               .formatted(directory, layout.checkpoint().getFileName()));
     }
-    TrainingSpec spec = Settings.read(layout.config()).spec();
+    TrainingSpec spec = Settings.ofRun(layout);
     return new TrainedRun(layout, spec, TrainedModel.read(layout));
   }
 

@@ -116,8 +116,7 @@ public final class TrainingSession implements AutoCloseable {
   /// @throws IOException if the directory holds no run to resume
   public static TrainingSession resume(Path directory) throws DataException, IOException {
     return resume(
-        ResolvedRun.open(Settings.read(new RunLayout(directory).config()).spec(), (_, _, _) -> {}),
-        directory);
+        ResolvedRun.open(Settings.ofRun(new RunLayout(directory)), (_, _, _) -> {}), directory);
   }
 
   /// A run that was stopped, on data that is open.

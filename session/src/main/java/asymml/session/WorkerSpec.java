@@ -90,7 +90,10 @@ public record WorkerSpec(
       return null;
     }
     TlsTrust trust = TlsTrust.ofCertificates(tlsTrust, Clock.systemUTC(), tlsAllowExpired);
-    return tlsKey == null ? trust : trust.withKey(tlsKey.keystore(), tlsKey.passwordFile());
+    return tlsKey == null
+        ? trust
+        : trust.withKey(
+            tlsKey.keystore(), tlsKey.passwordFile(), Clock.systemUTC(), tlsAllowExpired);
   }
 
   /// Looks at the certificates before anything else is done.

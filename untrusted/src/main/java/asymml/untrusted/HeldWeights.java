@@ -29,11 +29,16 @@ final class HeldWeights implements AutoCloseable {
   HeldWeights(OpDescriptor shape) {
     this.shape = shape;
     this.rows = Math.toIntExact(shape.weightFloats() / shape.inChannels());
-    this.weights = Tensor.allocate(arena, rows, shape.inChannels());
-    this.velocity = Tensor.allocate(arena, rows, shape.inChannels());
-    this.gradient = Tensor.allocate(arena, rows, shape.inChannels());
-    this.sum = Tensor.allocate(arena, rows, shape.inChannels());
-    this.directionMemory = Tensor.allocate(arena, shape.inChannels() + 1, shape.inChannels());
+    try {
+      this.weights = Tensor.allocate(arena, rows, shape.inChannels());
+      this.velocity = Tensor.allocate(arena, rows, shape.inChannels());
+      this.gradient = Tensor.allocate(arena, rows, shape.inChannels());
+      this.sum = Tensor.allocate(arena, rows, shape.inChannels());
+      this.directionMemory = Tensor.allocate(arena, shape.inChannels() + 1, shape.inChannels());
+    } catch (OutOfMemoryError e) {
+      arena.close(); // also what it has already
+      throw e;
+    }
   }
 
   /// The memory that it takes.

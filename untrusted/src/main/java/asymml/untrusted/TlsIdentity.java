@@ -4,7 +4,9 @@ import asymml.wire.CertificateDates;
 import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
@@ -66,15 +68,7 @@ final class TlsIdentity {
       throw e;
     } catch (IOException | GeneralSecurityException e) {
       throw new ProtocolException(
-          "cannot use "
-              + keystore
-              + " with the password in "
-              + passwordFile
-              + ": "
-              + e.getClass().getSimpleName()
-              + " "
-              + e.getMessage(),
-          e);
+          "cannot use " + keystore + " with the password in " + passwordFile + ": " + why(e), e);
     }
   }
 
@@ -100,13 +94,16 @@ final class TlsIdentity {
       throw e;
     } catch (IOException | GeneralSecurityException e) {
       throw new ProtocolException(
-          "cannot read certificates of clients from "
-              + clients
-              + ": "
-              + e.getClass().getSimpleName()
-              + " "
-              + e.getMessage(),
-          e);
+          "cannot read certificates of clients from " + clients + ": " + why(e), e);
     }
+  }
+
+  /// Java's exceptions of files often have the path alone for a message.
+  private static String why(Exception e) {
+    return switch (e) {
+      case NoSuchFileException file -> "no such file: " + file.getFile();
+      case AccessDeniedException file -> "permission denied: " + file.getFile();
+      default -> String.valueOf(e.getMessage());
+    };
   }
 }

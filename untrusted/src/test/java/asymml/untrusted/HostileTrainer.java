@@ -265,7 +265,8 @@ final class HostileTrainer {
     for (int i = random.nextInt(3); i > 0; i--) {
       int at = random.nextInt(parts.size());
       byte[] part = parts.get(at);
-      switch (random.nextInt(5)) {
+      // One that was cut to nothing has no byte to change.
+      switch (random.nextInt(part.length == 0 ? 3 : 5)) {
         case 0 -> parts.remove(at);
         case 1 -> parts.add(random.nextInt(parts.size() + 1), part);
         case 2 -> parts.set(at, Arrays.copyOf(part, random.nextInt(part.length + 1)));

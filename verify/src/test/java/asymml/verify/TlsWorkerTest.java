@@ -14,6 +14,7 @@ import asymml.wire.WorkerAddress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -194,10 +195,12 @@ class TlsWorkerTest {
     Path password = folder.resolve("password");
     assertThatThrownBy(() -> RemoteWorker.connect(pinned, trust("worker"), LIMIT))
         .isInstanceOf(ProtocolException.class);
-    TlsTrust stranger = trust("worker").withKey(folder.resolve("worker.p12"), password);
+    TlsTrust stranger =
+        trust("worker").withKey(folder.resolve("worker.p12"), password, Clock.systemUTC(), false);
     assertThatThrownBy(() -> RemoteWorker.connect(pinned, stranger, LIMIT))
         .isInstanceOf(ProtocolException.class);
-    TlsTrust client = trust("worker").withKey(folder.resolve("other.p12"), password);
+    TlsTrust client =
+        trust("worker").withKey(folder.resolve("other.p12"), password, Clock.systemUTC(), false);
     try (RemoteWorker worker = RemoteWorker.connect(pinned, client, LIMIT);
         Exchange exchange = new Exchange(worker, SMALL, 44)) {
       exchange.run();

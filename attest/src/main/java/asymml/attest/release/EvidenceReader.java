@@ -7,6 +7,7 @@ import asymml.attest.intel.Collateral;
 import asymml.attest.intel.Quote;
 import asymml.attest.policy.Evidence;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -54,9 +55,12 @@ public record EvidenceReader(Optional<Path> collateral, Optional<Path> vek) {
     if (vek.isEmpty()) {
       return SnpCertificates.none();
     }
-    if (Files.size(vek.get()) > MOST_VEK) {
-      throw new EvidenceException(vek.get() + " is too large for a certificate");
+    try (InputStream in = Files.newInputStream(vek.get())) {
+      byte[] bytes = in.readNBytes(MOST_VEK + 1);
+      if (bytes.length > MOST_VEK) {
+        throw new EvidenceException(vek.get() + " is too large for a certificate");
+      }
+      return SnpCertificates.of(bytes);
     }
-    return SnpCertificates.of(Files.readAllBytes(vek.get()));
   }
 }

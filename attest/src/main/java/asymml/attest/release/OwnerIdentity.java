@@ -5,6 +5,7 @@ import asymml.attest.crypto.Certificates;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -68,6 +69,8 @@ public final class OwnerIdentity {
       throw e;
     } catch (NoSuchFileException e) {
       throw new ReleaseException("no such file: " + e.getFile(), e);
+    } catch (AccessDeniedException e) {
+      throw new ReleaseException("permission denied: " + e.getFile(), e);
     } catch (IOException | GeneralSecurityException e) {
       throw new ReleaseException(
           "cannot use %s with the password in %s: %s"
@@ -82,11 +85,11 @@ public final class OwnerIdentity {
   /// @return its public key
   /// @throws IOException one line, if the file cannot be read, or is not one certificate
   public static PublicKey pinned(Path certificate) throws IOException {
-    try {
-      if (Files.size(certificate) > MOST_BYTES) {
+    try (InputStream in = Files.newInputStream(certificate)) {
+      byte[] bytes = in.readNBytes(MOST_BYTES + 1);
+      if (bytes.length > MOST_BYTES) {
         throw new ReleaseException(certificate + " is too large for a certificate");
       }
-      byte[] bytes = Files.readAllBytes(certificate);
       return Certificates.one(bytes, certificate.toString()).getPublicKey();
     } catch (NoSuchFileException e) {
       throw new ReleaseException("no such file: " + certificate, e);

@@ -1,6 +1,7 @@
 package asymml.attest.seal;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -24,6 +25,7 @@ import javax.crypto.spec.SecretKeySpec;
 public final class DataKey implements AutoCloseable {
   static final int ID = 16;
   private static final int SIZE = 32;
+  private static final int MOST_BYTES = 256;
   private static final String FORM = "asymml-data-key-1 [0-9a-f]{64}\n?";
 
   private final byte[] secret;
@@ -49,11 +51,11 @@ public final class DataKey implements AutoCloseable {
   /// @throws IOException one line, if it cannot be read, or is no key file
   public static DataKey read(Path file) throws IOException {
     byte[] bytes;
-    try {
-      if (Files.size(file) > 256) {
+    try (InputStream in = Files.newInputStream(file)) {
+      bytes = in.readNBytes(MOST_BYTES + 1);
+      if (bytes.length > MOST_BYTES) {
         throw new SealException(file + " is no data key: too large");
       }
-      bytes = Files.readAllBytes(file);
     } catch (NoSuchFileException e) {
       throw new SealException(
           "no such file: " + file + " ('asymml owner init' makes a data key)", e);

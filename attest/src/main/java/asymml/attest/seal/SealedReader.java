@@ -3,6 +3,7 @@ package asymml.attest.seal;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -33,6 +34,9 @@ public final class SealedReader implements AutoCloseable {
   /// @throws IOException one line, if it is no sealed file, of another key, cut or changed
   public SealedReader(Path file, DataKey key) throws IOException {
     this.file = file;
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new SealException(file + " is no sealed file: it is no regular file");
+    }
     try {
       channel = FileChannel.open(file, StandardOpenOption.READ);
     } catch (NoSuchFileException e) {

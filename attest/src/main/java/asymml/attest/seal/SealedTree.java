@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +27,8 @@ public final class SealedTree implements AutoCloseable {
   private static final long MOST_INDEX = 1L << 30;
 
   private static final int BUFFER = 1 << 16;
+
+  private static final String NEITHER = " is neither a file nor a folder: it cannot be sealed";
 
   private final SealedReader reader;
   private final Map<String, Place> places;
@@ -81,9 +84,11 @@ public final class SealedTree implements AutoCloseable {
         if (Files.isRegularFile(each, LinkOption.NOFOLLOW_LINKS)) {
           files.add(each);
         } else if (!Files.isDirectory(each, LinkOption.NOFOLLOW_LINKS)) {
-          throw new SealException(each + " is neither a file nor a folder: it cannot be sealed");
+          throw new SealException(each + NEITHER);
         }
       }
+    } catch (UncheckedIOException e) {
+      throw Objects.requireNonNull(e.getCause());
     }
     return files;
   }
@@ -111,6 +116,9 @@ public final class SealedTree implements AutoCloseable {
   /// @throws IOException one line, if something cannot be read or written, or changes meanwhile
   public static void sealFile(Path file, Path target, DataKey key, SecureRandom random)
       throws IOException {
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      throw new SealException(file + NEITHER);
+    }
     long size = Files.size(file);
     try (SealedWriter out =
         new SealedWriter(target, key, random, SealKind.FILE, size, new byte[0])) {

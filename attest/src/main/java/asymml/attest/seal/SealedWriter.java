@@ -51,7 +51,7 @@ public final class SealedWriter extends OutputStream {
     header = new SealHeader(kind, LOG_CHUNK, key.id(), salt, fileId, 0, length, metadata.clone());
     cipher = new ChunkCipher(key, header);
     buffer = new byte[header.chunkSize()];
-    this.target = target.toAbsolutePath();
+    this.target = replaced(target);
     temporary =
         Files.createTempFile(
             this.target.getParent(),
@@ -60,6 +60,17 @@ public final class SealedWriter extends OutputStream {
             PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     channel = FileChannel.open(temporary, StandardOpenOption.WRITE);
     put(header.encoded());
+  }
+
+  /// The file that is replaced: through a symbolic link, that which it leads to.
+  private static Path replaced(Path target) throws IOException {
+    if (!Files.exists(target)) {
+      return target.toAbsolutePath();
+    }
+    if (!Files.isRegularFile(target)) {
+      throw new SealException(target + " is no regular file: it cannot be replaced");
+    }
+    return target.toRealPath();
   }
 
   private void put(byte[] bytes) throws IOException {

@@ -3,16 +3,14 @@ package asymml.cli.options;
 import asymml.attest.EvidenceException;
 import asymml.attest.policy.Policy;
 import asymml.attest.policy.PolicyFile;
+import asymml.model.TextFile;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /// A data owner's policy.
 @SuppressWarnings("NullAway.Init") // picocli sets the field before the command runs
 public final class PolicyOption {
-  private static final int MOST_BYTES = 1 << 20;
 
   @Option(
       names = "--policy",
@@ -41,12 +39,7 @@ public final class PolicyOption {
   /// @throws EvidenceException one line that names the file and the key at fault
   public static Policy read(Path file) throws IOException, EvidenceException {
     try {
-      if (Files.size(file) > MOST_BYTES) {
-        throw new IOException(file + " is larger than a megabyte: that is no policy");
-      }
-      return PolicyFile.parse(Files.readString(file));
-    } catch (NoSuchFileException e) {
-      throw new IOException("no such file: " + file, e);
+      return PolicyFile.parse(TextFile.read(file));
     } catch (EvidenceException e) {
       throw new EvidenceException(file + ": " + e.getMessage(), e);
     }

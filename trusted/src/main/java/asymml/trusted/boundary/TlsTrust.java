@@ -1,8 +1,11 @@
 package asymml.trusted.boundary;
 
+import asymml.model.FileReason;
 import asymml.wire.CertificateDates;
+import asymml.wire.ProtocolException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
@@ -12,6 +15,7 @@ import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.time.Clock;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -19,6 +23,7 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
+import org.jspecify.annotations.Nullable;
 
 /// Which remote workers are accepted: those that prove to hold the key of a given certificate, or
 /// of one that it has signed. The system's certificate authorities count for nothing, nor does the
@@ -81,6 +86,8 @@ public final class TlsTrust {
       SSLContext context = SSLContext.getInstance("TLSv1.3");
       context.init(null, managers.getTrustManagers(), null);
       return new TlsTrust(managers.getTrustManagers(), context, keys);
+    } catch (FileSystemException e) {
+      throw new IOException("cannot read %s: %s".formatted(certificates, FileReason.of(e)), e);
     } catch (GeneralSecurityException e) {
       throw new IOException(
           "not a file of X.509 certificates: " + certificates + " (" + e.getMessage() + ")", e);
@@ -91,30 +98,44 @@ public final class TlsTrust {
   ///
   /// @param keystore a PKCS12 file with a certificate and its key
   /// @param passwordFile its first line is the password
+  /// @param clock says whether the certificate is valid
+  /// @param allowExpired whether one outside its dates is used all the same
   /// @return the trust with that key
-  /// @throws IOException if a file cannot be read or used
-  public TlsTrust withKey(Path keystore, Path passwordFile) throws IOException {
+  /// @throws IOException if a file cannot be read or used, or the certificate is expired or not yet
+  ///   valid though that is not allowed
+  public TlsTrust withKey(Path keystore, Path passwordFile, Clock clock, boolean allowExpired)
+      throws IOException {
     try (InputStream in = Files.newInputStream(keystore)) {
       List<String> lines = Files.readAllLines(passwordFile);
       char[] password = lines.isEmpty() ? new char[0] : lines.getFirst().toCharArray();
       KeyStore own = KeyStore.getInstance("PKCS12");
       own.load(in, password);
+      if (!allowExpired) {
+        for (String alias : Collections.list(own.aliases())) {
+          @Nullable Certificate certificate = own.getCertificate(alias);
+          if (certificate != null && own.isKeyEntry(alias)) {
+            CertificateDates.require(
+                certificate,
+                "'%s' in %s".formatted(alias, keystore),
+                clock.instant(),
+                "make a new one, or allow it with --tls-allow-expired");
+          }
+        }
+      }
       KeyManagerFactory ownKeys = KeyManagerFactory.getInstance("PKIX");
       ownKeys.init(own, password);
       Arrays.fill(password, '\0');
       SSLContext proving = SSLContext.getInstance("TLSv1.3");
       proving.init(ownKeys.getKeyManagers(), managers, null);
       return new TlsTrust(managers, proving, keys);
+    } catch (ProtocolException e) {
+      throw e;
+    } catch (FileSystemException e) {
+      throw new IOException("cannot read %s: %s".formatted(e.getFile(), FileReason.of(e)), e);
     } catch (IOException | GeneralSecurityException e) {
       throw new IOException(
-          "cannot use "
-              + keystore
-              + " with the password in "
-              + passwordFile
-              + ": "
-              + e.getClass().getSimpleName()
-              + " "
-              + e.getMessage(),
+          "cannot use %s with the password in %s: %s"
+              .formatted(keystore, passwordFile, e.getMessage()),
           e);
     }
   }

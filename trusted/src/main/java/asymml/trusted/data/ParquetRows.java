@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -27,6 +28,11 @@ final class ParquetRows {
 
   /// Where Hugging Face's `datasets` describes the columns, as JSON.
   private static final String FEATURES_KEY = "huggingface";
+
+  /// Columns that an error lists, and characters of each.
+  private static final int SHOWN = 20;
+
+  private static final int SHOWN_LENGTH = 100;
 
   private static final JsonMapper JSON = JsonMapper.builder().build();
 
@@ -179,11 +185,23 @@ final class ParquetRows {
                   found.isEmpty() ? "no column" : found.size() + " columns",
                   what,
                   String.join(", ", names.stream().sorted().toList()),
-                  PrintableText.of(
-                      String.join(
-                          ", ", parquet.columns().stream().map(ParquetColumn::name).toList()))));
+                  PrintableText.of(columns(parquet.columns()))));
     }
     return found.getFirst();
+  }
+
+  /// The first columns, in a line.
+  private static String columns(List<ParquetColumn> columns) {
+    String names =
+        columns.stream()
+            .limit(SHOWN)
+            .map(ParquetColumn::name)
+            .map(name ->
+                name.length() > SHOWN_LENGTH ? name.substring(0, SHOWN_LENGTH) + "..." : name)
+            .collect(Collectors.joining(", "));
+    return columns.size() > SHOWN
+        ? "%s and %s more".formatted(names, columns.size() - SHOWN)
+        : names;
   }
 
   /// The names of classes of an indexed label: `info`, `features`, the column, `names`.

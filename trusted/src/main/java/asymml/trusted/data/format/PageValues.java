@@ -26,6 +26,9 @@ record PageValues(byte[] data, int[] from, int[] length) {
   /// A gzip file's header without the optional parts, which writers of Parquet do not use.
   private static final int GZIP_HEADER_BYTES = 10;
 
+  /// Of a value in a dictionary: a length, or a number.
+  private static final int LEAST_BYTES = 4;
+
   private static final byte[] GZIP_MARK = {0x1F, (byte) 0x8B, 8, 0};
 
   private static final String[] CODECS = {"", "", "", "LZO", "Brotli", "LZ4", "Zstandard", "LZ4"};
@@ -66,6 +69,9 @@ record PageValues(byte[] data, int[] from, int[] length) {
       ParquetColumn column,
       @Nullable PageValues dictionary)
       throws IOException, FormatException {
+    if (page.kind() == ParquetPage.DICTIONARY && page.values() > page.size() / LEAST_BYTES) {
+      throw ParquetFooter.damaged("a dictionary has more values than bytes for them");
+    }
     byte[] packed = file.read(page.from(), page.packed());
     int levels = page.levelBytes();
     byte[] data = packed;

@@ -27,6 +27,9 @@ public final class ParquetValues {
   private final Map<ParquetPage, PageValues> kept = new LinkedHashMap<>(16, 0.75f, true);
   private long keptBytes;
 
+  /// Pages of a few bytes each would be looked for in gigabytes one by one.
+  private static final int MOST_EMPTY_PAGES = 1000;
+
   /// Finds the pages of a column; none is read.
   ParquetValues(FileBytes file, ParquetFooter footer, ParquetColumn column, int mostPageBytes)
       throws IOException, FormatException {
@@ -50,20 +53,26 @@ public final class ParquetValues {
     long at = chunk.from();
     long end = chunk.from() + chunk.bytes();
     long done = 0;
+    int empty = 0;
     while (done < chunk.values()) {
+      if (empty > MOST_EMPTY_PAGES) {
+        throw ParquetFooter.damaged("a column has pages without values");
+      }
       if (at >= end) {
         throw ParquetFooter.damaged("a column has fewer values than it declares");
       }
       ParquetPage page = ParquetPage.read(file, at, end, firstRow + done, mostPageBytes);
       switch (page.kind()) {
         case ParquetPage.DICTIONARY -> dictionary = page;
-        case ParquetPage.INDEX -> {}
+        case ParquetPage.INDEX -> empty++;
         default -> {
           if (page.values() > chunk.values() - done) {
             throw ParquetFooter.damaged("a column has more values than it declares");
           }
           if (page.values() > 0) {
             places.add(new Place(page, chunk.codec(), dictionary));
+          } else {
+            empty++;
           }
           done += page.values();
         }

@@ -176,6 +176,26 @@ class ParquetFileTest {
         .hasMessageContaining("more than the limit of 500; write it with smaller pages");
   }
 
+  /// What 16 million values would take is 128 MB.
+  @Test
+  void a_dictionary_has_no_more_values_than_its_bytes_hold() throws Exception {
+    byte[] content = new byte[24];
+    ParquetColumn column = new ParquetColumn(0, List.of("a"), ParquetColumn.BYTES, true, 1, false);
+    try (FileBytes bytes = FileBytes.open(Files.write(temporary.resolve("page"), content))) {
+      for (int values : new int[] {6, 7, 1 << 24}) {
+        ParquetPage page =
+            new ParquetPage(ParquetPage.DICTIONARY, 0, values, 0, 0, 24, 24, 0, 0, false);
+        if (values == 6) {
+          assertThat(PageValues.read(bytes, page, 0, column, null).from()).hasSize(6);
+        } else {
+          assertThatThrownBy(() -> PageValues.read(bytes, page, 0, column, null))
+              .isInstanceOf(FormatException.class)
+              .hasMessageContaining("a dictionary has more values than bytes for them");
+        }
+      }
+    }
+  }
+
   @Test
   void files_that_are_none_are_named() throws Exception {
     byte[] file = new ParquetFiles().column("a", values(10)).write();
