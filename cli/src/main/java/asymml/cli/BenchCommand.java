@@ -199,7 +199,7 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--inference",
       description =
-          "Measure batches of inference, forward alone with weights kept at the worker, in place of"
+          "Measure batches of inference, forward alone with weights stored at the worker, in place of"
               + " training steps.")
   private boolean inference;
 

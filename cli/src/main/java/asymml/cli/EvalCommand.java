@@ -77,7 +77,7 @@ final class EvalCommand implements Callable<Integer> {
       names = "--json",
       paramLabel = "FILE",
       description =
-          "Write all figures and the confusion matrix; as eval.json in the run directory they are"
+          "Write all scores and the confusion matrix; as eval.json in the run directory they are"
               + " part of its report (default: do not).")
   private @Nullable Path json;
 

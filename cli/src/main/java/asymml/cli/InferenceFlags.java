@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 
-/// What a command line says of inference together with workers, and what is said of it.
+/// The settings of inference with workers on a command line, and its messages.
 final class InferenceFlags {
   private static final String WORKER = "worker";
 

@@ -26,7 +26,7 @@ final class MachineDescription {
 
   /// Java, kernels, processors, memory and devices.
   ///
-  /// @return a line each, a name and what is said of it
+  /// @return a line each, a name and a description
   static List<String> lines() {
     OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
     return List.of(

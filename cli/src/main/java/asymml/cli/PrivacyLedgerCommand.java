@@ -1,10 +1,13 @@
 package asymml.cli;
 
 import asymml.cli.options.JsonOption;
+import asymml.privacy.Ledger;
 import asymml.privacy.PldAccountant;
 import asymml.privacy.PrivacyStatement;
+import asymml.session.RunRecord;
 import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainedModel;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -35,14 +38,21 @@ final class PrivacyLedgerCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Path file = new RunLayout(run).ledger();
+    RunLayout layout = new RunLayout(run);
+    Path file = layout.ledger();
     if (!Files.exists(file)) {
       throw new IOException(
           run
               + " has no ledger: it is no run directory, its run was trusted-only without"
               + " --dp-sgd (nothing is accounted for), or it has not begun");
     }
-    PrivacyStatement statement = PrivacyStatement.of(LedgerFile.read(file), new PldAccountant());
+    Ledger ledger = LedgerFile.read(file);
+    if (Files.isRegularFile(layout.checkpoint())) {
+      try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
+        RunRecord.requireLedgerOf(run, ledger, model);
+      }
+    }
+    PrivacyStatement statement = PrivacyStatement.of(ledger, new PldAccountant());
     PrintWriter out = spec.commandLine().getOut();
     if (json.isGiven()) {
       json.print(out, statement.facts());

@@ -104,7 +104,7 @@ final class UsageErrors {
       case NOTHING_TO_ROUND -> "--wire float32, or --worker tls:HOST:PORT";
       case MASKS_IN_CHUNKS -> "--chunks 1";
       case SAMPLED_WITHOUT_MASKS -> "--shield shares";
-      case MASKS_UNPROTECTED -> "--protect gradients or all, or leave --protect out";
+      case MASKS_UNPROTECTED -> "--protect gradients, or --dp-sgd, or leave --protect out";
       case PUBLIC_DATA_PRIVATE -> "other images with --public-data";
       case NOTHING_RELEASED ->
           "--mode asymml, or neither --protect nor --shield shares nor --target-epsilon";
@@ -115,7 +115,7 @@ final class UsageErrors {
       case NO_NOISE -> "--target-epsilon, --noise-multiplier or --noise-ratio";
       case SAMPLED_GRADIENT -> "--weight-gradient exact";
       case PRIVATE_CLIP_BOUND -> "--clip public or a number";
-      case SAMPLING_REVEALED -> "--protect all or --sampling shuffle";
+      case SAMPLING_REVEALED -> "--sampling shuffle, --dp-sgd, or with one worker --protect all";
       case DELTA_TOO_LARGE -> "a smaller --delta";
       case NO_PUBLIC_IMAGES -> "--public-data";
       case PUBLIC_SHAPE -> "--public-data with images of the same shape";

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import asymml.analysis.WorkerView;
+import asymml.privacy.Ledger;
 import asymml.trusted.plan.RankPolicy;
+import asymml.trusted.run.LedgerFile;
 import asymml.wire.Recording;
 import java.awt.image.BufferedImage;
 import java.io.BufferedReader;
@@ -290,6 +292,16 @@ class CommandTest {
     run(0, "train", "--resume", killed.toString());
     assertThat(ledger(killed)).isEqualTo(ledger(whole)).contains("8 steps");
     assertThat(metrics(killed)).hasSize(2);
+
+    // An old copy of the ledger alone would state too small an epsilon.
+    Path file = killed.resolve("ledger.json");
+    Ledger all = LedgerFile.read(file);
+    Ledger.Entry first = all.entries().getFirst();
+    List<Ledger.Entry> entries = new ArrayList<>(all.entries());
+    entries.set(0, new Ledger.Entry(first.releases(), first.steps() - 1));
+    LedgerFile.write(file, new Ledger(all.sampling(), all.delta(), entries, all.workers()));
+    assertThat(run(1, "privacy", "ledger", killed.toString()))
+        .contains("is behind its checkpoint (7 steps of 8)");
   }
 
   @Test

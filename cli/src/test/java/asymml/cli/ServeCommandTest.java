@@ -166,6 +166,6 @@ class ServeCommandTest {
             "none.key");
     assertThat(outcome.code()).isEqualTo(1);
     assertThat(outcome.err())
-        .isEqualTo("asymml: cannot read none.pem: NoSuchFileException none.pem\n");
+        .isEqualTo("asymml: cannot read none.pem: no such file or directory\n");
   }
 }

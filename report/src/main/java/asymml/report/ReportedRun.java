@@ -90,7 +90,7 @@ public record ReportedRun(
         settings.values(),
         spec.training(),
         spec.workers().workers().size(),
-        graph(layout.checkpoint()),
+        graph(layout, ledger),
         Files.exists(layout.metrics()) ? MetricsLog.readAll(layout.metrics()) : List.of(),
         ledger,
         ledger == null ? null : PrivacyStatement.of(ledger, new PldAccountant()),
@@ -98,11 +98,15 @@ public record ReportedRun(
         evidence(directory));
   }
 
-  private static @Nullable Graph graph(Path checkpoint) throws IOException {
-    if (!Files.isRegularFile(checkpoint)) {
+  private static @Nullable Graph graph(RunLayout layout, @Nullable Ledger ledger)
+      throws IOException {
+    if (!Files.isRegularFile(layout.checkpoint())) {
       return null;
     }
-    try (TrainedModel model = TrainedModel.read(checkpoint)) {
+    try (TrainedModel model = TrainedModel.read(layout.checkpoint())) {
+      if (ledger != null) {
+        RunRecord.requireLedgerOf(layout.directory(), ledger, model);
+      }
       return model.graph();
     }
   }

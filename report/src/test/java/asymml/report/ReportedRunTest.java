@@ -3,7 +3,9 @@ package asymml.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.privacy.Ledger;
 import asymml.trusted.plan.Mode;
+import asymml.trusted.run.LedgerFile;
 import asymml.trusted.run.RunFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -57,6 +59,19 @@ class ReportedRunTest {
         .isInstanceOf(IOException.class)
         .hasMessageStartingWith(folder.resolve("config.yaml") + " has unusable settings: ")
         .hasMessageContaining("epochs");
+  }
+
+  /// A ledger of an earlier moment is genuine, and states too small an epsilon.
+  @Test
+  void a_ledger_that_is_older_than_the_model_is_refused() throws Exception {
+    new PlantedRun(folder, Mode.ASYMML, 1).write();
+    Ledger all = PlantedRun.unaccounted();
+    List<Ledger.Entry> fewer =
+        List.of(new Ledger.Entry(all.entries().getFirst().releases(), all.steps() - 1));
+    LedgerFile.write(folder.resolve("ledger.json"), new Ledger(all.sampling(), all.delta(), fewer));
+    assertThatThrownBy(() -> ReportedRun.read(folder))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("is behind its checkpoint (5 steps of 6)");
   }
 
   @Test

@@ -89,7 +89,7 @@ public final class InferenceSession implements AutoCloseable {
     } catch (IllegalArgumentException e) {
       throw new InvalidSpecException(Finding.Kind.MISFIT, e);
     }
-    List<FormalCheck.Finding> found = InferenceTerms.look(config, plan, true);
+    List<FormalCheck.Finding> found = InferenceTerms.check(config, plan, true);
     if (!found.isEmpty()) {
       throw new InvalidSpecException(found.stream().map(FormalFindings::of).toList());
     }

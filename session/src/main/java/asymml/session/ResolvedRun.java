@@ -225,7 +225,7 @@ public final class ResolvedRun {
     requireDifferentViews(run);
     @Nullable Shape shape = run.publicImages == null ? null : run.publicImages.shape();
     List<FormalCheck.Finding> found =
-        FormalCheck.look(
+        FormalCheck.check(
             run.spec.training(), run.graph, run.plan, run.data.train().size(), shape, true);
     if (!found.isEmpty()) {
       throw new InvalidSpecException(found.stream().map(FormalFindings::of).toList());

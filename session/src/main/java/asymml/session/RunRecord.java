@@ -10,11 +10,13 @@ import asymml.trusted.run.MetricsLog;
 import asymml.trusted.run.Provenance;
 import asymml.trusted.run.RunFile;
 import asymml.trusted.run.RunLayout;
+import asymml.trusted.train.TrainedModel;
 import asymml.trusted.train.TrainingException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -84,6 +86,21 @@ public final class RunRecord {
   static @Nullable PrivacyStatement statement(RunLayout layout) throws IOException {
     @Nullable Ledger ledger = LedgerFile.readIfAny(layout);
     return ledger == null ? null : PrivacyStatement.of(ledger, new PldAccountant());
+  }
+
+  /// Refuses a ledger that is older than a model: it would state too small an epsilon.
+  ///
+  /// @param directory of the run, for the message
+  /// @param ledger of the run
+  /// @param model of the run
+  /// @throws IOException if the ledger lists fewer steps than the model has had
+  public static void requireLedgerOf(Path directory, Ledger ledger, TrainedModel model)
+      throws IOException {
+    if (ledger.steps() < model.step()) {
+      throw new IOException(
+          "the ledger of %s is behind its checkpoint (%s steps of %s): it is not the one of this model, and what that has cost is not known"
+              .formatted(directory, ledger.steps(), model.step()));
+    }
   }
 
   /// The epochs that a run has done.

@@ -127,10 +127,8 @@ public final class TrainedRun implements AutoCloseable {
   public @Nullable PrivacyStatement statement() throws IOException {
     if (statement == null) {
       @Nullable PrivacyStatement read = RunRecord.statement(layout);
-      if (read != null && read.ledger().steps() < model.step()) {
-        throw new IOException(
-            "the ledger of %s is behind its checkpoint (%s steps of %s): it is not the one of this model, and what that has cost is not known"
-                .formatted(layout.directory(), read.ledger().steps(), model.step()));
+      if (read != null) {
+        RunRecord.requireLedgerOf(layout.directory(), read.ledger(), model);
       }
       statement = read;
     }

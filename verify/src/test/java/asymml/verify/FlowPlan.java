@@ -250,7 +250,7 @@ record FlowPlan(
 
   /// Why a run would be refused.
   List<FormalCheck.Finding> findings() {
-    return FormalCheck.look(config(), graph(), plan(), EXAMPLES, INPUT, true);
+    return FormalCheck.check(config(), graph(), plan(), EXAMPLES, INPUT, true);
   }
 
   /// The terms with some noise; without account there is none.

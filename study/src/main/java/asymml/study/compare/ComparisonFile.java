@@ -19,7 +19,7 @@ import java.util.OptionalDouble;
 /// The JSON file of a comparison. It belongs to the trusted side.
 ///
 /// @param spec what is compared
-/// @param about what is said of it in words
+/// @param about a description
 record ComparisonFile(CompareSpec spec, About about) {
   /// What a file says in words.
   ///

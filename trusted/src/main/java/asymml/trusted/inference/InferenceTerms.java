@@ -58,7 +58,7 @@ public final class InferenceTerms {
   /// @param plan where linear layers run
   /// @param unpredictable whether noise comes from the platform's cryptographic generator
   /// @return all that is wrong; empty if nothing is accounted for
-  public static List<Finding> look(TrainConfig config, Plan plan, boolean unpredictable) {
+  public static List<Finding> check(TrainConfig config, Plan plan, boolean unpredictable) {
     List<Finding> found = new ArrayList<>();
     PrivacyConfig privacy = config.privacy();
     if (!privacy.accounted()) {

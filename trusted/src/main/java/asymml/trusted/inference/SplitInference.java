@@ -58,7 +58,7 @@ public final class SplitInference implements AutoCloseable {
       throws ProtocolException {
     this.config = config;
     Plan plan = InferenceTerms.plan(config, graph);
-    List<FormalCheck.Finding> found = InferenceTerms.look(config, plan, workers.isUnpredictable());
+    List<FormalCheck.Finding> found = InferenceTerms.check(config, plan, workers.isUnpredictable());
     if (!found.isEmpty()) {
       throw new IllegalArgumentException(FormalCheck.refusal(found));
     }

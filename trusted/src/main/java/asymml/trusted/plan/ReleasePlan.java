@@ -64,6 +64,7 @@ public final class ReleasePlan {
     switch (terms) {
       case ReleaseTerms.Unaccounted _ -> {}
       case ReleaseTerms.Accounted accounted -> {
+        requireProtected(plan);
         requireSeparateExamples();
         requireMechanisms(accounted.basis());
         if (flow.layers().stream().anyMatch(DataFlow.Layer::updatedAtWorker)) {
@@ -109,10 +110,7 @@ public final class ReleasePlan {
         throw new IllegalArgumentException(
             "inference does not protect weights: the model is trained, and the worker is sent it");
       }
-      if (plan.layers().containsValue(new Untrusted())) {
-        throw new IllegalArgumentException(
-            "inputs that are sent unprotected cannot be accounted for");
-      }
+      requireProtected(plan);
       if (accounted.basis() == Basis.DP
           && releases.flow.inputs().stream().anyMatch(DataFlow.Input::sharesBasis)) {
         throw new IllegalArgumentException(
@@ -121,6 +119,13 @@ public final class ReleasePlan {
       releases.requireMechanisms(accounted.basis());
     }
     return releases;
+  }
+
+  private static void requireProtected(Plan plan) {
+    if (plan.layers().containsValue(new Untrusted())) {
+      throw new IllegalArgumentException(
+          "inputs that are sent unprotected cannot be accounted for");
+    }
   }
 
   private void requireMechanisms(ReleaseTerms.DpSgd dpSgd) {

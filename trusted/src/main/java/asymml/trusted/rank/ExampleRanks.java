@@ -54,13 +54,13 @@ final class ExampleRanks {
   static ExampleRanks of(Graph graph, LayerPass pass, RankPlan plan, int example) {
     ExampleRanks ranks = new ExampleRanks(graph, pass, plan, example);
     for (int node = 0; node < graph.nodes().size(); node++) {
-      ranks.look(node);
+      ranks.measure(node);
     }
     ranks.decompositions.clear(); // as large as all activations
     return ranks;
   }
 
-  private void look(int node) {
+  private void measure(int node) {
     Node it = graph.nodes().get(node);
     int source = it.inputs().getFirst();
     if (it.layer() instanceof Layer.LinearLayer) {

@@ -26,7 +26,7 @@ final class EpochLog implements AutoCloseable {
 
   /// Opens the log of a run.
   ///
-  /// @param resumed whether the run goes on behind the epochs that the metrics have
+  /// @param resumed whether the run continues after the epochs that the metrics have
   static EpochLog open(RunLayout layout, Clock clock, boolean resumed) throws IOException {
     List<EpochMetrics> earlier = resumed ? MetricsLog.readAll(layout) : List.of();
     MetricsLog metrics = MetricsLog.open(layout);

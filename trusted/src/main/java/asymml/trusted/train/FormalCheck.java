@@ -70,7 +70,7 @@ public final class FormalCheck {
   /// @param publicShape of the public images, or null if there are none
   /// @param unpredictable whether noise comes from the platform's cryptographic generator
   /// @return all that is wrong; empty if the run may begin, or accounts for nothing
-  public static List<Finding> look(
+  public static List<Finding> check(
       TrainConfig config,
       Graph graph,
       Plan plan,

@@ -101,17 +101,17 @@ final class StageExecution implements Execution {
         "on a cluster, the mode is trusted-only, without workers: " + config.mode().label());
     require(
         !config.privacy().accounted() || config.privacy().dpSgd() != null,
-        "on a cluster, a run that is accounted for is one of DP-SGD (--dp-sgd)");
+        "on a cluster, a run that is accounted for is one of DP-SGD");
     require(
         config.classWeights() instanceof ClassWeights.Equal,
-        "on a cluster, every class counts the same: leave out --class-weights");
+        "on a cluster, every class counts the same: leave out class weights");
     require(
         !config.model().described(),
         "on a cluster, the model is one of the zoo: networks from files are not sent to it");
     for (Node node : run.graph().nodes()) {
       require(
           !(node.layer() instanceof Layer.BatchNorm),
-          "batch norm mixes the examples of a batch, which no machine of a cluster has whole (%s): use --norm group"
+          "batch norm mixes the examples of a batch, which no machine of a cluster has whole (%s): use group norm"
               .formatted(node.name()));
       require(
           !(node.layer() instanceof Layer.Dropout),

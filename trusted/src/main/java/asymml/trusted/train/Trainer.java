@@ -215,7 +215,7 @@ public final class Trainer implements AutoCloseable {
 
   private void requireAccountable(@Nullable ImageSet publicImages, boolean unpredictable) {
     List<FormalCheck.Finding> findings =
-        FormalCheck.look(
+        FormalCheck.check(
             run.config(),
             run.graph(),
             run.plan(),
@@ -256,7 +256,7 @@ public final class Trainer implements AutoCloseable {
 
   /// What the run will have released when it ends, if it goes to its end.
   ///
-  /// @return empty if nothing leaves
+  /// @return empty if nothing is released
   public Optional<Ledger> forecast() {
     return execution.forecast();
   }

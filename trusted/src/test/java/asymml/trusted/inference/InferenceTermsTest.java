@@ -70,7 +70,7 @@ class InferenceTermsTest {
   }
 
   private static List<Rule> broken(TrainConfig config) {
-    return InferenceTerms.look(config, InferenceTerms.plan(config, GRAPH), true).stream()
+    return InferenceTerms.check(config, InferenceTerms.plan(config, GRAPH), true).stream()
         .map(FormalCheck.Finding::rule)
         .toList();
   }
@@ -102,7 +102,7 @@ class InferenceTermsTest {
     assertThat(broken(accounted(Basis.PUBLIC, new Clip.Public()).withMode(Mode.UNTRUSTED_ONLY)))
         .containsExactly(Rule.INPUTS_UNPROTECTED);
     TrainConfig config = accounted(Basis.PUBLIC, new Clip.Public());
-    assertThat(InferenceTerms.look(config, InferenceTerms.plan(config, GRAPH), false))
+    assertThat(InferenceTerms.check(config, InferenceTerms.plan(config, GRAPH), false))
         .extracting(FormalCheck.Finding::rule)
         .containsExactly(Rule.PREDICTABLE_NOISE);
   }

@@ -290,6 +290,22 @@ class ReleasePlanTest {
     }
   }
 
+  @Test
+  void exact_inputs_are_not_accounted_for() {
+    Graph graph = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.GROUP);
+    Plan plan =
+        Plan.of(
+            graph,
+            Mode.UNTRUSTED_ONLY,
+            Decomposition.SHARED,
+            RankPolicy.parse("0"),
+            List.of("first"));
+    ReleaseTerms terms = Terms.accounted(graph, Terms.PROTECTED.getLast(), Basis.PUBLIC);
+    assertThatThrownBy(() -> new ReleasePlan(graph, plan, terms))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("inputs that are sent unprotected cannot be accounted for");
+  }
+
   private static void assertRefused(String norm, String rank, Basis basis, String reason) {
     Graph graph = Zoo.build("cnn", new Shape(32, 32, 3), 10, Zoo.Norm.valueOf(norm));
     Plan plan =

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 class AccountableRunsTest {
   private record Run(TrainConfig config, Graph graph, Plan plan) {
     List<Finding> findings() {
-      return FormalCheck.look(config, graph, plan, PrivacyRuns.EXAMPLES, PrivacyRuns.SHAPE, true);
+      return FormalCheck.check(config, graph, plan, PrivacyRuns.EXAMPLES, PrivacyRuns.SHAPE, true);
     }
 
     Accounting accounting() {

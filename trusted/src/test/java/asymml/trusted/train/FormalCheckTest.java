@@ -26,7 +26,7 @@ class FormalCheckTest {
   private static final PrivacyRuns CLEAN = PrivacyRuns.clean();
 
   private static List<Finding> look(PrivacyRuns run, @Nullable Shape publicShape, boolean secure) {
-    return FormalCheck.look(
+    return FormalCheck.check(
         run.config(), run.graph(), run.plan(), PrivacyRuns.EXAMPLES, publicShape, secure);
   }
 
@@ -90,7 +90,7 @@ class FormalCheckTest {
   void of_many_batch_norms_three_are_named() {
     Graph graph = Zoo.build("resnet20", PrivacyRuns.SHAPE, 10, Zoo.Norm.BATCH);
     assertThat(
-            FormalCheck.look(
+            FormalCheck.check(
                 CLEAN.config(), graph, CLEAN.plan(), PrivacyRuns.EXAMPLES, PrivacyRuns.SHAPE, true))
         .extracting(Finding::problem)
         .containsExactly(

@@ -260,12 +260,12 @@ class StageExecutionTest {
 
   @Test
   void what_is_not_computed_in_parts_is_refused() {
-    assertRefused(plain().withNorm(Zoo.Norm.BATCH), "use --norm group");
+    assertRefused(plain().withNorm(Zoo.Norm.BATCH), "use group norm");
     assertRefused(plain().withMode(Mode.ASYMML), "the mode is trusted-only");
     assertRefused(plain().withValidation(new Validation(0.2, 0)), "the images lie elsewhere");
     assertRefused(
         plain().withClassWeights(new ClassWeights.Given(List.of(1f, 2f, 1f))),
-        "leave out --class-weights");
+        "leave out class weights");
   }
 
   private static void assertRefused(TrainConfig config, String why) {
