@@ -121,7 +121,9 @@ final class ImageParts implements AutoCloseable {
     JavaRDD<LabelledPart> read =
         rows.javaRDD()
             .mapPartitionsWithIndex(
-                (index, part) -> Collections.singleton(LabelledPart.of(index, part)).iterator(),
+                (index, part) ->
+                    Collections.singleton(LabelledPart.of(index, part, form.decoding().limits()))
+                        .iterator(),
                 true)
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {

@@ -89,7 +89,8 @@ public final class Main {
     int partitions = arguments.partitions();
     try (SparkSession session = SparkSession.builder().config(conf).getOrCreate()) {
       session.sparkContext().setLogLevel("ERROR");
-      ImageRows rows = new ImageRows(session, spec.data().source(), partitions);
+      ImageRows rows =
+          new ImageRows(session, spec.data().source(), partitions, spec.data().decoding().limits());
       SparkRun run =
           new SparkRun(new JavaSparkContext(session.sparkContext()), spec)
               .arguments(args)
