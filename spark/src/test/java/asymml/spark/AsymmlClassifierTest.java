@@ -253,6 +253,37 @@ class AsymmlClassifierTest {
   }
 
   @Test
+  void a_run_that_cannot_be_read_costs_neither_the_model_nor_the_sum_its_truth() throws Exception {
+    AsymmlClassifier classifier =
+        classifier()
+            .setDpSgd(true)
+            .setEpochs(1)
+            .setSettings(
+                "logical-batch-size: 20\nnoise-multiplier: 2\ndelta: 1e-3\naugment: false\n");
+    Path runs = Files.createDirectory(directory.resolve("runs"));
+    Path damaged = Files.createDirectory(runs.resolve("a-damaged"));
+    Files.writeString(damaged.resolve("ledger.json"), "{");
+    Path old = Files.createDirectory(runs.resolve("b-old"));
+    Files.writeString(old.resolve("config.yaml"), "colour: red\n");
+    Path sealed = Files.createDirectory(runs.resolve("c-sealed"));
+    Files.writeString(sealed.resolve("ledger.json.sealed"), "?");
+    Files.writeString(runs.resolve("notes.txt"), "no run");
+    Dataset<Row> rows = rows(0, 60, 0, 1);
+    assertThat(classifier.fit(rows).transform(rows).count()).isEqualTo(60);
+    FitsCost cost = FitsCost.of(runs);
+    assertThat(cost.accounted()).isEqualTo(1);
+    assertThat(cost.unreadable()).hasSize(3);
+    assertThat(cost.unreadable().get(1)).contains("unknown setting 'colour'");
+    assertThat(cost.unreadable().get(2)).isEqualTo(sealed + " is a sealed run");
+    assertThat(cost.isOfSeveral()).isTrue();
+    assertThat(cost.epsilon().isFinite()).isFalse();
+    assertThat(cost.line(runs))
+        .contains("is not known, and no epsilon covers it: 3 of them cannot be read")
+        .contains("a-damaged")
+        .doesNotContain("\n");
+  }
+
+  @Test
   void the_image_source_gives_the_predictions_of_the_files() throws Exception {
     Path folder = Files.createDirectory(directory.resolve("images"));
     for (int i = 0; i < 40; i++) {
