@@ -164,6 +164,24 @@ class ImageRowsTest {
   }
 
   @Test
+  void a_class_that_cannot_be_shown_is_refused_before_training() throws Exception {
+    JavaSparkContext context = new JavaSparkContext(SPARK.sparkContext());
+    Map<String, String> all =
+        Map.of(
+            "cat\u001b[2J", "the class \"cat\\u001b[2J\" has a control character; rename it",
+            "cat\ndog", "the class \"cat\\u000adog\" has a control character; rename it",
+            " ", "an image has a blank label: give it the name of a class");
+    for (Map.Entry<String, String> each : all.entrySet()) {
+      List<Row> rows =
+          List.of(RowFactory.create(png(3), "a"), RowFactory.create(png(9), each.getKey()));
+      Dataset<Row> hostile = SPARK.createDataFrame(context.parallelize(rows, 2), ImageRows.SCHEMA);
+      assertThatThrownBy(() -> parts(hostile, Integer.MAX_VALUE))
+          .isInstanceOf(DataException.class)
+          .hasMessage(each.getValue());
+    }
+  }
+
+  @Test
   void what_is_no_source_is_refused_in_a_line() {
     assertThatThrownBy(() -> rows("generated", 0).training())
         .isInstanceOf(DataException.class)
