@@ -1,5 +1,6 @@
 package asymml.spark;
 
+import asymml.model.PrintableText;
 import asymml.model.Zoo;
 import asymml.session.InvalidSpecException;
 import asymml.session.ResolvedRun;
@@ -232,9 +233,13 @@ final class SparkRun {
   }
 
   /// What a specification says that cannot be run here, in a line.
-  static String line(Exception e) {
-    return e instanceof InvalidSpecException invalid
-        ? String.valueOf(invalid.getMessage())
-        : String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString());
+  ///
+  /// @return fit for a terminal, whatever names it has
+  static String line(Throwable e) {
+    String message = String.valueOf(e.getMessage());
+    return PrintableText.of(
+        e instanceof InvalidSpecException
+            ? message
+            : message.lines().findFirst().orElse(e.toString()));
   }
 }

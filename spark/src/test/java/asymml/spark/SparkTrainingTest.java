@@ -11,6 +11,7 @@ import asymml.session.Settings;
 import asymml.session.TrainingResult;
 import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
+import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
@@ -270,6 +271,12 @@ class SparkTrainingTest {
     assertThatThrownBy(
             () -> SparkRun.require(new SparkConf().setMaster("spark://host:7077"), spec()))
         .hasMessageContaining("spark.network.crypto.enabled");
+  }
+
+  @Test
+  void a_message_shows_no_control_characters_of_names() {
+    assertThat(SparkRun.line(new DataException("the columns a\u001b[2J, \u202eb\nand more")))
+        .isEqualTo("the columns a\\u001b[2J, \\u202eb");
   }
 
   private static void assertRefused(TrainingSpec spec, String why) {
