@@ -100,12 +100,13 @@ final class SparkRun {
             && config.classWeights() instanceof ClassWeights.Equal
             && spec.analyzeEvery() == 0
             && !spec.data().decoding().randomCrop()
+            && spec.data().decoding().cacheBytes() == Long.MAX_VALUE
             && spec.data().decoding().window() == null
             && spec.data().decoding().columns().equals(Decoding.Columns.NONE)
             && spec.data().decoding().onBadImage() == Decoding.OnBadImage.FAIL
             && spec.init().file() == null
             && config.frozen().isEmpty(),
-        "on Spark there are no validation images, class weights, random crops, windows, columns of tables, bad images that are left out, initial parameters, frozen layers and rank analyses");
+        "on Spark there are no validation images, class weights, random crops, caches of decoded images (image-cache), windows, columns of tables, bad images that are left out, initial parameters, frozen layers and rank analyses");
   }
 
   private static void require(boolean holds, String otherwise) {

@@ -337,6 +337,9 @@ class AsymmlClassifierTest {
         .hasMessage("settings has 'data': leave it out, images are those of the dataset");
     assertThatThrownBy(() -> classifier().setSettings("colour: red").fit(good))
         .hasMessageContaining("unknown setting 'colour'");
+    assertThatThrownBy(() -> classifier().setSettings("image-cache: 2G").fit(good))
+        .hasMessageContaining("no validation images")
+        .hasMessageContaining("image-cache");
     assertThatThrownBy(() -> classifier().setSettings("norm: batch").fit(good))
         .hasMessageContaining("--norm group");
     assertThatThrownBy(() -> classifier().setHeldOut(1)).hasMessageContaining("heldOut");

@@ -253,6 +253,7 @@ class SparkTrainingTest {
     assertRefused(spec("class-weights", "1,2"), "class weights");
     assertRefused(spec("analyze-every", "1"), "rank analyses");
     assertRefused(spec("window", "0:4095"), "windows");
+    assertRefused(spec("image-cache", "2G"), "caches of decoded images (image-cache)");
     assertRefused(spec("init", "model.safetensors"), "initial parameters");
     assertRefused(spec("random-crop", "true", "image-size", "16"), "random crops");
     assertRefused(spec("group-column", "patient"), "columns of tables");
