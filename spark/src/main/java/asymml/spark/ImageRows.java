@@ -18,13 +18,16 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.api.java.UDF1;
 import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructType;
 import org.jspecify.annotations.Nullable;
 
@@ -147,7 +150,36 @@ final class ImageRows {
           "%s has the columns %s: name that of the images' bytes content, and that of the classes label"
               .formatted(split, String.join(", ", columns)));
     }
-    return partitioned(rows.select(content, "label"));
+    return partitioned(
+        rows.select(bytes(split, rows.schema(), content).as("content"), label(split, rows)));
+  }
+
+  /// The bytes of files: a column of these, or of structs `{bytes, path}` as in Hugging Face's data
+  /// sets.
+  private static Column bytes(String split, StructType schema, String name) throws DataException {
+    DataType type = schema.apply(name).dataType();
+    Column column = functions.col(name);
+    DataType held = type;
+    if (type instanceof StructType struct && List.of(struct.fieldNames()).contains("bytes")) {
+      column = column.getField("bytes");
+      held = struct.apply("bytes").dataType();
+    }
+    if (!held.equals(DataTypes.BinaryType)) {
+      throw new DataException(
+          "%s: the column %s must hold bytes of JPEG or PNG files, or structs of bytes and path; it holds %s"
+              .formatted(split, name, type.simpleString()));
+    }
+    return column;
+  }
+
+  private static Column label(String split, Dataset<Row> rows) throws DataException {
+    DataType type = rows.schema().apply("label").dataType();
+    if (!type.equals(DataTypes.StringType) && !(type instanceof NumericType)) {
+      throw new DataException(
+          "%s: the column label must hold texts or numbers; it holds %s"
+              .formatted(split, type.simpleString()));
+    }
+    return functions.col("label");
   }
 
   private Dataset<Row> partitioned(Dataset<Row> rows) {

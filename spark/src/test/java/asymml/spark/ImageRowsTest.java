@@ -151,6 +151,39 @@ class ImageRowsTest {
     }
   }
 
+  /// A folder of Parquet files with a `train` alone.
+  private String tables(String name, String... columns) throws Exception {
+    JavaSparkContext context = new JavaSparkContext(SPARK.sparkContext());
+    List<Row> rows = List.of(RowFactory.create(png(0), "cat"), RowFactory.create(png(500), "dog"));
+    Path folder = directory.resolve(name);
+    SPARK
+        .createDataFrame(context.parallelize(rows, 1), ImageRows.SCHEMA)
+        .selectExpr(columns)
+        .write()
+        .parquet(folder.resolve("train").toString());
+    return folder.toString();
+  }
+
+  @Test
+  void parquet_files_of_hugging_face_have_bytes_in_structs() throws Exception {
+    String struct = "named_struct('bytes', content, 'path', label) as image";
+    String tables = tables("structs", struct, "label");
+    try (ImageParts train = parts(rows(tables, 0).training(), Integer.MAX_VALUE);
+        ImageParts plain = parts(rows(tables("plain", "*"), 0).training(), Integer.MAX_VALUE)) {
+      assertThat(train.set().classNames()).containsExactly("cat", "dog");
+      assertThat(train.set().digest()).isEqualTo(plain.set().digest());
+    }
+    String paths = tables("paths", "named_struct('path', label) as image", "label");
+    assertThatThrownBy(() -> rows(paths, 0).training())
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("the column image must hold bytes of JPEG or PNG files")
+        .hasMessageEndingWith("it holds struct<path:string>");
+    String lists = tables("lists", "content", "array(label) as label");
+    assertThatThrownBy(() -> rows(lists, 0).training())
+        .isInstanceOf(DataException.class)
+        .hasMessageContaining("the column label must hold texts or numbers");
+  }
+
   @Test
   void an_image_that_cannot_be_decoded_is_named_in_a_line() throws Exception {
     JavaSparkContext context = new JavaSparkContext(SPARK.sparkContext());
