@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.session.TrainedRun;
+import asymml.trusted.run.RunLayout;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -281,6 +283,20 @@ class AsymmlClassifierTest {
         .contains("is not known, and no epsilon covers it: 3 of them cannot be read")
         .contains("a-damaged")
         .doesNotContain("\n");
+  }
+
+  @Test
+  void a_model_lies_on_disk_only_where_a_killed_process_leaves_nothing() throws Exception {
+    classifier().setEpochs(1).fit(rows(0, 30, 0, 1));
+    Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+    Path left = Files.createDirectory(temporary.resolve("asymml-aaaaaaaaaaaa-aaaaaaaaaaaa"));
+    Files.createFile(left.resolve(".lock"));
+    Files.createFile(Files.createDirectory(left.resolve("run")).resolve("checkpoint.safetensors"));
+    try (DirectoryStream<Path> runs = Files.newDirectoryStream(directory.resolve("runs"));
+        TrainedRun run = RunFiles.read(new RunLayout(runs.iterator().next())).open()) {
+      assertThat(run.predict(run.pixels("x", png(drawn(1, 0))))).hasSize(2);
+    }
+    assertThat(left).doesNotExist();
   }
 
   @Test
