@@ -57,6 +57,8 @@ import org.slf4j.LoggerFactory;
 /// model does not contain them, and with [#dpSgd] they are not logged, nor is the training loss.
 /// With [#dpSgd], images with the pixels of another one are refused.
 ///
+/// A fit is refused unless Spark encrypts what it writes to disk (`spark.io.encryption.enabled`).
+///
 /// Which labels there are counts as public. A `StringIndexer` numbers names by how frequent they
 /// are, which no epsilon covers: with [#dpSgd], set its `stringOrderType` to `alphabetAsc`.
 public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>

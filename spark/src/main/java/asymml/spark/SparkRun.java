@@ -107,6 +107,9 @@ final class SparkRun {
             && spec.init().file() == null
             && config.frozen().isEmpty(),
         "on Spark there are no validation images, class weights, random crops, caches of decoded images (image-cache), windows, columns of tables, bad images that are left out, initial parameters, frozen layers and rank analyses");
+    require(
+        conf.getBoolean("spark.io.encryption.enabled", false),
+        "Spark writes images, parameters and gradients without noise to disk: set spark.io.encryption.enabled to true where the session is created");
   }
 
   private static void require(boolean holds, String otherwise) {

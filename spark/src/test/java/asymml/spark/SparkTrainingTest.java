@@ -272,6 +272,10 @@ class SparkTrainingTest {
     assertThatThrownBy(
             () -> SparkRun.require(new SparkConf().setMaster("spark://host:7077"), spec()))
         .hasMessageContaining("spark.network.crypto.enabled");
+    SparkConf clear = new SparkConf().setMaster("local[2]");
+    assertThatThrownBy(() -> SparkRun.require(clear, spec()))
+        .hasMessageContaining("set spark.io.encryption.enabled to true");
+    SparkRun.require(clear.set("spark.io.encryption.enabled", "true"), spec());
   }
 
   @Test
