@@ -57,6 +57,8 @@ import org.slf4j.LoggerFactory;
 /// model does not contain them, and with [#dpSgd] they are not logged, nor is the training loss.
 /// With [#dpSgd], images with the pixels of another one are refused.
 ///
+/// A fit is refused unless Spark encrypts what it writes to disk (`spark.io.encryption.enabled`).
+///
 /// Which labels there are counts as public. A `StringIndexer` numbers names by how frequent they
 /// are, which no epsilon covers: with [#dpSgd], set its `stringOrderType` to `alphabetAsc`.
 public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
@@ -531,10 +533,12 @@ public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
       }
       LOG.info("the run is in {}", result.layout().directory());
       result.privacy().forEach(line -> LOG.info("{} (this fit alone)", line));
-      sayCost(runs);
       RunFiles files = RunFiles.read(result.layout());
-      return copyValues(AsymmlClassifierModel.of(uid, files, rows.numClasses()), ParamMap.empty())
-          .setParent(this);
+      AsymmlClassifierModel fitted =
+          copyValues(AsymmlClassifierModel.of(uid, files, rows.numClasses()), ParamMap.empty())
+              .setParent(this);
+      sayCost(runs);
+      return fitted;
     } catch (DataException e) {
       throw new IllegalArgumentException(e.getMessage(), e);
     } catch (IOException e) {
@@ -554,10 +558,18 @@ public final class AsymmlClassifier extends Estimator<AsymmlClassifierModel>
     }
   }
 
-  private static void sayCost(Path runs) throws IOException {
-    FitsCost cost = FitsCost.of(runs);
-    if (cost.accounted() > 0 && cost.accounted() + cost.others() > 1) {
-      LOG.warn(cost.line(runs));
+  /// Nothing that is wrong with other runs may cost the model.
+  private static void sayCost(Path runs) {
+    try {
+      FitsCost cost = FitsCost.of(runs);
+      if (cost.isOfSeveral()) {
+        LOG.warn(cost.line(runs));
+      }
+    } catch (IOException e) {
+      LOG.warn(
+          "what the runs in {} cost together is not known, and no epsilon covers it: {}",
+          runs,
+          SparkRun.line(e));
     }
   }
 

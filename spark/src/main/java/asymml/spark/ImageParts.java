@@ -1,5 +1,6 @@
 package asymml.spark;
 
+import asymml.model.PrintableText;
 import asymml.model.Shape;
 import asymml.session.StageMember;
 import asymml.trusted.data.DataException;
@@ -121,7 +122,9 @@ final class ImageParts implements AutoCloseable {
     JavaRDD<LabelledPart> read =
         rows.javaRDD()
             .mapPartitionsWithIndex(
-                (index, part) -> Collections.singleton(LabelledPart.of(index, part)).iterator(),
+                (index, part) ->
+                    Collections.singleton(LabelledPart.of(index, part, form.decoding().limits()))
+                        .iterator(),
                 true)
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
@@ -183,9 +186,20 @@ final class ImageParts implements AutoCloseable {
     return new Shape(all.height, all.width, all.channels);
   }
 
-  private static List<String> classes(List<Sketch> sketches) {
+  /// The classes that are found, of which each can be shown: a checkpoint with another is refused.
+  private static List<String> classes(List<Sketch> sketches) throws DataException {
     Set<String> names = new TreeSet<>();
     sketches.forEach(sketch -> names.addAll(sketch.labels));
+    for (String name : names) {
+      if (name.isBlank()) {
+        throw new DataException("an image has a blank label: give it the name of a class");
+      }
+      if (!PrintableText.isPrintable(name)) {
+        throw new DataException(
+            "the class \"%s\" has a control character; rename it"
+                .formatted(PrintableText.of(name)));
+      }
+    }
     return List.copyOf(names);
   }
 

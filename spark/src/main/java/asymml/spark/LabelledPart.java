@@ -2,6 +2,7 @@ package asymml.spark;
 
 import asymml.session.StageMember;
 import asymml.trusted.data.DataException;
+import asymml.trusted.data.DataLimits;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -26,8 +27,9 @@ record LabelledPart(int index, byte[][] content, String[] labels) implements Ser
   /// Takes up the rows of a partition.
   ///
   /// @param rows of bytes and a label
-  /// @throws DataException if one of them is missing
-  static LabelledPart of(int index, Iterator<Row> rows) throws DataException {
+  /// @param limits on the bytes of an image
+  /// @throws DataException if one of them is missing, or an image is beyond the limits
+  static LabelledPart of(int index, Iterator<Row> rows, DataLimits limits) throws DataException {
     List<byte[]> content = new ArrayList<>();
     List<String> labels = new ArrayList<>();
     while (rows.hasNext()) {
@@ -35,7 +37,9 @@ record LabelledPart(int index, byte[][] content, String[] labels) implements Ser
       if (row.isNullAt(0) || row.isNullAt(1)) {
         throw new DataException("a row has no image or no label: leave it out, or fill it");
       }
-      content.add((byte[]) row.get(0));
+      byte[] image = (byte[]) row.get(0);
+      limits.requireFile("image %s of partition %s".formatted(content.size(), index), image.length);
+      content.add(image);
       labels.add(name(row.get(1)));
     }
     return new LabelledPart(index, content.toArray(new byte[0][]), labels.toArray(new String[0]));

@@ -1,5 +1,7 @@
 package asymml.spark;
 
+import asymml.kernels.NativeLibraryException;
+import asymml.model.StandardOutput;
 import asymml.session.ResolvedRun;
 import asymml.session.Settings;
 import asymml.session.TrainingResult;
@@ -8,6 +10,8 @@ import asymml.trusted.data.DataException;
 import asymml.trusted.run.RunLayout;
 import asymml.trusted.train.TrainingException;
 import java.io.File;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -47,8 +51,16 @@ public final class Main {
       System.err.println(USAGE);
       System.exit(2);
     }
+    StandardOutput output = new StandardOutput(new FileOutputStream(FileDescriptor.out));
+    // Whatever Spark prints goes there as well.
+    System.setOut(output.printStream(System.out.charset()));
     int code = run(rest.subList(1, rest.size()), System.out, System.err);
-    System.exit(code);
+    System.out.flush();
+    @Nullable String failure = output.failure();
+    if (failure != null) {
+      System.err.println("asymml: standard output is incomplete: " + failure);
+    }
+    System.exit(failure == null ? code : Math.max(code, 1));
   }
 
   /// Trains.
@@ -64,7 +76,12 @@ public final class Main {
     } catch (DataException | IOException | TrainingException e) {
       err.println("asymml: " + SparkRun.line(e));
       return 1;
-    } catch (Exception e) {
+    } catch (LinkageError | Exception e) {
+      @Nullable NativeLibraryException library = NativeLibraryException.behind(e);
+      if (library != null) {
+        err.println("asymml: " + SparkRun.line(library));
+        return 1;
+      }
       // Spark throws checked exceptions that it does not declare.
       if (!(e instanceof SparkThrowable)) {
         throw e;
@@ -89,7 +106,8 @@ public final class Main {
     int partitions = arguments.partitions();
     try (SparkSession session = SparkSession.builder().config(conf).getOrCreate()) {
       session.sparkContext().setLogLevel("ERROR");
-      ImageRows rows = new ImageRows(session, spec.data().source(), partitions);
+      ImageRows rows =
+          new ImageRows(session, spec.data().source(), partitions, spec.data().decoding().limits());
       SparkRun run =
           new SparkRun(new JavaSparkContext(session.sparkContext()), spec)
               .arguments(args)

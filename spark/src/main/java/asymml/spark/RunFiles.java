@@ -1,5 +1,6 @@
 package asymml.spark;
 
+import asymml.kernels.TemporaryFolder;
 import asymml.session.TrainedRun;
 import asymml.trusted.run.RunLayout;
 import java.io.IOException;
@@ -59,12 +60,14 @@ final class RunFiles implements Serializable {
     return new RunFiles(files);
   }
 
-  /// Reads the model, from files that are there meanwhile.
+  /// Reads the model, from files that are there meanwhile, in a folder that vanishes with this
+  /// process however it ends.
   ///
   /// @return a run without a directory: its model can be used, and what it has cost is known
   TrainedRun open() throws IOException {
-    Path directory = Files.createTempDirectory("asymml-model-");
-    try {
+    try (TemporaryFolder folder = TemporaryFolder.create()) {
+      // Its own lock has the name of that of a run.
+      Path directory = Files.createDirectory(folder.path().resolve("run"));
       for (Map.Entry<String, byte[]> file : files.entrySet()) {
         Files.write(directory.resolve(file.getKey()), file.getValue());
       }
@@ -72,11 +75,6 @@ final class RunFiles implements Serializable {
       // It is read when it is first asked for.
       run.statement();
       return run;
-    } finally {
-      for (String name : files.keySet()) {
-        Files.deleteIfExists(directory.resolve(name));
-      }
-      Files.deleteIfExists(directory);
     }
   }
 

@@ -1,5 +1,6 @@
 package asymml.spark;
 
+import asymml.model.PrintableText;
 import asymml.model.Zoo;
 import asymml.session.InvalidSpecException;
 import asymml.session.ResolvedRun;
@@ -99,12 +100,16 @@ final class SparkRun {
             && config.classWeights() instanceof ClassWeights.Equal
             && spec.analyzeEvery() == 0
             && !spec.data().decoding().randomCrop()
+            && spec.data().decoding().cacheBytes() == Long.MAX_VALUE
             && spec.data().decoding().window() == null
             && spec.data().decoding().columns().equals(Decoding.Columns.NONE)
             && spec.data().decoding().onBadImage() == Decoding.OnBadImage.FAIL
             && spec.init().file() == null
             && config.frozen().isEmpty(),
-        "on Spark there are no validation images, class weights, random crops, windows, columns of tables, bad images that are left out, initial parameters, frozen layers and rank analyses");
+        "on Spark there are no validation images, class weights, random crops, caches of decoded images (image-cache), windows, columns of tables, bad images that are left out, initial parameters, frozen layers and rank analyses");
+    require(
+        conf.getBoolean("spark.io.encryption.enabled", false),
+        "Spark writes images, parameters and gradients without noise to disk: set spark.io.encryption.enabled to true where the session is created");
   }
 
   private static void require(boolean holds, String otherwise) {
@@ -232,9 +237,13 @@ final class SparkRun {
   }
 
   /// What a specification says that cannot be run here, in a line.
-  static String line(Exception e) {
-    return e instanceof InvalidSpecException invalid
-        ? String.valueOf(invalid.getMessage())
-        : String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString());
+  ///
+  /// @return fit for a terminal, whatever names it has
+  static String line(Throwable e) {
+    String message = String.valueOf(e.getMessage());
+    return PrintableText.of(
+        e instanceof InvalidSpecException
+            ? message
+            : message.lines().findFirst().orElse(e.toString()));
   }
 }

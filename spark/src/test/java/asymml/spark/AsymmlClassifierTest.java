@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import asymml.session.TrainedRun;
+import asymml.trusted.run.RunLayout;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -253,6 +255,51 @@ class AsymmlClassifierTest {
   }
 
   @Test
+  void a_run_that_cannot_be_read_costs_neither_the_model_nor_the_sum_its_truth() throws Exception {
+    AsymmlClassifier classifier =
+        classifier()
+            .setDpSgd(true)
+            .setEpochs(1)
+            .setSettings(
+                "logical-batch-size: 20\nnoise-multiplier: 2\ndelta: 1e-3\naugment: false\n");
+    Path runs = Files.createDirectory(directory.resolve("runs"));
+    Path damaged = Files.createDirectory(runs.resolve("a-damaged"));
+    Files.writeString(damaged.resolve("ledger.json"), "{");
+    Path old = Files.createDirectory(runs.resolve("b-old"));
+    Files.writeString(old.resolve("config.yaml"), "colour: red\n");
+    Path sealed = Files.createDirectory(runs.resolve("c-sealed"));
+    Files.writeString(sealed.resolve("ledger.json.sealed"), "?");
+    Files.writeString(runs.resolve("notes.txt"), "no run");
+    Dataset<Row> rows = rows(0, 60, 0, 1);
+    assertThat(classifier.fit(rows).transform(rows).count()).isEqualTo(60);
+    FitsCost cost = FitsCost.of(runs);
+    assertThat(cost.accounted()).isEqualTo(1);
+    assertThat(cost.unreadable()).hasSize(3);
+    assertThat(cost.unreadable().get(1)).contains("unknown setting 'colour'");
+    assertThat(cost.unreadable().get(2)).isEqualTo(sealed + " is a sealed run");
+    assertThat(cost.isOfSeveral()).isTrue();
+    assertThat(cost.epsilon().isFinite()).isFalse();
+    assertThat(cost.line(runs))
+        .contains("is not known, and no epsilon covers it: 3 of them cannot be read")
+        .contains("a-damaged")
+        .doesNotContain("\n");
+  }
+
+  @Test
+  void a_model_lies_on_disk_only_where_a_killed_process_leaves_nothing() throws Exception {
+    classifier().setEpochs(1).fit(rows(0, 30, 0, 1));
+    Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+    Path left = Files.createDirectory(temporary.resolve("asymml-aaaaaaaaaaaa-aaaaaaaaaaaa"));
+    Files.createFile(left.resolve(".lock"));
+    Files.createFile(Files.createDirectory(left.resolve("run")).resolve("checkpoint.safetensors"));
+    try (DirectoryStream<Path> runs = Files.newDirectoryStream(directory.resolve("runs"));
+        TrainedRun run = RunFiles.read(new RunLayout(runs.iterator().next())).open()) {
+      assertThat(run.predict(run.pixels("x", png(drawn(1, 0))))).hasSize(2);
+    }
+    assertThat(left).doesNotExist();
+  }
+
+  @Test
   void the_image_source_gives_the_predictions_of_the_files() throws Exception {
     Path folder = Files.createDirectory(directory.resolve("images"));
     for (int i = 0; i < 40; i++) {
@@ -306,6 +353,9 @@ class AsymmlClassifierTest {
         .hasMessage("settings has 'data': leave it out, images are those of the dataset");
     assertThatThrownBy(() -> classifier().setSettings("colour: red").fit(good))
         .hasMessageContaining("unknown setting 'colour'");
+    assertThatThrownBy(() -> classifier().setSettings("image-cache: 2G").fit(good))
+        .hasMessageContaining("no validation images")
+        .hasMessageContaining("image-cache");
     assertThatThrownBy(() -> classifier().setSettings("norm: batch").fit(good))
         .hasMessageContaining("--norm group");
     assertThatThrownBy(() -> classifier().setHeldOut(1)).hasMessageContaining("heldOut");

@@ -8,6 +8,7 @@ final class LocalSpark {
       SparkSession.builder()
           .master("local[2]")
           .config("spark.ui.enabled", "false")
+          .config("spark.io.encryption.enabled", "true")
           .config("spark.sql.shuffle.partitions", "2")
           .getOrCreate();
 

@@ -11,6 +11,7 @@ import asymml.session.Settings;
 import asymml.session.TrainingResult;
 import asymml.session.TrainingSession;
 import asymml.session.TrainingSpec;
+import asymml.trusted.data.DataException;
 import asymml.trusted.data.DataSet;
 import asymml.trusted.data.ImageSet;
 import asymml.trusted.data.Normalization;
@@ -252,6 +253,7 @@ class SparkTrainingTest {
     assertRefused(spec("class-weights", "1,2"), "class weights");
     assertRefused(spec("analyze-every", "1"), "rank analyses");
     assertRefused(spec("window", "0:4095"), "windows");
+    assertRefused(spec("image-cache", "2G"), "caches of decoded images (image-cache)");
     assertRefused(spec("init", "model.safetensors"), "initial parameters");
     assertRefused(spec("random-crop", "true", "image-size", "16"), "random crops");
     assertRefused(spec("group-column", "patient"), "columns of tables");
@@ -270,6 +272,16 @@ class SparkTrainingTest {
     assertThatThrownBy(
             () -> SparkRun.require(new SparkConf().setMaster("spark://host:7077"), spec()))
         .hasMessageContaining("spark.network.crypto.enabled");
+    SparkConf clear = new SparkConf().setMaster("local[2]");
+    assertThatThrownBy(() -> SparkRun.require(clear, spec()))
+        .hasMessageContaining("set spark.io.encryption.enabled to true");
+    SparkRun.require(clear.set("spark.io.encryption.enabled", "true"), spec());
+  }
+
+  @Test
+  void a_message_shows_no_control_characters_of_names() {
+    assertThat(SparkRun.line(new DataException("the columns a\u001b[2J, \u202eb\nand more")))
+        .isEqualTo("the columns a\\u001b[2J, \\u202eb");
   }
 
   private static void assertRefused(TrainingSpec spec, String why) {

@@ -52,7 +52,8 @@ public record DataLimits(int imagePixels) {
   ///
   /// @param name how to call the file
   /// @param bytes its size, uncompressed
-  void requireFile(String name, long bytes) throws DataException {
+  /// @throws DataException if no image within the limit takes so many
+  public void requireFile(String name, long bytes) throws DataException {
     if (bytes > fileBytes()) {
       throw DataException.tooLarge(
           "%s has %s bytes, more than an image file of at most %s pixels takes (%s bytes); make it smaller, or replace it if it is damaged"

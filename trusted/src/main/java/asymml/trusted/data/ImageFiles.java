@@ -2,18 +2,116 @@ package asymml.trusted.data;
 
 import asymml.model.PrintableText;
 import asymml.model.Shape;
+import java.io.IOException;
+import java.io.Serializable;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
 
-/// Image files outside data sets, as `predict` reads them.
+/// Image files outside data sets, as `predict` and Spark read them.
 public final class ImageFiles {
   private static final List<String> ENDINGS = List.of(".jpg", ".jpeg", ".png");
 
   private ImageFiles() {}
+
+  /// An image of a [Listing].
+  ///
+  /// @param className its class
+  /// @param name how to call it in errors
+  /// @param place where [#read(Path, List, DataLimits)] finds it
+  public record Listed(String className, String name, String place) implements Serializable {
+    private static final long serialVersionUID = 1;
+  }
+
+  /// The images of a folder or zip file of `<split>/<class>/<image>`, for those who read them
+  /// later, or in another process. Names are made comparable, litter is passed over, and trees of
+  /// another form are refused, as where a data set is opened.
+  ///
+  /// @param training in the order in which a data set numbers them: by class and name
+  /// @param testing likewise
+  public record Listing(List<Listed> training, List<Listed> testing) {
+    /// Copies the lists.
+    public Listing {
+      training = List.copyOf(training);
+      testing = List.copyOf(testing);
+    }
+
+    /// Lists a tree; no image is read.
+    ///
+    /// @param root a folder or zip file
+    /// @return its images
+    /// @throws DataException with the reason, if it cannot be read, has another form, or has a file
+    ///   twice
+    public static Listing of(Path root) throws DataException {
+      try (ImageTree tree =
+          Files.isDirectory(root) ? ImageTree.Folder.open(root) : ImageTree.Zip.open(root)) {
+        ImageListing listing = new ImageListing(tree);
+        Map<String, List<String>> training = listing.train();
+        Map<String, List<String>> testing = listing.test(training.keySet());
+        listing.requireSameClasses(training.keySet());
+        return new Listing(listed(tree, training), listed(tree, testing));
+      } catch (IOException e) {
+        throw FileKind.unreadable(root, e);
+      }
+    }
+
+    private static List<Listed> listed(ImageTree tree, Map<String, List<String>> classes) {
+      List<Listed> images = new ArrayList<>();
+      classes.forEach((name, paths) -> {
+        for (String path : paths) {
+          images.add(new Listed(name, tree.describe(path), place(tree, path)));
+        }
+      });
+      return images;
+    }
+
+    /// The file of a folder as a URI: its name may have no text in another process's locale.
+    private static String place(ImageTree tree, String path) {
+      return tree instanceof ImageTree.Folder folder
+          ? Objects.requireNonNull(folder.files().place(path)).toUri().toString()
+          : path;
+    }
+  }
+
+  /// Reads images of a listing.
+  ///
+  /// @param root the listed folder or zip file
+  /// @param images some of its images
+  /// @param limits on their sizes
+  /// @return the bytes of each, in the same order
+  /// @throws DataException with the reason, if one cannot be read or is beyond the limits
+  public static List<byte[]> read(Path root, List<Listed> images, DataLimits limits)
+      throws DataException {
+    List<byte[]> content = new ArrayList<>();
+    if (Files.isDirectory(root)) {
+      for (Listed image : images) {
+        content.add(ImageTree.readFile(Path.of(URI.create(image.place())), limits));
+      }
+      return content;
+    }
+    try (ImageTree.Zip zip = ImageTree.Zip.open(root)) {
+      for (Listed image : images) {
+        content.add(zip.read(image.place(), limits));
+      }
+    } catch (IOException e) {
+      throw FileKind.unreadable(root, e);
+    }
+    return content;
+  }
+
+  /// Whether a path is hidden or no data, such as what systems leave behind.
+  ///
+  /// @param path parts separated by `/`
+  /// @return whether any part is, such as `.DS_Store` or `@eaDir`
+  public static boolean isLitter(String path) {
+    return TreeNames.isLitter(path);
+  }
 
   /// What a folder holds.
   ///

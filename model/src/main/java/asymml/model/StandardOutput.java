@@ -1,4 +1,4 @@
-package asymml.cli.terminal;
+package asymml.model;
 
 import java.io.IOException;
 import java.io.OutputStream;
@@ -12,12 +12,17 @@ public final class StandardOutput extends OutputStream {
   private final OutputStream out;
   private @Nullable IOException failure;
 
+  /// Output to a stream.
+  ///
   /// @param out where it goes
   public StandardOutput(OutputStream out) {
     this.out = out;
   }
 
   /// A stream that writes here and flushes each line.
+  ///
+  /// @param charset of the text
+  /// @return a new stream
   public PrintStream printStream(Charset charset) {
     return new PrintStream(this, true, charset);
   }

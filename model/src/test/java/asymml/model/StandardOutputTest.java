@@ -1,4 +1,4 @@
-package asymml.cli.terminal;
+package asymml.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
