@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// The system property `asymml.kills` says how many of each kind, half of them of runs whose worker
 /// holds the weights; `asymml.seed` says where the random moments begin. Both are printed.
 class CrashAndResumeTest {
-  private static final int KILLS = Integer.getInteger("asymml.kills", 4);
+  private static final int KILLS = Integer.getInteger("asymml.kills", 2);
   private static final long SEED = Long.getLong("asymml.seed", 1);
 
   private static final Pattern TIMES =
