@@ -113,7 +113,7 @@ class SplitNetworkTest {
   @CsvSource({
     "resnet20, 1/8, 16, 1",
     "resnet20, energy:0.2, 16, 3",
-    "vgg16, 1/8, 8, 1",
+    "vgg16, 1/8, 32, 1",
     "cnn, schedule:2:32, 13, 1",
   })
   void weights_that_the_worker_updates_or_the_trusted_side_train_like_unsplit(
