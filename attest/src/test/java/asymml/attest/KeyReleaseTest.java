@@ -3,6 +3,8 @@ package asymml.attest;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import asymml.attest.crypto.Certificates;
+import asymml.attest.crypto.DerValue;
 import asymml.attest.policy.PolicyFile;
 import asymml.attest.policy.RunConfiguration;
 import asymml.attest.release.Acceptance;
@@ -314,6 +316,20 @@ class KeyReleaseTest {
     made.put(request, 0, before).putInt(quote.length).put(quote).putInt(0);
     assertThat(refusals(exchange.answer(Arrays.copyOf(made.array(), made.position()))))
         .containsExactly("ephemeral key");
+  }
+
+  /// Where the last bits of a signature are zero, it verifies with them left out too.
+  @Test
+  void a_certificate_has_one_encoding() throws Exception {
+    byte[] der = TestAuthority.root("owner", 256).certificate().getEncoded();
+    int unused = der.length - DerValue.read(der).sequence("it").getLast().content().length;
+    assertThat(Certificates.der(der, "it").getEncoded()).isEqualTo(der);
+    for (int bits = 1; bits < 256; bits++) {
+      byte[] changed = der.clone();
+      changed[unused] = (byte) bits;
+      assertThatThrownBy(() -> Certificates.der(changed, "it"))
+          .isInstanceOf(EvidenceException.class);
+    }
   }
 
   @Test

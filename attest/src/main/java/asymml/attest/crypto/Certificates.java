@@ -56,7 +56,19 @@ public final class Certificates {
     if (in.available() > 0) {
       throw new EvidenceException("%s has %s bytes too many".formatted(name, in.available()));
     }
+    requireWholeSignature(der, name);
     return certificate;
+  }
+
+  /// Java takes a signature whose last bits are declared unused if they are zero: two encodings of
+  /// one certificate. DER of whole bytes has one.
+  private static void requireWholeSignature(byte[] der, String name) throws EvidenceException {
+    DerValue signature = DerValue.read(der).sequence(name).getLast();
+    if (signature.tag() != DerValue.BITS
+        || signature.content().length == 0
+        || signature.content()[0] != 0) {
+      throw new EvidenceException(name + " is no certificate: its signature has unused bits");
+    }
   }
 
   private static String reason(Exception e) {

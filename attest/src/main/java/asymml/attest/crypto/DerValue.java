@@ -17,6 +17,9 @@ public record DerValue(int tag, byte[] content) {
   /// OBJECT IDENTIFIER.
   public static final int OID = 6;
 
+  /// BIT STRING.
+  public static final int BITS = 3;
+
   /// OCTET STRING.
   public static final int OCTETS = 4;
 

@@ -93,8 +93,7 @@ class PublicPassTest {
         List.of(
             plan(graph, Mode.ASYMML, Decomposition.SHARED),
             plan(graph, Mode.ASYMML, Decomposition.PER_EXAMPLE),
-            plan(graph, Mode.DP_ONLY, Decomposition.SHARED),
-            plan(graph, Mode.UNTRUSTED_ONLY, Decomposition.SHARED))) {
+            plan(graph, Mode.DP_ONLY, Decomposition.SHARED))) {
       ReleaseTerms.Bounds bounds = bounds(graph, plan, images, 8, 1);
       for (var channels : Terms.PROTECTED) {
         for (Basis basis : List.of(Basis.PUBLIC, Basis.DP)) {
