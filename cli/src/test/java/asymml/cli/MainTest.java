@@ -65,7 +65,7 @@ class MainTest {
         "--worker unix:/a --worker unix:/a    | a worker is given twice",
         "--worker local,local --batch-size 1  | 2 workers cannot share batches of 1 images",
         "--worker local,local --worker-record f | --worker-record is for one worker",
-        "--shield shares --protect residuals  | --protect gradients or all",
+        "--shield shares --protect residuals  | --protect gradients, or --dp-sgd",
         "--shield shares                      | --norm group",
         "--shield shares --protect all        | give --dp-sgd",
         "--shield shares --norm group --decomposer shared --rank 1/8 --basis batch | --basis"
