@@ -109,6 +109,11 @@ class SealedFilesTest {
     SealedTree.sealFile(source, link, key, RANDOM);
     assertThat(link).isSymbolicLink();
     assertThat(all(target)).isEqualTo(content(10, 4));
+    Files.delete(target);
+    assertThatThrownBy(() -> SealedTree.sealFile(source, link, key, RANDOM))
+        .isInstanceOf(SealException.class)
+        .hasMessage(link + " is no regular file: it cannot be replaced");
+    assertThat(link).isSymbolicLink();
   }
 
   private void assertRefused(Path file, byte[] bytes, String why) throws IOException {

@@ -199,8 +199,8 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--inference",
       description =
-          "Measure batches of inference, forward alone with weights stored at the worker, in place of"
-              + " training steps.")
+          "Measure batches of inference, forward alone with weights stored at the worker, in place"
+              + " of training steps.")
   private boolean inference;
 
   @Option(

@@ -73,6 +73,7 @@ public record ReportedAttacks(
   /// @param chance what a guess reaches
   /// @param best what an attacker with the clear data reaches
   /// @param deviation the standard deviation of guesses; 0 where it is not known
+  /// @param aboveChance whether it lies further above chance than guesses do
   /// @param note why there is none, or empty
   public record Score(
       String plan,
@@ -83,15 +84,14 @@ public record ReportedAttacks(
       double chance,
       double best,
       double deviation,
+      boolean aboveChance,
       String note) {
-    private static final double TOLERANCE = 3;
-
-    /// How far from chance to the best, from 0 to 1: what is no better than a guess, by three
-    /// deviations of guesses, is 0, also where a guess is better than that attacker.
+    /// How far from chance to the best, from 0 to 1: what is no better than a guess is 0, also
+    /// where a guess is better than that attacker.
     ///
     /// @return the share
     public double share() {
-      return value - chance > TOLERANCE * deviation
+      return aboveChance && value > chance
           ? best > value ? (value - chance) / (best - chance) : 1
           : 0;
     }
@@ -201,6 +201,7 @@ public record ReportedAttacks(
             Double.NaN,
             Double.NaN,
             0,
+            false,
             text(s, "note"))
         : new Score(
             text(s, "plan"),
@@ -211,6 +212,7 @@ public record ReportedAttacks(
             figure(s, "chance"),
             figure(s, "best"),
             s.has("deviation") ? figure(s, "deviation") : 0,
+            !s.has("aboveChance") || flag(s, "aboveChance"),
             "");
   }
 

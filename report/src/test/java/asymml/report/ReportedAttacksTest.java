@@ -37,7 +37,8 @@ class ReportedAttacksTest {
     assertThat(suite.plans().get(1).accuracy()).isEmpty();
     assertThat(suite.scores())
         .containsExactly(
-            new Score("base", "gradient-solve", "conv2", "cosine", 0.75, 0.5, 1, 0.03125, ""));
+            new Score(
+                "base", "gradient-solve", "conv2", "cosine", 0.75, 0.5, 1, 0.03125, true, ""));
     assertThat(suite.table()).hasSize(2);
     assertThat(suite.table().get(1).value()).isNaN();
     assertThat(suite.pictures()).extracting(p -> p.png().isEmpty()).containsExactly(false, true);
@@ -56,11 +57,11 @@ class ReportedAttacksTest {
     assertThat(score(0.2, 0.19, 0.04).share()).isEqualTo(1);
     assertThat(score(1, 0.5, 1).share()).isEqualTo(1);
     assertThat(score(0.75, 0.5, 1).share()).isEqualTo(0.5);
-    assertThat(new Score("p", "a", "l", "m", 0.8, 0.5, 1, 0.15, "").share()).isZero();
+    assertThat(new Score("p", "a", "l", "m", 0.8, 0.5, 1, 0.15, false, "").share()).isZero();
   }
 
   private static Score score(double value, double chance, double best) {
-    return new Score("p", "a", "l", "m", value, chance, best, 0, "");
+    return new Score("p", "a", "l", "m", value, chance, best, 0, true, "");
   }
 
   @Test

@@ -56,7 +56,9 @@ final class ReportedSuite {
             "best",
             1,
             "deviation",
-            0.03125);
+            0.03125,
+            "aboveChance",
+            true);
     facts.put("scores", List.of(score));
     facts.put(
         "table",

@@ -165,7 +165,8 @@ final class HostileTrainer {
         rarely(40)
             ? random.nextLong(Slot.MAX_REGION_BYTES >> 8) * Slot.ALIGNMENT_BYTES
             : (room <= 0 ? 0 : random.nextLong(room + 1)) * Slot.ALIGNMENT_BYTES;
-    return new Slot(offset, size);
+    // A slot beyond the largest region cannot be said.
+    return new Slot(offset, Math.min(size, (Slot.MAX_REGION_BYTES - offset) / Float.BYTES));
   }
 
   private void loadWeights() {

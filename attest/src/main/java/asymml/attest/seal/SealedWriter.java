@@ -64,7 +64,7 @@ public final class SealedWriter extends OutputStream {
 
   /// The file that is replaced: through a symbolic link, that which it leads to.
   private static Path replaced(Path target) throws IOException {
-    if (!Files.exists(target)) {
+    if (!Files.exists(target) && !Files.isSymbolicLink(target)) {
       return target.toAbsolutePath();
     }
     if (!Files.isRegularFile(target)) {

@@ -261,8 +261,8 @@ public final class SettingFlags {
         .flag(
             "learning-rate",
             "RATE",
-            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01, for"
-                + " scatter-cnn 0.003, with adamw 0.001, with --dp-sgd 2, for a target epsilon E below 7 (1 + E) / 4).")
+            "Highest learning rate (default: ${DEFAULT-VALUE}, for VGG 0.01, for scatter-cnn 0.003,"
+                + " with adamw 0.001, with --dp-sgd 2, for a target epsilon E below 7 (1 + E) / 4).")
         .flag("momentum", "M", "Momentum of SGD, beta 1 of AdamW (default: ${DEFAULT-VALUE}).")
         .flag(
             "weight-decay",

@@ -51,6 +51,7 @@ final class SuiteJson {
     map.put("chance", score.chance());
     map.put("best", score.best());
     map.put("deviation", score.deviation());
+    map.put("aboveChance", score.aboveChance());
     return map;
   }
 

@@ -63,7 +63,10 @@ public final class ParquetValues {
       }
       ParquetPage page = ParquetPage.read(file, at, end, firstRow + done, mostPageBytes);
       switch (page.kind()) {
-        case ParquetPage.DICTIONARY -> dictionary = page;
+        case ParquetPage.DICTIONARY -> {
+          dictionary = page;
+          empty++;
+        }
         case ParquetPage.INDEX -> empty++;
         default -> {
           if (page.values() > chunk.values() - done) {
